@@ -1,0 +1,1 @@
+"""Pure translators, one file per dialect: browser frames to protobuf and back."""

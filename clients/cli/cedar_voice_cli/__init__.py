@@ -1,0 +1,1 @@
+"""The `cedar-voice` command."""

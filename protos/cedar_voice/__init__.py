@@ -1,0 +1,1 @@
+"""The Cedar Voice contract, as generated Python."""

@@ -1,0 +1,63 @@
+"""The vocabulary of sound: encodings, formats and blocks of PCM. No codec lives here."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+SAMPLE_BYTES = 2
+"""Size of one sample: everything inside the service is signed 16-bit little-endian, mono."""
+
+LISTENING_RATE_HZ = 16_000
+"""Rate at which speech is detected and recognized."""
+
+
+class Encoding(Enum):
+    """Codec and container, named as in `cedar_voice.v1.AudioEncoding`."""
+
+    AUTO = "auto"
+    PCM_S16LE = "pcm_s16le"
+    OGG_OPUS = "ogg_opus"
+    WEBM_OPUS = "webm_opus"
+    MP4 = "mp4"
+    MP3 = "mp3"
+    FLAC = "flac"
+    WAV = "wav"
+
+
+INPUT_ENCODINGS = tuple(Encoding)
+OUTPUT_ENCODINGS = (
+    Encoding.PCM_S16LE,
+    Encoding.OGG_OPUS,
+    Encoding.WEBM_OPUS,
+    Encoding.MP3,
+    Encoding.WAV,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFormat:
+    """Encoding of an audio stream.
+
+    `sample_rate_hz` and `channel_count` describe raw PCM input; 0 leaves them to the encoding.
+    """
+
+    encoding: Encoding = Encoding.AUTO
+    sample_rate_hz: int = 0
+    channel_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pcm:
+    """A block of sound: signed 16-bit little-endian samples, mono."""
+
+    data: bytes
+    sample_rate_hz: int = LISTENING_RATE_HZ
+
+    @property
+    def sample_count(self) -> int:
+        """Number of samples in the block."""
+        return len(self.data) // SAMPLE_BYTES
+
+    @property
+    def duration_ms(self) -> float:
+        """Length of the block in milliseconds."""
+        return self.sample_count * 1000 / self.sample_rate_hz

@@ -1,0 +1,146 @@
+"""The three stages of the pipeline as Protocols. An engine is anything that satisfies one.
+
+All of them are async generators: closing one cancels its work, and callers wrap every one in
+`contextlib.aclosing`. A stage that fails raises `EngineError`; it never raises what its vendor
+raises. Retry, fallback and metrics are wrappers that satisfy the same Protocol.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.session.history import HistoryItem
+from cedar_voice_service.session.tools import Tool
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What the recognizer believes was said, the whole utterance so far.
+
+    `confidence` is a real figure of the engine, 0.0 to 1.0, or None.
+    """
+
+    text: str
+    is_final: bool
+    confidence: float | None = None
+
+
+class Transcriber(Protocol):
+    """Speech to text."""
+
+    def transcribe(
+        self, audio: AsyncIterator[Pcm], language: str
+    ) -> AsyncGenerator[Hypothesis, None]:
+        """Recognize one utterance.
+
+        Args:
+            audio: 16 kHz mono blocks, as they are heard; its end is the end of the utterance.
+            language: BCP-47 tag of what is spoken.
+
+        Yields any number of partial hypotheses and then exactly one final, also for silence.
+
+        Raises:
+            EngineError: of stage STT.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRequest:
+    """What the language model is asked.
+
+    `history` is oldest first and ends with the user's words, or with tool results. `context_json`
+    is the client application's state as JSON text, empty when there is none.
+    """
+
+    history: tuple[HistoryItem, ...]
+    language: str = "en-US"
+    context_json: str = ""
+    system_prompt: str = ""
+    tools: tuple[Tool, ...] = ()
+    temperature: float | None = None
+    max_output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyText:
+    """More text of the answer, to append."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A complete tool call of the model; `arguments_json` is text as the model wrote it."""
+
+    call_id: str
+    name: str
+    arguments_json: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEnd:
+    """Why the model stopped, and what it consumed; token counts are None when it does not tell.
+
+    `finish_reason` is one of "stop", "max_tokens", "content_filter".
+    """
+
+    finish_reason: str = "stop"
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+ReplyPart = ReplyText | ToolCall | ReplyEnd
+
+
+class Responder(Protocol):
+    """Language model."""
+
+    def respond(self, request: ReplyRequest) -> AsyncGenerator[ReplyPart, None]:
+        """Answer the conversation so far.
+
+        Yields text and tool calls in the model's order, then exactly one `ReplyEnd`.
+
+        Raises:
+            EngineError: of stage LLM.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechRequest:
+    """One phrase to speak. `rate` and `pitch` are multipliers, 0.5 to 2.0.
+
+    `voice_id` names a voice of the engine; an unknown or empty one selects the default voice of
+    `language`.
+    """
+
+    text: str
+    voice_id: str = ""
+    language: str = "en-US"
+    rate: float = 1.0
+    pitch: float = 1.0
+
+
+class Synthesizer(Protocol):
+    """Text to speech."""
+
+    def synthesize(self, request: SpeechRequest) -> AsyncGenerator[Pcm, None]:
+        """Speak one phrase.
+
+        Yields mono blocks at the engine's own rate, the same for all blocks of a phrase.
+
+        Raises:
+            EngineError: of stage TTS.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """An engine as shown to people: `description` says in one sentence what it is good for."""
+
+    name: str
+    model: str
+    description: str

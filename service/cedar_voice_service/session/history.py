@@ -1,0 +1,64 @@
+"""The conversation so far, as the language model is told it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class UserMessage:
+    """What the user said or typed."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CalledTool:
+    """A tool call of the model; `arguments_json` is a JSON object as text."""
+
+    call_id: str
+    name: str
+    arguments_json: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantMessage:
+    """What the assistant said, as far as the user heard it, and the tools it called."""
+
+    text: str
+    tool_calls: tuple[CalledTool, ...] = ()
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutcome:
+    """What came of a tool call; `output_json` is any JSON value as text."""
+
+    call_id: str
+    output_json: str
+
+
+HistoryItem = UserMessage | AssistantMessage | ToolOutcome
+
+
+class History:
+    """Keeps the newest items, at most `max_items`."""
+
+    def __init__(self, max_items: int) -> None:
+        self._max_items = max_items
+        self._items: list[HistoryItem] = []
+
+    def add(self, *items: HistoryItem) -> None:
+        """Append items that belong together."""
+        self._items.extend(items)
+        self._forget()
+
+    @property
+    def items(self) -> tuple[HistoryItem, ...]:
+        """The conversation, oldest first."""
+        return tuple(self._items)
+
+    def _forget(self) -> None:
+        # A conversation starts with the user: a tool outcome whose call is forgotten is refused
+        # by language models.
+        del self._items[: max(0, len(self._items) - self._max_items)]
+        while self._items and not isinstance(self._items[0], UserMessage):
+            del self._items[0]

@@ -1,0 +1,75 @@
+"""The settings of a service process: built once at the edge, handed down as values.
+
+Every field is an environment variable with the prefix `CEDAR_`. `OPENAI_API_KEY` and
+`OPENAI_BASE_URL` stand in where a stage names no key or base URL of its own.
+"""
+
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+EngineChoice = Literal["auto", "openai", "local"]
+
+
+class ServiceSettings(BaseSettings):
+    """How one service process runs."""
+
+    model_config = SettingsConfigDict(env_prefix="CEDAR_", extra="ignore", frozen=True)
+
+    grpc_address: str = Field("127.0.0.1:50051", description="where the gRPC service listens")
+    auth_tokens: tuple[SecretStr, ...] = Field(
+        (), description="bearer tokens that are let in, as a JSON list; empty lets everyone in"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least severe log line shown"
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="auto is console on a terminal and json elsewhere"
+    )
+
+    stt_engine: EngineChoice = Field("auto", description="speech to text")
+    stt_model: str = Field("gpt-4o-mini-transcribe", description="model of the openai engine")
+    stt_base_url: str = Field("", description="OpenAI-compatible server for speech to text")
+    stt_api_key: SecretStr = Field(SecretStr(""), description="its key")
+    llm_engine: EngineChoice = Field("auto", description="language model")
+    llm_model: str = Field("gpt-4o-mini", description="model of the openai engine")
+    llm_base_url: str = Field("", description="OpenAI-compatible server for the language model")
+    llm_api_key: SecretStr = Field(SecretStr(""), description="its key")
+    tts_engine: EngineChoice = Field("auto", description="text to speech")
+    tts_model: str = Field("gpt-4o-mini-tts", description="model of the openai engine")
+    tts_base_url: str = Field("", description="OpenAI-compatible server for text to speech")
+    tts_api_key: SecretStr = Field(SecretStr(""), description="its key")
+    openai_api_key: SecretStr = Field(
+        SecretStr(""),
+        validation_alias="OPENAI_API_KEY",
+        description="key of every stage that has none of its own",
+    )
+    openai_base_url: str = Field(
+        "",
+        validation_alias="OPENAI_BASE_URL",
+        description="base URL of every stage that has none of its own",
+    )
+    system_prompt: str = Field(
+        "You are a voice assistant inside an application. Answer in one to three short spoken "
+        "sentences, without lists, markup or emoji.",
+        description="instructions of sessions that bring none",
+    )
+
+    local_stt_workers: int = Field(
+        2, ge=1, le=64, description="recognizer processes, each serving one utterance at a time"
+    )
+    max_sessions: int = Field(200, ge=1, description="sessions held at once, detached included")
+    max_utterance_ms: int = Field(60_000, ge=1_000, description="longest user turn")
+    max_output_lead_ms: int = Field(
+        1_000, ge=0, description="how far answer audio is sent ahead of its playback"
+    )
+    resume_window_ms: int = Field(
+        30_000, ge=0, description="how long a dropped session can be resumed"
+    )
+    replay_buffer_bytes: int = Field(
+        1 << 20, ge=0, description="sent events held for replay, per session"
+    )
+    stage_timeout_ms: int = Field(
+        15_000, ge=100, description="longest wait for the next result of an engine"
+    )
