@@ -680,7 +680,6 @@ class TurnMetrics(_message.Message):
     TURN_TOTAL_MS_FIELD_NUMBER: _builtins.int
     INPUT_AUDIO_MS_FIELD_NUMBER: _builtins.int
     OUTPUT_AUDIO_MS_FIELD_NUMBER: _builtins.int
-    DUPLICATE_MESSAGES_FIELD_NUMBER: _builtins.int
     INTERRUPTED_FIELD_NUMBER: _builtins.int
     response_latency_ms: _builtins.int
     """End of the user's input to the first byte of answer audio handed to the
@@ -703,10 +702,6 @@ class TurnMetrics(_message.Message):
     """Audio of the turn given to the recognizer, in milliseconds."""
     output_audio_ms: _builtins.int
     """Answer audio sent, in milliseconds."""
-    duplicate_messages: _builtins.int
-    """Client messages ignored because their sequence was already accepted, since
-    the session began.
-    """
     interrupted: _builtins.bool
     """The response was interrupted."""
     def __init__(
@@ -721,12 +716,11 @@ class TurnMetrics(_message.Message):
         turn_total_ms: _builtins.int | None = ...,
         input_audio_ms: _builtins.int = ...,
         output_audio_ms: _builtins.int = ...,
-        duplicate_messages: _builtins.int = ...,
         interrupted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_endpointing_ms", b"_endpointing_ms", "_llm_first_token_ms", b"_llm_first_token_ms", "_llm_total_ms", b"_llm_total_ms", "_response_latency_ms", b"_response_latency_ms", "_stt_final_ms", b"_stt_final_ms", "_tts_first_audio_ms", b"_tts_first_audio_ms", "_turn_total_ms", b"_turn_total_ms", "endpointing_ms", b"endpointing_ms", "llm_first_token_ms", b"llm_first_token_ms", "llm_total_ms", b"llm_total_ms", "response_latency_ms", b"response_latency_ms", "stt_final_ms", b"stt_final_ms", "tts_first_audio_ms", b"tts_first_audio_ms", "turn_total_ms", b"turn_total_ms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_endpointing_ms", b"_endpointing_ms", "_llm_first_token_ms", b"_llm_first_token_ms", "_llm_total_ms", b"_llm_total_ms", "_response_latency_ms", b"_response_latency_ms", "_stt_final_ms", b"_stt_final_ms", "_tts_first_audio_ms", b"_tts_first_audio_ms", "_turn_total_ms", b"_turn_total_ms", "duplicate_messages", b"duplicate_messages", "endpointing_ms", b"endpointing_ms", "input_audio_ms", b"input_audio_ms", "interrupted", b"interrupted", "llm_first_token_ms", b"llm_first_token_ms", "llm_total_ms", b"llm_total_ms", "output_audio_ms", b"output_audio_ms", "response_latency_ms", b"response_latency_ms", "stt_final_ms", b"stt_final_ms", "tts_first_audio_ms", b"tts_first_audio_ms", "turn_total_ms", b"turn_total_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_endpointing_ms", b"_endpointing_ms", "_llm_first_token_ms", b"_llm_first_token_ms", "_llm_total_ms", b"_llm_total_ms", "_response_latency_ms", b"_response_latency_ms", "_stt_final_ms", b"_stt_final_ms", "_tts_first_audio_ms", b"_tts_first_audio_ms", "_turn_total_ms", b"_turn_total_ms", "endpointing_ms", b"endpointing_ms", "input_audio_ms", b"input_audio_ms", "interrupted", b"interrupted", "llm_first_token_ms", b"llm_first_token_ms", "llm_total_ms", b"llm_total_ms", "output_audio_ms", b"output_audio_ms", "response_latency_ms", b"response_latency_ms", "stt_final_ms", b"stt_final_ms", "tts_first_audio_ms", b"tts_first_audio_ms", "turn_total_ms", b"turn_total_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__endpointing_ms: _TypeAlias = _typing.Literal["endpointing_ms"]  # noqa: Y015
     _WhichOneofArgType__endpointing_ms: _TypeAlias = _typing.Literal["_endpointing_ms", b"_endpointing_ms"]  # noqa: Y015

@@ -23,6 +23,13 @@ class Encoding(Enum):
     WAV = "wav"
 
 
+class Framing(Enum):
+    """How encoded audio is cut into chunks, named as in `cedar_voice.v1.ChunkFraming`."""
+
+    CONTINUOUS = "continuous"
+    SELF_CONTAINED = "self_contained"
+
+
 INPUT_ENCODINGS = tuple(Encoding)
 OUTPUT_ENCODINGS = (
     Encoding.PCM_S16LE,

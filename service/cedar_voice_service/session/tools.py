@@ -9,6 +9,9 @@ from jsonschema import Draft202012Validator
 
 from cedar_voice_service.errors import Code, EngineError, Stage
 
+ACTION_SENT_JSON = '{"status": "sent to the application"}'
+"""What the model is told of an action: it was sent, the application does the rest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tool:

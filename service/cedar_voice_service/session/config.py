@@ -1,0 +1,98 @@
+"""What a client can configure, and how a patch changes it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+from cedar_voice_service.audio.formats import AudioFormat, Framing
+from cedar_voice_service.session.tools import Tool
+
+
+class TurnMode(Enum):
+    """Who finds the end of the user's turn."""
+
+    MANUAL = "manual"
+    SERVER_VAD = "server_vad"
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceSettings:
+    """User-facing settings; `rate` and `pitch` are multipliers, `volume` a gain of 0.0 to 1.0."""
+
+    language: str = "en-US"
+    voice_id: str = ""
+    pitch: float = 1.0
+    rate: float = 1.0
+    volume: float = 1.0
+    use_browser_tts: bool = False
+    auto_add_to_messages: bool = True
+    stream: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TurnDetection:
+    """How the start and end of the user's turn are found; defaults as in the contract."""
+
+    mode: TurnMode = TurnMode.SERVER_VAD
+    threshold: float = 0.5
+    prefix_padding_ms: int = 300
+    silence_duration_ms: int = 500
+    min_speech_ms: int = 100
+    max_utterance_ms: int = 60_000
+    interrupt_response: bool = True
+    min_interruption_ms: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Instructions and parameters of the language model; None leaves them to the engine."""
+
+    system_prompt: str = ""
+    temperature: float | None = None
+    max_output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputAudio:
+    """Format and pacing of answer audio; `max_lead_ms` of 0 sends at the pace of playback."""
+
+    format: AudioFormat = field(default_factory=AudioFormat)
+    framing: Framing = Framing.CONTINUOUS
+    max_lead_ms: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigPatch:
+    """Values to change: field by field in the first three groups, as a whole in `replaced`.
+
+    Keys are the field names of `VoiceSettings`, `TurnDetection`, `Generation`, `SessionConfig`.
+    """
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    turn_detection: Mapping[str, Any] = field(default_factory=dict)
+    generation: Mapping[str, Any] = field(default_factory=dict)
+    replaced: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionConfig:
+    """Everything a session is configured with."""
+
+    settings: VoiceSettings = field(default_factory=VoiceSettings)
+    turn_detection: TurnDetection = field(default_factory=TurnDetection)
+    generation: Generation = field(default_factory=Generation)
+    output_audio: OutputAudio = field(default_factory=OutputAudio)
+    input_audio: AudioFormat = field(default_factory=AudioFormat)
+    context_json: str = ""
+    tools: tuple[Tool, ...] = ()
+
+    def patched(self, patch: ConfigPatch) -> "SessionConfig":
+        """The configuration after `patch`."""
+        return replace(
+            self,
+            settings=replace(self.settings, **patch.settings),
+            turn_detection=replace(self.turn_detection, **patch.turn_detection),
+            generation=replace(self.generation, **patch.generation),
+            **patch.replaced,
+        )

@@ -1,0 +1,245 @@
+"""Everything that can happen to a session.
+
+Three families: what the caller does, what the ear hears, what the work of turn N reports. Times of
+the ear are milliseconds of input audio since the session began.
+"""
+
+from dataclasses import dataclass
+
+from cedar_voice_service.audio.formats import AudioFormat
+from cedar_voice_service.errors import CedarVoiceError
+from cedar_voice_service.session.config import ConfigPatch
+from cedar_voice_service.session.messages import FinishReason, Usage
+from cedar_voice_service.session.playout import SpokenChunk
+from cedar_voice_service.session.tools import Action
+
+# -- what the caller does ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """The client changed its configuration."""
+
+    patch: ConfigPatch
+
+
+@dataclass(frozen=True, slots=True)
+class AudioReceived:
+    """Bytes of microphone audio arrived, as the client encoded them.
+
+    For the shell's ear, which turns it into `EarEvent`s; the machine sees only those.
+    """
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ListeningStarted:
+    """The client begins a listening period; None keeps the configured format."""
+
+    format: AudioFormat | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListeningStopped:
+    """The client ends the listening period."""
+
+    discard: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TextEntered:
+    """The user typed."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptRequested:
+    """The client stops a response, 0 for whichever is in progress."""
+
+    response_id: int = 0
+    played_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOpened:
+    """A stream was attached to the session: input may come again."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputEnded:
+    """The client half-closed its stream: no more input on it."""
+
+
+# -- what the ear hears ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AudioHeard:
+    """Input audio was decoded up to `end_ms`."""
+
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechBegan:
+    """Speech was detected; it began at `at_ms`."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechPaused:
+    """Speech gave way to silence at `at_ms`."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class InputRefused:
+    """Something the client sent cannot be accepted; the session goes on."""
+
+    error: CedarVoiceError
+    client_sequence: int = 0
+
+
+# -- what the work of a turn reports -----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PartialTranscribed:
+    """The recognizer believes this so far."""
+
+    turn_id: int
+    text: str
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FinalTranscribed:
+    """The recognizer is done."""
+
+    turn_id: int
+    text: str
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionFailed:
+    """The recognizer failed."""
+
+    turn_id: int
+    error: CedarVoiceError
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyWritten:
+    """The model wrote more text."""
+
+    turn_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCalled:
+    """The model called a declared tool with valid arguments."""
+
+    turn_id: int
+    call_id: str
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRefused:
+    """The model called a tool in a way that cannot become an action."""
+
+    turn_id: int
+    error: CedarVoiceError
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEnded:
+    """The model is done."""
+
+    turn_id: int
+    finish_reason: FinishReason
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyFailed:
+    """The model failed; what it wrote before is spoken."""
+
+    turn_id: int
+    error: CedarVoiceError
+
+
+@dataclass(frozen=True, slots=True)
+class SynthesisStarted:
+    """The first phrase was given to the synthesizer."""
+
+    turn_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechSynthesized:
+    """More answer audio is ready; `format` is that of the whole response."""
+
+    turn_id: int
+    chunk: SpokenChunk
+    format: AudioFormat
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """All answer audio is ready."""
+
+    turn_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechFailed:
+    """The synthesizer failed; the text of the answer is unaffected."""
+
+    turn_id: int
+    error: CedarVoiceError
+
+
+# -- time --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """The deadline that the machine named has come."""
+
+
+WorkEvent = (
+    PartialTranscribed
+    | FinalTranscribed
+    | TranscriptionFailed
+    | ReplyWritten
+    | ToolCalled
+    | ToolRefused
+    | ReplyEnded
+    | ReplyFailed
+    | SynthesisStarted
+    | SpeechSynthesized
+    | SpeechEnded
+    | SpeechFailed
+)
+
+CallerEvent = (
+    Configured
+    | ListeningStarted
+    | ListeningStopped
+    | TextEntered
+    | InterruptRequested
+    | StreamOpened
+    | InputEnded
+    | InputRefused
+)
+
+EarEvent = AudioHeard | SpeechBegan | SpeechPaused
+
+Event = CallerEvent | EarEvent | WorkEvent | TimePassed

@@ -1,0 +1,58 @@
+"""What the ear has told so far, and what follows from it for the end of a turn.
+
+All times are milliseconds of input audio since the session began.
+"""
+
+from cedar_voice_service.session.config import TurnDetection
+
+
+class Hearing:
+    """The user's speech as heard since the last turn took it over."""
+
+    def __init__(self) -> None:
+        self.heard_ms = 0
+        """How far input audio was heard."""
+        self.is_speaking = False
+        """Whether the user speaks now."""
+        self.unclaimed_since_ms: int | None = None
+        """Where speech began that belongs to no turn yet."""
+        self._speech_began_ms = 0
+        self._speech_ended_ms: int | None = None
+
+    def began(self, at_ms: int) -> None:
+        """Speech was detected."""
+        self.is_speaking = True
+        self._speech_began_ms = at_ms
+        self._speech_ended_ms = None
+        if self.unclaimed_since_ms is None:
+            self.unclaimed_since_ms = at_ms
+
+    def paused(self, at_ms: int) -> None:
+        """Speech gave way to silence."""
+        self.is_speaking = False
+        self._speech_ended_ms = at_ms
+
+    def claim(self) -> None:
+        """A turn takes over what was heard."""
+        self.unclaimed_since_ms = None
+
+    @property
+    def speech_ms(self) -> int:
+        """Length of the present or last stretch of speech."""
+        end_ms = self.heard_ms if self._speech_ended_ms is None else self._speech_ended_ms
+        return end_ms - self._speech_began_ms
+
+    @property
+    def silence_ms(self) -> int | None:
+        """How long silence has lasted since speech; None while the user speaks or never spoke."""
+        if self._speech_ended_ms is None:
+            return None
+        return max(0, self.heard_ms - self._speech_ended_ms)
+
+    def is_silent_for(self, duration_ms: int) -> bool:
+        """Whether at least this much silence followed the last speech."""
+        return self.silence_ms is not None and self.silence_ms >= duration_ms
+
+    def interrupts(self, detection: TurnDetection) -> bool:
+        """Whether what is heard is enough to cut the assistant off."""
+        return detection.interrupt_response and self.speech_ms >= detection.min_interruption_ms

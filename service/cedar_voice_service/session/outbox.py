@@ -1,0 +1,96 @@
+"""Numbers what is sent, keeps it until it is acknowledged, replays it after a reconnect.
+
+A message waits unnumbered until a stream takes it. So audio that an interruption makes pointless
+can be purged while it waits, and the numbers that clients see still have no gaps.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cedar_voice_service.session.messages import Message, ResponseCompleted, ResponseDelta, Speech
+
+OVERHEAD_BYTES = 128
+"""What a message is counted for beside its payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A message with its place in the session's server-to-client sequence."""
+
+    sequence: int
+    turn_id: int
+    message: Message
+
+
+class Outbox:
+    """The server-to-client sequence of one session, over all its streams.
+
+    Holds at most `max_bytes`; the oldest messages are forgotten first, sent ones before waiting
+    ones.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._waiting: deque[tuple[int, Message]] = deque()
+        self._sent: deque[Numbered] = deque()
+        self._last_sequence = 0
+        self.has_overflowed = False
+        """Whether a message was forgotten that no stream had taken: nobody reads."""
+
+    @property
+    def last_sequence(self) -> int:
+        """Sequence of the newest numbered message; 0 before the first."""
+        return self._last_sequence
+
+    def put(self, message: Message, *, turn_id: int) -> None:
+        """Add a message that belongs to `turn_id`, 0 for none."""
+        self._waiting.append((turn_id, message))
+        self._bytes += _size(message)
+        self._forget_beyond_bound()
+
+    def take(self) -> Numbered | None:
+        """Number the oldest waiting message and keep it for replay; None when none waits."""
+        if not self._waiting:
+            return None
+        turn_id, message = self._waiting.popleft()
+        self._last_sequence += 1
+        numbered = Numbered(self._last_sequence, turn_id, message)
+        self._sent.append(numbered)
+        return numbered
+
+    def acknowledge(self, sequence: int) -> None:
+        """Forget what the client has received."""
+        while self._sent and self._sent[0].sequence <= sequence:
+            self._bytes -= _size(self._sent.popleft().message)
+
+    def replay(self, after: int) -> tuple[list[Numbered], bool]:
+        """What was numbered after `after` and is still held, and whether that is all of it."""
+        held = [numbered for numbered in self._sent if numbered.sequence > after]
+        missing = self._last_sequence - after - len(held)
+        return held, missing <= 0
+
+    def purge(self, is_pointless: Callable[[Message], bool]) -> None:
+        """Drop waiting messages that are pointless now."""
+        kept = [(turn, message) for turn, message in self._waiting if not is_pointless(message)]
+        self._bytes -= sum(_size(message) for _, message in self._waiting)
+        self._bytes += sum(_size(message) for _, message in kept)
+        self._waiting = deque(kept)
+
+    def _forget_beyond_bound(self) -> None:
+        while self._bytes > self._max_bytes and (self._sent or len(self._waiting) > 1):
+            if not self._sent:
+                self.has_overflowed = True
+                self.take()
+            self._bytes -= _size(self._sent.popleft().message)
+
+
+def _size(message: Message) -> int:
+    match message:
+        case Speech():
+            return OVERHEAD_BYTES + len(message.data)
+        case ResponseDelta() | ResponseCompleted():
+            return OVERHEAD_BYTES + 4 * len(message.text)
+        case _:
+            return OVERHEAD_BYTES

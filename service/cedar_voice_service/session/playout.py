@@ -1,0 +1,102 @@
+"""When answer audio is handed out, and how much of it has been heard.
+
+The client is taken to play each chunk when it arrives or when the one before ends, whichever is
+later. From that follow both the pace, a bounded lead over playback, and the estimate of what was
+heard when the user interrupts.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenChunk:
+    """A chunk of encoded answer audio; `text` begins to be spoken in it, empty when it goes on."""
+
+    data: bytes
+    offset_ms: int
+    duration_ms: int
+    text: str = ""
+
+
+class Playout:
+    """The audio of one response, from synthesis to the listener. Times are clock milliseconds."""
+
+    def __init__(self, max_lead_ms: int) -> None:
+        self._max_lead_ms = max_lead_ms
+        self._waiting: deque[SpokenChunk] = deque()
+        self._sent: list[SpokenChunk] = []
+        self._ends_at_ms = 0
+        self.sent_ms = 0
+        """Audio handed out so far."""
+
+    @property
+    def backlog_ms(self) -> int:
+        """Audio that waits to be handed out."""
+        return sum(chunk.duration_ms for chunk in self._waiting)
+
+    @property
+    def has_sent(self) -> bool:
+        """Whether any audio was handed out."""
+        return bool(self._sent)
+
+    @property
+    def next_at_ms(self) -> int | None:
+        """When the next chunk is due; None when none waits."""
+        return self._ends_at_ms - self._max_lead_ms if self._waiting else None
+
+    @property
+    def ends_at_ms(self) -> int:
+        """When the client will have played everything handed out."""
+        return self._ends_at_ms
+
+    def add(self, chunk: SpokenChunk) -> None:
+        """Queue the next chunk of the response."""
+        self._waiting.append(chunk)
+
+    def take_due(self, now_ms: int) -> list[SpokenChunk]:
+        """Hand out what may be sent now."""
+        due = []
+        while self._waiting and self._ends_at_ms - self._max_lead_ms <= now_ms:
+            chunk = self._waiting.popleft()
+            self._ends_at_ms = max(now_ms, self._ends_at_ms) + chunk.duration_ms
+            self.sent_ms += chunk.duration_ms
+            self._sent.append(SpokenChunk(b"", chunk.offset_ms, chunk.duration_ms, chunk.text))
+            due.append(chunk)
+        return due
+
+    def clear(self) -> None:
+        """Drop what was not handed out."""
+        self._waiting.clear()
+
+    def heard_ms(self, now_ms: int) -> int:
+        """How much of the audio handed out has been played by now."""
+        return max(0, self.sent_ms - max(0, self._ends_at_ms - now_ms))
+
+    def heard_text(self, heard_ms: int) -> str:
+        """The words begun within the first `heard_ms` of audio, cut after a whole word."""
+        heard: list[str] = []
+        for phrase, start_ms, end_ms in self._phrases():
+            if end_ms <= heard_ms:
+                heard.append(phrase)
+            elif start_ms < heard_ms:
+                share = (heard_ms - start_ms) / (end_ms - start_ms)
+                heard.append(_first_words(phrase, int(len(phrase) * share)))
+        return " ".join(part for part in heard if part)
+
+    def _phrases(self) -> list[tuple[str, int, int]]:
+        phrases: list[tuple[str, int, int]] = []
+        for chunk in self._sent:
+            end_ms = chunk.offset_ms + chunk.duration_ms
+            if chunk.text or not phrases:
+                phrases.append((chunk.text, chunk.offset_ms, end_ms))
+            else:
+                text, start_ms, _ = phrases[-1]
+                phrases[-1] = (text, start_ms, end_ms)
+        return phrases
+
+
+def _first_words(phrase: str, chars: int) -> str:
+    if chars >= len(phrase):
+        return phrase
+    return phrase[:chars].rpartition(" ")[0]

@@ -1,0 +1,190 @@
+"""The answer of one turn: its text, its actions, and its audio on the way to the listener.
+
+Takes the reports of the work and returns the messages that follow from them. Whatever happens, the
+messages hold exactly one `ResponseStarted`, one `ResponseCompleted` and one last `Speech`.
+"""
+
+from typing import assert_never
+
+from cedar_voice_service.audio.formats import AudioFormat
+from cedar_voice_service.errors import CedarVoiceError
+from cedar_voice_service.session import events as on
+from cedar_voice_service.session import messages as say
+from cedar_voice_service.session.config import SessionConfig
+from cedar_voice_service.session.history import (
+    AssistantMessage,
+    CalledTool,
+    HistoryItem,
+    ToolOutcome,
+)
+from cedar_voice_service.session.playout import Playout
+from cedar_voice_service.session.timings import Timings
+from cedar_voice_service.session.tools import ACTION_SENT_JSON
+
+ReplyEvent = (
+    on.ReplyWritten
+    | on.ToolCalled
+    | on.ToolRefused
+    | on.ReplyEnded
+    | on.ReplyFailed
+    | on.SynthesisStarted
+    | on.SpeechSynthesized
+    | on.SpeechEnded
+    | on.SpeechFailed
+)
+
+
+class Response:
+    """One response in progress. Times are clock milliseconds."""
+
+    def __init__(self, response_id: int, config: SessionConfig, timings: Timings) -> None:
+        self.response_id = response_id
+        self.playout = Playout(config.output_audio.max_lead_ms)
+        self.was_cut = False
+        self._config = config
+        self._timings = timings
+        self._written: list[str] = []
+        self._calls: list[CalledTool] = []
+        self._kept_text = ""
+        self._is_written = False
+        self._is_synthesized = False
+        self._is_closed = False
+        self._format: AudioFormat | None = None
+
+    @property
+    def text(self) -> str:
+        """What the model wrote so far."""
+        return "".join(self._written)
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the text is complete."""
+        return self._is_written
+
+    def is_over(self, now_ms: int) -> bool:
+        """Whether everything was sent and, as far as can be told, heard."""
+        return self._is_closed and now_ms >= self.playout.ends_at_ms
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether everything was sent."""
+        return self._is_closed
+
+    @property
+    def history_items(self) -> list[HistoryItem]:
+        """What the conversation keeps of the response once it is over."""
+        items: list[HistoryItem] = []
+        if self._calls:
+            items.append(AssistantMessage("", tool_calls=tuple(self._calls)))
+            items += [ToolOutcome(call.call_id, ACTION_SENT_JSON) for call in self._calls]
+        text = self._kept_text if self.was_cut else self.text
+        if text.strip():
+            items.append(AssistantMessage(text, interrupted=self.was_cut))
+        return items
+
+    def take(self, event: ReplyEvent, now_ms: int) -> list[say.Message]:
+        """Take a report of the work for this response."""
+        match event:
+            case on.ReplyWritten(text=text):
+                self._timings.mark("first_token_at_ms", now_ms)
+                self._written.append(text)
+                is_wanted = self._config.settings.stream
+                return [say.ResponseDelta(self.response_id, text)] if is_wanted else []
+            case on.ToolCalled(call_id=call_id, action=action):
+                self._calls.append(CalledTool(call_id, action.tool_name, action.arguments_json))
+                return [say.ActionRequested(self.response_id, action)]
+            case on.ToolRefused(error=error):
+                return [say.Failed(error)]
+            case on.ReplyEnded(finish_reason=reason, usage=usage):
+                return self._complete(reason, now_ms, usage=usage)
+            case on.ReplyFailed(error=error):
+                return [
+                    say.Failed(error),
+                    *self._complete(say.FinishReason.ERROR, now_ms, error=error),
+                ]
+            case on.SynthesisStarted():
+                self._timings.mark("synthesis_started_at_ms", now_ms)
+                return []
+            case on.SpeechSynthesized(chunk=chunk, format=audio_format):
+                self._timings.mark("first_speech_at_ms", now_ms)
+                self._format = audio_format
+                self.playout.add(chunk)
+                return self.due(now_ms)
+            case on.SpeechEnded():
+                self._is_synthesized = True
+                return self.due(now_ms)
+            case on.SpeechFailed(error=error):
+                self._is_synthesized = True
+                return [say.Failed(error), *self.due(now_ms)]
+            case _:
+                assert_never(event)
+
+    def due(self, now_ms: int) -> list[say.Message]:
+        """The audio to be sent now."""
+        messages: list[say.Message] = []
+        for chunk in self.playout.take_due(now_ms):
+            is_first = self._timings.first_sent_at_ms is None
+            self._timings.mark("first_sent_at_ms", now_ms)
+            self._is_closed = self._is_synthesized and self.playout.next_at_ms is None
+            messages.append(
+                say.Speech(
+                    self.response_id,
+                    chunk.data,
+                    chunk.offset_ms,
+                    chunk.duration_ms,
+                    text=chunk.text,
+                    format=self._format if is_first else None,
+                    is_last=self._is_closed,
+                )
+            )
+        if self._is_synthesized and self.playout.next_at_ms is None and not self._is_closed:
+            messages.append(self._close())
+        return messages
+
+    def cut(
+        self, reason: say.InterruptionReason, played_ms: int | None, now_ms: int
+    ) -> list[say.Message]:
+        """Cut the response off; `played_ms` is the client's own figure of what was heard."""
+        heard_ms = self.playout.heard_ms(now_ms)
+        if played_ms is not None:
+            heard_ms = min(played_ms, self.playout.sent_ms)
+        is_silent = self._config.settings.use_browser_tts
+        self._kept_text = self.text if is_silent else self.playout.heard_text(heard_ms)
+        self.was_cut = True
+        by_client = reason is say.InterruptionReason.CLIENT_REQUEST
+        finish = say.FinishReason.CANCELLED if by_client else say.FinishReason.INTERRUPTED
+        return [
+            say.Interrupted(self.response_id, reason, heard_ms, self._kept_text),
+            *self._complete(finish, now_ms),
+            *self._abandon_speech(),
+        ]
+
+    def fail(self, error: CedarVoiceError, now_ms: int) -> list[say.Message]:
+        """Give the response up: its work made no progress."""
+        return [
+            say.Failed(error),
+            *self._complete(say.FinishReason.ERROR, now_ms, error=error),
+            *self._abandon_speech(),
+        ]
+
+    def _complete(
+        self,
+        reason: say.FinishReason,
+        now_ms: int,
+        *,
+        usage: say.Usage | None = None,
+        error: CedarVoiceError | None = None,
+    ) -> list[say.Message]:
+        if self._is_written:
+            return []
+        self._is_written = True
+        self._timings.mark("written_at_ms", now_ms)
+        return [say.ResponseCompleted(self.response_id, self.text, reason, usage, error)]
+
+    def _abandon_speech(self) -> list[say.Message]:
+        self.playout.clear()
+        return [] if self._is_closed else [self._close()]
+
+    def _close(self) -> say.Speech:
+        self._is_closed = True
+        return say.Speech(self.response_id, b"", self.playout.sent_ms, 0, is_last=True)
