@@ -665,8 +665,8 @@ Global___Interruption: _TypeAlias = Interruption  # noqa: Y015
 
 @_typing.final
 class TurnMetrics(_message.Message):
-    """Timings and counters of a finished turn. Latencies are unset when the stage
-    did not run.
+    """Timings and counters of a finished turn. Latencies are in milliseconds, and
+    unset when the stage did not run.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
