@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Fails when the generated code in the tree is not what its .proto files generate.
+set -euo pipefail
+
+fresh=$(mktemp --directory)
+trap 'rm -rf "$fresh"' EXIT
+
+echo "generated code: comparing with a fresh run"
+scripts/generate_protos.sh "$fresh"
+diff --recursive --brief --exclude='*.proto' --exclude=__init__.py --exclude=py.typed \
+	--exclude=__pycache__ protos "$fresh" || {
+	echo "error: run 'make protos' and commit what it writes" >&2
+	exit 1
+}

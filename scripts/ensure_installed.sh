@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Sees that the Debian packages named as arguments are there: installs the missing ones where it may,
+# and says which they are where it may not.
+set -euo pipefail
+
+fail() {
+	echo "error: $*" >&2
+	exit 1
+}
+
+is_there() {
+	case $1 in
+	chromium) command -v chromium ;;
+	python3-venv) "${PYTHON:-python3}" -c 'import ensurepip' ;;
+	*) dpkg --status "$1" ;;
+	esac >/dev/null 2>&1
+}
+
+"${PYTHON:-python3}" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+	fail "Python 3.11 or newer is needed; name one with PYTHON=python3.11"
+
+missing=()
+for package in "$@"; do
+	is_there "$package" || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if [ "$(id -u)" = 0 ]; then
+	as_root=(env)
+elif sudo -n true 2>/dev/null; then
+	as_root=(sudo)
+else
+	fail "not installed, and only root may install: ${missing[*]} (apt-get install ${missing[*]})"
+fi
+command -v apt-get >/dev/null || fail "not installed, and there is no apt-get here: ${missing[*]}"
+
+echo "Installing ${missing[*]}"
+"${as_root[@]}" apt-get update --quiet=2
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --quiet=2 --yes \
+	--no-install-recommends "${missing[@]}" >/dev/null
+
+for package in "${missing[@]}"; do
+	is_there "$package" || fail "$package was installed, yet $package is not usable from here"
+done
