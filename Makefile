@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 export PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 # Installed once per content of the locks and of the project's own metadata.
 STATE := $(shell cat requirements/*.txt pyproject.toml | sha256sum | cut -c1-16)

@@ -1,6 +1,6 @@
 """Builds the wheel and proves it: only our names, the page inside, the SDK alone with gRPC.
 
-The wheel goes into an empty environment that has grpcio and protobuf from the lock and nothing else.
+It is installed into an empty environment that holds the locked grpcio and protobuf.
 """
 
 import subprocess
