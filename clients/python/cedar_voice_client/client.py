@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING, Self
 
 import grpc
 
+import cedar_voice.v1 as pb
 from cedar_voice.v1.voice_service_pb2_grpc import VoiceServiceStub
-from cedar_voice_client.errors import SessionClosed
+from cedar_voice_client.errors import SessionClosed, error_from_rpc
+from cedar_voice_client.options import SessionOptions
+from cedar_voice_client.service_info import ServiceInfo
+from cedar_voice_client.session import VoiceSession
 from cedar_voice_client.stream import MAX_RECEIVE_BYTES, MAX_SEND_BYTES, Call, VoiceStream
+from cedar_voice_client.wire import read
 
 if TYPE_CHECKING:
     from cedar_voice.v1.voice_service_pb2_grpc import VoiceServiceAsyncStub
@@ -68,6 +73,27 @@ class VoiceClient:
         channel, self._channel = self._channel, None
         if channel is not None:
             await channel.close()
+
+    async def service_info(self, timeout_s: float = 5.0) -> ServiceInfo:
+        """What the service offers: engines, encodings and limits.
+
+        Raises:
+            VoiceClientError: the service cannot be asked; the class says why.
+        """
+        try:
+            answer = await self._stub().GetServiceInfo(
+                pb.GetServiceInfoRequest(), timeout=timeout_s, metadata=self._metadata
+            )
+        except grpc.aio.AioRpcError as failure:
+            raise error_from_rpc(failure) from None
+        return read(ServiceInfo, answer)
+
+    def session(self, options: SessionOptions | None = None) -> VoiceSession:
+        """A conversation; use it as a context.
+
+        Entering it raises a `VoiceClientError` when the server cannot be reached or refuses.
+        """
+        return VoiceSession(self.stream(), options or SessionOptions())
 
     def stream(self) -> VoiceStream:
         """One VoiceSession call in the messages of the contract; use it as a context."""

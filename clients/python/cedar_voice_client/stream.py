@@ -60,6 +60,11 @@ class VoiceStream:
             task.cancel()  # a write that waits for the connection does not see the call's end
         await asyncio.gather(*pending, return_exceptions=True)
 
+    @property
+    def is_sending(self) -> bool:
+        """Whether a send is on its way."""
+        return self._may_write.locked()
+
     async def send(self, request: pb.VoiceSessionRequest) -> None:
         """Send one message; returns when the transport has taken it.
 

@@ -1,0 +1,204 @@
+"""One conversation: what the user does goes in, typed events come out."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, suppress
+from types import TracebackType
+from typing import Any, Self
+
+import cedar_voice.v1 as pb
+from cedar_voice_client.enums import ErrorCode
+from cedar_voice_client.errors import (
+    ServerFailed,
+    SessionClosed,
+    Unavailable,
+    VoiceClientError,
+    error_from_proto,
+)
+from cedar_voice_client.events import Event, Ready
+from cedar_voice_client.options import AudioFormat, SessionOptions
+from cedar_voice_client.stream import VoiceStream
+from cedar_voice_client.wire import config_from_options, event_from_proto, write
+
+ACKNOWLEDGE_EVERY = 32
+_CLOSE_TIMEOUT_S = 2.0
+
+
+class VoiceSession(AsyncIterator[Event]):
+    """A conversation with the server, open while inside its context.
+
+    Iterate it for its events: the iteration ends when the server closes the session, and raises a
+    `VoiceClientError` when it fails. One task iterates; any task may send. A cancelled wait, for an
+    event or in a send, loses nothing.
+
+    Leaving the context ends the session for good.
+
+    Args:
+        stream: the call that carries the session.
+        options: what the session is opened with.
+        open_timeout_s: longest wait for the server to open it.
+        clock_ms: Unix epoch milliseconds, for pings.
+    """
+
+    def __init__(
+        self,
+        stream: VoiceStream,
+        options: SessionOptions,
+        *,
+        open_timeout_s: float = 10.0,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._stream = stream
+        self._options = options
+        self._open_timeout_s = open_timeout_s
+        self._clock_ms = clock_ms
+        self._ready: Ready | None = None
+        self._sent_sequence = 0
+        self._received_sequence = 0
+        self._acknowledged_sequence = 0
+        self._resources = AsyncExitStack()
+
+    @property
+    def ready(self) -> Ready:
+        """What the server last said about the session: its id, limits and effective settings.
+
+        Raises:
+            SessionClosed: the session was not opened.
+        """
+        if self._ready is None:
+            raise SessionClosed("the session is not open: use `async with client.session()`")
+        return self._ready
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as resources:
+            await resources.enter_async_context(self._stream)
+            self._ready = await self._open()
+            self._resources = resources.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        async with self._resources:
+            with suppress(VoiceClientError, TimeoutError):
+                async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                    await self.end()
+                    while await self._stream.receive() is not None:
+                        pass  # the server closes with OK when it has ended the session
+
+    # -- what the user does --------------------------------------------------------------------
+
+    async def send_audio(self, data: bytes) -> None:
+        """Send microphone audio: the next bytes of the recording, cut anywhere, of any size."""
+        chunk_bytes = self.ready.limits.max_audio_chunk_bytes or len(data) or 1
+        for start in range(0, len(data), chunk_bytes):
+            chunk = data[start : start + chunk_bytes]
+            await self._send(pb.VoiceSessionRequest(audio=pb.InputAudio(data=chunk)))
+
+    async def start_listening(self, audio_format: AudioFormat | None = None) -> None:
+        """Begin a new recording, of another format if one is given.
+
+        Unfinished input is dropped and a response in progress is interrupted.
+        """
+        command = pb.StartListening()
+        if audio_format is not None:
+            write(audio_format, command.format)
+        await self._control(pb.Control(start_listening=command))
+
+    async def stop_listening(self, *, discard: bool = False) -> None:
+        """End the recording and with it the user's turn, or throw it away."""
+        await self._control(pb.Control(stop_listening=pb.StopListening(discard=discard)))
+
+    async def send_text(self, text: str) -> None:
+        """Take a typed turn."""
+        await self._send(pb.VoiceSessionRequest(text=pb.TextInput(text=text)))
+
+    async def interrupt(self, response_id: int = 0, played_ms: int | None = None) -> None:
+        """Stop a response, 0 for whichever is in progress; safe at any time.
+
+        `played_ms` of its audio were heard; None leaves it to the server's estimate.
+        """
+        command = pb.Interrupt(response_id=response_id, played_ms=played_ms)
+        await self._control(pb.Control(interrupt=command))
+
+    async def configure(self, patch: SessionOptions) -> None:
+        """Change what the patch sets, from the next turn on; a `Ready` event confirms it."""
+        await self._send(pb.VoiceSessionRequest(config=config_from_options(patch)))
+
+    async def ping(self) -> None:
+        """Ask for a `Pong` event."""
+        ping = pb.Ping(sent_at_ms=self._clock_ms())
+        await self._transmit(pb.VoiceSessionRequest(ping=ping))
+
+    async def done_sending(self) -> None:
+        """Say that no more input comes: the server finishes the turn and closes the stream."""
+        await self._stream.done_sending()
+
+    async def end(self) -> None:
+        """End the session for good; the iteration ends when the server has done so."""
+        await self._control(pb.Control(end_session=pb.EndSession()))
+
+    # -- what comes back -----------------------------------------------------------------------
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        while True:
+            await self._acknowledge_sometimes()
+            response = await self._stream.receive()
+            if response is None:
+                raise StopAsyncIteration
+            self._received_sequence = max(self._received_sequence, response.sequence)
+            event = event_from_proto(response)
+            if isinstance(event, Ready):
+                self._ready = event
+            if event is not None:
+                return event
+
+    async def _acknowledge_sometimes(self) -> None:
+        """Let the server forget what was received, when nothing else has told it for a while."""
+        if self._received_sequence - self._acknowledged_sequence < ACKNOWLEDGE_EVERY:
+            return
+        if not self._stream.is_sending:  # else the next message of the sender carries it
+            with suppress(VoiceClientError):  # receiving tells why
+                await self._transmit(pb.VoiceSessionRequest())
+
+    # -- how it travels ------------------------------------------------------------------------
+
+    async def _open(self) -> Ready:
+        config = config_from_options(self._options)
+        try:
+            async with asyncio.timeout(self._open_timeout_s):
+                await self._stream.send(pb.VoiceSessionRequest(config=config))
+                first = await self._stream.receive()
+        except TimeoutError:
+            raise Unavailable(
+                f"the server did not open the session within {self._open_timeout_s:g} s",
+                code=ErrorCode.UNAVAILABLE,
+                retryable=True,
+            ) from None
+        if first is not None and first.WhichOneof("payload") == "error":
+            raise error_from_proto(first.error)
+        event: Any = event_from_proto(first) if first is not None else None
+        if not isinstance(event, Ready):
+            raise ServerFailed(
+                "the server's first message is not `ready`", code=ErrorCode.PROTOCOL_VIOLATION
+            )
+        return event
+
+    async def _control(self, control: pb.Control) -> None:
+        await self._send(pb.VoiceSessionRequest(control=control))
+
+    async def _send(self, request: pb.VoiceSessionRequest) -> None:
+        self._sent_sequence += 1
+        request.sequence = self._sent_sequence
+        await self._transmit(request)
+
+    async def _transmit(self, request: pb.VoiceSessionRequest) -> None:
+        request.ack = self._acknowledged_sequence = self._received_sequence
+        await self._stream.send(request)
