@@ -1,0 +1,76 @@
+"""scripts/ensure_installed.sh installs what is missing where it may, and else says what it is."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.checkout import ROOT
+
+
+@pytest.fixture
+def commands(tmp_path: Path) -> Path:
+    """A folder with all the commands there are: a bare machine where nothing may be installed."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("bash", "env", "ln"):
+        (folder / name).symlink_to(f"/usr/bin/{name}")
+    (folder / "python3").symlink_to(sys.executable)
+    command(folder, "id", "echo 1000")
+    command(folder, "sudo", "exit 1")
+    return folder
+
+
+def command(folder: Path, name: str, body: str) -> None:
+    """Put a command there that does what `body` says."""
+    path = folder / name
+    path.write_text(f"#!/usr/bin/env bash\n{body}\n")
+    path.chmod(0o755)
+
+
+def ensure(folder: Path, *packages: str) -> subprocess.CompletedProcess[str]:
+    """Run the script with nothing but the commands of the folder."""
+    return subprocess.run(
+        (ROOT / "scripts" / "ensure_installed.sh", *packages),
+        env={**os.environ, "PATH": str(folder), "PYTHON": "python3"},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+
+def test_nothing_is_done_where_everything_is_there(commands: Path) -> None:
+    command(commands, "chromium", "exit 0")
+    done = ensure(commands, "chromium", "python3-venv")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_missing_package_is_named_in_one_line(commands: Path) -> None:
+    done = ensure(commands, "chromium")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "apt-get install chromium" in done.stderr
+
+
+def test_missing_package_is_installed_by_sudo(commands: Path) -> None:
+    command(commands, "sudo", '[ "$1" = -n ] || "$@"')
+    command(commands, "apt-get", f'[ "$1" = update ] || ln -s /usr/bin/env "{commands}/chromium"')
+    assert ensure(commands, "chromium").returncode == 0
+
+
+def test_installation_that_brings_nothing_is_an_error(commands: Path) -> None:
+    command(commands, "id", "echo 0")
+    command(commands, "apt-get", "exit 0")
+    done = ensure(commands, "chromium")
+    assert done.returncode == 1
+    assert "not usable" in done.stderr
+
+
+def test_old_python_is_refused(commands: Path) -> None:
+    (commands / "python3").unlink()
+    command(commands, "python3", "exit 1")
+    done = ensure(commands)
+    assert done.returncode == 1
+    assert "Python 3.11" in done.stderr
