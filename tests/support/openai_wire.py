@@ -1,0 +1,146 @@
+"""The JSON of OpenAI's HTTP API as the stand-in reads and writes it: checks, answers, events."""
+
+import json
+import wave
+from typing import Any
+
+from tests.support.openai_script import Answer, duration_ms, tokens_of
+
+VOICES = frozenset(
+    {
+        "alloy",
+        "ash",
+        "ballad",
+        "cedar",
+        "coral",
+        "echo",
+        "fable",
+        "marin",
+        "nova",
+        "onyx",
+        "sage",
+        "shimmer",
+        "verse",
+    }
+)
+WORD_LOGPROB = -0.105
+"""Log probability of every word and segment: a confidence of 0.90."""
+
+SHORTEST_RECORDING_MS = 100
+
+
+class Refused(Exception):
+    """A request that the vendor would refuse too, or that the script says is refused."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 400,
+        code: str = "invalid_request",
+        retry_after: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = {"Retry-After": retry_after} if retry_after else {}
+        self.body = {
+            "error": {"message": message, "type": "error", "param": None, "code": code},
+        }
+
+
+def check_transcription(body: dict[str, Any], audio: bytes) -> None:
+    """Refuse a transcription request that is not one."""
+    try:
+        recording_ms = duration_ms(audio)
+    except (wave.Error, EOFError):
+        raise Refused("Invalid file format.") from None
+    if recording_ms < SHORTEST_RECORDING_MS:
+        raise Refused("Audio file is too short. Minimum audio length is 0.1 seconds.")
+    if not body.get("model"):
+        raise Refused("you must provide a model parameter")
+    if "gpt-4o" in body["model"] and body.get("response_format", "json") != "json":
+        raise Refused("response_format is not compatible with the model")
+
+
+def transcription(text: str, body: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """The answer to a transcription request of so many seconds."""
+    if body.get("response_format") == "verbose_json":
+        segment = {"id": 0, "start": 0.0, "end": seconds, "text": text, "avg_logprob": WORD_LOGPROB}
+        return {
+            "task": "transcribe",
+            "language": "english",
+            "duration": seconds,
+            "text": text,
+            "segments": [segment] if text else [],
+        }
+    answer: dict[str, Any] = {"text": text}
+    if "logprobs" in body.get("include[]", ()):
+        answer["logprobs"] = [
+            {"token": token, "logprob": WORD_LOGPROB, "bytes": list(token.encode())}
+            for token in tokens_of(text)
+        ]
+    return answer
+
+
+def check_chat(body: dict[str, Any]) -> None:
+    """Refuse a conversation that is empty, has empty turns or leaves tool calls unanswered."""
+    messages = body.get("messages")
+    if not body.get("model") or not messages or not body.get("stream"):
+        raise Refused("model, messages and stream are needed here")
+    unanswered: set[str] = set()
+    for message in messages:
+        if message["role"] == "tool":
+            if message["tool_call_id"] not in unanswered:
+                raise Refused("a tool message must follow the call it answers")
+            unanswered.discard(message["tool_call_id"])
+        elif unanswered:
+            raise Refused("tool_calls must be followed by tool messages for each of them")
+        else:
+            unanswered = {call["id"] for call in message.get("tool_calls", ())}
+            if not message.get("content") and not unanswered:
+                raise Refused("a message needs content")
+    if unanswered:
+        raise Refused("tool_calls must be followed by tool messages for each of them")
+
+
+def check_speech(body: dict[str, Any]) -> None:
+    """Refuse a speech request that is not one."""
+    if not body.get("model") or not body.get("input"):
+        raise Refused("model and input are needed")
+    if body.get("voice") not in VOICES:
+        raise Refused("voice: Input should be one of the voices")
+    if not 0.25 <= body.get("speed", 1.0) <= 4.0:
+        raise Refused("speed: Input should be between 0.25 and 4")
+    if body.get("response_format", "mp3") not in ("pcm", "wav", "mp3"):
+        raise Refused("response_format is not offered here")
+
+
+def chat_event(
+    body: dict[str, Any],
+    delta: dict[str, Any] | None = None,
+    *,
+    finish_reason: str | None = None,
+    usage: dict[str, int] | None = None,
+) -> bytes:
+    """One server-sent event of a chat completion; the one with the usage has no choice."""
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+    chunk = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": body["model"],
+        "choices": [] if delta is None else [choice],
+        "usage": usage,
+    }
+    return b"data: " + json.dumps(chunk).encode() + b"\n\n"
+
+
+def usage_of(body: dict[str, Any], answer: Answer) -> dict[str, int]:
+    """Token counts of a conversation and its answer."""
+    prompt = sum(len(tokens_of(message.get("content") or "")) for message in body["messages"])
+    completion = len(answer.deltas())
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    }
