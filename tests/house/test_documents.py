@@ -1,0 +1,89 @@
+"""What the documents name exists, and what exists is named."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.checkout import ROOT, SOURCE_ROOTS, files, project, sources
+
+DOCUMENTS = [path for path in files() if path.suffix == ".md"]
+LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
+VERB = re.compile(r"(?:^|`|&& )make ((?:[a-z]+ ?)+)", re.MULTILINE)
+TREE_LINE = re.compile(r"^(?P<indent> *)(?P<name>[a-z_/]+(?:\.py|/))(?:  +\S|$)")
+
+
+def anchors(document: Path) -> set[str]:
+    """The anchors that the headings of a document make."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {
+        re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings
+    }
+
+
+def makefile_verbs() -> set[str]:
+    """The verbs that `make` lists."""
+    return set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def drawn_modules() -> set[str]:
+    """The modules in the trees of ARCHITECTURE.md, as paths from the root of the checkout."""
+    found, folders = set(), [""]
+    for line in (ROOT / "ARCHITECTURE.md").read_text().splitlines():
+        if not (match := TREE_LINE.match(line)):
+            continue
+        depth = len(match["indent"]) // 2
+        path = folders[depth] + match["name"]
+        folders[depth + 1 :] = [path]
+        if path.endswith(".py"):
+            found.add(path)
+    return found
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in LINK.findall(document.read_text()):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (document.parent / path).resolve() if path else document
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors(linked), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_verbs_exist(document: Path) -> None:
+    for said in VERB.findall(document.read_text()):
+        assert set(said.split()) <= makefile_verbs(), said
+
+
+def test_every_verb_is_explained() -> None:
+    explained = re.findall(
+        r"^\| `make ([a-z]+)`", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE
+    )
+    assert set(explained) == makefile_verbs()
+
+
+def test_every_module_is_drawn() -> None:
+    written = {
+        str(path.relative_to(ROOT))
+        for path in sources().values()
+        if path.name != "__init__.py" and path.is_relative_to(ROOT)
+    }
+    assert drawn_modules() == written
+
+
+def test_every_import_rule_is_explained() -> None:
+    text = " ".join((ROOT / "ARCHITECTURE.md").read_text().split())
+    for contract in project()["tool"]["importlinter"]["contracts"]:
+        assert contract["name"] in text
+
+
+def test_import_rules_cover_every_package() -> None:
+    packages = {path.name for root in SOURCE_ROOTS for path in root.iterdir() if path.is_dir()}
+    packages -= {"__pycache__"}
+    built = {
+        Path(path).name
+        for path in project()["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    }
+    assert packages == built == set(project()["tool"]["importlinter"]["root_packages"])
