@@ -1,0 +1,52 @@
+"""The code keeps the budgets that CONTRIBUTING.md names."""
+
+import ast
+from collections.abc import Iterator
+from statistics import quantiles
+
+from tests.support.checkout import sources
+
+LINES_OF_NINE_FUNCTIONS_IN_TEN = 25
+ATTRIBUTES_OF_A_CLASS = 12
+NAMES_THAT_SAY_NOTHING = {"base", "common", "core", "helpers", "manager", "misc", "utils"}
+
+
+def nodes() -> Iterator[tuple[str, ast.AST]]:
+    """Everything that is written in the modules, with the module's name."""
+    for name, path in sources().items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            yield name, node
+
+
+def attributes(node: ast.ClassDef) -> set[str]:
+    """The attributes that the methods of a class assign."""
+    return {
+        target.attr
+        for target in ast.walk(node)
+        if isinstance(target, ast.Attribute)
+        and isinstance(target.ctx, ast.Store)
+        and isinstance(target.value, ast.Name)
+        and target.value.id == "self"
+    }
+
+
+def test_functions_are_short() -> None:
+    lengths = [
+        (node.end_lineno or node.lineno) - node.lineno + 1
+        for _, node in nodes()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    assert quantiles(lengths, n=10)[-1] <= LINES_OF_NINE_FUNCTIONS_IN_TEN
+
+
+def test_classes_hold_little_state() -> None:
+    wide = {
+        f"{name}.{node.name}": len(attributes(node))
+        for name, node in nodes()
+        if isinstance(node, ast.ClassDef) and len(attributes(node)) > ATTRIBUTES_OF_A_CLASS
+    }
+    assert not wide
+
+
+def test_modules_have_names_that_say_something() -> None:
+    assert not {name for name in sources() if NAMES_THAT_SAY_NOTHING & set(name.split("."))}
