@@ -38,7 +38,8 @@ check: $(DEV) ## lint, types, import layers, contract, generated code
 	$(BIN)/buf format --diff --exit-code
 	@scripts/check_contract.sh
 	@scripts/check_generated.sh
-	$(BIN)/lint-imports --no-logo --no-cache > .venv/imports.log || { cat .venv/imports.log; exit 1; }
+	@echo "import layers: lint-imports"
+	@$(BIN)/lint-imports --no-logo --no-cache > .venv/imports.log || { cat .venv/imports.log; exit 1; }
 	$(BIN)/mypy --no-error-summary
 
 .PHONY: format
