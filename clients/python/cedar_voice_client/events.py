@@ -195,7 +195,6 @@ class TurnMetrics(Event):
     turn_total_ms: int | None
     input_audio_ms: int
     output_audio_ms: int
-    duplicate_messages: int
     interrupted: bool
 
 

@@ -1,0 +1,269 @@
+"""One call over real gRPC: cancellation, order, and how it ends."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc
+import pytest
+
+import cedar_voice.v1 as pb
+from cedar_voice.v1.voice_service_pb2_grpc import VoiceServiceStub
+from cedar_voice_client import (
+    InvalidRequest,
+    SessionClosed,
+    Unavailable,
+    VoiceClient,
+    VoiceClientError,
+    VoiceStream,
+)
+from cedar_voice_client.stream import MAX_SEND_BYTES, Call
+from tests.support.scripted_service import Conversation, Script, ScriptedService, serving
+
+CONFIG = pb.VoiceSessionRequest(config=pb.SessionConfig())
+CHUNK = pb.VoiceSessionRequest(audio=pb.InputAudio(data=bytes(3_000)))
+BAD_RATE = pb.Error(
+    code=pb.ERROR_CODE_INVALID_CONFIG, message="settings.rate must be 0.5 to 2", field="rate"
+)
+
+
+@asynccontextmanager
+async def stream_to(script: Script) -> AsyncIterator[VoiceStream]:
+    async with (
+        serving(ScriptedService(script)) as address,
+        VoiceClient(address) as client,
+        client.stream() as stream,
+    ):
+        yield stream
+
+
+async def test_messages_go_both_ways_until_the_server_closes() -> None:
+    async def script(talk: Conversation) -> None:
+        await talk.open()
+        assert await talk.hear() is None
+        await talk.say(pong=pb.Pong(sent_at_ms=1))
+
+    async with stream_to(script) as stream:
+        await stream.send(CONFIG)
+        first = await stream.receive()
+        assert first is not None and first.WhichOneof("payload") == "ready"
+        await stream.done_sending()
+        last = await stream.receive()
+        assert last is not None and last.pong.sent_at_ms == 1
+        assert await stream.receive() is None
+        assert await stream.receive() is None
+        with pytest.raises(SessionClosed):
+            await stream.send(CHUNK)
+
+
+async def test_a_cancelled_receive_loses_nothing() -> None:
+    go_on = asyncio.Event()
+
+    async def script(talk: Conversation) -> None:
+        await talk.open()
+        await go_on.wait()
+        await talk.say(pong=pb.Pong(sent_at_ms=1))
+        await talk.hear()
+
+    async with stream_to(script) as stream:
+        await stream.send(CONFIG)
+        await stream.receive()
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0):
+                    await stream.receive()
+        go_on.set()
+        pong = await stream.receive()
+        assert pong is not None and pong.pong.sent_at_ms == 1
+
+
+async def test_a_cancelled_send_is_still_sent() -> None:
+    go_on = asyncio.Event()
+    heard: list[int] = []
+
+    async def script(talk: Conversation) -> None:
+        await go_on.wait()
+        while (request := await talk.hear()) is not None:
+            heard.append(request.sequence)
+
+    async with stream_to(script) as stream:
+        sequence = 0
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                while True:  # until the transport takes no more
+                    sequence += 1
+                    await stream.send(
+                        pb.VoiceSessionRequest(
+                            sequence=sequence, audio=pb.InputAudio(data=bytes(60_000))
+                        )
+                    )
+        assert stream.is_sending
+        go_on.set()
+        await stream.done_sending()
+        assert await stream.receive() is None
+        assert heard == list(range(1, sequence + 1))
+
+
+async def test_sends_from_many_tasks_arrive_in_order() -> None:
+    heard: list[int] = []
+
+    async def script(talk: Conversation) -> None:
+        while (request := await talk.hear()) is not None:
+            heard.append(request.sequence)
+
+    async with stream_to(script) as stream:
+        async with asyncio.TaskGroup() as group:
+            for sequence in range(1, 51):
+                group.create_task(stream.send(pb.VoiceSessionRequest(sequence=sequence)))
+        await stream.done_sending()
+        assert await stream.receive() is None
+    assert heard == list(range(1, 51))
+
+
+async def test_a_failed_write_tells_what_the_server_said() -> None:
+    """grpc.aio itself reports most of these as an internal error."""
+
+    async def script(talk: Conversation) -> None:
+        await talk.hear()
+        await talk.fail(grpc.StatusCode.INVALID_ARGUMENT, BAD_RATE)
+
+    async with serving(ScriptedService(script)) as address:
+        for _ in range(20):
+            async with VoiceClient(address) as client, client.stream() as stream:
+                with pytest.raises(InvalidRequest, match="rate") as caught:
+                    while True:
+                        await stream.send(CHUNK)
+                assert caught.value.field == "rate"
+                with pytest.raises(InvalidRequest):
+                    await stream.receive()
+
+
+async def test_a_message_too_large_is_refused_and_the_stream_goes_on() -> None:
+    async def script(talk: Conversation) -> None:
+        await talk.open()
+        await talk.hear()
+
+    async with stream_to(script) as stream:
+        with pytest.raises(InvalidRequest, match="bytes"):
+            await stream.send(
+                pb.VoiceSessionRequest(audio=pb.InputAudio(data=bytes(MAX_SEND_BYTES)))
+            )
+        await stream.send(CONFIG)
+        assert await stream.receive() is not None
+
+
+async def test_a_server_that_is_away_is_unavailable() -> None:
+    async with serving(ScriptedService()) as address:
+        pass
+    async with VoiceClient(address) as client, client.stream() as stream:
+        with pytest.raises(Unavailable) as caught:
+            await stream.send(CONFIG)
+        assert caught.value.retryable
+        with pytest.raises(Unavailable):
+            await stream.receive()
+        with pytest.raises(Unavailable):
+            await stream.send(CONFIG)
+
+
+async def test_a_server_that_stops_is_unavailable() -> None:
+    async def script(talk: Conversation) -> None:
+        await talk.open()
+        await talk.hear()
+
+    service = serving(ScriptedService(script))
+    address = await service.__aenter__()
+    async with VoiceClient(address) as client, client.stream() as stream:
+        await stream.send(CONFIG)
+        await stream.receive()
+        await service.__aexit__(None, None, None)
+        with pytest.raises(Unavailable):
+            await stream.receive()
+
+
+async def test_leaving_cancels_the_call_and_leaves_no_task() -> None:
+    async def script(talk: Conversation) -> None:
+        await talk.open()
+        await talk.hear()
+        await asyncio.Event().wait()
+
+    service = ScriptedService(script)
+    async with serving(service) as address, VoiceClient(address) as client:
+        before = asyncio.all_tasks()
+        async with client.stream() as stream:
+            await stream.send(CONFIG)
+            await stream.receive()
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    while True:
+                        await stream.send(CHUNK)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0):
+                    await stream.receive()
+        ours = {task for task in asyncio.all_tasks() - before if "VoiceStream" in repr(task)}
+        assert not ours
+        async with asyncio.timeout(5):
+            await service.cancelled.wait()
+
+
+async def test_leaving_an_idle_call_cancels_it() -> None:
+    async def script(talk: Conversation) -> None:
+        await talk.open()
+        await asyncio.Event().wait()
+
+    calls: list[Call] = []
+    service = ScriptedService(script)
+    async with serving(service) as address, grpc.aio.insecure_channel(address) as channel:
+        stub = VoiceServiceStub(channel)
+
+        def open_call() -> Call:  # keeps the call, so that nothing but the stream ends it
+            calls.append(stub.VoiceSession())
+            return calls[-1]
+
+        async with VoiceStream(open_call) as stream:
+            await stream.send(CONFIG)
+            await stream.receive()
+        async with asyncio.timeout(5):
+            await service.cancelled.wait()
+
+
+async def test_a_peer_that_never_answers_does_not_hold_us() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        host, port = listening.getsockname()
+        async with (
+            asyncio.timeout(5),
+            VoiceClient(f"{host}:{port}") as client,
+            client.stream() as stream,
+        ):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await stream.send(CONFIG)
+
+
+async def test_a_reader_in_another_task_is_told_when_the_stream_is_left() -> None:
+    async def script(talk: Conversation) -> None:
+        await talk.open()
+        await talk.hear()
+
+    async with stream_to(script) as stream:
+        await stream.send(CONFIG)
+        await stream.receive()
+        reading = asyncio.create_task(stream.receive())
+        await asyncio.wait({reading}, timeout=0)
+    with pytest.raises(SessionClosed):
+        await reading
+
+
+@pytest.mark.parametrize("enter_client", [False, True])
+async def test_use_outside_the_context_is_refused(enter_client: bool) -> None:
+    client = VoiceClient("127.0.0.1:1")
+    stream = client.stream()
+    with pytest.raises(SessionClosed):
+        await stream.receive()
+    if not enter_client:
+        with pytest.raises(SessionClosed, match="async with"):
+            await stream.__aenter__()
+        return
+    async with client:
+        with pytest.raises(VoiceClientError):
+            await stream.send(CONFIG)
