@@ -96,3 +96,19 @@ class SessionConfig:
             generation=replace(self.generation, **patch.generation),
             **patch.replaced,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a client must respect, as `cedar_voice.v1.Limits` states it."""
+
+    max_message_bytes: int = 1 << 20
+    max_audio_chunk_bytes: int = 256 << 10
+    max_utterance_ms: int = 60_000
+    max_text_chars: int = 4_000
+    max_context_bytes: int = 256 << 10
+    max_tools: int = 64
+    max_history_items: int = 100
+    resume_window_ms: int = 30_000
+    replay_buffer_bytes: int = 1 << 20
+    max_output_lead_ms: int = 1_000

@@ -63,6 +63,18 @@ class InterruptRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class Pinged:
+    """The client probes for life; `sent_at_ms` is its own clock. Answered by the shell."""
+
+    sent_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """The client ends the session for good. Done by the shell."""
+
+
+@dataclass(frozen=True, slots=True)
 class StreamOpened:
     """A stream was attached to the session: input may come again."""
 
@@ -206,6 +218,14 @@ class SpeechFailed:
     error: CedarVoiceError
 
 
+@dataclass(frozen=True, slots=True)
+class WorkFailed:
+    """The work of the turn broke in a way nobody foresaw."""
+
+    turn_id: int
+    error: CedarVoiceError
+
+
 # -- time --------------------------------------------------------------------------------------
 
 
@@ -227,6 +247,7 @@ WorkEvent = (
     | SpeechSynthesized
     | SpeechEnded
     | SpeechFailed
+    | WorkFailed
 )
 
 CallerEvent = (
@@ -239,6 +260,8 @@ CallerEvent = (
     | InputEnded
     | InputRefused
 )
+
+RequestEvent = CallerEvent | AudioReceived | Pinged | SessionEnded
 
 EarEvent = AudioHeard | SpeechBegan | SpeechPaused
 

@@ -218,9 +218,18 @@ class Machine:
         if turn is None or event.turn_id != turn.turn_id:
             return  # of a turn that is over
         turn.last_progress_at_ms = self._now_ms
+        if isinstance(event, on.WorkFailed):
+            self._give_up(turn, event.error)
+        elif turn.response is None:
+            self._take_transcript(turn, event)
+        else:
+            self._say(*turn.response.take(event, self._now_ms))
+            self._consider_end()
+
+    def _take_transcript(self, turn: Turn, event: on.WorkEvent) -> None:
         match event:
             case on.PartialTranscribed(text=text, confidence=confidence):
-                if self.config.settings.stream and turn.response is None:
+                if self.config.settings.stream:
                     self._say_transcription(text, confidence, is_final=False)
             case on.FinalTranscribed(text=text, confidence=confidence):
                 if self.phase is Phase.LISTENING:  # the recognizer ended the utterance by itself
@@ -229,12 +238,9 @@ class Machine:
                 self._say_transcription(text, confidence, is_final=True)
                 self._respond(text) if text else self._close_turn()
             case on.TranscriptionFailed(error=error):
-                self._say(say.Failed(error))
-                self._close_turn()
+                self._give_up(turn, error)
             case _:
-                if turn.response is not None:
-                    self._say(*turn.response.take(event, self._now_ms))
-                    self._consider_end()
+                pass  # of an answer that has not begun
 
     def _look_at_clock(self) -> None:
         turn, now_ms = self._turn, self._now_ms
@@ -249,22 +255,17 @@ class Machine:
             self._say(*due)
         is_sent = turn.response is not None and turn.response.is_sent
         if not is_sent and now_ms >= turn.last_progress_at_ms + self._stage_timeout_ms:
-            self._give_up(turn)
+            self._give_up(turn, _timeout_of(turn))
         self._consider_end()
 
-    def _give_up(self, turn: Turn) -> None:
-        stage = Stage.STT
-        if turn.response is not None:
-            stage = Stage.TTS if turn.response.is_written else Stage.LLM
-        error = EngineError(
-            stage, f"the {stage.value} stage took too long", code=Code.STAGE_TIMEOUT
-        )
+    def _give_up(self, turn: Turn, error: CedarVoiceError) -> None:
         self._commands.append(do.CancelWork(turn.turn_id))
         if turn.response is None:
             self._say(say.Failed(error))
             self._close_turn()
         else:
             self._say(*turn.response.fail(error, self._now_ms))
+            self._consider_end()
 
     # -- turns ---------------------------------------------------------------------------------
 
@@ -381,3 +382,10 @@ class _Recording:
     from_ms: int = 0
     has_audio: bool = False
     has_turn: bool = False
+
+
+def _timeout_of(turn: Turn) -> EngineError:
+    stage = Stage.STT
+    if turn.response is not None:
+        stage = Stage.TTS if turn.response.is_written else Stage.LLM
+    return EngineError(stage, f"the {stage.value} stage took too long", code=Code.STAGE_TIMEOUT)

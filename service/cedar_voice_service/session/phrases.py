@@ -15,7 +15,7 @@ MAX_PHRASE_CHARS = 280
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？]+[」』”’）]*|\n+")
 _CLAUSE_END = re.compile(r"[,;:](?=\s)|\s[–—-](?=\s)|[，、；：]")
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(])(?:[A-Za-z]|(?:mr|mrs|ms|dr|prof|st|vs|no|approx|e\.g|i\.e))\.$", re.IGNORECASE
+    r"(?:^|[\s(])(?:[A-Za-z]|(?:mr|mrs|ms|dr|prof|st|vs|no|approx|e\.g|i\.e))\.\Z", re.IGNORECASE
 )
 
 

@@ -4,8 +4,6 @@ Takes the reports of the work and returns the messages that follow from them. Wh
 messages hold exactly one `ResponseStarted`, one `ResponseCompleted` and one last `Speech`.
 """
 
-from typing import assert_never
-
 from cedar_voice_service.audio.formats import AudioFormat
 from cedar_voice_service.errors import CedarVoiceError
 from cedar_voice_service.session import events as on
@@ -20,18 +18,6 @@ from cedar_voice_service.session.history import (
 from cedar_voice_service.session.playout import Playout
 from cedar_voice_service.session.timings import Timings
 from cedar_voice_service.session.tools import ACTION_SENT_JSON
-
-ReplyEvent = (
-    on.ReplyWritten
-    | on.ToolCalled
-    | on.ToolRefused
-    | on.ReplyEnded
-    | on.ReplyFailed
-    | on.SynthesisStarted
-    | on.SpeechSynthesized
-    | on.SpeechEnded
-    | on.SpeechFailed
-)
 
 
 class Response:
@@ -82,10 +68,10 @@ class Response:
             items.append(AssistantMessage(text, interrupted=self.was_cut))
         return items
 
-    def take(self, event: ReplyEvent, now_ms: int) -> list[say.Message]:
+    def take(self, event: on.WorkEvent, now_ms: int) -> list[say.Message]:
         """Take a report of the work for this response."""
         match event:
-            case on.ReplyWritten(text=text):
+            case on.ReplyWritten(text=text) if not self._is_written:
                 self._timings.mark("first_token_at_ms", now_ms)
                 self._written.append(text)
                 is_wanted = self._config.settings.stream
@@ -105,7 +91,7 @@ class Response:
             case on.SynthesisStarted():
                 self._timings.mark("synthesis_started_at_ms", now_ms)
                 return []
-            case on.SpeechSynthesized(chunk=chunk, format=audio_format):
+            case on.SpeechSynthesized(chunk=chunk, format=audio_format) if not self._is_synthesized:
                 self._timings.mark("first_speech_at_ms", now_ms)
                 self._format = audio_format
                 self.playout.add(chunk)
@@ -117,7 +103,7 @@ class Response:
                 self._is_synthesized = True
                 return [say.Failed(error), *self.due(now_ms)]
             case _:
-                assert_never(event)
+                return []  # of a stage that is over already
 
     def due(self, now_ms: int) -> list[say.Message]:
         """The audio to be sent now."""

@@ -12,6 +12,9 @@ from cedar_voice_service.errors import Code, EngineError, Stage
 ACTION_SENT_JSON = '{"status": "sent to the application"}'
 """What the model is told of an action: it was sent, the application does the rest."""
 
+ACTION_REFUSED_JSON = '{"error": "not a declared tool, or arguments its schema refuses"}'
+"""What the model is told of a call that cannot become an action."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tool:

@@ -1,0 +1,168 @@
+"""What a session says, on its way to whichever stream is attached.
+
+Messages go through the outbox, which numbers and keeps them; notices go to the attached stream
+only, unnumbered, before anything that waits.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, Stage
+from cedar_voice_service.session.config import SessionConfig
+from cedar_voice_service.session.messages import Message, Speech
+from cedar_voice_service.session.outbox import Numbered, Outbox
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The session is usable, with this configuration."""
+
+    config: SessionConfig
+    is_resumed: bool = False
+    is_truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The answer to a ping."""
+
+    ping_sent_at_ms: int
+
+
+Notice = Ready | Pong
+
+
+class Attachment:
+    """One stream's view of a session: what it has to write, in order."""
+
+    def __init__(self, outbox: Outbox, first: Iterable[Notice | Numbered]) -> None:
+        self._outbox = outbox
+        self._first = deque(first)
+        self._changed = asyncio.Event()
+        self._error: CedarVoiceError | None = None
+        self._is_finished = False
+
+    async def next(self) -> Notice | Numbered | None:
+        """Wait for the next thing to write; None when nothing will come any more.
+
+        Raises:
+            CedarVoiceError: the stream has to end with this error.
+        """
+        while True:
+            if self._error is not None:
+                raise self._error
+            if self._first:
+                return self._first.popleft()
+            if (numbered := self._outbox.take()) is not None:
+                return numbered
+            if self._is_finished:
+                return None
+            self._changed.clear()
+            await self._changed.wait()
+
+    def notify(self, notice: Notice | None = None) -> None:
+        """Something changed; a notice goes out before what waits."""
+        if notice is not None:
+            self._first.append(notice)
+        self._changed.set()
+
+    def finish(self) -> None:
+        """End with OK once everything is written."""
+        self._is_finished = True
+        self._changed.set()
+
+    def fail(self, error: CedarVoiceError) -> None:
+        """End with an error, at once."""
+        self._error = error
+        self._changed.set()
+
+
+class Delivery:
+    """The outbox of a session and the stream that empties it, if one is attached."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._outbox = Outbox(max_bytes)
+        self._attachment: Attachment | None = None
+
+    def attach(self, config: SessionConfig, *, resume_after: int | None) -> Attachment:
+        """Make a stream the one that is written to; the stream before it ends.
+
+        Args:
+            config: what is in force.
+            resume_after: last sequence the client has; None on the session's first stream.
+
+        Raises:
+            CallerError: the client claims to have what was never sent.
+        """
+        replayed: list[Numbered] = []
+        is_complete = True
+        if resume_after is not None:
+            if resume_after > self._outbox.last_sequence:
+                raise CallerError(
+                    "last_received_sequence is beyond what was sent",
+                    code=Code.PROTOCOL_VIOLATION,
+                    field="resume.last_received_sequence",
+                )
+            self._outbox.acknowledge(resume_after)
+            replayed, is_complete = self._outbox.replay(resume_after)
+        ready = Ready(config, is_resumed=resume_after is not None, is_truncated=not is_complete)
+        if self._attachment is not None:
+            self._attachment.fail(
+                CallerError(
+                    "the session was resumed on another stream",
+                    code=Code.SESSION_TAKEN_OVER,
+                    stage=Stage.TRANSPORT,
+                )
+            )
+        self._outbox.has_overflowed = False
+        self._attachment = Attachment(self._outbox, [ready, *replayed])
+        return self._attachment
+
+    def detach(self, attachment: Attachment) -> bool:
+        """The stream is gone; whether it was the attached one."""
+        if self._attachment is not attachment:
+            return False
+        self._attachment = None
+        return True
+
+    def send(self, message: Message, turn_id: int) -> None:
+        """Say something, now or after a resume."""
+        self._outbox.put(message, turn_id=turn_id)
+        if self._attachment is None:
+            return
+        if self._outbox.has_overflowed:
+            self._attachment.fail(
+                CallerError("events are not read", code=Code.SLOW_CONSUMER, stage=Stage.TRANSPORT)
+            )
+        self._attachment.notify()
+
+    def notify(self, notice: Notice) -> None:
+        """Tell the attached stream; nobody else is interested."""
+        if self._attachment is not None:
+            self._attachment.notify(notice)
+
+    def acknowledge(self, sequence: int) -> None:
+        """The client has received everything up to here."""
+        self._outbox.acknowledge(sequence)
+
+    def purge_speech(self, response_id: int) -> None:
+        """Drop waiting audio of this response and older ones."""
+        self._outbox.purge(
+            lambda message: (
+                isinstance(message, Speech)
+                and message.response_id <= response_id
+                and not message.is_last
+            )
+        )
+
+    def finish(self) -> None:
+        """Let the attached stream end with OK once everything is written."""
+        if self._attachment is not None:
+            self._attachment.finish()
+
+    def fail(self, error: CedarVoiceError) -> None:
+        """End the attached stream with an error."""
+        if self._attachment is not None:
+            self._attachment.fail(error)

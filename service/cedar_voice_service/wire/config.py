@@ -1,0 +1,174 @@
+"""What a client configures: checked, and turned into a patch."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf.message import Message
+from jsonschema import Draft202012Validator, SchemaError
+
+import cedar_voice.v1 as pb
+from cedar_voice_service.audio.formats import OUTPUT_ENCODINGS, AudioFormat, Encoding, Framing
+from cedar_voice_service.errors import CallerError, Code
+from cedar_voice_service.session.config import ConfigPatch, Limits, OutputAudio, TurnMode
+from cedar_voice_service.session.tools import Tool
+from cedar_voice_service.wire.enums import (
+    FRAMING_FROM_PB,
+    MODE_FROM_PB,
+    audio_format_from_pb,
+)
+from cedar_voice_service.wire.names import is_name
+
+# Path of a numeric field to the values it may have; the contract states the same.
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "settings.pitch": (0.5, 2.0),
+    "settings.rate": (0.5, 2.0),
+    "settings.volume": (0.0, 1.0),
+    "turn_detection.threshold": (0.0, 1.0),
+    "turn_detection.prefix_padding_ms": (0, 2_000),
+    "turn_detection.silence_duration_ms": (100, 10_000),
+    "turn_detection.min_speech_ms": (0, 2_000),
+    "turn_detection.max_utterance_ms": (1_000, math.inf),
+    "turn_detection.min_interruption_ms": (0, 5_000),
+    "pipeline.temperature": (0.0, 2.0),
+    "pipeline.max_output_tokens": (1, math.inf),
+}
+_PCM_RATES_HZ = range(8_000, 48_001)
+_MAX_CHANNELS = 8
+
+
+def patch_of(config: pb.SessionConfig, limits: Limits) -> ConfigPatch:
+    """Check a configuration and turn it into a patch.
+
+    Raises:
+        CallerError: INVALID_CONFIG, UNSUPPORTED_AUDIO_FORMAT or MESSAGE_TOO_LARGE, naming the
+            field.
+    """
+    turn_detection = _set_fields(config.turn_detection, "turn_detection")
+    if "mode" in turn_detection:
+        turn_detection["mode"] = MODE_FROM_PB.get(turn_detection["mode"], TurnMode.SERVER_VAD)
+    if "max_utterance_ms" in turn_detection:
+        asked_ms = turn_detection["max_utterance_ms"]
+        turn_detection["max_utterance_ms"] = min(asked_ms, limits.max_utterance_ms)
+    return ConfigPatch(
+        settings=_set_fields(config.settings, "settings"),
+        turn_detection=turn_detection,
+        generation=_set_fields(config.pipeline, "pipeline"),
+        replaced=_replaced(config, limits),
+    )
+
+
+def input_format_of(message: pb.AudioFormat, field: str) -> AudioFormat:
+    """Check a format of input audio.
+
+    Raises:
+        CallerError: UNSUPPORTED_AUDIO_FORMAT, naming the field.
+    """
+    audio_format = audio_format_from_pb(message)
+    if message.channel_count > _MAX_CHANNELS:
+        raise _unsupported(f"{field}.channel_count", f"at most {_MAX_CHANNELS} channels")
+    is_raw = audio_format.encoding is Encoding.PCM_S16LE
+    if is_raw and message.sample_rate_hz not in _PCM_RATES_HZ:
+        raise _unsupported(f"{field}.sample_rate_hz", "raw PCM needs a rate of 8000 to 48000")
+    return audio_format
+
+
+def _replaced(config: pb.SessionConfig, limits: Limits) -> dict[str, Any]:
+    replaced: dict[str, Any] = {}
+    if config.HasField("context_json"):
+        replaced["context_json"] = _context_of(config.context_json, limits)
+    if config.HasField("input_audio"):
+        replaced["input_audio"] = input_format_of(config.input_audio, "input_audio")
+    if config.HasField("output_audio"):
+        replaced["output_audio"] = _output_audio_of(config.output_audio, limits)
+    if config.HasField("tools"):
+        replaced["tools"] = _tools_of(config.tools, limits)
+    return replaced
+
+
+def _set_fields(message: Message, path: str) -> dict[str, Any]:
+    values = {field.name: value for field, value in message.ListFields()}
+    for name, value in values.items():
+        low, high = _RANGES.get(f"{path}.{name}", (-math.inf, math.inf))
+        if isinstance(value, int | float) and not low <= value <= high:
+            limit = f"at least {low:g}" if high == math.inf else f"{low:g} to {high:g}"
+            raise _invalid(f"{path}.{name}", f"must be {limit}")
+    return values
+
+
+def _context_of(text: str, limits: Limits) -> str:
+    if len(text.encode()) > limits.max_context_bytes:
+        raise CallerError(
+            f"context_json is longer than {limits.max_context_bytes} bytes",
+            code=Code.MESSAGE_TOO_LARGE,
+            field="context_json",
+        )
+    if text:
+        _json_of(text, "context_json")
+    return text
+
+
+def _output_audio_of(message: pb.OutputAudioConfig, limits: Limits) -> OutputAudio:
+    audio_format = audio_format_from_pb(message.format)
+    if audio_format.encoding is Encoding.AUTO:
+        audio_format = AudioFormat(Encoding.MP3, audio_format.sample_rate_hz)
+    if audio_format.encoding not in OUTPUT_ENCODINGS:
+        name = audio_format.encoding.value
+        raise _unsupported("output_audio.format.encoding", f"{name} is not offered as output")
+    if message.format.channel_count > 1:
+        raise _unsupported("output_audio.format.channel_count", "output has one channel")
+    rate_hz = audio_format.sample_rate_hz
+    if rate_hz and rate_hz not in _PCM_RATES_HZ:
+        raise _unsupported("output_audio.format.sample_rate_hz", "must be 8000 to 48000")
+    lead_ms = limits.max_output_lead_ms
+    if message.HasField("max_lead_ms"):
+        lead_ms = min(message.max_lead_ms, lead_ms)
+    framing = FRAMING_FROM_PB.get(message.framing, Framing.CONTINUOUS)
+    return OutputAudio(audio_format, framing, lead_ms)
+
+
+def _tools_of(message: pb.ToolSet, limits: Limits) -> tuple[Tool, ...]:
+    if len(message.tools) > limits.max_tools:
+        raise _invalid("tools", f"at most {limits.max_tools} tools")
+    tools = tuple(_tool_of(tool, f"tools[{index}]") for index, tool in enumerate(message.tools))
+    if len({tool.name for tool in tools}) < len(tools):
+        raise _invalid("tools", "tool names must be distinct")
+    return tools
+
+
+def _tool_of(message: pb.ToolDefinition, path: str) -> Tool:
+    if not is_name(message.name):
+        raise _invalid(f"{path}.name", "must be 1 to 64 characters of [A-Za-z0-9_-]")
+    field = f"{path}.parameters_json_schema"
+    schema = _json_of(message.parameters_json_schema or '{"type": "object"}', field)
+    if not isinstance(schema, dict) or schema.get("type") != "object":
+        raise _invalid(field, 'must be a JSON Schema whose type is "object"')
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError:
+        raise _invalid(field, "is not a valid JSON Schema") from None
+    setter = message.state_setter
+    return Tool(
+        message.name,
+        message.description,
+        schema,
+        setter.state_key,
+        setter.setter_key,
+        tuple(setter.argument_order),
+    )
+
+
+def _json_of(text: str, field: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise _invalid(field, "is not valid JSON") from None
+
+
+def _invalid(field: str, problem: str) -> CallerError:
+    return CallerError(f"{field} {problem}", code=Code.INVALID_CONFIG, field=field)
+
+
+def _unsupported(field: str, problem: str) -> CallerError:
+    return CallerError(f"{field}: {problem}", code=Code.UNSUPPORTED_AUDIO_FORMAT, field=field)

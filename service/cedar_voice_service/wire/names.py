@@ -1,0 +1,10 @@
+"""What may be used as a name on the wire."""
+
+import re
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` is 1 to 64 characters of [A-Za-z0-9_-]."""
+    return _NAME.fullmatch(text) is not None

@@ -1,0 +1,313 @@
+"""The turn machine: how a turn begins and ends, who interrupts what, what is kept."""
+
+from dataclasses import replace
+
+import pytest
+
+from cedar_voice_service.audio.formats import AudioFormat, Encoding
+from cedar_voice_service.errors import Code, EngineError, Stage
+from cedar_voice_service.session import commands as do
+from cedar_voice_service.session import events as on
+from cedar_voice_service.session import messages as say
+from cedar_voice_service.session.config import (
+    ConfigPatch,
+    OutputAudio,
+    SessionConfig,
+    VoiceSettings,
+)
+from cedar_voice_service.session.history import AssistantMessage, UserMessage
+from cedar_voice_service.session.machine import Phase
+from cedar_voice_service.session.playout import SpokenChunk
+from cedar_voice_service.session.tools import Action
+from tests.support.machine_driver import MANUAL, MachineDriver
+
+MP3 = AudioFormat(Encoding.MP3)
+
+
+def transcribed(driver: MachineDriver, text: str = "hello there") -> int:
+    """Bring the driver to the answer of its present turn; the number of the turn."""
+    turn_id = driver.asked_for(do.StartTranscribing)[-1].turn_id
+    driver.let(on.FinalTranscribed(turn_id, text))
+    return turn_id
+
+
+def answering(driver: MachineDriver, *, speech_ms: int = 2_000) -> int:
+    """Bring the driver to speaking "One two three four." for `speech_ms`; the turn."""
+    driver.speak(600)
+    driver.pause(600)
+    turn_id = transcribed(driver)
+    chunk = SpokenChunk(b"mp3", 0, speech_ms, "One two three four.")
+    driver.let(
+        on.ReplyWritten(turn_id, "One two three four."),
+        on.SynthesisStarted(turn_id),
+        on.SpeechSynthesized(turn_id, chunk, MP3),
+    )
+    return turn_id
+
+
+def test_silence_ends_a_turn_that_the_server_delimits() -> None:
+    driver = MachineDriver()
+    driver.hear(500)
+    assert driver.is_in(Phase.IDLE)
+    driver.speak(800)
+    assert driver.asked_for(do.StartTranscribing) == [do.StartTranscribing(1, 200, "en-US")]
+    driver.pause(400)
+    assert driver.is_in(Phase.LISTENING)
+    driver.hear(100)
+    assert driver.is_in(Phase.TRANSCRIBING)
+    assert driver.asked_for(do.FinishTranscribing) == [do.FinishTranscribing(1)]
+    kinds = [activity.kind for activity in driver.said_of(say.SpeechActivity)]
+    assert kinds == [say.SpeechKind.STARTED, say.SpeechKind.STOPPED, say.SpeechKind.TURN_ENDED]
+
+
+def test_audio_that_stops_coming_ends_the_turn() -> None:
+    driver = MachineDriver()
+    driver.speak(800)
+    driver.wait(1_000)
+    assert driver.is_in(Phase.TRANSCRIBING)
+
+
+def test_push_to_talk_ends_with_stop_and_not_with_silence() -> None:
+    driver = MachineDriver(MANUAL)
+    driver.let(on.ListeningStarted())
+    driver.speak(500)
+    driver.pause(3_000)
+    driver.wait(5_000)
+    assert driver.is_in(Phase.LISTENING)
+    driver.let(on.ListeningStopped())
+    assert driver.is_in(Phase.TRANSCRIBING)
+
+
+def test_a_turn_is_never_longer_than_the_limit() -> None:
+    driver = MachineDriver(MANUAL)
+    driver.speak(60_000)
+    assert driver.is_in(Phase.TRANSCRIBING)
+
+
+def test_stop_without_audio_is_refused_and_changes_nothing() -> None:
+    driver = MachineDriver()
+    driver.let(on.ListeningStarted(), on.ListeningStopped())
+    (failed,) = driver.said_of(say.Failed)
+    assert failed.error.code is Code.PROTOCOL_VIOLATION
+    assert driver.is_in(Phase.IDLE)
+
+
+@pytest.mark.parametrize("config", [MANUAL, SessionConfig()], ids=["manual", "server"])
+def test_stop_after_silence_gives_an_empty_final_and_no_answer(config: SessionConfig) -> None:
+    driver = MachineDriver(config)
+    driver.let(on.ListeningStarted())
+    driver.hear(700)
+    driver.let(on.ListeningStopped())
+    (final,) = driver.said_of(say.Transcription)
+    assert (final.text, final.is_final) == ("", True)
+    assert driver.is_in(Phase.IDLE)
+    assert driver.asked_for(do.FinishTranscribing) == []
+
+
+def test_discarded_speech_is_not_transcribed() -> None:
+    driver = MachineDriver(MANUAL)
+    driver.speak(500)
+    driver.let(on.ListeningStopped(discard=True))
+    assert driver.asked_for(do.CancelWork) == [do.CancelWork(1)]
+    assert driver.said_of(say.Transcription) == []
+    assert driver.is_in(Phase.IDLE)
+
+
+def test_an_answer_is_written_spoken_and_remembered() -> None:
+    driver = MachineDriver()
+    turn_id = answering(driver, speech_ms=700)
+    driver.let(
+        on.ReplyEnded(turn_id, say.FinishReason.STOP, say.Usage(5, 7)), on.SpeechEnded(turn_id)
+    )
+    assert driver.is_in(Phase.RESPONDING)  # it is still being heard
+    driver.wait(700)
+    assert driver.is_in(Phase.IDLE)
+    assert driver.machine.history.items == (
+        UserMessage("hello there"),
+        AssistantMessage("One two three four."),
+    )
+    metrics = driver.said[-1]
+    assert isinstance(metrics, say.TurnMetrics)
+    assert (metrics.output_audio_ms, metrics.endpointing_ms) == (700, 500)
+
+
+def test_the_last_audio_of_a_response_is_marked_once() -> None:
+    driver = MachineDriver()
+    turn_id = answering(driver)
+    driver.let(on.ReplyEnded(turn_id, say.FinishReason.STOP), on.SpeechEnded(turn_id))
+    lasts = [speech.is_last for speech in driver.said_of(say.Speech)]
+    assert lasts == [False, True]
+
+
+def test_speech_over_the_answer_cuts_it_and_begins_a_turn_with_that_speech() -> None:
+    driver = MachineDriver()
+    answering(driver)
+    began_ms = driver.heard_ms
+    driver.speak(100)
+    assert driver.is_in(Phase.RESPONDING)
+    driver.hear(200)
+    (cut,) = driver.said_of(say.Interrupted)
+    assert cut == say.Interrupted(1, say.InterruptionReason.USER_SPEECH, 200, "")
+    assert driver.asked_for(do.PurgeSpeech) == [do.PurgeSpeech(1)]
+    assert driver.asked_for(do.StartTranscribing)[-1] == do.StartTranscribing(
+        2, began_ms - 300, "en-US"
+    )
+
+
+def test_a_cough_does_not_interrupt() -> None:
+    driver = MachineDriver()
+    answering(driver)
+    driver.speak(100)
+    driver.pause(1_000)
+    assert driver.is_in(Phase.RESPONDING)
+    assert driver.said_of(say.Interrupted) == []
+
+
+def test_speech_during_transcription_is_not_lost() -> None:
+    driver = MachineDriver()
+    driver.speak(600)
+    driver.pause(500)
+    began_ms = driver.heard_ms
+    driver.speak(400)
+    driver.pause(600)
+    assert driver.is_in(Phase.TRANSCRIBING)
+    transcribed(driver, "first half")
+    driver.hear(100)
+    assert driver.asked_for(do.StartTranscribing)[-1] == do.StartTranscribing(
+        2, began_ms - 300, "en-US"
+    )
+    assert driver.machine.history.items == (UserMessage("first half"),)
+
+
+def test_nothing_of_a_cut_answer_is_said_after_the_cut() -> None:
+    driver = MachineDriver()
+    turn_id = answering(driver)
+    driver.let(on.InterruptRequested())
+    said = len(driver.said)
+    driver.let(
+        on.ReplyWritten(turn_id, "late"),
+        on.SpeechSynthesized(turn_id, SpokenChunk(b"late", 2_000, 100), MP3),
+        on.ReplyEnded(turn_id, say.FinishReason.STOP),
+        on.SpeechEnded(turn_id),
+    )
+    assert len(driver.said) == said
+
+
+def test_the_history_keeps_what_was_heard() -> None:
+    driver = MachineDriver()
+    answering(driver, speech_ms=2_000)
+    driver.wait(1_100)
+    driver.let(on.InterruptRequested())
+    assert driver.machine.history.items[-1] == AssistantMessage("One two", interrupted=True)
+
+
+def test_the_clients_figure_of_what_was_heard_wins_and_is_clamped() -> None:
+    driver = MachineDriver()
+    answering(driver, speech_ms=2_000)
+    driver.let(on.InterruptRequested(played_ms=99_000))
+    (cut,) = driver.said_of(say.Interrupted)
+    assert (cut.heard_ms, cut.kept_text) == (2_000, "One two three four.")
+
+
+def test_interrupting_what_is_over_is_not_an_error() -> None:
+    driver = MachineDriver()
+    driver.let(on.InterruptRequested())
+    answering(driver)
+    driver.let(on.InterruptRequested(response_id=99))
+    assert driver.is_in(Phase.RESPONDING)
+    assert driver.said_of(say.Failed) == []
+
+
+def test_typed_text_interrupts_and_is_answered() -> None:
+    driver = MachineDriver()
+    answering(driver)
+    driver.let(on.TextEntered("stop that"))
+    assert driver.is_in(Phase.RESPONDING)
+    started = driver.said_of(say.ResponseStarted)[-1]
+    assert started == say.ResponseStarted(2, "stop that")
+
+
+def test_a_client_that_speaks_itself_keeps_the_whole_text_when_it_interrupts() -> None:
+    config = SessionConfig(settings=VoiceSettings(use_browser_tts=True))
+    driver = MachineDriver(config)
+    driver.let(on.TextEntered("hi"), on.ReplyWritten(1, "One two."), on.InterruptRequested())
+    assert driver.machine.history.items[-1] == AssistantMessage("One two.", interrupted=True)
+
+
+def test_without_streaming_only_finals_are_sent() -> None:
+    driver = MachineDriver(SessionConfig(settings=VoiceSettings(stream=False)))
+    driver.speak(600)
+    driver.let(on.PartialTranscribed(1, "hel"))
+    driver.pause(600)
+    transcribed(driver)
+    driver.let(on.ReplyWritten(1, "Hi."), on.ReplyEnded(1, say.FinishReason.STOP))
+    assert driver.said_of(say.ResponseDelta) == []
+    finals = [said.is_final for said in driver.said_of(say.Transcription)]
+    assert finals == [True]
+
+
+@pytest.mark.parametrize("stage", [Stage.LLM, Stage.TTS, Stage.STT])
+def test_an_engine_that_hangs_costs_its_turn_and_not_the_session(stage: Stage) -> None:
+    driver = MachineDriver()
+    driver.speak(600)
+    driver.pause(600)
+    if stage is not Stage.STT:
+        turn_id = transcribed(driver)
+        if stage is Stage.TTS:
+            driver.let(on.ReplyWritten(turn_id, "Hi."))
+            driver.let(on.ReplyEnded(turn_id, say.FinishReason.STOP))
+    driver.wait(15_000)
+    (failed,) = driver.said_of(say.Failed)
+    assert (failed.error.code, failed.error.stage) == (Code.STAGE_TIMEOUT, stage)
+    assert driver.asked_for(do.CancelWork) == [do.CancelWork(1)]
+    assert driver.is_in(Phase.IDLE)
+
+
+def test_a_failed_model_completes_its_response() -> None:
+    driver = MachineDriver()
+    error = EngineError(Stage.LLM, "no")
+    driver.let(on.TextEntered("hi"), on.ReplyFailed(1, error), on.SpeechEnded(1))
+    (completed,) = driver.said_of(say.ResponseCompleted)
+    assert (completed.finish_reason, completed.error) == (say.FinishReason.ERROR, error)
+    assert driver.is_in(Phase.IDLE)
+
+
+def test_actions_are_kept_with_the_conversation() -> None:
+    driver = MachineDriver()
+    action = Action("action-1-1", "setTheme", '{"theme": "dark"}', "ui", "setTheme", '["dark"]')
+    driver.let(
+        on.TextEntered("dark please"),
+        on.ToolCalled(1, "call-1", action),
+        on.ReplyWritten(1, "Done."),
+        on.ReplyEnded(1, say.FinishReason.STOP),
+        on.SpeechEnded(1),
+    )
+    assert driver.said_of(say.ActionRequested) == [say.ActionRequested(1, action)]
+    _, asked, _, answer = driver.machine.history.items
+    assert isinstance(asked, AssistantMessage) and asked.tool_calls[0].call_id == "call-1"
+    assert answer == AssistantMessage("Done.")
+
+
+def test_the_end_of_input_finishes_the_turn_and_then_closes() -> None:
+    driver = MachineDriver(MANUAL)
+    driver.speak(500)
+    driver.let(on.InputEnded())
+    assert driver.asked_for(do.CloseStream) == []
+    turn_id = transcribed(driver)
+    driver.let(on.ReplyWritten(turn_id, "Hi."), on.ReplyEnded(turn_id, say.FinishReason.STOP))
+    driver.let(on.SpeechEnded(turn_id))
+    assert driver.asked_for(do.CloseStream) == [do.CloseStream()]
+
+
+def test_a_new_configuration_applies_from_the_next_turn() -> None:
+    driver = MachineDriver(replace(SessionConfig(), output_audio=OutputAudio(max_lead_ms=0)))
+    patch = on.Configured(patch_language("de-DE"))
+    driver.let(on.TextEntered("hi"))
+    driver.let(patch, on.ReplyEnded(1, say.FinishReason.STOP), on.SpeechEnded(1))
+    driver.let(on.TextEntered("hallo"))
+    languages = [command.config.settings.language for command in driver.asked_for(do.StartReplying)]
+    assert languages == ["en-US", "de-DE"]
+
+
+def patch_language(language: str) -> ConfigPatch:
+    return ConfigPatch(settings={"language": language})

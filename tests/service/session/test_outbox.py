@@ -1,0 +1,82 @@
+"""The outbox: numbered without gaps, replayed without gaps or said to be truncated, bounded."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cedar_voice_service.session.messages import ResponseDelta, Speech
+from cedar_voice_service.session.outbox import OVERHEAD_BYTES, Numbered, Outbox
+
+
+def delta(text: str = "x") -> ResponseDelta:
+    return ResponseDelta(1, text)
+
+
+def taken(outbox: Outbox) -> list[Numbered]:
+    numbered = []
+    while (item := outbox.take()) is not None:
+        numbered.append(item)
+    return numbered
+
+
+def test_messages_are_numbered_in_order_from_one() -> None:
+    outbox = Outbox(1 << 20)
+    for text in "abc":
+        outbox.put(delta(text), turn_id=7)
+    assert [(item.sequence, item.turn_id) for item in taken(outbox)] == [(1, 7), (2, 7), (3, 7)]
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 30), st.integers(1, 40))
+def test_a_replay_is_gapless_or_says_that_it_is_not(
+    sent: int, acked: int, received: int, room: int
+) -> None:
+    outbox = Outbox(room * (OVERHEAD_BYTES + 4))
+    for _ in range(sent):
+        outbox.put(delta(), turn_id=1)
+        outbox.take()
+    outbox.acknowledge(min(acked, received))
+    replayed, is_complete = outbox.replay(min(received, sent))
+    numbers = [item.sequence for item in replayed]
+    if is_complete:
+        assert numbers == list(range(min(received, sent) + 1, sent + 1))
+    else:
+        assert numbers == list(range(sent - len(numbers) + 1, sent + 1))
+        assert len(numbers) <= room
+
+
+def test_what_is_acknowledged_is_forgotten() -> None:
+    outbox = Outbox(1 << 20)
+    for _ in range(3):
+        outbox.put(delta(), turn_id=1)
+    taken(outbox)
+    outbox.acknowledge(2)
+    assert [item.sequence for item in outbox.replay(0)[0]] == [3]
+    assert outbox.replay(0)[1] is False
+    assert outbox.replay(2) == (outbox.replay(0)[0], True)
+
+
+def test_purged_audio_leaves_no_gap_in_the_numbers() -> None:
+    outbox = Outbox(1 << 20)
+    outbox.put(Speech(1, b"old", 0, 100), turn_id=1)
+    outbox.put(delta(), turn_id=2)
+    outbox.purge(lambda message: isinstance(message, Speech))
+    assert [item.sequence for item in taken(outbox)] == [1]
+
+
+def test_it_holds_no_more_than_its_bound_and_says_when_nobody_reads() -> None:
+    outbox = Outbox(10 * (OVERHEAD_BYTES + 100))
+    for _ in range(10):
+        outbox.put(Speech(1, bytes(100), 0, 10), turn_id=1)
+    assert not outbox.has_overflowed
+    outbox.put(Speech(1, bytes(100), 0, 10), turn_id=1)
+    assert outbox.has_overflowed
+    assert len(taken(outbox)) == 10
+
+
+def test_sent_messages_are_forgotten_before_waiting_ones() -> None:
+    outbox = Outbox(2 * (OVERHEAD_BYTES + 100))
+    outbox.put(Speech(1, bytes(100), 0, 10), turn_id=1)
+    outbox.take()
+    outbox.put(Speech(1, bytes(100), 10, 10), turn_id=1)
+    outbox.put(Speech(1, bytes(100), 20, 10), turn_id=1)
+    assert not outbox.has_overflowed
+    assert [item.sequence for item in taken(outbox)] == [2, 3]

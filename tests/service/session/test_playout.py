@@ -1,0 +1,63 @@
+"""Playout: a bounded lead over playback, and what was heard at any moment."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cedar_voice_service.session.playout import Playout, SpokenChunk
+
+
+def chunks(*durations_ms: int, text: str = "") -> list[SpokenChunk]:
+    offset_ms = 0
+    made = []
+    for duration_ms in durations_ms:
+        made.append(SpokenChunk(b"x", offset_ms, duration_ms, text))
+        offset_ms += duration_ms
+    return made
+
+
+@given(st.lists(st.integers(1, 400), min_size=1), st.integers(0, 1_000), st.integers(1, 90))
+def test_audio_is_never_further_ahead_than_the_lead_and_one_chunk(
+    durations_ms: list[int], lead_ms: int, step_ms: int
+) -> None:
+    playout = Playout(lead_ms)
+    for chunk in chunks(*durations_ms):
+        playout.add(chunk)
+    now_ms = 1_000
+    sent: list[SpokenChunk] = []
+    while len(sent) < len(durations_ms):
+        for chunk in playout.take_due(now_ms):
+            assert playout.ends_at_ms - now_ms <= lead_ms + max(durations_ms)
+            sent.append(chunk)
+        now_ms += step_ms
+    assert [chunk.duration_ms for chunk in sent] == durations_ms
+    assert playout.heard_ms(playout.ends_at_ms) == sum(durations_ms)
+
+
+def test_without_a_lead_a_chunk_goes_out_when_the_one_before_has_been_played() -> None:
+    playout = Playout(0)
+    for chunk in chunks(500, 300):
+        playout.add(chunk)
+    assert len(playout.take_due(100)) == 1
+    assert playout.next_at_ms == 600
+    assert playout.take_due(599) == []
+    assert len(playout.take_due(600)) == 1
+
+
+def test_heard_grows_with_the_clock_and_stops_at_what_was_sent() -> None:
+    playout = Playout(1_000)
+    for chunk in chunks(400, 400):
+        playout.add(chunk)
+    playout.take_due(0)
+    assert [playout.heard_ms(now_ms) for now_ms in (0, 250, 800, 5_000)] == [0, 250, 800, 800]
+
+
+def test_the_text_heard_ends_at_a_word() -> None:
+    playout = Playout(10_000)
+    playout.add(SpokenChunk(b"x", 0, 1_000, "One two three."))
+    playout.add(SpokenChunk(b"x", 1_000, 1_000, "Four five six."))
+    playout.add(SpokenChunk(b"x", 2_000, 1_000))
+    playout.take_due(0)
+    assert playout.heard_text(0) == ""
+    assert playout.heard_text(1_000) == "One two three."
+    assert playout.heard_text(2_000) == "One two three. Four"
+    assert playout.heard_text(3_000) == "One two three. Four five six."

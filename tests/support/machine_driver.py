@@ -1,0 +1,78 @@
+"""Drives the turn machine by hand: a clock, and what it said and asked for, in order."""
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+from cedar_voice_service.session import commands as do
+from cedar_voice_service.session import events as on
+from cedar_voice_service.session import messages as say
+from cedar_voice_service.session.config import SessionConfig, TurnDetection, TurnMode
+from cedar_voice_service.session.machine import Machine, Phase
+
+Kind = TypeVar("Kind")
+
+MANUAL = SessionConfig(turn_detection=TurnDetection(mode=TurnMode.MANUAL))
+
+
+class MachineDriver:
+    """A machine with a clock in milliseconds and a microphone that hears 100 ms at a time."""
+
+    def __init__(self, config: SessionConfig | None = None) -> None:
+        self.machine = Machine(
+            config or SessionConfig(), max_history_items=50, stage_timeout_ms=15_000
+        )
+        self.now_ms = 1_000
+        self.heard_ms = 0
+        self.commands: list[do.Command] = []
+
+    def let(self, *events: on.Event) -> list[do.Command]:
+        """Let events happen now; the commands that follow."""
+        start = len(self.commands)
+        for event in events:
+            self.commands += self.machine.handle(event, self.now_ms)
+        return self.commands[start:]
+
+    def is_in(self, phase: Phase) -> bool:
+        """Whether the session is busy with this."""
+        return self.machine.phase is phase
+
+    def wait(self, ms: int) -> None:
+        """Let time pass, deadlines included."""
+        until_ms = self.now_ms + ms
+        while (deadline := self.machine.deadline_ms) is not None and deadline <= until_ms:
+            self.now_ms = max(self.now_ms, deadline)
+            self.let(on.TimePassed())
+        self.now_ms = until_ms
+
+    def hear(self, ms: int, *edges: on.SpeechBegan | on.SpeechPaused) -> None:
+        """Hear audio in real time, the edges in its first block."""
+        for _ in range(0, ms, 100):
+            self.heard_ms += 100
+            self.wait(100)
+            self.let(*edges, on.AudioHeard(self.heard_ms))
+            edges = ()
+
+    def speak(self, ms: int) -> None:
+        """The user begins to speak, and goes on for `ms`."""
+        self.hear(ms, on.SpeechBegan(self.heard_ms))
+
+    def pause(self, ms: int) -> None:
+        """The user falls silent, for `ms`."""
+        self.hear(ms, on.SpeechPaused(self.heard_ms))
+
+    def asked_for(self, kind: type[Kind]) -> list[Kind]:
+        """The commands of a kind so far."""
+        return [command for command in self.commands if isinstance(command, kind)]
+
+    @property
+    def said(self) -> list[say.Message]:
+        """The messages so far, purged ones included."""
+        return [command.message for command in self.sends()]
+
+    def sends(self) -> Iterator[do.Send]:
+        """The messages so far with their turns."""
+        return (command for command in self.commands if isinstance(command, do.Send))
+
+    def said_of(self, kind: type[Kind]) -> list[Kind]:
+        """The messages of a kind so far."""
+        return [message for message in self.said if isinstance(message, kind)]
