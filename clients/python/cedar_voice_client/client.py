@@ -1,6 +1,7 @@
 """The client: one channel to a service, and what can be opened on it."""
 
 from collections.abc import Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -20,14 +21,19 @@ if TYPE_CHECKING:
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
 
+Metadata = tuple[tuple[str, str], ...]
+
 # A frozen server is noticed within half a minute, which `ping_timeout_ms` decides, not its older
-# name. Without the bandwidth probe a stalled stream holds 64 KiB instead of megabytes. With a
-# subchannel pool of its own every client is a connection of its own.
+# name. A server that comes back is found within seconds, not within two minutes. Without the
+# bandwidth probe a stalled stream holds 64 KiB instead of megabytes. With a subchannel pool of its
+# own every client is a connection of its own.
 _CHANNEL_OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.ping_timeout_ms", 10_000),
     ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.initial_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
     ("grpc.http2.bdp_probe", 0),
     ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
     ("grpc.max_send_message_length", MAX_SEND_BYTES),
@@ -52,7 +58,7 @@ class VoiceClient:
         tls: bool | grpc.ChannelCredentials = False,
     ) -> None:
         self._address = address
-        self._metadata = () if token is None else (("authorization", f"Bearer {token}"),)
+        self._metadata = () if token is None else _authorization(token)
         self._tls = tls
         self._channel: grpc.aio.Channel | None = None
 
@@ -95,15 +101,24 @@ class VoiceClient:
         """
         return VoiceSession(self.stream(), options or SessionOptions())
 
-    def stream(self) -> VoiceStream:
-        """One VoiceSession call in the messages of the contract; use it as a context."""
-        return VoiceStream(self._open_call)
+    def stream(self, *, token: str | None = None) -> VoiceStream:
+        """One VoiceSession call in the messages of the contract; use it as a context.
 
-    def _open_call(self) -> Call:
+        Args:
+            token: bearer token of this call alone, in place of the client's.
+        """
+        metadata = self._metadata if token is None else _authorization(token)
+        return VoiceStream(partial(self._open_call, metadata))
+
+    def _open_call(self, metadata: Metadata) -> Call:
         # No deadline: a conversation lasts as long as it lasts.
-        return self._stub().VoiceSession(metadata=self._metadata)
+        return self._stub().VoiceSession(metadata=metadata)
 
     def _stub(self) -> "VoiceServiceAsyncStub":
         if self._channel is None:
             raise SessionClosed("the client is not open: use `async with VoiceClient(...)`")
         return VoiceServiceStub(self._channel)
+
+
+def _authorization(token: str) -> Metadata:
+    return (("authorization", f"Bearer {token}"),)

@@ -3,6 +3,7 @@
 import grpc
 import pytest
 
+import cedar_voice.v1 as pb
 from cedar_voice_client import (
     AudioEncoding,
     SessionClosed,
@@ -42,6 +43,15 @@ async def test_the_token_travels_with_every_call(token: str | None, header: str 
         async with client.session():
             pass
     assert [metadata.get("authorization") for metadata in service.metadata] == [header, header]
+
+
+async def test_a_call_may_have_a_token_of_its_own() -> None:
+    service = ScriptedService()
+    async with serving(service) as address, VoiceClient(address, token="of all") as client:
+        async with client.stream(token="of one") as stream:
+            await stream.send(pb.VoiceSessionRequest(config=pb.SessionConfig()))
+            await stream.receive()
+    assert [metadata.get("authorization") for metadata in service.metadata] == ["Bearer of one"]
 
 
 async def test_credentials_of_the_callers_own() -> None:
