@@ -47,10 +47,13 @@ async def test_the_token_travels_with_every_call(token: str | None, header: str 
 
 async def test_a_call_may_have_a_token_of_its_own() -> None:
     service = ScriptedService()
-    async with serving(service) as address, VoiceClient(address, token="of all") as client:
-        async with client.stream(token="of one") as stream:
-            await stream.send(pb.VoiceSessionRequest(config=pb.SessionConfig()))
-            await stream.receive()
+    async with (
+        serving(service) as address,
+        VoiceClient(address, token="of all") as client,
+        client.stream(token="of one") as stream,
+    ):
+        await stream.send(pb.VoiceSessionRequest(config=pb.SessionConfig()))
+        await stream.receive()
     assert [metadata.get("authorization") for metadata in service.metadata] == ["Bearer of one"]
 
 
