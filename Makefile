@@ -43,10 +43,11 @@ check: $(DEV) ## lint, types, import layers, contract, generated code
 	$(BIN)/mypy --no-error-summary
 
 .PHONY: format
-format: $(DEV) ## rewrite Python and protobuf files in the house style
+format: $(DEV) ## rewrite Python, protobuf and the drawn tables in the house style
 	$(BIN)/ruff check --fix --quiet || true
 	$(BIN)/ruff format
 	$(BIN)/buf format --write
+	$(BIN)/python scripts/draw_modules.py
 
 .PHONY: protos
 protos: $(DEV) ## generate the Python of the contract beside its .proto files
