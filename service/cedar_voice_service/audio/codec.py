@@ -1,0 +1,100 @@
+"""libav's decoders: packets of a track in, 16 kHz mono out. Nothing of libavformat is used."""
+
+from collections.abc import Iterable
+from typing import cast
+
+from av.audio.codeccontext import AudioCodecContext
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.codec.context import CodecContext
+from av.error import FFmpegError
+from av.packet import Packet
+
+from cedar_voice_service.audio.containers.parts import Track, broken, check_rate
+from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES
+
+MAX_FAILED_PACKETS = 10
+"""Packets in a row that may fail before the recording is given up."""
+
+
+class TrackDecoder:
+    """Decodes one track. A damaged packet is left out."""
+
+    def __init__(self, track: Track) -> None:
+        codec = cast(AudioCodecContext, CodecContext.create(track.codec, "r"))
+        codec.thread_count = 1
+        if track.extradata:
+            codec.extradata = track.extradata
+        if track.sample_rate_hz:
+            codec.sample_rate = track.sample_rate_hz
+        if track.channel_count:
+            codec.layout = f"{track.channel_count} channels"
+        self._codec = codec
+        self._resampler = Resampler()
+        self._failed_packets = 0
+        self._has_sounded = False
+
+    def decode(self, packet: bytes) -> bytes:
+        """Samples of one packet.
+
+        Raises:
+            CallerError: too many packets in a row cannot be decoded, or the rate is unheard of.
+        """
+        try:
+            frames = self._codec.decode(Packet(packet))
+        except FFmpegError:
+            self._failed_packets += 1
+            if self._failed_packets >= MAX_FAILED_PACKETS:
+                raise broken("the audio cannot be decoded") from None
+            return b""
+        self._failed_packets = 0
+        self._has_sounded = True
+        return b"".join(self._resampler.feed(frame) for frame in frames)
+
+    def flush(self) -> bytes:
+        """Samples that decoder and resampler still hold.
+
+        Raises:
+            CallerError: there were packets, and none could be decoded.
+        """
+        if not self._has_sounded:
+            if self._failed_packets:
+                raise broken("the audio cannot be decoded")
+            return b""
+        try:
+            frames = self._codec.decode(None)
+        except FFmpegError:
+            frames = []
+        tail = b"".join(self._resampler.feed(frame) for frame in frames)
+        return tail + self._resampler.flush()
+
+
+class Resampler:
+    """Frames of any rate and layout, also of changing ones, to 16 kHz mono."""
+
+    def __init__(self) -> None:
+        self._shape: tuple[int, str, str] | None = None
+        self._resampler: AudioResampler | None = None
+
+    def feed(self, frame: AudioFrame) -> bytes:
+        """Samples that are ready after this frame."""
+        shape = (frame.sample_rate, frame.format.name, frame.layout.name)
+        ready = b""
+        if self._resampler is None or shape != self._shape:
+            check_rate(frame.sample_rate)
+            ready = self.flush()
+            self._shape = shape
+            self._resampler = AudioResampler("s16", "mono", LISTENING_RATE_HZ)
+        return ready + _samples_of(self._resampler.resample(frame))
+
+    def flush(self) -> bytes:
+        """Samples still held."""
+        if self._resampler is None:
+            return b""
+        held = self._resampler.resample(None)
+        self._resampler = None
+        return _samples_of(frame for frame in held if frame is not None)
+
+
+def _samples_of(frames: Iterable[AudioFrame]) -> bytes:
+    return b"".join(bytes(frame.planes[0])[: frame.samples * SAMPLE_BYTES] for frame in frames)
