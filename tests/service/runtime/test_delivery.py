@@ -1,0 +1,104 @@
+"""Delivery: what waits is written in order, a resume replays it, the newest stream wins."""
+
+import pytest
+
+from cedar_voice_service.errors import CallerError, Code
+from cedar_voice_service.runtime.delivery import Attachment, Delivery, Pong, Ready
+from cedar_voice_service.session.config import SessionConfig
+from cedar_voice_service.session.messages import ResponseDelta, Speech
+from cedar_voice_service.session.outbox import Numbered
+from tests.support.virtual_time import run_virtually
+
+CONFIG = SessionConfig()
+
+
+async def sequences(attachment: Attachment, count: int) -> list[int]:
+    items = [await attachment.next() for _ in range(count)]
+    return [item.sequence for item in items if isinstance(item, Numbered)]
+
+
+def test_ready_comes_first_and_notices_before_what_waits() -> None:
+    async def scenario() -> None:
+        delivery = Delivery(1 << 20)
+        attachment = delivery.attach(CONFIG, resume_after=None)
+        delivery.send(ResponseDelta(1, "a"), turn_id=1)
+        delivery.notify(Pong(5))
+        assert isinstance(await attachment.next(), Ready)
+        assert await attachment.next() == Pong(5)
+        assert await sequences(attachment, 1) == [1]
+
+    run_virtually(scenario())
+
+
+def test_a_resume_replays_what_the_client_lacks_and_goes_on() -> None:
+    async def scenario() -> None:
+        delivery = Delivery(1 << 20)
+        first = delivery.attach(CONFIG, resume_after=None)
+        for text in "abc":
+            delivery.send(ResponseDelta(1, text), turn_id=1)
+        await sequences(first, 4)
+        delivery.detach(first)
+        delivery.send(ResponseDelta(1, "d"), turn_id=1)
+        second = delivery.attach(CONFIG, resume_after=1)
+        ready = await second.next()
+        assert isinstance(ready, Ready) and ready.is_resumed and not ready.is_truncated
+        assert await sequences(second, 3) == [2, 3, 4]
+
+    run_virtually(scenario())
+
+
+def test_what_is_no_longer_held_is_said_to_be_missing() -> None:
+    async def scenario() -> None:
+        delivery = Delivery(400)
+        first = delivery.attach(CONFIG, resume_after=None)
+        for _ in range(5):
+            delivery.send(ResponseDelta(1, "a"), turn_id=1)
+            await first.next()
+        second = delivery.attach(CONFIG, resume_after=0)
+        ready = await second.next()
+        assert isinstance(ready, Ready) and ready.is_truncated
+
+    run_virtually(scenario())
+
+
+def test_the_stream_before_ends_when_another_takes_over() -> None:
+    async def scenario() -> None:
+        delivery = Delivery(1 << 20)
+        first = delivery.attach(CONFIG, resume_after=None)
+        delivery.attach(CONFIG, resume_after=0)
+        with pytest.raises(CallerError) as error:
+            await first.next()
+        assert error.value.code is Code.SESSION_TAKEN_OVER
+        assert delivery.detach(first) is False
+
+    run_virtually(scenario())
+
+
+def test_a_client_cannot_have_what_was_never_sent() -> None:
+    with pytest.raises(CallerError):
+        Delivery(1 << 20).attach(CONFIG, resume_after=1)
+
+
+def test_a_stream_that_does_not_read_is_ended() -> None:
+    async def scenario() -> None:
+        delivery = Delivery(1_000)
+        attachment = delivery.attach(CONFIG, resume_after=None)
+        for _ in range(10):
+            delivery.send(Speech(1, bytes(200), 0, 10), turn_id=1)
+        with pytest.raises(CallerError) as error:
+            await attachment.next()
+        assert error.value.code is Code.SLOW_CONSUMER
+
+    run_virtually(scenario())
+
+
+def test_it_finishes_after_everything_is_written() -> None:
+    async def scenario() -> None:
+        delivery = Delivery(1 << 20)
+        attachment = delivery.attach(CONFIG, resume_after=None)
+        delivery.send(ResponseDelta(1, "a"), turn_id=1)
+        delivery.finish()
+        assert await sequences(attachment, 2) == [1]
+        assert await attachment.next() is None
+
+    run_virtually(scenario())
