@@ -3,7 +3,18 @@
 All times are milliseconds of input audio since the session began.
 """
 
+from dataclasses import dataclass
+
 from cedar_voice_service.session.config import TurnDetection
+
+
+@dataclass(slots=True)
+class Recording:
+    """A listening period: what came since the client began or ended one."""
+
+    from_ms: int = 0
+    has_audio: bool = False
+    has_turn: bool = False
 
 
 class Hearing:

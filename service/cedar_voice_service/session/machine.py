@@ -9,17 +9,16 @@ Two rules make interruption right by construction. A report of work carries the 
 and one of a turn that is over is dropped. A message carries the turn of the event that caused it.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import assert_never
 
 from cedar_voice_service.audio.formats import AudioFormat
-from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, EngineError, Stage
+from cedar_voice_service.errors import CallerError, CedarVoiceError, Code
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import SessionConfig, TurnMode
-from cedar_voice_service.session.hearing import Hearing
+from cedar_voice_service.session.hearing import Hearing, Recording
 from cedar_voice_service.session.history import History, UserMessage
 from cedar_voice_service.session.response import Response
 from cedar_voice_service.session.turn import Turn
@@ -54,7 +53,7 @@ class Machine:
         self.history = History(max_history_items)
         self._stage_timeout_ms = stage_timeout_ms
         self._hearing = Hearing()
-        self._recording = _Recording()
+        self._recording = Recording()
         self._turn: Turn | None = None
         self._last_turn_id = 0
         self._last_response_id = 0
@@ -145,11 +144,11 @@ class Machine:
     def _start_listening(self, audio_format: AudioFormat | None) -> None:
         self._drop_turn()
         self._hearing.claim()
-        self._recording = _Recording(self._hearing.heard_ms)
+        self._recording = Recording(self._hearing.heard_ms)
         self._commands.append(do.BeginRecording(audio_format or self.config.input_audio))
 
     def _stop_listening(self, *, discard: bool) -> None:
-        recording, self._recording = self._recording, _Recording(self._hearing.heard_ms)
+        recording, self._recording = self._recording, Recording(self._hearing.heard_ms)
         self._commands.append(do.EndRecording())
         if self.phase is Phase.LISTENING:
             self._drop_turn() if discard else self._finish_listening()
@@ -255,7 +254,7 @@ class Machine:
             self._say(*due)
         is_sent = turn.response is not None and turn.response.is_sent
         if not is_sent and now_ms >= turn.last_progress_at_ms + self._stage_timeout_ms:
-            self._give_up(turn, _timeout_of(turn))
+            self._give_up(turn, turn.timeout)
         self._consider_end()
 
     def _give_up(self, turn: Turn, error: CedarVoiceError) -> None:
@@ -373,19 +372,3 @@ class Machine:
         start_ms = turn.from_ms or 0
         end_ms = self._hearing.heard_ms if turn.end_ms is None else turn.end_ms
         self._say(say.Transcription(text, is_final, confidence, start_ms, end_ms))
-
-
-@dataclass(slots=True)
-class _Recording:
-    """A listening period: what came since the client began or ended one."""
-
-    from_ms: int = 0
-    has_audio: bool = False
-    has_turn: bool = False
-
-
-def _timeout_of(turn: Turn) -> EngineError:
-    stage = Stage.STT
-    if turn.response is not None:
-        stage = Stage.TTS if turn.response.is_written else Stage.LLM
-    return EngineError(stage, f"the {stage.value} stage took too long", code=Code.STAGE_TIMEOUT)

@@ -5,6 +5,7 @@ Times ending in `_at_ms` are clock milliseconds, the others are on the timeline 
 
 from dataclasses import dataclass, field
 
+from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.session.messages import TurnMetrics
 from cedar_voice_service.session.response import Response
 from cedar_voice_service.session.timings import Timings
@@ -21,6 +22,15 @@ class Turn:
     has_speech: bool = False
     response: Response | None = None
     timings: Timings = field(default_factory=Timings)
+
+    @property
+    def timeout(self) -> EngineError:
+        """The error of the stage that the turn waits for."""
+        stage = Stage.STT
+        if self.response is not None:
+            stage = Stage.TTS if self.response.is_written else Stage.LLM
+        message = f"the {stage.value} stage took too long"
+        return EngineError(stage, message, code=Code.STAGE_TIMEOUT)
 
     def metrics(self, now_ms: int) -> TurnMetrics:
         """The record of the turn, which is over now."""
