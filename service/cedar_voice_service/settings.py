@@ -4,12 +4,18 @@ Every field is an environment variable with the prefix `CEDAR_`. `OPENAI_API_KEY
 `OPENAI_BASE_URL` stand in where a stage names no key or base URL of its own.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 EngineChoice = Literal["auto", "openai", "local"]
+
+
+def _split(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(part for part in map(str.strip, value.split(",")) if part)
 
 
 class ServiceSettings(BaseSettings):
@@ -18,8 +24,8 @@ class ServiceSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CEDAR_", extra="ignore", frozen=True)
 
     grpc_address: str = Field("127.0.0.1:50051", description="where the gRPC service listens")
-    auth_tokens: tuple[SecretStr, ...] = Field(
-        (), description="bearer tokens that are let in, as a JSON list; empty lets everyone in"
+    auth_tokens: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (), description="bearer tokens that are let in, separated by commas; empty lets everyone in"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe log line shown"
@@ -40,10 +46,13 @@ class ServiceSettings(BaseSettings):
     tts_model: str = Field("gpt-4o-mini-tts", description="model of the openai engine")
     tts_base_url: str = Field("", description="OpenAI-compatible server for text to speech")
     tts_api_key: SecretStr = Field(SecretStr(""), description="its key")
+    tts_voice: str = Field(
+        "alloy", description="voice of the openai engine for clients that name none it knows"
+    )
     openai_api_key: SecretStr = Field(
         SecretStr(""),
         validation_alias="OPENAI_API_KEY",
-        description="key of every stage that has none of its own",
+        description="key of every stage that names no key and no server of its own",
     )
     openai_base_url: str = Field(
         "",

@@ -61,6 +61,7 @@ class Fault:
     """How a stage fails: with a status, by silence from the start, or after some bytes.
 
     After `after_bytes` of the answer's body the connection is cut, or, with `hangs`, goes silent.
+    A silent stream of events still carries a comment every `comment_interval_ms`, unless it is 0.
     """
 
     status: int = 0
@@ -68,6 +69,7 @@ class Fault:
     error_code: str = "injected"
     hangs: bool = False
     after_bytes: int | None = None
+    comment_interval_ms: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class Answer:
     text: str = ANSWER
     tool_calls: tuple[ScriptedCall, ...] = ()
     finish_reason: str = "stop"
+    tells_usage: bool = True
 
     def deltas(self) -> list[dict[str, Any]]:
         """The answer as the API streams it: one delta a token, tool calls in fragments."""

@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import fields
-from typing import Any, Self
+from typing import Self
 
 from aiohttp import web
 
@@ -37,6 +37,7 @@ from tests.support.openai_wire import (
     check_chat,
     check_speech,
     check_transcription,
+    received_of,
     transcription,
     usage_of,
 )
@@ -74,6 +75,7 @@ class OpenAIStandin:
         self.api_key = api_key
         self.requests: list[Received] = []
         self.base_url = ""
+        self._arrival = asyncio.Condition()
         self._running = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -102,10 +104,15 @@ class OpenAIStandin:
         """What one stage received, oldest first."""
         return [request for request in self.requests if request.stage == stage]
 
+    async def wait_for_requests(self, count: int) -> None:
+        """Wait until so many requests came, at most 5 s."""
+        async with asyncio.timeout(5), self._arrival:
+            await self._arrival.wait_for(lambda: len(self.requests) >= count)
+
     def _handler(self, stage: StageName, serve: "Callable[[_Reply], Awaitable[None]]") -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
-            received = await _received(stage, request)
-            self.requests.append(received)
+            received = await received_of(stage, request)
+            await self._note(received)
             reply = _Reply(request, received, self.faults.get(stage, Fault()))
             try:
                 self._check_key(received)
@@ -124,6 +131,11 @@ class OpenAIStandin:
             return reply.response
 
         return handle
+
+    async def _note(self, received: Received) -> None:
+        async with self._arrival:
+            self.requests.append(received)
+            self._arrival.notify_all()
 
     def _check_key(self, received: Received) -> None:
         if not received.api_key or (self.api_key and received.api_key != self.api_key):
@@ -151,7 +163,7 @@ class OpenAIStandin:
             await reply.write(chat_event(body, delta))
         finish_reason = "tool_calls" if answer.tool_calls else answer.finish_reason
         await reply.write(chat_event(body, {}, finish_reason=finish_reason))
-        if body.get("stream_options", {}).get("include_usage"):
+        if answer.tells_usage and body.get("stream_options", {}).get("include_usage"):
             await reply.write(chat_event(body, usage=usage_of(body, answer)))
         await reply.write(b"data: [DONE]\n\n")
 
@@ -192,7 +204,7 @@ class _Reply:
                 retry_after=fault.retry_after,
             )
         if fault.hangs and fault.after_bytes is None:
-            await _silence()
+            await asyncio.Event().wait()
 
     async def begin(self, content_type: str, *, length_bytes: int | None = None) -> None:
         self.response.content_type = content_type
@@ -212,54 +224,26 @@ class _Reply:
 
     async def _stop(self) -> None:
         if self._fault.hangs:
-            await _silence()
+            await self._stay_silent()
         if self._request.transport is not None:
             self._request.transport.close()
         raise ConnectionResetError("injected cut")
 
-
-async def _silence() -> None:
-    """Last until the client hangs up, which cancels the handler."""
-    await asyncio.Event().wait()
-
-
-async def _received(stage: StageName, request: web.Request) -> Received:
-    received_at_s = time.monotonic()
-    audio = b""
-    if request.content_type == "multipart/form-data":
-        body, audio = await _read_form(request)
-    else:
-        body = await request.json()
-    return Received(
-        stage=stage,
-        connection=str(request.transport and request.transport.get_extra_info("peername")),
-        api_key=request.headers.get("Authorization", "").removeprefix("Bearer "),
-        body=body,
-        audio=audio,
-        received_at_s=received_at_s,
-    )
-
-
-async def _read_form(request: web.Request) -> tuple[dict[str, Any], bytes]:
-    """Read a form; a field whose name ends in [] is a list. The part `file` is the recording."""
-    body: dict[str, Any] = {}
-    audio = b""
-    for name, value in (await request.post()).items():
-        if isinstance(value, web.FileField):
-            with value.file as file:
-                audio = file.read()
-        elif name.endswith("[]"):
-            body.setdefault(name, []).append(value)
-        else:
-            body[name] = value
-    return body, audio
+    async def _stay_silent(self) -> None:
+        """Last until the client hangs up, which cancels the handler."""
+        if not self._fault.comment_interval_ms:
+            await asyncio.Event().wait()
+        pace = Pace(0, self._fault.comment_interval_ms)
+        while True:
+            await pace.tick()
+            await self.response.write(b": nothing yet\n\n")
 
 
 def _speech_blocks(pcm: bytes, encoding: str) -> list[bytes]:
-    """Encode speech, in pieces of about `SPEECH_BLOCK_MS` each."""
+    """Encode speech, in pieces of about `SPEECH_BLOCK_MS` each, cut within samples."""
     data = _ENCODERS[encoding](pcm)
     block_count = max(1, len(pcm) * 1000 // (SPEECH_RATE_HZ * 2 * SPEECH_BLOCK_MS))
-    size_bytes = -(-len(data) // block_count)
+    size_bytes = len(data) // block_count | 1
     return [data[start : start + size_bytes] for start in range(0, len(data), size_bytes)]
 
 

@@ -1,10 +1,13 @@
 """The JSON of OpenAI's HTTP API as the stand-in reads and writes it: checks, answers, events."""
 
 import json
+import time
 import wave
 from typing import Any
 
-from tests.support.openai_script import Answer, duration_ms, tokens_of
+from aiohttp import web
+
+from tests.support.openai_script import Answer, Received, StageName, duration_ms, tokens_of
 
 VOICES = frozenset(
     {
@@ -46,6 +49,39 @@ class Refused(Exception):
         self.body = {
             "error": {"message": message, "type": "error", "param": None, "code": code},
         }
+
+
+async def received_of(stage: StageName, request: web.Request) -> Received:
+    """Note down a request: its key, its JSON or form, its recording."""
+    received_at_s = time.monotonic()
+    audio = b""
+    if request.content_type == "multipart/form-data":
+        body, audio = await _read_form(request)
+    else:
+        body = await request.json()
+    return Received(
+        stage=stage,
+        connection=str(request.transport and request.transport.get_extra_info("peername")),
+        api_key=request.headers.get("Authorization", "").removeprefix("Bearer "),
+        body=body,
+        audio=audio,
+        received_at_s=received_at_s,
+    )
+
+
+async def _read_form(request: web.Request) -> tuple[dict[str, Any], bytes]:
+    """Read a form; a field whose name ends in [] is a list. The part `file` is the recording."""
+    body: dict[str, Any] = {}
+    audio = b""
+    for name, value in (await request.post()).items():
+        if isinstance(value, web.FileField):
+            with value.file as file:
+                audio = file.read()
+        elif name.endswith("[]"):
+            body.setdefault(name, []).append(value)
+        else:
+            body[name] = value
+    return body, audio
 
 
 def check_transcription(body: dict[str, Any], audio: bytes) -> None:

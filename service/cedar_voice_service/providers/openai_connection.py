@@ -1,0 +1,164 @@
+"""What the OpenAI engines share: a server per stage, one connection pool, and timed waits.
+
+Every wait for a useful result of a server goes through `timed_wait`, which also is the one place
+that turns the vendor's exceptions into `EngineError`.
+"""
+
+import asyncio
+import math
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import anyio
+import httpx2
+from openai import APIStatusError, AsyncOpenAI, DefaultAsyncHttpx2Client, OpenAIError
+
+from cedar_voice_service.errors import Code, EngineError, Stage
+
+OPENAI_BASE_URL = "https://api.openai.com/v1"
+
+KEEP_ALIVE_S = 300
+"""How long an unused connection is held, so that a turn after a pause needs no new handshake."""
+
+_LIMITS = httpx2.Limits(
+    max_connections=1_000, max_keepalive_connections=200, keepalive_expiry=KEEP_ALIVE_S
+)
+_NO_KEY = "none"
+_LONGEST_RETRY_AFTER_S = 3_600
+_RETRYABLE_STATUSES = (408, 409, 429)
+_EXHAUSTED_CODES = ("insufficient_quota", "billing_hard_limit_reached")
+_STAGE_NAMES = {
+    Stage.STT: "speech recognition",
+    Stage.LLM: "the language model",
+    Stage.TTS: "speech synthesis",
+}
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The server of one stage. `timeout_ms` is the longest wait for its next useful result."""
+
+    stage: Stage
+    model: str
+    timeout_ms: int
+    base_url: str
+    api_key: str = field(default="", repr=False)
+
+    @property
+    def is_openais_own(self) -> bool:
+        """Whether it is OpenAI itself, which offers more and insists on more than others do."""
+        host = urlsplit(self.base_url).hostname or ""
+        return host == "openai.com" or host.endswith(".openai.com")
+
+
+@asynccontextmanager
+async def connected(endpoint: Endpoint) -> AsyncIterator[AsyncOpenAI]:
+    """Give a client of the server, on the connection pool that all of them share.
+
+    The client neither retries nor times. What may be repeated, and how long that may take, is
+    known to wrappers of the engine and not to one request; and the transport's own timer counts
+    any byte as progress, also a comment that only keeps the connection open.
+    """
+    async with _shared_pool() as pool:
+        yield AsyncOpenAI(
+            base_url=endpoint.base_url,
+            # The SDK insists on a key; local servers want none.
+            api_key=endpoint.api_key or _NO_KEY,
+            http_client=pool,
+            timeout=None,
+            max_retries=0,
+        )
+
+
+@asynccontextmanager
+async def timed_wait(endpoint: Endpoint) -> AsyncIterator[None]:
+    """Bound one wait for the server, connecting included.
+
+    Raises:
+        EngineError: of the endpoint's stage, for whatever went wrong; code STAGE_TIMEOUT when
+            nothing useful came in time.
+    """
+    name = _STAGE_NAMES[endpoint.stage]
+    try:
+        async with asyncio.timeout(endpoint.timeout_ms / 1000):
+            yield
+    except TimeoutError as error:
+        message = f"{name} gave nothing for {endpoint.timeout_ms} ms"
+        raise EngineError(endpoint.stage, message, code=Code.STAGE_TIMEOUT) from error
+    except APIStatusError as error:
+        raise _refusal(endpoint.stage, error) from error
+    except ValueError as error:
+        raise EngineError(endpoint.stage, f"{name} gave an unreadable answer") from error
+    except (OpenAIError, httpx2.HTTPError, OSError, anyio.EndOfStream) as error:
+        raise EngineError(endpoint.stage, f"the connection to {name} failed") from error
+
+
+async def timed_results(
+    endpoint: Endpoint, results: AsyncGenerator[Result, None]
+) -> AsyncGenerator[Result, None]:
+    """Pass on the useful results of a server, each awaited in a `timed_wait`."""
+    async with aclosing(results):
+        while True:
+            async with timed_wait(endpoint):
+                result = await anext(results, None)
+            if result is None:
+                return
+            yield result
+
+
+def _refusal(stage: Stage, error: APIStatusError) -> EngineError:
+    # The vendor's message may quote a key or the conversation; its code is a plain word.
+    code = error.code if re.fullmatch(r"[a-z0-9_.-]{1,64}", error.code or "") else None
+    detail = f"status {error.status_code}" + (f", {code}" if code else "")
+    may_pass = error.status_code in _RETRYABLE_STATUSES or error.status_code >= 500
+    return EngineError(
+        stage,
+        f"{_STAGE_NAMES[stage]} refused the request ({detail})",
+        retryable=may_pass and code not in _EXHAUSTED_CODES,
+        retry_after_ms=_retry_after_ms(error.response.headers.get("retry-after", "")),
+    )
+
+
+def _retry_after_ms(header: str) -> int:
+    """Read a Retry-After in seconds; a date, or nonsense, leaves the wait to the caller."""
+    try:
+        seconds = float(header)
+    except ValueError:
+        return 0
+    if not math.isfinite(seconds) or seconds < 0:
+        return 0
+    return math.ceil(min(seconds, _LONGEST_RETRY_AFTER_S) * 1000)
+
+
+@dataclass(slots=True)
+class _Lease:
+    """A connection pool and how many engines use it."""
+
+    pool: httpx2.AsyncClient
+    user_count: int = 0
+
+
+# A pool belongs to the event loop that opened its connections. One loop runs in a service process.
+_leases: dict[asyncio.AbstractEventLoop, _Lease] = {}
+
+
+@asynccontextmanager
+async def _shared_pool() -> AsyncIterator[httpx2.AsyncClient]:
+    loop = asyncio.get_running_loop()
+    if loop not in _leases:
+        _leases[loop] = _Lease(DefaultAsyncHttpx2Client(limits=_LIMITS, timeout=None))
+    lease = _leases[loop]
+    lease.user_count += 1
+    try:
+        yield lease.pool
+    finally:
+        lease.user_count -= 1
+        if not lease.user_count:
+            del _leases[loop]
+            await lease.pool.aclose()

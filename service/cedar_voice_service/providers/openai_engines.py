@@ -1,0 +1,90 @@
+"""Opens the OpenAI engines: each stage with a server, key and model of its own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from pydantic import SecretStr
+
+from cedar_voice_service.errors import Stage
+from cedar_voice_service.providers.openai_connection import OPENAI_BASE_URL, Endpoint, connected
+from cedar_voice_service.providers.openai_responder import OpenAIResponder
+from cedar_voice_service.providers.openai_synthesizer import OpenAISynthesizer
+from cedar_voice_service.providers.openai_transcriber import OpenAITranscriber
+from cedar_voice_service.providers.protocols import EngineInfo
+from cedar_voice_service.settings import ServiceSettings
+
+
+@asynccontextmanager
+async def open_openai_transcriber(settings: ServiceSettings) -> AsyncIterator[OpenAITranscriber]:
+    """Speech to text; the connection is made by the first request."""
+    endpoint = endpoint_of(settings, Stage.STT)
+    async with connected(endpoint) as client:
+        yield OpenAITranscriber(client, endpoint)
+
+
+@asynccontextmanager
+async def open_openai_responder(settings: ServiceSettings) -> AsyncIterator[OpenAIResponder]:
+    """The language model; the connection is made by the first request."""
+    endpoint = endpoint_of(settings, Stage.LLM)
+    async with connected(endpoint) as client:
+        yield OpenAIResponder(client, endpoint)
+
+
+@asynccontextmanager
+async def open_openai_synthesizer(settings: ServiceSettings) -> AsyncIterator[OpenAISynthesizer]:
+    """Text to speech; the connection is made by the first request."""
+    endpoint = endpoint_of(settings, Stage.TTS)
+    async with connected(endpoint) as client:
+        yield OpenAISynthesizer(client, endpoint, settings.tts_voice)
+
+
+def openai_transcriber_info(settings: ServiceSettings) -> EngineInfo:
+    """The speech recognizer, as shown to people."""
+    return EngineInfo(
+        "openai",
+        settings.stt_model,
+        f"transcribes each utterance at its end, in many languages, {_place(settings, Stage.STT)}",
+    )
+
+
+def openai_responder_info(settings: ServiceSettings) -> EngineInfo:
+    """The language model, as shown to people."""
+    return EngineInfo(
+        "openai",
+        settings.llm_model,
+        f"answers anything and calls the application's tools, {_place(settings, Stage.LLM)}",
+    )
+
+
+def openai_synthesizer_info(settings: ServiceSettings) -> EngineInfo:
+    """The speech synthesizer, as shown to people."""
+    return EngineInfo(
+        "openai",
+        settings.tts_model,
+        f"natural speech at any rate but only one pitch, {_place(settings, Stage.TTS)}",
+    )
+
+
+def endpoint_of(settings: ServiceSettings, stage: Stage) -> Endpoint:
+    """The server of a stage: its own, or else the one of every stage.
+
+    The key of every stage is not shown to a server that the stage names for itself.
+    """
+    base_url, own_key, model = {
+        Stage.STT: (settings.stt_base_url, settings.stt_api_key, settings.stt_model),
+        Stage.LLM: (settings.llm_base_url, settings.llm_api_key, settings.llm_model),
+        Stage.TTS: (settings.tts_base_url, settings.tts_api_key, settings.tts_model),
+    }[stage]
+    shared_key = SecretStr("") if base_url else settings.openai_api_key
+    return Endpoint(
+        stage=stage,
+        model=model,
+        timeout_ms=settings.stage_timeout_ms,
+        base_url=base_url or settings.openai_base_url or OPENAI_BASE_URL,
+        api_key=own_key.get_secret_value() or shared_key.get_secret_value(),
+    )
+
+
+def _place(settings: ServiceSettings, stage: Stage) -> str:
+    is_openais_own = endpoint_of(settings, stage).is_openais_own
+    return "by OpenAI" if is_openais_own else "by the OpenAI-compatible server you chose"

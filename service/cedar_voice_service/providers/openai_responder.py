@@ -1,0 +1,137 @@
+"""The language model over OpenAI's `chat/completions`, also as other servers offer it."""
+
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from uuid import uuid4
+
+from openai import AsyncOpenAI, omit
+from openai.types import CompletionUsage
+from openai.types.chat import ChatCompletionChunk
+from openai.types.chat.chat_completion_chunk import Choice, ChoiceDelta, ChoiceDeltaToolCall
+
+from cedar_voice_service.errors import EngineError, Stage
+from cedar_voice_service.providers.openai_connection import Endpoint, timed_results
+from cedar_voice_service.providers.openai_prompt import messages_of, tools_of
+from cedar_voice_service.providers.protocols import (
+    ReplyEnd,
+    ReplyPart,
+    ReplyRequest,
+    ReplyText,
+    ToolCall,
+)
+
+_NO_DELTA = ChoiceDelta()
+_FINISH_REASONS = {"length": "max_tokens", "content_filter": "content_filter"}
+
+
+class OpenAIResponder:
+    """Streams the answer of a chat model."""
+
+    def __init__(self, client: AsyncOpenAI, endpoint: Endpoint) -> None:
+        # Taking the resource imports its modules now and not in the first turn.
+        self._completions = client.chat.completions
+        self._endpoint = endpoint
+
+    async def respond(self, request: ReplyRequest) -> AsyncGenerator[ReplyPart, None]:
+        """Answer the conversation so far. See `Responder.respond`."""
+        reply = _Reply()
+        async with aclosing(timed_results(self._endpoint, self._chunks(request))) as chunks:
+            async for chunk in chunks:
+                for part in reply.read(chunk):
+                    yield part
+        yield reply.end()
+
+    async def _chunks(self, request: ReplyRequest) -> AsyncGenerator[ChatCompletionChunk, None]:
+        """Those chunks of the stream that bring the answer forward."""
+        limit = request.max_output_tokens or omit
+        # OpenAI's reasoning models refuse the old name of the limit, other servers the new one.
+        knows_new_name = self._endpoint.is_openais_own
+        stream = await self._completions.create(
+            model=self._endpoint.model,
+            messages=messages_of(request),
+            tools=tools_of(request.tools) or omit,
+            temperature=omit if request.temperature is None else request.temperature,
+            max_completion_tokens=limit if knows_new_name else omit,
+            max_tokens=omit if knows_new_name else limit,
+            stream=True,
+            stream_options={"include_usage": True},
+        )
+        async with stream:
+            async for chunk in stream:
+                # The SDK types what it reads but does not check it.
+                if not isinstance(chunk, ChatCompletionChunk):
+                    raise ValueError("an event of the stream is no chunk")
+                if chunk.usage or any(_is_useful(choice) for choice in chunk.choices or ()):
+                    yield chunk
+
+
+def _is_useful(choice: Choice) -> bool:
+    delta = choice.delta or _NO_DELTA
+    return bool(delta.content or delta.refusal or delta.tool_calls or choice.finish_reason)
+
+
+@dataclass(slots=True)
+class _PartialCall:
+    """A tool call as far as it has been streamed."""
+
+    index: int
+    call_id: str = ""
+    name: str = ""
+    arguments_json: str = ""
+
+    def add(self, fragment: ChoiceDeltaToolCall) -> None:
+        self.call_id = self.call_id or fragment.id or ""
+        if fragment.function:
+            self.name += fragment.function.name or ""
+            self.arguments_json += fragment.function.arguments or ""
+
+    def complete(self) -> ToolCall:
+        # Some servers give calls no id; it must be unique within the session.
+        call_id = self.call_id or f"call_{uuid4().hex}"
+        return ToolCall(call_id, self.name, self.arguments_json)
+
+
+class _Reply:
+    """Turns the chunks of one stream into the parts of a reply."""
+
+    def __init__(self) -> None:
+        self._calls: list[_PartialCall] = []
+        self._finish_reason = ""
+        self._usage: CompletionUsage | None = None
+
+    def read(self, chunk: ChatCompletionChunk) -> Iterator[ReplyPart]:
+        self._usage = chunk.usage or self._usage
+        for choice in chunk.choices or ():
+            delta = choice.delta or _NO_DELTA
+            if text := delta.content or delta.refusal:
+                yield ReplyText(text)
+            for fragment in delta.tool_calls or ():
+                self._call_of(fragment).add(fragment)
+            if choice.finish_reason:
+                self._finish_reason = choice.finish_reason
+                yield from self._complete_calls()
+
+    def end(self) -> ReplyEnd:
+        """Conclude the reply; a stream that ends without a reason was cut."""
+        if not self._finish_reason:
+            raise EngineError(Stage.LLM, "the language model's answer was cut off")
+        usage = self._usage
+        return ReplyEnd(
+            finish_reason=_FINISH_REASONS.get(self._finish_reason, "stop"),
+            prompt_tokens=usage.prompt_tokens if usage else None,
+            completion_tokens=usage.completion_tokens if usage else None,
+        )
+
+    def _call_of(self, fragment: ChoiceDeltaToolCall) -> _PartialCall:
+        """The call that a fragment continues; some servers number all calls of a turn alike."""
+        for call in reversed(self._calls):
+            if call.index == fragment.index and fragment.id in (None, "", call.call_id):
+                return call
+        self._calls.append(_PartialCall(fragment.index))
+        return self._calls[-1]
+
+    def _complete_calls(self) -> Iterator[ToolCall]:
+        for call in self._calls:
+            yield call.complete()
+        self._calls.clear()

@@ -1,0 +1,91 @@
+"""Text to speech through the real SDK against the stand-in."""
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+
+from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.errors import Code, EngineError, Stage
+from cedar_voice_service.providers.openai_connection import OPENAI_BASE_URL, Endpoint, connected
+from cedar_voice_service.providers.openai_engines import endpoint_of, open_openai_synthesizer
+from cedar_voice_service.providers.openai_synthesizer import OPENAI_VOICES, OpenAISynthesizer
+from cedar_voice_service.providers.protocols import SpeechRequest, Synthesizer
+from tests.support.openai_engines import settings_of
+from tests.support.openai_script import ANSWER, Fault, Latencies, speech_pcm
+from tests.support.openai_standin import OpenAIStandin
+from tests.support.openai_wire import VOICES
+
+
+async def spoken(synthesizer: Synthesizer, request: SpeechRequest) -> list[Pcm]:
+    """Every block of a phrase."""
+    return [block async for block in synthesizer.synthesize(request)]
+
+
+@pytest.mark.parametrize("rate", [0.5, 1.0, 2.0])
+async def test_phrase_is_spoken_whole_at_its_rate(rate: float, server: OpenAIStandin) -> None:
+    async with open_openai_synthesizer(settings_of(server.base_url)) as synthesizer:
+        blocks = await spoken(synthesizer, SpeechRequest(ANSWER, rate=rate))
+    assert len(blocks) > 10
+    assert {block.sample_rate_hz for block in blocks} == {24_000}
+    assert all(block.data and len(block.data) % 2 == 0 for block in blocks)
+    assert b"".join(block.data for block in blocks) == speech_pcm(ANSWER, rate)
+    assert server.requests[0].body["response_format"] == "pcm"
+
+
+async def test_first_block_comes_before_the_last(server: OpenAIStandin) -> None:
+    server.latencies = Latencies(tts_first_byte_ms=0, tts_realtime_factor=5)
+    async with (
+        open_openai_synthesizer(settings_of(server.base_url)) as synthesizer,
+        aclosing(synthesizer.synthesize(SpeechRequest(ANSWER))) as blocks,
+    ):
+        first = await anext(blocks)
+        assert not server.requests[0].ended.is_set()
+    assert 0 < first.duration_ms < 1_000
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sent"), [("shimmer", "shimmer"), ("", "alloy"), ("pNInz6obpgDQGcFmaJgB", "alloy")]
+)
+async def test_openai_itself_gets_only_voices_it_has(
+    wanted: str, sent: str, server: OpenAIStandin
+) -> None:
+    endpoint = Endpoint(Stage.TTS, "tts-1", 5_000, OPENAI_BASE_URL)
+    async with connected(endpoint_of(settings_of(server.base_url), Stage.TTS)) as client:
+        await spoken(OpenAISynthesizer(client, endpoint, "alloy"), SpeechRequest("Hi.", wanted))
+    assert [request.body["voice"] for request in server.requests] == [sent]
+
+
+def test_voices_are_those_the_vendor_accepts() -> None:
+    assert OPENAI_VOICES == VOICES
+
+
+async def test_other_servers_tell_an_unknown_voice_once(server: OpenAIStandin) -> None:
+    settings = settings_of(server.base_url, tts_voice="echo")
+    async with open_openai_synthesizer(settings) as synthesizer:
+        for voice in ("nova", "unheard_of", "unheard_of", ""):
+            assert await spoken(synthesizer, SpeechRequest("Hi.", voice))
+    voices = [request.body["voice"] for request in server.requests]
+    assert voices == ["nova", "unheard_of", "echo", "echo", "echo"]
+
+
+async def test_refusal_of_the_default_voice_too_is_a_failure(server: OpenAIStandin) -> None:
+    server.faults = {"tts": Fault(status=400)}
+    async with open_openai_synthesizer(settings_of(server.base_url)) as synthesizer:
+        with pytest.raises(EngineError) as caught:
+            await spoken(synthesizer, SpeechRequest("Hi.", "nova"))
+        assert (caught.value.code, caught.value.retryable) == (Code.TTS_FAILED, False)
+        server.faults = {}
+        await spoken(synthesizer, SpeechRequest("Hi.", "nova"))
+    assert [request.body["voice"] for request in server.requests] == ["nova", "alloy", "nova"]
+
+
+async def test_closing_hangs_up_and_the_next_phrase_is_spoken(server: OpenAIStandin) -> None:
+    server.latencies = Latencies(tts_first_byte_ms=0, tts_realtime_factor=1)
+    async with open_openai_synthesizer(settings_of(server.base_url)) as synthesizer:
+        async with aclosing(synthesizer.synthesize(SpeechRequest(ANSWER))) as blocks:
+            await anext(blocks)
+        async with asyncio.timeout(5):
+            await server.requests[0].ended.wait()
+        assert not server.requests[0].was_answered
+        assert await spoken(synthesizer, SpeechRequest("Hi."))

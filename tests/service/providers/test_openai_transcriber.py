@@ -1,0 +1,121 @@
+"""Speech to text through the real SDK against the stand-in."""
+
+import asyncio
+import io
+import math
+import wave
+from collections.abc import AsyncIterator
+
+import pytest
+
+from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.errors import Stage
+from cedar_voice_service.providers.openai_connection import OPENAI_BASE_URL, Endpoint, connected
+from cedar_voice_service.providers.openai_engines import endpoint_of, open_openai_transcriber
+from cedar_voice_service.providers.openai_transcriber import OpenAITranscriber
+from cedar_voice_service.providers.protocols import Hypothesis, Transcriber
+from tests.support.openai_engines import recording, settings_of
+from tests.support.openai_script import TRANSCRIPT, Fault
+from tests.support.openai_standin import OpenAIStandin
+from tests.support.openai_wire import WORD_LOGPROB
+
+CERTAINTY = math.exp(WORD_LOGPROB)
+
+
+async def transcribed(
+    server: OpenAIStandin, audio: AsyncIterator[Pcm], *, language: str = "en-US", model: str = ""
+) -> list[Hypothesis]:
+    """Everything that the engine yields for an utterance."""
+    changes = {"stt_model": model} if model else {}
+    async with open_openai_transcriber(settings_of(server.base_url, **changes)) as engine:
+        transcriber: Transcriber = engine
+        return [hypothesis async for hypothesis in transcriber.transcribe(audio, language)]
+
+
+async def test_utterance_becomes_one_final(server: OpenAIStandin) -> None:
+    server.transcript = "  two words \n"
+    assert await transcribed(server, recording()) == [Hypothesis("two words", is_final=True)]
+
+
+async def test_recording_is_sent_whole_as_wav(server: OpenAIStandin) -> None:
+    await transcribed(server, recording(1_500))
+    with wave.open(io.BytesIO(server.requests[0].audio)) as file:
+        shape = (file.getframerate(), file.getnchannels(), file.getsampwidth())
+        samples = file.readframes(file.getnframes())
+    assert shape == (16_000, 1, 2)
+    assert samples == b"".join([block.data async for block in recording(1_500)])
+
+
+async def test_nothing_is_sent_before_the_audio_ends(server: OpenAIStandin) -> None:
+    async def speech() -> AsyncIterator[Pcm]:
+        async for block in recording():
+            assert not server.requests
+            yield block
+
+    assert len(await transcribed(server, speech())) == 1
+
+
+@pytest.mark.parametrize("duration_ms", [0, 90])
+async def test_too_little_audio_is_silence(duration_ms: int, server: OpenAIStandin) -> None:
+    audio = recording(duration_ms, block_ms=10)
+    assert await transcribed(server, audio) == [Hypothesis("", is_final=True)]
+    assert not server.requests
+
+
+@pytest.mark.parametrize(
+    ("language", "sent"), [("de-DE", "de"), ("EN", "en"), ("zh-Hans-CN", "zh"), ("", None)]
+)
+async def test_language_is_sent_without_its_region(
+    language: str, sent: str | None, server: OpenAIStandin
+) -> None:
+    await transcribed(server, recording(), language=language)
+    assert server.requests[0].body.get("language") == sent
+
+
+async def test_whisper_tells_its_confidence(server: OpenAIStandin) -> None:
+    (final,) = await transcribed(server, recording(), model="whisper-1")
+    assert (final.text, final.is_final) == (TRANSCRIPT, True)
+    assert final.confidence == pytest.approx(CERTAINTY)
+    assert server.requests[0].body["response_format"] == "verbose_json"
+
+
+async def test_whisper_that_heard_nothing_has_no_confidence(server: OpenAIStandin) -> None:
+    server.transcript = ""
+    final = await transcribed(server, recording(), model="whisper-1")
+    assert final == [Hypothesis("", is_final=True, confidence=None)]
+
+
+async def test_other_servers_are_not_asked_for_probabilities(server: OpenAIStandin) -> None:
+    await transcribed(server, recording(), model="gpt-4o-transcribe")
+    assert "include[]" not in server.requests[0].body
+
+
+@pytest.mark.parametrize(
+    ("model", "asks"),
+    [
+        ("gpt-4o-transcribe", True),
+        ("gpt-4o-mini-transcribe", True),
+        ("gpt-4o-transcribe-diarize", False),
+        ("gpt-transcribe", False),
+    ],
+)
+async def test_openai_itself_tells_probabilities(
+    model: str, asks: bool, server: OpenAIStandin
+) -> None:
+    endpoint = Endpoint(Stage.STT, model, 5_000, OPENAI_BASE_URL)
+    async with connected(endpoint_of(settings_of(server.base_url), Stage.STT)) as client:
+        engine = OpenAITranscriber(client, endpoint)
+        (final,) = [part async for part in engine.transcribe(recording(), "en")]
+    assert server.requests[0].body.get("include[]") == (["logprobs"] if asks else None)
+    assert final.confidence == (pytest.approx(CERTAINTY) if asks else None)
+
+
+async def test_cancelling_hangs_up(server: OpenAIStandin) -> None:
+    server.faults = {"stt": Fault(hangs=True)}
+    async with asyncio.TaskGroup() as tasks:
+        work = tasks.create_task(transcribed(server, recording()))
+        await server.wait_for_requests(1)
+        work.cancel()
+    async with asyncio.timeout(5):
+        await server.requests[0].ended.wait()
+    assert not server.requests[0].was_answered

@@ -1,0 +1,44 @@
+"""The OpenAI engines as tests use them: settings that point at a server, and one run of a stage."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, Pcm
+from cedar_voice_service.providers.openai_engines import (
+    open_openai_responder,
+    open_openai_synthesizer,
+    open_openai_transcriber,
+)
+from cedar_voice_service.providers.protocols import ReplyRequest, SpeechRequest
+from cedar_voice_service.session.history import UserMessage
+from cedar_voice_service.settings import ServiceSettings
+from tests.support.openai_script import StageName
+
+QUESTION = ReplyRequest(history=(UserMessage("what is the weather"),))
+
+
+def settings_of(base_url: str, **changes: Any) -> ServiceSettings:
+    """Settings that send every stage to one server, with the key "secret-key"."""
+    shared = {"OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": "secret-key"}
+    return ServiceSettings.model_validate(shared | changes)
+
+
+async def recording(duration_ms: int = 1_000, block_ms: int = 100) -> AsyncIterator[Pcm]:
+    """An utterance of so much noise, in blocks; every block has other samples."""
+    samples = LISTENING_RATE_HZ * block_ms // 1000
+    for number in range(duration_ms // block_ms):
+        yield Pcm((number + 1).to_bytes(2, "little") * samples)
+
+
+async def run(stage: StageName, settings: ServiceSettings) -> list[Any]:
+    """Use one stage once, and give everything that its engine yields."""
+    match stage:
+        case "stt":
+            async with open_openai_transcriber(settings) as transcriber:
+                return [part async for part in transcriber.transcribe(recording(), "en-US")]
+        case "llm":
+            async with open_openai_responder(settings) as responder:
+                return [part async for part in responder.respond(QUESTION)]
+        case "tts":
+            async with open_openai_synthesizer(settings) as synthesizer:
+                return [part async for part in synthesizer.synthesize(SpeechRequest("Hello."))]
