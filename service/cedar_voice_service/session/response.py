@@ -49,12 +49,12 @@ class Response:
 
     def is_over(self, now_ms: int) -> bool:
         """Whether everything was sent and, as far as can be told, heard."""
-        return self._is_closed and now_ms >= self.playout.ends_at_ms
+        return self.is_sent and now_ms >= self.playout.ends_at_ms
 
     @property
     def is_sent(self) -> bool:
-        """Whether everything was sent."""
-        return self._is_closed
+        """Whether everything was sent, text and audio."""
+        return self._is_written and self._is_closed
 
     @property
     def history_items(self) -> list[HistoryItem]:
