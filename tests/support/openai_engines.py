@@ -1,7 +1,10 @@
 """The OpenAI engines as tests use them: settings that point at a server, and one run of a stage."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
+
+from aiohttp import web
 
 from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, Pcm
 from cedar_voice_service.providers.openai_engines import (
@@ -28,6 +31,24 @@ async def recording(duration_ms: int = 1_000, block_ms: int = 100) -> AsyncItera
     samples = LISTENING_RATE_HZ * block_ms // 1000
     for number in range(duration_ms // block_ms):
         yield Pcm((number + 1).to_bytes(2, "little") * samples)
+
+
+@asynccontextmanager
+async def answering(body: bytes, content_type: str) -> AsyncIterator[str]:
+    """A server that answers everything alike; gives its base URL."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=body, content_type=content_type)
+
+    app = web.Application()
+    app.router.add_post("/{path:.*}", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    finally:
+        await runner.cleanup()
 
 
 async def run(stage: StageName, settings: ServiceSettings) -> list[Any]:

@@ -61,7 +61,8 @@ class Fault:
     """How a stage fails: with a status, by silence from the start, or after some bytes.
 
     After `after_bytes` of the answer's body the connection is cut, or, with `hangs`, goes silent.
-    A silent stream of events still carries a comment every `comment_interval_ms`, unless it is 0.
+    A silent chat still carries a comment and an empty delta every `filler_interval_ms`, unless it
+    is 0.
     """
 
     status: int = 0
@@ -69,7 +70,7 @@ class Fault:
     error_code: str = "injected"
     hangs: bool = False
     after_bytes: int | None = None
-    comment_interval_ms: float = 0
+    filler_interval_ms: float = 0
 
 
 @dataclass(frozen=True, slots=True)

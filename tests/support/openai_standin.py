@@ -231,12 +231,12 @@ class _Reply:
 
     async def _stay_silent(self) -> None:
         """Last until the client hangs up, which cancels the handler."""
-        if not self._fault.comment_interval_ms:
+        if not self._fault.filler_interval_ms:
             await asyncio.Event().wait()
-        pace = Pace(0, self._fault.comment_interval_ms)
+        pace = Pace(0, self._fault.filler_interval_ms)
         while True:
             await pace.tick()
-            await self.response.write(b": nothing yet\n\n")
+            await self.response.write(b": nothing yet\n\n" + chat_event(self.received.body, {}))
 
 
 def _speech_blocks(pcm: bytes, encoding: str) -> list[bytes]:

@@ -1,15 +1,14 @@
 """The OpenAI engines when servers fail, and whom they connect to with which key."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import ssl
 from typing import Any
 
+import anyio
 import pytest
-from aiohttp import web
 
 from cedar_voice_service.errors import Code, EngineError, Stage
-from cedar_voice_service.providers.openai_connection import Endpoint
+from cedar_voice_service.providers.openai_connection import Endpoint, timed_wait
 from cedar_voice_service.providers.openai_engines import (
     open_openai_responder,
     open_openai_synthesizer,
@@ -19,7 +18,7 @@ from cedar_voice_service.providers.openai_engines import (
     openai_transcriber_info,
 )
 from cedar_voice_service.providers.protocols import SpeechRequest
-from tests.support.openai_engines import QUESTION, recording, run, settings_of
+from tests.support.openai_engines import QUESTION, answering, recording, run, settings_of
 from tests.support.openai_script import INSTANT, Fault, StageName
 from tests.support.openai_standin import OpenAIStandin
 
@@ -99,7 +98,8 @@ async def test_wrong_key_is_refused_without_repeating_it(stage: StageName) -> No
 @every_stage
 async def test_server_that_never_answers(stage: StageName, server: OpenAIStandin) -> None:
     server.faults = {stage: Fault(hangs=True)}
-    error = await failure(stage, server.base_url, stage_timeout_ms=200)
+    async with asyncio.timeout(3):
+        error = await failure(stage, server.base_url, stage_timeout_ms=200)
     assert (error.code, error.retryable) == (Code.STAGE_TIMEOUT, True)
     await asyncio.wait_for(server.requests[0].ended.wait(), 5)
 
@@ -107,14 +107,16 @@ async def test_server_that_never_answers(stage: StageName, server: OpenAIStandin
 @every_stage
 async def test_server_that_falls_silent(stage: StageName, server: OpenAIStandin) -> None:
     server.faults = {stage: Fault(hangs=True, after_bytes=30)}
-    error = await failure(stage, server.base_url, stage_timeout_ms=200)
+    async with asyncio.timeout(3):
+        error = await failure(stage, server.base_url, stage_timeout_ms=200)
     assert error.code is Code.STAGE_TIMEOUT
     await asyncio.wait_for(server.requests[0].ended.wait(), 5)
 
 
-async def test_comments_are_no_progress(server: OpenAIStandin) -> None:
-    server.faults = {"llm": Fault(hangs=True, after_bytes=1, comment_interval_ms=20)}
-    error = await failure("llm", server.base_url, stage_timeout_ms=300)
+async def test_filler_is_no_progress(server: OpenAIStandin) -> None:
+    server.faults = {"llm": Fault(hangs=True, after_bytes=0, filler_interval_ms=20)}
+    async with asyncio.timeout(3):
+        error = await failure("llm", server.base_url, stage_timeout_ms=300)
     assert error.code is Code.STAGE_TIMEOUT
 
 
@@ -130,24 +132,6 @@ async def test_connection_cut_in_the_middle(stage: StageName, server: OpenAIStan
 async def test_nobody_listens(stage: StageName, unused_tcp_port: int) -> None:
     error = await failure(stage, f"http://127.0.0.1:{unused_tcp_port}/v1")
     assert (error.code, error.retryable) == (FAILED[stage], True)
-
-
-@asynccontextmanager
-async def answering(body: bytes, content_type: str) -> AsyncIterator[str]:
-    """A server that answers everything alike; gives its base URL."""
-
-    async def answer(_: web.Request) -> web.Response:
-        return web.Response(body=body, content_type=content_type)
-
-    app = web.Application()
-    app.router.add_post("/{path:.*}", answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    finally:
-        await runner.cleanup()
 
 
 @every_stage
@@ -185,6 +169,15 @@ async def test_malformed_stream(events: bytes) -> None:
 async def test_mp3_is_not_taken_for_samples() -> None:
     async with answering(b"ID3", "audio/mpeg") as base_url:
         assert not (await failure("tts", base_url)).retryable
+
+
+@pytest.mark.parametrize("failing", [ssl.SSLError, anyio.EndOfStream, OSError])
+async def test_failure_below_http(failing: type[Exception]) -> None:
+    endpoint = Endpoint(Stage.TTS, "model", 1_000, "http://127.0.0.1:9/v1")
+    with pytest.raises(EngineError) as caught:
+        async with timed_wait(endpoint):
+            raise failing
+    assert (caught.value.code, caught.value.retryable) == (Code.TTS_FAILED, True)
 
 
 async def test_stages_of_a_turn_share_one_connection(server: OpenAIStandin) -> None:

@@ -25,9 +25,10 @@ from cedar_voice_service.session.history import (
     UserMessage,
 )
 from cedar_voice_service.session.tools import Tool
-from tests.support.openai_engines import QUESTION, settings_of
+from tests.support.openai_engines import QUESTION, answering, settings_of
 from tests.support.openai_script import ANSWER, Answer, Latencies, ScriptedCall
 from tests.support.openai_standin import OpenAIStandin
+from tests.support.openai_wire import chat_event
 
 
 async def answered(server: OpenAIStandin, request: ReplyRequest = QUESTION) -> list[ReplyPart]:
@@ -97,6 +98,21 @@ async def test_calls_without_ids_get_unique_ones(server: OpenAIStandin) -> None:
     assert [call.name for call in calls] == ["a", "b"]
     assert all(call.call_id for call in calls)
     assert calls[0].call_id != calls[1].call_id
+
+
+async def test_calls_numbered_alike_are_told_by_their_ids() -> None:
+    request = {"model": "llama"}
+    calls = [
+        {"index": 0, "id": name, "function": {"name": name, "arguments": "{}"}} for name in "ab"
+    ]
+    events = [chat_event(request, {"tool_calls": [call]}) for call in calls]
+    events.append(chat_event(request, {}, finish_reason="tool_calls"))
+    async with (
+        answering(b"".join(events), "text/event-stream") as base_url,
+        open_openai_responder(settings_of(base_url)) as responder,
+    ):
+        parts = [part async for part in responder.respond(QUESTION)]
+    assert parts == [ToolCall("a", "a", "{}"), ToolCall("b", "b", "{}"), ReplyEnd("stop")]
 
 
 async def test_conversation_with_tools_is_accepted(server: OpenAIStandin) -> None:
