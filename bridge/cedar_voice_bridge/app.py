@@ -1,0 +1,83 @@
+"""The map of the bridge: its routes, and what lives as long as it serves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+from aiohttp import web
+
+from cedar_voice_bridge import page
+from cedar_voice_bridge.admission import Admission
+from cedar_voice_bridge.sessions import Sessions
+from cedar_voice_bridge.settings import BridgeSettings
+from cedar_voice_bridge.websocket import WebSocketEndpoint
+from cedar_voice_client import VoiceClient
+
+log = structlog.get_logger("cedar_voice.bridge")
+
+SHUTDOWN_TIMEOUT_S = 5.0
+"""How long requests may take to end once the bridge stops."""
+
+
+async def serve(settings: BridgeSettings, *, ready: Callable[[str], None] | None = None) -> None:
+    """Serve until cancelled.
+
+    Args:
+        settings: how.
+        ready: called with the address once requests are answered.
+
+    Raises:
+        OSError: the address cannot be listened on.
+        FileNotFoundError: the voice page is not installed.
+    """
+    async with open_bridge(settings) as address:
+        log.info("serving", http_address=address, grpc_address=settings.grpc_address)
+        if ready is not None:
+            ready(address)
+        await asyncio.get_running_loop().create_future()
+
+
+@asynccontextmanager
+async def open_bridge(settings: BridgeSettings) -> AsyncIterator[str]:
+    """Serve for as long as the context lasts; gives the address with its real port.
+
+    Raises:
+        OSError: the address cannot be listened on.
+        FileNotFoundError: the voice page is not installed.
+    """
+    host, _, port = settings.http_address.rpartition(":")
+    async with VoiceClient(settings.grpc_address) as client:
+        # No access log: addresses of requests hold tokens.
+        runner = web.AppRunner(
+            build(settings, client), access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S
+        )
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, host.strip("[]") or None, int(port))
+            await site.start()
+            yield f"{host}:{runner.addresses[0][1]}"
+        finally:
+            await runner.cleanup()
+
+
+def build(settings: BridgeSettings, client: VoiceClient) -> web.Application:
+    """The application: the WebSocket under each base path, the page, the health check."""
+    tokens = [token.get_secret_value() for token in settings.auth_tokens]
+    admission = Admission(settings.allowed_origins, tokens)
+    sessions = Sessions(client, open_timeout_s=settings.open_timeout_ms / 1000)
+    endpoint = WebSocketEndpoint(settings, admission, sessions)
+    app = web.Application()
+    app.add_routes([web.get(f"{base}/ws", endpoint.handle) for base in settings.base_paths])
+    app.add_routes([web.get("/healthz", _healthy), *page.routes(page.folder())])
+
+    async def close_sockets(_: web.Application) -> None:
+        await endpoint.close()
+
+    app.on_shutdown.append(close_sockets)
+    return app
+
+
+async def _healthy(_: web.Request) -> web.Response:
+    """The bridge answers; whether the service does is what the service's own health check says."""
+    return web.Response(text="ok\n")

@@ -1,0 +1,70 @@
+"""One connection in the dialect: frames in, requests out, and back."""
+
+import cedar_voice.v1 as pb
+from cedar_voice_bridge.dialects.cedar_websocket.frames import AudioComplete, Auth
+from cedar_voice_bridge.dialects.cedar_websocket.requests import read, requests_of
+from cedar_voice_bridge.dialects.cedar_websocket.responses import (
+    frames_of,
+    greeting,
+    refusal,
+    written,
+)
+from cedar_voice_bridge.dialects.problems import DialectError
+
+
+class CedarWebSocket:
+    """One connection. It remembers which responses still owe the client their `audio_complete`."""
+
+    def __init__(self) -> None:
+        self._sounding: set[int] = set()
+
+    def open(self, session_id: str) -> pb.SessionConfig:
+        """The configuration that a session of this dialect opens with."""
+        return pb.SessionConfig(
+            session_id=session_id,
+            output_audio=pb.OutputAudioConfig(
+                format=pb.AudioFormat(encoding=pb.AUDIO_ENCODING_MP3),
+                framing=pb.CHUNK_FRAMING_SELF_CONTAINED,
+                max_lead_ms=0,
+            ),
+            turn_detection=pb.TurnDetection(mode=pb.TURN_DETECTION_MODE_SERVER_VAD),
+        )
+
+    def greet(self, session_id: str) -> list[str]:
+        """The frames that a browser gets at once."""
+        return [greeting(session_id)]
+
+    def decode(self, frame: str) -> list[pb.VoiceSessionRequest]:
+        """What a frame asks of the session; nothing for `auth`, which is the bridge's business.
+
+        Raises:
+            DialectError: the frame is not of this dialect.
+        """
+        return requests_of(read(frame))
+
+    def token_in(self, frame: str) -> str | None:
+        """The token of an `auth` frame; None for any other frame.
+
+        Raises:
+            DialectError: the frame is not of this dialect.
+        """
+        message = read(frame)
+        return message.token if isinstance(message, Auth) else None
+
+    def encode(self, response: pb.VoiceSessionResponse) -> list[str]:
+        """The frames that say what the service says; none for what this dialect does not know."""
+        match response.WhichOneof("payload"):
+            case "response" if response.response.HasField("started"):
+                self._sounding.add(response.response.response_id)
+            case "audio" if response.audio.is_last:
+                self._sounding.discard(response.audio.response_id)
+        return frames_of(response)
+
+    def refuse(self, error: DialectError) -> list[str]:
+        """The frames that tell a browser what is wrong with a frame of its own."""
+        return [refusal(error)]
+
+    def close(self) -> list[str]:
+        """What is still owed when nothing more comes: an end to the sound of every response."""
+        owed, self._sounding = sorted(self._sounding), set()
+        return [written(AudioComplete(response_id=response_id)) for response_id in owed]

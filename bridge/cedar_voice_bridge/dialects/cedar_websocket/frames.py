@@ -1,0 +1,273 @@
+"""The frames of the Cedar WebSocket dialect, as they are written in JSON.
+
+The first half is what browsers send, the second what they receive. `config{settings,context}`,
+`audio_chunk{data}`, `start_listening`, `stop_listening` and `auth{token}` come from existing Cedar
+frontends, as do all that are sent down up to `Failure`; the rest is additive. Unknown fields are
+ignored on both sides. Durations and offsets are milliseconds.
+"""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
+
+UInt32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Encoding = Literal["mp3", "wav", "pcm_s16le", "ogg_opus", "webm_opus"]
+Framing = Literal["continuous", "self_contained"]
+TurnMode = Literal["manual", "server_vad"]
+
+# -- what browsers send --------------------------------------------------------------------------
+
+
+class Settings(Struct, rename="camel"):
+    """Voice settings, named as in the contract."""
+
+    language: str | UnsetType = UNSET
+    voice_id: str | UnsetType = UNSET
+    pitch: float | UnsetType = UNSET
+    rate: float | UnsetType = UNSET
+    volume: float | UnsetType = UNSET
+    use_browser_tts: bool | UnsetType = field(default=UNSET, name="useBrowserTTS")
+    auto_add_to_messages: bool | UnsetType = UNSET
+    stream: bool | UnsetType = UNSET
+
+
+class TurnDetection(Struct, rename="camel"):
+    """How the user's turn is found, named as in the contract."""
+
+    mode: TurnMode | UnsetType = UNSET
+    threshold: float | UnsetType = UNSET
+    prefix_padding_ms: UInt32 | UnsetType = UNSET
+    silence_duration_ms: UInt32 | UnsetType = UNSET
+    min_speech_ms: UInt32 | UnsetType = UNSET
+    max_utterance_ms: UInt32 | UnsetType = UNSET
+    interrupt_response: bool | UnsetType = UNSET
+    min_interruption_ms: UInt32 | UnsetType = UNSET
+
+
+class Output(Struct, rename="camel"):
+    """The wanted audio; what is not named is as for a client that says nothing of it."""
+
+    encoding: Encoding = "mp3"
+    framing: Framing = "self_contained"
+    max_lead_ms: UInt32 = 0
+
+
+class Tool(Struct, rename="camel"):
+    """A tool the language model may call; with a `stateKey` it calls a setter of the state."""
+
+    name: str
+    description: str = ""
+    parameters: Raw | UnsetType = UNSET
+    state_key: str = ""
+    setter_key: str = ""
+    argument_order: list[str] = field(default_factory=list)
+
+
+class Config(Struct, tag="config", rename="camel"):
+    """Changes what it names; `context` is any JSON."""
+
+    settings: Settings | UnsetType = UNSET
+    context: Raw | UnsetType = UNSET
+    output: Output | UnsetType = UNSET
+    turn_detection: TurnDetection | UnsetType = UNSET
+    tools: list[Tool] | UnsetType = UNSET
+    system_prompt: str | UnsetType = UNSET
+
+
+class AudioChunk(Struct, tag="audio_chunk"):
+    """Microphone audio in base64."""
+
+    data: str
+
+
+class StartListening(Struct, tag="start_listening"):
+    """The following audio is new input."""
+
+
+class StopListening(Struct, tag="stop_listening"):
+    """The user's turn is over."""
+
+
+class Auth(Struct, tag="auth"):
+    """A token, for browsers that do not put it into the address."""
+
+    token: str | None = None
+
+
+class Interrupt(Struct, tag="interrupt", rename="camel"):
+    """Stop a response, 0 for whichever is in progress; `playedMs` of it were heard."""
+
+    response_id: UInt32 = 0
+    played_ms: UInt32 | UnsetType = UNSET
+
+
+class Text(Struct, tag="text"):
+    """A typed user turn."""
+
+    text: str
+
+
+class Ping(Struct, tag="ping", rename="camel"):
+    """Are you there? `sentAt` comes back."""
+
+    sent_at: Int64 = 0
+
+
+UpFrame = Config | AudioChunk | StartListening | StopListening | Auth | Interrupt | Text | Ping
+
+# -- what browsers receive -----------------------------------------------------------------------
+
+
+class Event(Struct, kw_only=True, rename="camel", omit_defaults=True):
+    """What every event may carry: its turn and its place in the session's sequence."""
+
+    turn_id: int = 0
+    seq: int = 0
+
+
+class Connected(Event, tag="connected"):
+    """The connection is open."""
+
+    session_id: str
+
+
+class PartialTranscription(Event, tag="transcription_partial"):
+    """What the user is saying, the whole of it so far."""
+
+    text: str
+    confidence: float | None = None
+
+
+class FinalTranscription(Event, tag="transcription_final"):
+    """What the user said; no answer follows when it is empty."""
+
+    text: str
+    confidence: float | None = None
+
+
+class ResponseStart(Event, tag="response_start"):
+    """An answer begins; exactly one `audio_complete` follows."""
+
+    response_id: int
+
+
+class ResponseChunk(Event, tag="response_chunk"):
+    """More text of the answer."""
+
+    response_id: int
+    text: str
+
+
+class Usage(Struct, rename="camel"):
+    """Tokens of the language model."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class ResponseComplete(Event, tag="response_complete"):
+    """The whole text of the answer; not sent for one that failed before its first word."""
+
+    response_id: int
+    text: str
+    finish_reason: str
+    usage: Usage | None = None
+
+
+class AudioFormat(Struct, rename="camel"):
+    """How audio is encoded."""
+
+    encoding: str
+    sample_rate_hz: int
+    channel_count: int
+
+
+class SpokenChunk(Event, tag="audio_chunk"):
+    """Audio of the answer in base64; `text` begins to be spoken in it."""
+
+    response_id: int
+    data: str
+    is_last: bool
+    offset_ms: int
+    duration_ms: int
+    format: AudioFormat | None = None
+    text: str = ""
+
+
+class AudioComplete(Event, tag="audio_complete"):
+    """No more audio of the answer comes."""
+
+    response_id: int
+
+
+class ActionRequest(Event, tag="action"):
+    """Call a setter of the application's state with these positional arguments."""
+
+    action_id: str
+    state_key: str
+    setter_key: str
+    args: list[Any]
+    tool_name: str = ""
+    response_id: int = 0
+
+
+class Failure(Event, tag="error"):
+    """Something went wrong; the connection lives unless it is fatal."""
+
+    code: str
+    message: str
+    retryable: bool
+    fatal: bool = False
+    retry_after_ms: int = 0
+    stage: str = ""
+    field: str = ""
+
+
+class Ready(Event, tag="ready"):
+    """The configuration in force."""
+
+    session_id: str
+    resumed: bool
+    settings: Settings
+    output: Output
+    turn_detection: TurnDetection
+
+
+class Speech(Event, tag="speech"):
+    """The user began or stopped speaking, or ended the turn."""
+
+    event: str
+    audio_offset_ms: int
+
+
+class Interruption(Event, tag="interruption"):
+    """An answer was cut off: play no more of it; `keptText` is believed to have been heard."""
+
+    response_id: int
+    reason: str
+    heard_ms: int
+    kept_text: str
+
+
+class Metrics(Event, tag="turn_metrics"):
+    """Latencies of a finished turn, of the stages that ran."""
+
+    interrupted: bool
+    input_audio_ms: int
+    output_audio_ms: int
+    response_latency_ms: int | None = None
+    endpointing_ms: int | None = None
+    stt_final_ms: int | None = None
+    llm_first_token_ms: int | None = None
+    llm_total_ms: int | None = None
+    tts_first_audio_ms: int | None = None
+    turn_total_ms: int | None = None
+
+
+class Pong(Event, tag="pong"):
+    """The answer to a ping; clocks in Unix epoch milliseconds."""
+
+    sent_at: int
+    answered_at: int

@@ -1,0 +1,168 @@
+"""What a browser's frame asks of the session."""
+
+import re
+from typing import Any, assert_never
+
+import msgspec
+import pybase64
+from msgspec import UNSET
+
+import cedar_voice.v1 as pb
+from cedar_voice_bridge.dialects.cedar_websocket import frames
+from cedar_voice_bridge.dialects.problems import DialectError
+
+AUDIO_PIECE_BYTES = 64 << 10
+"""Longer chunks travel in pieces: the contract lets audio be cut anywhere."""
+
+_DECODER = msgspec.json.Decoder(frames.UpFrame)
+
+
+def read(frame: str) -> frames.UpFrame:
+    """The frame, its types checked.
+
+    Raises:
+        DialectError: it is not JSON, of an unknown type, or a field of it is wrong.
+    """
+    try:
+        decoded: frames.UpFrame = _DECODER.decode(frame)
+    except msgspec.ValidationError as error:
+        raise _misfit(frame, str(error)) from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise DialectError("the frame is not valid JSON") from None
+    return decoded
+
+
+def requests_of(frame: frames.UpFrame) -> list[pb.VoiceSessionRequest]:
+    """The requests that a frame stands for.
+
+    Raises:
+        DialectError: a value of it cannot be taken.
+    """
+    match frame:
+        case frames.AudioChunk(data=data):
+            return _audio(data)
+        case frames.Config():
+            return [pb.VoiceSessionRequest(config=_config(frame))]
+        case frames.StartListening():
+            return [_control(start_listening=pb.StartListening())]
+        case frames.StopListening():
+            return [_control(stop_listening=pb.StopListening())]
+        case frames.Interrupt():
+            return [_control(interrupt=pb.Interrupt(**_named(frame)))]
+        case frames.Text(text=text):
+            return [pb.VoiceSessionRequest(text=pb.TextInput(text=text))]
+        case frames.Ping(sent_at=sent_at):
+            return [pb.VoiceSessionRequest(ping=pb.Ping(sent_at_ms=sent_at))]
+        case frames.Auth():
+            return []
+        case _:
+            assert_never(frame)
+
+
+def _control(**command: Any) -> pb.VoiceSessionRequest:
+    return pb.VoiceSessionRequest(control=pb.Control(**command))
+
+
+def _audio(data: str) -> list[pb.VoiceSessionRequest]:
+    try:
+        audio = pybase64.b64decode(data, validate=True)
+    except ValueError:
+        raise DialectError("data: is not base64", field="data") from None
+    if not audio:
+        raise DialectError("data: is empty", field="data")
+    return [
+        pb.VoiceSessionRequest(audio=pb.InputAudio(data=audio[start : start + AUDIO_PIECE_BYTES]))
+        for start in range(0, len(audio), AUDIO_PIECE_BYTES)
+    ]
+
+
+def _config(frame: frames.Config) -> pb.SessionConfig:
+    config = pb.SessionConfig()
+    if frame.settings is not UNSET:
+        config.settings.CopyFrom(pb.VoiceSettings(**_named(frame.settings)))
+    if frame.context is not UNSET:
+        config.context_json = _context_json(bytes(frame.context).decode())
+    if frame.output is not UNSET:
+        config.output_audio.CopyFrom(_output_audio(frame.output))
+    if frame.turn_detection is not UNSET:
+        config.turn_detection.CopyFrom(_turn_detection(frame.turn_detection))
+    if frame.tools is not UNSET:
+        config.tools.CopyFrom(pb.ToolSet(tools=map(_tool, frame.tools)))
+    if frame.system_prompt is not UNSET:
+        config.pipeline.system_prompt = frame.system_prompt
+    return config
+
+
+def _context_json(context: str) -> str:
+    """The context as JSON; a client that has made a string of its object means the object."""
+    if not context.startswith('"'):
+        return context
+    inner = msgspec.json.decode(context, type=str)
+    try:
+        is_object = isinstance(msgspec.json.decode(inner), dict)
+    except (msgspec.DecodeError, RecursionError):
+        is_object = False
+    return inner if is_object else context
+
+
+def _output_audio(output: frames.Output) -> pb.OutputAudioConfig:
+    return pb.OutputAudioConfig(
+        format=pb.AudioFormat(
+            encoding=pb.AudioEncoding.Value(f"AUDIO_ENCODING_{output.encoding.upper()}")
+        ),
+        framing=pb.ChunkFraming.Value(f"CHUNK_FRAMING_{output.framing.upper()}"),
+        max_lead_ms=output.max_lead_ms,
+    )
+
+
+def _turn_detection(detection: frames.TurnDetection) -> pb.TurnDetection:
+    named = _named(detection)
+    if detection.mode is not UNSET:
+        named["mode"] = pb.TurnDetectionMode.Value(f"TURN_DETECTION_MODE_{detection.mode.upper()}")
+    return pb.TurnDetection(**named)
+
+
+def _tool(tool: frames.Tool) -> pb.ToolDefinition:
+    definition = pb.ToolDefinition(name=tool.name, description=tool.description)
+    if tool.parameters is not UNSET:
+        definition.parameters_json_schema = bytes(tool.parameters).decode()
+    if tool.state_key or tool.setter_key:
+        definition.state_setter.state_key = tool.state_key
+        definition.state_setter.setter_key = tool.setter_key
+        definition.state_setter.argument_order.extend(tool.argument_order)
+    return definition
+
+
+def _named(struct: msgspec.Struct) -> dict[str, Any]:
+    """The values that are set; fields are named as in the contract."""
+    values = msgspec.structs.asdict(struct)
+    return {name: value for name, value in values.items() if value is not UNSET}
+
+
+# -- what is wrong with a frame ------------------------------------------------------------------
+
+
+class _Typed(msgspec.Struct):
+    type: str = ""
+
+
+def _misfit(frame: str, problem: str) -> DialectError:
+    """The error for JSON that is not of this dialect, from what msgspec says about it."""
+    what, _, path = problem.partition(" - at `$")
+    path = path.removesuffix("`").removeprefix(".")
+    if missing := re.search(r"missing required field `(\w+)`", what):
+        path, what = f"{path}.{missing[1]}".removeprefix("."), "is missing"
+    elif path == "type":
+        what = "is not known"
+    elif what.startswith("Invalid enum value"):
+        what = "is not one of the known values"
+    message = f"{path or 'the frame'}: {what[:1].lower()}{what[1:]}"
+    return DialectError(message, code=_code_of_misfit(frame), field=path)
+
+
+def _code_of_misfit(frame: str) -> "pb.ErrorCode.ValueType":
+    try:
+        is_config = msgspec.json.decode(frame, type=_Typed).type == "config"
+    except msgspec.ValidationError:
+        is_config = False
+    return pb.ERROR_CODE_INVALID_CONFIG if is_config else pb.ERROR_CODE_INVALID_MESSAGE

@@ -1,0 +1,77 @@
+"""Why a socket is closed: its close code, and the error that the browser is told before."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aiohttp import WSCloseCode
+
+import cedar_voice.v1 as pb
+from cedar_voice_client import ErrorCode, Unavailable, VoiceClientError
+
+TAKEN_OVER_CLOSE_CODE = 4409
+"""Of a socket whose session goes on at another one: not to be opened again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a socket is closed. `reason` has at most 123 bytes, as the protocol asks."""
+
+    close_code: int
+    reason: str = ""
+    error: pb.Error | None = None
+
+
+GONE = Ending(WSCloseCode.OK)
+"""The browser has closed the socket."""
+
+UNAUTHORIZED = Ending(WSCloseCode.POLICY_VIOLATION, "Unauthorized")
+"""No token, or a wrong one."""
+
+STOPPING = Ending(WSCloseCode.GOING_AWAY, "the bridge stops")
+"""The bridge itself goes away."""
+
+_CLOSE_CODES: Mapping[ErrorCode, int] = {
+    ErrorCode.UNAUTHENTICATED: WSCloseCode.POLICY_VIOLATION,
+    ErrorCode.UNAVAILABLE: WSCloseCode.SERVICE_RESTART,
+    ErrorCode.OVERLOADED: WSCloseCode.TRY_AGAIN_LATER,
+    ErrorCode.SLOW_CONSUMER: WSCloseCode.POLICY_VIOLATION,
+    ErrorCode.SESSION_TAKEN_OVER: TAKEN_OVER_CLOSE_CODE,
+}
+
+# What gRPC says of a broken connection names addresses.
+_PUBLIC_MESSAGES: Mapping[ErrorCode, str] = {
+    ErrorCode.UNAVAILABLE: "the voice service is not available",
+    ErrorCode.INTERNAL: "the voice service failed",
+}
+
+
+def refused(failure: VoiceClientError) -> Ending:
+    """No session could be opened."""
+    if isinstance(failure, Unavailable):
+        return Ending(WSCloseCode.TRY_AGAIN_LATER, error=_error_of(failure))
+    return broken(failure)
+
+
+def broken(failure: VoiceClientError) -> Ending:
+    """The stream of a session broke."""
+    if failure.code is ErrorCode.UNAUTHENTICATED:
+        return UNAUTHORIZED
+    close_code = _CLOSE_CODES.get(failure.code, WSCloseCode.INTERNAL_ERROR)
+    return Ending(close_code, error=_error_of(failure))
+
+
+def unavailable(message: str) -> Unavailable:
+    """The failure of a service that is reached and yet does not serve."""
+    return Unavailable(message, code=ErrorCode.UNAVAILABLE, retryable=True)
+
+
+def _error_of(failure: VoiceClientError) -> pb.Error:
+    return pb.Error(
+        code=pb.ErrorCode.Value(f"ERROR_CODE_{failure.code.name}"),
+        message=_PUBLIC_MESSAGES.get(failure.code, failure.message),
+        retryable=failure.retryable,
+        fatal=True,
+        retry_after_ms=failure.retry_after_ms,
+        stage=pb.PipelineStage.Value(f"PIPELINE_STAGE_{failure.stage.name}"),
+        field=failure.field,
+    )

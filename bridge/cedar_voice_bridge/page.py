@@ -1,0 +1,58 @@
+"""The voice page: files that are served as they lie in `clients/web`."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from importlib import resources
+from pathlib import Path
+
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+CONTENT_TYPES: Mapping[str, str] = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+# Nothing but our own files runs; nobody frames the page, which may use the microphone; the address
+# of the page, which may hold a token, goes nowhere.
+HEADERS: Mapping[str, str] = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; object-src 'none'",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def folder() -> Path:
+    """Where the page lies: inside the installed package, or in the checkout around it.
+
+    Raises:
+        FileNotFoundError: in neither.
+    """
+    package = Path(str(resources.files("cedar_voice_bridge")))
+    for candidate in (package / "web", package.parents[1] / "clients" / "web"):
+        if (candidate / "index.html").is_file():
+            return candidate
+    raise FileNotFoundError("the voice page is not installed")
+
+
+def routes(root: Path) -> list[web.RouteDef]:
+    """One route for each file of the page, and `/` for the page itself."""
+    files = sorted(path for path in root.rglob("*") if path.suffix in CONTENT_TYPES)
+    return [
+        web.get("/", _serve(root / "index.html")),
+        *(web.get(f"/{path.relative_to(root).as_posix()}", _serve(path)) for path in files),
+    ]
+
+
+def _serve(path: Path) -> Handler:
+    headers = {**HEADERS, "Content-Type": CONTENT_TYPES[path.suffix]}
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        return web.FileResponse(path, headers=headers)
+
+    return serve

@@ -1,0 +1,63 @@
+"""The settings of a bridge process: built once at the edge, handed down as values.
+
+Every field is an environment variable with the prefix `CEDAR_`. Lists are separated by commas.
+"""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def _split(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(part for part in map(str.strip, value.split(",")) if part)
+
+
+def _as_path(path: str) -> str:
+    if not path.startswith("/") or "{" in path:
+        raise ValueError("a path begins with / and has no braces")
+    return path.rstrip("/")
+
+
+Separated = (NoDecode, BeforeValidator(_split))
+
+
+class BridgeSettings(BaseSettings):
+    """How one bridge process runs."""
+
+    model_config = SettingsConfigDict(env_prefix="CEDAR_", extra="ignore", frozen=True)
+
+    http_address: str = Field(
+        "127.0.0.1:8080",
+        pattern=r":\d{1,5}$",
+        description="where the page and the WebSocket are served",
+    )
+    grpc_address: str = Field("127.0.0.1:50051", description="where the gRPC service is")
+    base_paths: Annotated[tuple[Annotated[str, AfterValidator(_as_path)], ...], *Separated] = Field(
+        ("/api/voice", "/api/chat/voice"), description="paths under which the voice API is served"
+    )
+    allowed_origins: Annotated[tuple[str, ...], *Separated] = Field(
+        (),
+        description="web origins that may connect beside the page's own; empty adds localhost on "
+        "any port, * lets every origin in",
+    )
+    auth_tokens: Annotated[tuple[SecretStr, ...], *Separated] = Field(
+        (), description="bearer tokens that are let in, separated by commas; empty lets everyone in"
+    )
+    max_frame_bytes: int = Field(
+        1 << 20, ge=1 << 10, le=64 << 20, description="largest frame taken from a browser"
+    )
+    auth_timeout_ms: int = Field(
+        10_000, ge=100, description="how long a browser may stay connected without a token"
+    )
+    open_timeout_ms: int = Field(
+        10_000, ge=100, description="longest wait for the service to open a session"
+    )
+    send_timeout_ms: int = Field(
+        10_000, ge=100, description="longest wait for a browser or the service to take a message"
+    )
+    heartbeat_ms: int = Field(
+        20_000, ge=100, description="silence after which a browser is asked whether it is there"
+    )

@@ -1,0 +1,180 @@
+"""The WebSocket: one browser socket joined to one stream of the service."""
+
+import asyncio
+import re
+from dataclasses import replace
+from uuid import uuid4
+
+import structlog
+from aiohttp import web
+
+import cedar_voice.v1 as pb
+from cedar_voice_bridge import endings
+from cedar_voice_bridge.admission import Admission, presented_token
+from cedar_voice_bridge.browser import Browser, BrowserGone
+from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
+from cedar_voice_bridge.dialects.problems import DialectError
+from cedar_voice_bridge.endings import Ending
+from cedar_voice_bridge.sessions import BrowserSession, Sessions
+from cedar_voice_bridge.settings import BridgeSettings
+from cedar_voice_client import (
+    InvalidRequest,
+    VoiceClientError,
+)
+
+log = structlog.get_logger("cedar_voice.bridge")
+
+LAST_WORDS_S = 1.0
+"""How long a stream that takes no more may need to say why."""
+
+_SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class WebSocketEndpoint:
+    """Answers WebSocket requests. It holds no conversation, only the sockets that are open."""
+
+    def __init__(self, settings: BridgeSettings, admission: Admission, sessions: Sessions) -> None:
+        self._settings = settings
+        self._admission = admission
+        self._sessions = sessions
+        self._browsers: set[Browser] = set()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Serve one socket until either side ends it."""
+        origin = request.headers.get("Origin")
+        if not self._admission.admits_origin(origin, request.host):
+            log.info("origin refused", origin=origin)
+            raise web.HTTPForbidden(text="this origin may not connect\n")
+        browser = Browser(request, self._settings)
+        await browser.accept()
+        self._browsers.add(browser)
+        try:
+            connection = _Connection(browser, self._admission, self._settings)
+            ending = await connection.run(request, self._sessions)
+            await browser.close(ending)
+        finally:
+            self._browsers.discard(browser)
+        is_ours = ending is not endings.GONE
+        log.info("socket closed", code=ending.close_code if is_ours else browser.socket.close_code)
+        return browser.socket
+
+    async def close(self) -> None:
+        """Close every open socket: the bridge stops."""
+        async with asyncio.TaskGroup() as group:
+            for browser in self._browsers:
+                group.create_task(browser.close(endings.STOPPING))
+
+
+class _Connection:
+    def __init__(self, browser: Browser, admission: Admission, settings: BridgeSettings) -> None:
+        self._browser = browser
+        self._admission = admission
+        self._dialect = CedarWebSocket()
+        self._auth_timeout_s = settings.auth_timeout_ms / 1000
+        self._send_timeout_s = settings.send_timeout_ms / 1000
+
+    async def run(self, request: web.Request, sessions: Sessions) -> Ending:
+        """Admit the browser, open its session, copy; how the socket is to be closed."""
+        wanted = request.query.get("sessionId", "")
+        session_id = wanted if _SESSION_ID.fullmatch(wanted) else str(uuid4())
+        try:
+            token = await self._token(request)
+            if not self._admission.admits_token(token):
+                return endings.UNAUTHORIZED
+            log.info("socket opened", session_id=session_id)
+            await self._browser.say(self._dialect.greet(session_id))
+            ending = await self._converse(sessions, self._dialect.open(session_id), token)
+            await self._say_last_words(ending)
+        except BrowserGone:
+            return endings.GONE
+        return ending
+
+    async def _token(self, request: web.Request) -> str | None:
+        """The token of the request, else of the first `auth` frame when one is needed."""
+        query, headers = request.query, request.headers
+        token = presented_token(query.get("token"), headers.get("Authorization"))
+        if token is not None or not self._admission.needs_token:
+            return token
+        try:
+            async with asyncio.timeout(self._auth_timeout_s):
+                while (token := await self._token_by_frame()) is None:
+                    pass
+        except TimeoutError:
+            return None
+        return token
+
+    async def _token_by_frame(self) -> str | None:
+        try:
+            token = self._dialect.token_in(await self._browser.read())
+            if token is None:
+                raise DialectError("auth must come first", code=pb.ERROR_CODE_UNAUTHENTICATED)
+        except DialectError as problem:
+            await self._browser.say(self._dialect.refuse(problem))
+            return None
+        return token
+
+    async def _converse(
+        self, sessions: Sessions, config: pb.SessionConfig, token: str | None
+    ) -> Ending:
+        try:
+            async with sessions.open(config, token) as session:
+                return await self._relay(session)
+        except VoiceClientError as failure:
+            return endings.refused(failure)
+
+    async def _relay(self, session: BrowserSession) -> Ending:
+        """Copy both ways until one side ends."""
+        async with asyncio.TaskGroup() as group:
+            downward = group.create_task(self._copy_down(session))
+            upward = group.create_task(self._copy_up(session))
+            await asyncio.wait((downward, upward), return_when=asyncio.FIRST_COMPLETED)
+            if not downward.done() and upward.result() is not endings.GONE:
+                await asyncio.wait((downward,), timeout=LAST_WORDS_S)
+            downward.cancel()
+            upward.cancel()
+        return (upward if downward.cancelled() else downward).result()
+
+    async def _copy_up(self, session: BrowserSession) -> Ending:
+        try:
+            while True:
+                try:
+                    await self._send(session, await self._browser.read())
+                except DialectError as problem:
+                    await self._browser.say(self._dialect.refuse(problem))
+        except BrowserGone:
+            return endings.GONE
+        except VoiceClientError as failure:
+            return endings.broken(failure)
+
+    async def _send(self, session: BrowserSession, frame: str) -> None:
+        for request in self._dialect.decode(frame):
+            try:
+                async with asyncio.timeout(self._send_timeout_s):
+                    await session.send(request)
+            except InvalidRequest as refusal:
+                code = pb.ErrorCode.Value(f"ERROR_CODE_{refusal.code.name}")
+                raise DialectError(refusal.message, code=code) from None
+            except TimeoutError:
+                raise endings.unavailable("the service takes no more") from None
+
+    async def _copy_down(self, session: BrowserSession) -> Ending:
+        response: pb.VoiceSessionResponse | None = session.opening
+        is_told = False
+        try:
+            while response is not None:
+                await self._browser.say(self._dialect.encode(response))
+                session.delivered(response)
+                is_told = is_told or response.error.fatal
+                response = await session.receive()
+        except BrowserGone:
+            return endings.GONE
+        except VoiceClientError as failure:
+            ending = endings.broken(failure)
+            return replace(ending, error=None) if is_told else ending
+        return endings.broken(endings.unavailable("the service ended the session"))
+
+    async def _say_last_words(self, ending: Ending) -> None:
+        await self._browser.say(self._dialect.close())
+        if ending.error is not None:
+            response = pb.VoiceSessionResponse(error=ending.error)
+            await self._browser.say(self._dialect.encode(response))
