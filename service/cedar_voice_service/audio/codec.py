@@ -41,7 +41,7 @@ class TrackDecoder:
             CallerError: too many packets in a row cannot be decoded, or the rate is unheard of.
         """
         try:
-            frames = self._codec.decode(Packet(packet))
+            samples = self._sound_of(self._codec.decode(Packet(packet)))
         except FFmpegError:
             self._failed_packets += 1
             if self._failed_packets >= MAX_FAILED_PACKETS:
@@ -49,7 +49,7 @@ class TrackDecoder:
             return b""
         self._failed_packets = 0
         self._has_sounded = True
-        return b"".join(self._resampler.feed(frame) for frame in frames)
+        return samples
 
     def flush(self) -> bytes:
         """Samples that decoder and resampler still hold.
@@ -62,11 +62,12 @@ class TrackDecoder:
                 raise broken("the audio cannot be decoded")
             return b""
         try:
-            frames = self._codec.decode(None)
+            return self._sound_of(self._codec.decode(None)) + self._resampler.flush()
         except FFmpegError:
-            frames = []
-        tail = b"".join(self._resampler.feed(frame) for frame in frames)
-        return tail + self._resampler.flush()
+            return b""
+
+    def _sound_of(self, frames: Iterable[AudioFrame]) -> bytes:
+        return b"".join(self._resampler.feed(frame) for frame in frames)
 
 
 class Resampler:

@@ -27,9 +27,6 @@ MAX_AHEAD_MS = 120_000
 MAX_MS_PER_BYTE = 8
 """In the long run: 1 kbit/s, a sixth of the leanest speech."""
 
-MAX_SILENT_BYTES = 8 << 20
-"""Bytes that may come without any sound: pictures in tags, an index that comes last."""
-
 
 class Decoder(Protocol):
     """Decodes recordings, one after the other."""
@@ -147,18 +144,10 @@ class Allowance:
 
     def __init__(self) -> None:
         self._left_ms: float = MAX_AHEAD_MS
-        self._silent_bytes = 0
 
     def earn(self, byte_count: int) -> None:
-        """Bytes arrived.
-
-        Raises:
-            CallerError: there were many, and no sound came of them.
-        """
+        """Bytes arrived."""
         self._left_ms = min(MAX_AHEAD_MS, self._left_ms + byte_count * MAX_MS_PER_BYTE)
-        self._silent_bytes += byte_count
-        if self._silent_bytes > MAX_SILENT_BYTES:
-            raise broken(f"{MAX_SILENT_BYTES} bytes hold no sound")
 
     def spend(self, sample_count: int) -> None:
         """Samples were decoded.
@@ -166,8 +155,6 @@ class Allowance:
         Raises:
             CallerError: more than the bytes were good for.
         """
-        if sample_count:
-            self._silent_bytes = 0
         self._left_ms -= sample_count * 1000 / LISTENING_RATE_HZ
         if self._left_ms < 0:
             raise broken("the audio holds more sound than is decoded at once")

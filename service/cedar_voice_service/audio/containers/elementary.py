@@ -8,18 +8,26 @@ from av.error import FFmpegError
 
 from cedar_voice_service.audio.containers.parts import Part, Track, broken
 
+MAX_FRAMELESS_BYTES = 1 << 20
+"""Bytes in a row that may hold no frame: a picture in a tag."""
+
 
 class ElementaryReader:
-    """Frames of one codec. FLAC frames are recognized some frames late, MP3 frames one late."""
+    """Frames of one codec. A frame is known by those after it: one of MP3, about ten of FLAC."""
 
     def __init__(self, track: Track) -> None:
         self._track = track
         self._parser = cast(AudioCodecContext, CodecContext.create(track.codec, "r"))
         self._has_begun = False
+        self._frameless_bytes = 0
 
     def feed(self, data: bytes) -> list[Part]:
         """See `Reader.feed`."""
-        return self._parse(data) if data else []
+        parts = self._parse(data) if data else []
+        self._frameless_bytes = 0 if parts else self._frameless_bytes + len(data)
+        if self._frameless_bytes > MAX_FRAMELESS_BYTES:
+            raise broken("no frame of audio was found")
+        return parts
 
     def flush(self) -> list[Part]:
         """See `Reader.flush`."""

@@ -180,7 +180,7 @@ def _first_audio(entries: list[dict[int, bytes]]) -> dict[int, bytes]:
 
 
 def _track_of(entry: dict[int, bytes]) -> Track:
-    codec_id = entry.get(ebml.CODEC_ID, b"").rstrip(b"\0")
+    codec_id = entry.get(ebml.CODEC_ID, b"").rstrip(b"\0")[:32]
     if ebml.CONTENT_ENCODINGS in entry:
         raise unsupported("compressed or encrypted WebM tracks are not decoded")
     if codec_id == b"A_OPUS":

