@@ -203,12 +203,16 @@ class AudioComplete(Event, tag="audio_complete"):
 
 
 class ActionRequest(Event, tag="action"):
-    """Call a setter of the application's state with these positional arguments."""
+    """Call a setter of the application's state with these positional arguments.
+
+    A tool that is no setter has empty keys; its arguments, by name, are in `arguments`.
+    """
 
     action_id: str
     state_key: str
     setter_key: str
     args: list[Any]
+    arguments: Any
     tool_name: str = ""
     response_id: int = 0
 

@@ -60,8 +60,7 @@ def frames_of(response: pb.VoiceSessionResponse) -> list[str]:
         case "audio":
             events = _audio(response.audio, place)
         case "action":
-            args = _arguments(response.action.args_json)
-            events = [_mirror(frames.ActionRequest, response.action, args=args, **place)]
+            events = [_action(response.action, place)]
         case "error":
             events = [_failure(response.error, place)]
         case "ready":
@@ -139,10 +138,15 @@ def _ready(ready: pb.SessionReady) -> frames.Ready:
     )
 
 
-def _arguments(args_json: str) -> list[Any]:
-    """The arguments as clients need them: they spread a list, and nothing else."""
-    arguments = msgspec.json.decode(args_json or "[]")
-    return arguments if isinstance(arguments, list) else [arguments]
+def _action(action: pb.Action, place: dict[str, int]) -> frames.ActionRequest:
+    args = msgspec.json.decode(action.args_json or "[]")
+    return _mirror(
+        frames.ActionRequest,
+        action,
+        args=args if isinstance(args, list) else [args],  # clients spread a list, and nothing else
+        arguments=msgspec.json.decode(action.arguments_json or "{}"),
+        **place,
+    )
 
 
 def _mirror(kind: type[_Frame], message: Message, **known: Any) -> _Frame:
