@@ -5,13 +5,13 @@ from typing import cast
 
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
 from av.codec.context import CodecContext
 from av.error import FFmpegError
 from av.packet import Packet
 
 from cedar_voice_service.audio.containers.parts import Track, broken, check_rate
-from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES
+from cedar_voice_service.audio.formats import LISTENING_RATE_HZ
+from cedar_voice_service.audio.resampler import Resampler
 
 MAX_FAILED_PACKETS = 10
 """Packets in a row that may fail before the recording is given up."""
@@ -30,7 +30,7 @@ class TrackDecoder:
         if track.channel_count:
             codec.layout = f"{track.channel_count} channels"
         self._codec = codec
-        self._resampler = Resampler()
+        self._resampler = Resampler(LISTENING_RATE_HZ)
         self._failed_packets = 0
         self._has_sounded = False
 
@@ -67,35 +67,8 @@ class TrackDecoder:
             return b""
 
     def _sound_of(self, frames: Iterable[AudioFrame]) -> bytes:
-        return b"".join(self._resampler.feed(frame) for frame in frames)
-
-
-class Resampler:
-    """Frames of any rate and layout, also of changing ones, to 16 kHz mono."""
-
-    def __init__(self) -> None:
-        self._shape: tuple[int, str, str] | None = None
-        self._resampler: AudioResampler | None = None
-
-    def feed(self, frame: AudioFrame) -> bytes:
-        """Samples that are ready after this frame."""
-        shape = (frame.sample_rate, frame.format.name, frame.layout.name)
-        ready = b""
-        if self._resampler is None or shape != self._shape:
+        samples = []
+        for frame in frames:
             check_rate(frame.sample_rate)
-            ready = self.flush()
-            self._shape = shape
-            self._resampler = AudioResampler("s16", "mono", LISTENING_RATE_HZ)
-        return ready + _samples_of(self._resampler.resample(frame))
-
-    def flush(self) -> bytes:
-        """Samples still held."""
-        if self._resampler is None:
-            return b""
-        held = self._resampler.resample(None)
-        self._resampler = None
-        return _samples_of(frame for frame in held if frame is not None)
-
-
-def _samples_of(frames: Iterable[AudioFrame]) -> bytes:
-    return b"".join(bytes(frame.planes[0])[: frame.samples * SAMPLE_BYTES] for frame in frames)
+            samples.append(self._resampler.feed(frame))
+        return b"".join(samples)

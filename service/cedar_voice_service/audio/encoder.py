@@ -1,0 +1,280 @@
+"""From the blocks of a synthesizer to chunks in the format that a client plays."""
+
+from array import array
+from dataclasses import dataclass
+from typing import Protocol
+
+from av.error import FFmpegError
+
+from cedar_voice_service.audio import files
+from cedar_voice_service.audio.files import AudioFile, CodedFile, RawFile, WavFile
+from cedar_voice_service.audio.formats import (
+    OUTPUT_ENCODINGS,
+    SAMPLE_BYTES,
+    AudioFormat,
+    Encoding,
+    Framing,
+    Pcm,
+)
+from cedar_voice_service.audio.resampler import Resampler, frame_of
+from cedar_voice_service.errors import CallerError, Code
+
+DEFAULT_RATE_HZ = 24_000
+
+CHUNK_MS = 120
+"""Sound per chunk of a stream: whole frames of MP3 and of Opus."""
+
+MIN_PIECE_MS = 4_000
+MAX_PIECE_MS = 6_000
+"""A phrase longer than this is cut into pieces, at the quietest place after `MIN_PIECE_MS`."""
+
+_QUIET_MS = 20
+_OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedChunk:
+    """Encoded sound and its place in the response. Each chunk begins where the one before ends."""
+
+    data: bytes
+    offset_ms: int
+    duration_ms: int
+
+
+class SpeechEncoder(Protocol):
+    """Encodes one response, phrase after phrase."""
+
+    @property
+    def format(self) -> AudioFormat:
+        """What the chunks really are: no 0 and no AUTO in it."""
+        ...
+
+    def feed(self, pcm: Pcm, gain: float = 1.0) -> list[EncodedChunk]:
+        """Encode a block of any rate, made softer by `gain`, 0.0 to 1.0."""
+        ...
+
+    def end_phrase(self) -> list[EncodedChunk]:
+        """A phrase is complete: give out what a listener should not wait for."""
+        ...
+
+    def flush(self) -> list[EncodedChunk]:
+        """The response is complete: give out all the rest."""
+        ...
+
+
+def open_encoder(audio_format: AudioFormat, framing: Framing) -> SpeechEncoder:
+    """An encoder for one response. `Encoding.AUTO` is MP3, a rate of 0 is 24 kHz.
+
+    Raises:
+        CallerError: `UNSUPPORTED_AUDIO_FORMAT`: input only, or a rate the codec does not know.
+    """
+    effective = _effective(audio_format)
+    try:
+        if framing is Framing.CONTINUOUS:
+            return StreamEncoder(effective)
+        return PhraseEncoder(effective)
+    except FFmpegError:
+        name, rate_hz = effective.encoding.value, effective.sample_rate_hz
+        raise _unsupported(f"{name} is not offered at {rate_hz} Hz") from None
+
+
+class StreamEncoder:
+    """One growing file, cut as its bytes come. See `SpeechEncoder`."""
+
+    def __init__(self, audio_format: AudioFormat) -> None:
+        self.format = audio_format
+        self._file = _open_stream(audio_format)
+        self._voice = _Voice(audio_format.sample_rate_hz)
+        self._chunk_bytes = _bytes_of(CHUNK_MS, audio_format.sample_rate_hz)
+        self._samples = bytearray()
+        self._has_sounded = False
+        self._offset_ms = 0
+
+    def feed(self, pcm: Pcm, gain: float = 1.0) -> list[EncodedChunk]:
+        """See `SpeechEncoder.feed`."""
+        self._samples += self._voice.feed(pcm, gain)
+        chunks: list[EncodedChunk] = []
+        while len(self._samples) >= self._chunk_bytes:
+            chunks += self._write(self._chunk_bytes)
+        return chunks
+
+    def end_phrase(self) -> list[EncodedChunk]:
+        """See `SpeechEncoder.end_phrase`."""
+        self._samples += self._voice.flush()
+        return self._write(len(self._samples))
+
+    def flush(self) -> list[EncodedChunk]:
+        """See `SpeechEncoder.flush`."""
+        chunks = self.end_phrase()
+        return chunks + self._chunk(self._file.close()) if self._has_sounded else chunks
+
+    def _write(self, count: int) -> list[EncodedChunk]:
+        samples = bytes(self._samples[:count])
+        del self._samples[:count]
+        self._has_sounded = self._has_sounded or bool(samples)
+        return self._chunk(self._file.write(samples))
+
+    def _chunk(self, data: bytes) -> list[EncodedChunk]:
+        if not data:
+            return []
+        start_ms = self._offset_ms
+        self._offset_ms = _ms(self._file.sounding_samples, self.format.sample_rate_hz)
+        return [EncodedChunk(data, start_ms, self._offset_ms - start_ms)]
+
+
+class PhraseEncoder:
+    """A file per phrase, or per piece of a long one. See `SpeechEncoder`.
+
+    Encodes while it is fed, so that no call is long; only what may yet be cut waits.
+    """
+
+    def __init__(self, audio_format: AudioFormat) -> None:
+        self.format = audio_format
+        self._voice = _Voice(audio_format.sample_rate_hz)
+        self._min_bytes = _bytes_of(MIN_PIECE_MS, audio_format.sample_rate_hz)
+        self._max_bytes = _bytes_of(MAX_PIECE_MS, audio_format.sample_rate_hz)
+        self._samples = bytearray()
+        self._file = _open_file(audio_format)
+        self._encoded: list[bytes] = []
+        self._encoded_bytes = 0
+        """Samples that are in the file."""
+        self._finished_samples = 0
+        """Samples in the files before it."""
+
+    def feed(self, pcm: Pcm, gain: float = 1.0) -> list[EncodedChunk]:
+        """See `SpeechEncoder.feed`."""
+        self._samples += self._voice.feed(pcm, gain)
+        chunks: list[EncodedChunk] = []
+        while self._encoded_bytes + len(self._samples) > self._max_bytes:
+            self._write(self._min_bytes - self._encoded_bytes)
+            candidates = self._samples[: self._max_bytes - self._min_bytes]
+            self._write(_quietest(candidates, self.format.sample_rate_hz))
+            chunks += self._end_piece()
+        self._write(self._min_bytes - self._encoded_bytes)
+        return chunks
+
+    def end_phrase(self) -> list[EncodedChunk]:
+        """See `SpeechEncoder.end_phrase`."""
+        self._samples += self._voice.flush()
+        self._write(len(self._samples))
+        return self._end_piece()
+
+    def flush(self) -> list[EncodedChunk]:
+        """See `SpeechEncoder.flush`."""
+        return self.end_phrase()
+
+    def _write(self, at_most: int) -> None:
+        samples = bytes(self._samples[:at_most])
+        del self._samples[:at_most]
+        self._encoded_bytes += len(samples)
+        self._encoded.append(self._file.write(samples))
+
+    def _end_piece(self) -> list[EncodedChunk]:
+        if not self._encoded_bytes:
+            return []
+        data = b"".join((*self._encoded, self._file.close()))
+        start_ms = _ms(self._finished_samples, self.format.sample_rate_hz)
+        self._finished_samples += self._file.sounding_samples
+        end_ms = _ms(self._finished_samples, self.format.sample_rate_hz)
+        self._file = _open_file(self.format)
+        self._encoded.clear()
+        self._encoded_bytes = 0
+        return [EncodedChunk(data, start_ms, end_ms - start_ms)]
+
+
+class _Voice:
+    """Brings blocks to the encoder's rate and the listener's volume."""
+
+    def __init__(self, sample_rate_hz: int) -> None:
+        self._resampler = Resampler(sample_rate_hz)
+
+    def feed(self, pcm: Pcm, gain: float) -> bytes:
+        if not pcm.sample_count:
+            return b""
+        return self._resampler.feed(frame_of(Pcm(_softened(pcm.data, gain), pcm.sample_rate_hz)))
+
+    def flush(self) -> bytes:
+        return self._resampler.flush()
+
+
+class _WavSeries:
+    """A stream of WAV is a file per chunk: browsers play no other."""
+
+    def __init__(self, sample_rate_hz: int) -> None:
+        self._sample_rate_hz = sample_rate_hz
+        self.sounding_samples = 0
+
+    def write(self, samples: bytes) -> bytes:
+        if not samples:
+            return b""
+        self.sounding_samples += len(samples) // SAMPLE_BYTES
+        file = WavFile(self._sample_rate_hz)
+        return file.write(samples) + file.close()
+
+    def close(self) -> bytes:
+        return b""
+
+
+def _effective(audio_format: AudioFormat) -> AudioFormat:
+    encoding = audio_format.encoding
+    if encoding is Encoding.AUTO:
+        encoding = Encoding.MP3
+    if encoding not in OUTPUT_ENCODINGS:
+        raise _unsupported(f"{encoding.value} is not offered as output")
+    rate_hz = audio_format.sample_rate_hz or DEFAULT_RATE_HZ
+    if encoding in (Encoding.OGG_OPUS, Encoding.WEBM_OPUS):
+        rate_hz = min((rate for rate in _OPUS_RATES_HZ if rate >= rate_hz), default=48_000)
+    return AudioFormat(encoding, rate_hz, 1)
+
+
+_CODINGS = {
+    Encoding.MP3: files.MP3,
+    Encoding.OGG_OPUS: files.OGG_OPUS,
+    Encoding.WEBM_OPUS: files.WEBM_OPUS,
+}
+
+
+def _open_stream(audio_format: AudioFormat) -> AudioFile:
+    if audio_format.encoding is Encoding.PCM_S16LE:
+        return RawFile()
+    if audio_format.encoding is Encoding.WAV:
+        return _WavSeries(audio_format.sample_rate_hz)
+    coding = _CODINGS[audio_format.encoding]
+    return CodedFile(coding, audio_format.sample_rate_hz, is_stream=True)
+
+
+def _open_file(audio_format: AudioFormat) -> AudioFile:
+    if audio_format.encoding is Encoding.PCM_S16LE:
+        return RawFile()
+    if audio_format.encoding is Encoding.WAV:
+        return WavFile(audio_format.sample_rate_hz)
+    coding = _CODINGS[audio_format.encoding]
+    return CodedFile(coding, audio_format.sample_rate_hz, is_stream=False)
+
+
+def _unsupported(message: str) -> CallerError:
+    return CallerError(message, code=Code.UNSUPPORTED_AUDIO_FORMAT, field="output_audio.format")
+
+
+def _bytes_of(duration_ms: int, sample_rate_hz: int) -> int:
+    return duration_ms * sample_rate_hz // 1000 * SAMPLE_BYTES
+
+
+def _ms(samples: int, sample_rate_hz: int) -> int:
+    return samples * 1000 // sample_rate_hz
+
+
+def _softened(samples: bytes, gain: float) -> bytes:
+    if gain >= 1:
+        return samples
+    factor = round(max(0.0, gain) * (1 << 16))
+    return array("h", [sample * factor >> 16 for sample in array("h", samples)]).tobytes()
+
+
+def _quietest(samples: bytes | bytearray, sample_rate_hz: int) -> int:
+    """Where in `samples` the quietest 20 ms have their middle, in bytes."""
+    values = array("h", bytes(samples))
+    window = sample_rate_hz * _QUIET_MS // 1000
+    starts = range(0, len(values) - window + 1, window)
+    quietest = min(starts, key=lambda at: sum(map(abs, values[at : at + window])), default=0)
+    return (quietest + window // 2) * SAMPLE_BYTES

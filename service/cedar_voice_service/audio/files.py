@@ -1,0 +1,188 @@
+"""Audio files being written: samples in, bytes out as soon as they stand."""
+
+import io
+import struct
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Protocol, cast
+
+import av
+from av.audio.stream import AudioStream
+from av.packet import Packet
+
+from cedar_voice_service.audio.formats import SAMPLE_BYTES, Pcm
+from cedar_voice_service.audio.resampler import frame_of
+
+
+class AudioFile(Protocol):
+    """One file. Samples are mono, 16-bit, of the file's rate."""
+
+    @property
+    def sounding_samples(self) -> int:
+        """How much sound the bytes given out so far are, give or take a packet."""
+        ...
+
+    def write(self, samples: bytes) -> bytes:
+        """Add samples; the bytes of the file that follow those given out before."""
+        ...
+
+    def close(self) -> bytes:
+        """End the file; its last bytes."""
+        ...
+
+
+class RawFile:
+    """Samples as they are."""
+
+    def __init__(self) -> None:
+        self.sounding_samples = 0
+
+    def write(self, samples: bytes) -> bytes:
+        """See `AudioFile.write`."""
+        self.sounding_samples += len(samples) // SAMPLE_BYTES
+        return samples
+
+    def close(self) -> bytes:
+        """See `AudioFile.close`."""
+        return b""
+
+
+class WavFile:
+    """RIFF WAVE. The header tells the length, so all of it comes at the end."""
+
+    def __init__(self, sample_rate_hz: int) -> None:
+        self._sample_rate_hz = sample_rate_hz
+        self._samples = bytearray()
+        self.sounding_samples = 0
+
+    def write(self, samples: bytes) -> bytes:
+        """See `AudioFile.write`."""
+        self._samples += samples
+        return b""
+
+    def close(self) -> bytes:
+        """See `AudioFile.close`."""
+        self.sounding_samples = len(self._samples) // SAMPLE_BYTES
+        bytes_per_s = self._sample_rate_hz * SAMPLE_BYTES
+        sample_format = (16, 1, 1, self._sample_rate_hz, bytes_per_s, SAMPLE_BYTES, 16)
+        data_size = len(self._samples)
+        header = struct.pack("<4sI4s", b"RIFF", 36 + data_size, b"WAVE")
+        header += struct.pack("<4sIHHIIHH", b"fmt ", *sample_format)
+        return header + struct.pack("<4sI", b"data", data_size) + bytes(self._samples)
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """A codec in a container, with the options of libav's encoder and muxer for them.
+
+    `stream_options` make bytes come as soon as they stand; `file_options` make a whole file tell
+    its length and what players leave out at its ends. `pads_streams`: without that knowledge,
+    encoder delay is heard.
+    """
+
+    container: str
+    codec: str
+    bit_rate: int
+    pads_streams: bool
+    codec_options: dict[str, str] = field(default_factory=dict)
+    stream_options: dict[str, str] = field(default_factory=dict)
+    file_options: dict[str, str] = field(default_factory=dict)
+
+
+# Without reservoir every frame holds its own bits, so a stream can be cut between any two.
+MP3 = Coding(
+    "mp3",
+    "libmp3lame",
+    64_000,
+    True,
+    codec_options={"reservoir": "0"},
+    stream_options={"write_xing": "0", "id3v2_version": "0"},
+    file_options={"write_xing": "1", "id3v2_version": "0"},
+)
+OGG_OPUS = Coding(
+    "ogg",
+    "libopus",
+    32_000,
+    False,
+    stream_options={"page_duration": "1", "flush_packets": "1"},
+)
+WEBM_OPUS = Coding(
+    "webm",
+    "libopus",
+    32_000,
+    False,
+    stream_options={"live": "1", "cluster_time_limit": "0", "flush_packets": "1"},
+)
+
+
+class CodedFile:
+    """A file in one of the codings above, or a stream: a file whose bytes come while it is written.
+
+    Raises:
+        av.FFmpegError: the codec does not know the rate.
+    """
+
+    def __init__(self, coding: Coding, sample_rate_hz: int, *, is_stream: bool) -> None:
+        self._sink = _StreamSink() if is_stream else _FileSink()
+        options = coding.stream_options if is_stream else coding.file_options
+        self._container = av.open(self._sink, "w", format=coding.container, options=options)
+        stream = self._container.add_stream(
+            coding.codec, rate=sample_rate_hz, options=coding.codec_options
+        )
+        self._stream = cast(AudioStream, stream)
+        self._stream.codec_context.layout = "mono"
+        self._stream.codec_context.bit_rate = coding.bit_rate
+        self._stream.codec_context.open()
+        self._sample_rate_hz = sample_rate_hz
+        self._is_padded = is_stream and coding.pads_streams
+        self._written_samples = 0
+        self._packets = 0
+
+    @property
+    def sounding_samples(self) -> int:
+        """See `AudioFile.sounding_samples`."""
+        coded = self._packets * self._stream.codec_context.frame_size
+        return coded if self._is_padded else min(coded, self._written_samples)
+
+    def write(self, samples: bytes) -> bytes:
+        """See `AudioFile.write`."""
+        if not samples:
+            return b""
+        frame = frame_of(Pcm(samples, self._sample_rate_hz))
+        frame.pts = self._written_samples
+        frame.time_base = Fraction(1, self._sample_rate_hz)
+        self._written_samples += frame.samples
+        self._mux(self._stream.encode(frame))
+        return self._sink.take()
+
+    def close(self) -> bytes:
+        """See `AudioFile.close`."""
+        self._mux(self._stream.encode(None))
+        self._container.close()
+        return self._sink.take(is_closed=True)
+
+    def _mux(self, packets: "list[Packet[AudioStream]]") -> None:
+        self._packets += len(packets)
+        self._container.mux(packets)
+
+
+class _StreamSink:
+    """What a muxer writes to when it cannot go back."""
+
+    def __init__(self) -> None:
+        self._written = bytearray()
+
+    def write(self, data: bytes) -> int:
+        self._written += data
+        return len(data)
+
+    def take(self, *, is_closed: bool = False) -> bytes:
+        taken, self._written = bytes(self._written), bytearray()
+        return taken
+
+
+class _FileSink(io.BytesIO):
+    """What a muxer writes to when it goes back to complete the header."""
+
+    def take(self, *, is_closed: bool = False) -> bytes:
+        return self.getvalue() if is_closed else b""
