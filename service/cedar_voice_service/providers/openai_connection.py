@@ -19,8 +19,6 @@ from openai import APIStatusError, AsyncOpenAI, DefaultAsyncHttpx2Client, OpenAI
 
 from cedar_voice_service.errors import Code, EngineError, Stage
 
-OPENAI_BASE_URL = "https://api.openai.com/v1"
-
 KEEP_ALIVE_S = 300
 """How long an unused connection is held, so that a turn after a pause needs no new handshake."""
 
@@ -42,19 +40,22 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The server of one stage. `timeout_ms` is the longest wait for its next useful result."""
+    """The server of one stage; without a `base_url` it is OpenAI itself.
+
+    `timeout_ms` is the longest wait for its next useful result.
+    """
 
     stage: Stage
     model: str
     timeout_ms: int
-    base_url: str
+    base_url: str = ""
     api_key: str = field(default="", repr=False)
 
     @property
     def is_openais_own(self) -> bool:
         """Whether it is OpenAI itself, which offers more and insists on more than others do."""
         host = urlsplit(self.base_url).hostname or ""
-        return host == "openai.com" or host.endswith(".openai.com")
+        return not self.base_url or host.endswith(".openai.com")
 
 
 @asynccontextmanager
@@ -67,8 +68,8 @@ async def connected(endpoint: Endpoint) -> AsyncIterator[AsyncOpenAI]:
     """
     async with _shared_pool() as pool:
         yield AsyncOpenAI(
-            base_url=endpoint.base_url,
-            # The SDK insists on a key; local servers want none.
+            # The SDK knows OpenAI's address. It insists on a key, which local servers do not want.
+            base_url=endpoint.base_url or None,
             api_key=endpoint.api_key or _NO_KEY,
             http_client=pool,
             timeout=None,

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pydantic import SecretStr
 
 from cedar_voice_service.errors import Stage
-from cedar_voice_service.providers.openai_connection import OPENAI_BASE_URL, Endpoint, connected
+from cedar_voice_service.providers.openai_connection import Endpoint, connected
 from cedar_voice_service.providers.openai_responder import OpenAIResponder
 from cedar_voice_service.providers.openai_synthesizer import OpenAISynthesizer
 from cedar_voice_service.providers.openai_transcriber import OpenAITranscriber
@@ -80,7 +80,7 @@ def endpoint_of(settings: ServiceSettings, stage: Stage) -> Endpoint:
         stage=stage,
         model=model,
         timeout_ms=settings.stage_timeout_ms,
-        base_url=base_url or settings.openai_base_url or OPENAI_BASE_URL,
+        base_url=base_url or settings.openai_base_url,
         api_key=own_key.get_secret_value() or shared_key.get_secret_value(),
     )
 

@@ -261,18 +261,22 @@ async def test_local_server_needs_no_key(
 
 
 @pytest.mark.parametrize(
-    ("base_url", "is_own"),
+    ("host", "is_own"),
     [
-        ("https://api.openai.com/v1", True),
-        ("https://eu.api.openai.com/v1", True),
-        ("https://openai.com.example.org/v1", False),
-        ("https://notopenai.com/v1", False),
-        ("http://127.0.0.1:8000/v1", False),
+        ("api.openai.com", True),
+        ("eu.api.openai.com", True),
+        ("openai.com.example", False),
+        ("notopenai.com", False),
+        ("127.0.0.1:8000", False),
     ],
 )
-def test_openai_itself_is_told_from_others(base_url: str, is_own: bool) -> None:
-    endpoint = Endpoint(Stage.LLM, "model", 1_000, base_url, "secret-key")
-    assert endpoint.is_openais_own is is_own
+def test_openai_itself_is_told_from_others(host: str, is_own: bool) -> None:
+    assert Endpoint(Stage.LLM, "model", 1_000, f"https://{host}/v1").is_openais_own is is_own
+
+
+def test_openai_itself_needs_no_address_and_keys_are_not_shown() -> None:
+    endpoint = Endpoint(Stage.LLM, "model", 1_000, api_key="secret-key")
+    assert endpoint.is_openais_own
     assert "secret-key" not in repr(endpoint)
 
 

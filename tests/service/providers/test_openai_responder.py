@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cedar_voice_service.errors import Stage
-from cedar_voice_service.providers.openai_connection import OPENAI_BASE_URL, Endpoint, connected
+from cedar_voice_service.providers.openai_connection import Endpoint, connected
 from cedar_voice_service.providers.openai_engines import endpoint_of, open_openai_responder
 from cedar_voice_service.providers.openai_responder import OpenAIResponder
 from cedar_voice_service.providers.protocols import (
@@ -147,7 +147,7 @@ async def test_zero_temperature_is_sent(server: OpenAIStandin) -> None:
 
 
 async def test_openai_itself_knows_the_limit_by_its_new_name(server: OpenAIStandin) -> None:
-    endpoint = Endpoint(Stage.LLM, "gpt-5", 5_000, OPENAI_BASE_URL)
+    endpoint = Endpoint(Stage.LLM, "gpt-5", 5_000)
     async with connected(endpoint_of(settings_of(server.base_url), Stage.LLM)) as client:
         engine = OpenAIResponder(client, endpoint)
         async for _ in engine.respond(replace(QUESTION, max_output_tokens=7)):

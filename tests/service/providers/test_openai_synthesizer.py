@@ -7,7 +7,7 @@ import pytest
 
 from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.errors import Code, EngineError, Stage
-from cedar_voice_service.providers.openai_connection import OPENAI_BASE_URL, Endpoint, connected
+from cedar_voice_service.providers.openai_connection import Endpoint, connected
 from cedar_voice_service.providers.openai_engines import endpoint_of, open_openai_synthesizer
 from cedar_voice_service.providers.openai_synthesizer import OPENAI_VOICES, OpenAISynthesizer
 from cedar_voice_service.providers.protocols import SpeechRequest, Synthesizer
@@ -50,7 +50,7 @@ async def test_first_block_comes_before_the_last(server: OpenAIStandin) -> None:
 async def test_openai_itself_gets_only_voices_it_has(
     wanted: str, sent: str, server: OpenAIStandin
 ) -> None:
-    endpoint = Endpoint(Stage.TTS, "tts-1", 5_000, OPENAI_BASE_URL)
+    endpoint = Endpoint(Stage.TTS, "tts-1", 5_000)
     async with connected(endpoint_of(settings_of(server.base_url), Stage.TTS)) as client:
         await spoken(OpenAISynthesizer(client, endpoint, "alloy"), SpeechRequest("Hi.", wanted))
     assert [request.body["voice"] for request in server.requests] == [sent]

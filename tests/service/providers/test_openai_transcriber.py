@@ -10,7 +10,7 @@ import pytest
 
 from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.errors import Stage
-from cedar_voice_service.providers.openai_connection import OPENAI_BASE_URL, Endpoint, connected
+from cedar_voice_service.providers.openai_connection import Endpoint, connected
 from cedar_voice_service.providers.openai_engines import endpoint_of, open_openai_transcriber
 from cedar_voice_service.providers.openai_transcriber import OpenAITranscriber
 from cedar_voice_service.providers.protocols import Hypothesis, Transcriber
@@ -102,7 +102,7 @@ async def test_other_servers_are_not_asked_for_probabilities(server: OpenAIStand
 async def test_openai_itself_tells_probabilities(
     model: str, asks: bool, server: OpenAIStandin
 ) -> None:
-    endpoint = Endpoint(Stage.STT, model, 5_000, OPENAI_BASE_URL)
+    endpoint = Endpoint(Stage.STT, model, 5_000)
     async with connected(endpoint_of(settings_of(server.base_url), Stage.STT)) as client:
         engine = OpenAITranscriber(client, endpoint)
         (final,) = [part async for part in engine.transcribe(recording(), "en")]
