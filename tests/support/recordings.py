@@ -14,4 +14,5 @@ def speech_path(name: str = "weather_in_london") -> Path:
 def speech_pcm(name: str = "weather_in_london") -> bytes:
     """The samples of a recording: 16 kHz, mono, signed 16-bit little-endian."""
     with wave.open(str(speech_path(name))) as recording:
-        return recording.readframes(recording.getnframes())
+        pcm: bytes = recording.readframes(recording.getnframes())
+        return pcm

@@ -1,0 +1,45 @@
+"""Runs the service alone: `python -m cedar_voice_service`, settings from the environment."""
+
+import asyncio
+import signal
+import sys
+
+from cedar_voice_service.providers.catalog import Engines, describe
+from cedar_voice_service.server import serve
+from cedar_voice_service.settings import ServiceSettings
+from cedar_voice_service.telemetry import configure_logs
+
+
+async def run(settings: ServiceSettings) -> None:
+    """Serve until the first SIGTERM or SIGINT."""
+    serving = asyncio.ensure_future(serve(settings, ready=announce))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, serving.cancel)
+    try:
+        await serving
+    except asyncio.CancelledError:
+        return
+
+
+def announce(address: str, engines: Engines) -> None:
+    """Say where the service listens and what it runs on."""
+    sys.stderr.write(f"cedar-voice service on {address}\n")
+    for line in describe(engines):
+        sys.stderr.write(f"  {line}\n")
+
+
+def main() -> int:
+    """Run; the exit status."""
+    settings = ServiceSettings()
+    configure_logs(settings.log_level, settings.log_format)
+    try:
+        asyncio.run(run(settings))
+    except OSError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""The RPCs: a gRPC stream joined to a session, and the one table from error to status."""
+
+import asyncio
+import hmac
+import time
+from collections.abc import Sequence
+
+import grpc
+import structlog
+
+import cedar_voice.v1 as pb
+from cedar_voice.v1 import voice_service_pb2_grpc
+from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, Stage
+from cedar_voice_service.runtime.delivery import Attachment, Notice, Pong, Ready
+from cedar_voice_service.runtime.registry import Registry
+from cedar_voice_service.runtime.runner import Received, SessionRunner
+from cedar_voice_service.session import events as on
+from cedar_voice_service.session.config import Limits
+from cedar_voice_service.session.outbox import Numbered
+from cedar_voice_service.wire.config import patch_of
+from cedar_voice_service.wire.names import is_name
+from cedar_voice_service.wire.requests import decode
+from cedar_voice_service.wire.responses import (
+    encode,
+    encode_error,
+    encode_limits,
+    encode_ready,
+)
+
+log = structlog.get_logger("cedar_voice.converse")
+
+FIRST_MESSAGE_TIMEOUT_S = 10.0
+"""How long a stream may be open without saying what it wants."""
+
+Context = grpc.aio.ServicerContext[pb.VoiceSessionRequest, pb.VoiceSessionResponse]
+
+
+class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
+    """The service of the contract.
+
+    Args:
+        info: the answer of GetServiceInfo.
+        tokens: bearer tokens that are let in; empty lets everyone in.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        limits: Limits,
+        info: pb.GetServiceInfoResponse,
+        *,
+        tokens: Sequence[str] = (),
+    ) -> None:
+        self._registry = registry
+        self._limits = limits
+        self._info = info
+        self._tokens = tokens
+
+    async def GetServiceInfo(
+        self,
+        request: pb.GetServiceInfoRequest,
+        context: grpc.aio.ServicerContext[pb.GetServiceInfoRequest, pb.GetServiceInfoResponse],
+    ) -> pb.GetServiceInfoResponse:
+        """Describe the server."""
+        self._principal_of(context.invocation_metadata())
+        return self._info
+
+    async def VoiceSession(  # type: ignore[override] # the stub types know only generators
+        self, request_iterator: object, context: Context
+    ) -> None:
+        """Run one stream: one task reads, this one writes, the session lives elsewhere."""
+        principal = self._principal_of(context.invocation_metadata())
+        config = await self._first_config(context)
+        runner, resume_after = self._find(config, principal)
+        with self._registry.attached(runner, resume_after=resume_after) as attachment:
+            await runner.receive(Received(on.StreamOpened()))
+            async with asyncio.TaskGroup() as group:
+                reading = group.create_task(self._read(context, runner))
+                error = await self._write(context, runner, attachment)
+                reading.cancel()
+        if error is not None:
+            raise error
+
+    def _principal_of(self, metadata: grpc.aio.Metadata | None) -> str:
+        given = next((value for key, value in metadata or () if key == "authorization"), "")
+        token = given.removeprefix("Bearer ") if isinstance(given, str) else ""
+        if not self._tokens:
+            return ""
+        if any(hmac.compare_digest(token.encode(), known.encode()) for known in self._tokens):
+            return token
+        raise CallerError(
+            "the credential is missing or wrong", code=Code.UNAUTHENTICATED, stage=Stage.TRANSPORT
+        )
+
+    async def _first_config(self, context: Context) -> pb.SessionConfig:
+        try:
+            async with asyncio.timeout(FIRST_MESSAGE_TIMEOUT_S):
+                first = await context.read()
+        except TimeoutError:
+            raise _violation("no first message") from None
+        if not isinstance(first, pb.VoiceSessionRequest) or not first.HasField("config"):
+            raise _violation("the first message must be config")
+        return first.config
+
+    def _find(self, config: pb.SessionConfig, principal: str) -> tuple[SessionRunner, int | None]:
+        if config.HasField("resume"):
+            resume = config.resume
+            runner = self._registry.resume(resume.resume_token, principal)
+            return runner, resume.last_received_sequence
+        if config.session_id and not is_name(config.session_id):
+            raise CallerError(
+                "session_id must be 1 to 64 characters of [A-Za-z0-9_-]",
+                code=Code.INVALID_CONFIG,
+                field="session_id",
+            )
+        patch = patch_of(config, self._limits)
+        return self._registry.open(config.session_id, patch, principal), None
+
+    async def _read(self, context: Context, runner: SessionRunner) -> None:
+        while isinstance(request := await context.read(), pb.VoiceSessionRequest):
+            event: on.RequestEvent | None
+            try:
+                event = decode(request, self._limits)
+            except CallerError as error:
+                event = on.InputRefused(error, request.sequence)
+            await runner.receive(Received(event, request.sequence, request.ack))
+        await runner.receive(Received(on.InputEnded()))
+
+    async def _write(
+        self, context: Context, runner: SessionRunner, attachment: Attachment
+    ) -> CedarVoiceError | None:
+        try:
+            while (item := await attachment.next()) is not None:
+                await context.write(self._encode(item, runner))
+        except CedarVoiceError as error:
+            await context.write(pb.VoiceSessionResponse(error=encode_error(error, is_fatal=True)))
+            return error
+        return None
+
+    def _encode(self, item: Notice | Numbered, runner: SessionRunner) -> pb.VoiceSessionResponse:
+        ack = runner.accepted_sequence
+        match item:
+            case Numbered():
+                return encode(item, ack=ack)
+            case Pong(ping_sent_at_ms):
+                pong = pb.Pong(ping_sent_at_ms=ping_sent_at_ms, sent_at_ms=int(time.time() * 1000))
+                return pb.VoiceSessionResponse(ack=ack, pong=pong)
+            case Ready(config, is_resumed, is_truncated):
+                ready = encode_ready(config)
+                ready.session_id = runner.session_id
+                ready.resume_token = runner.resume_token
+                ready.resumed = is_resumed
+                ready.replay_truncated = is_truncated
+                ready.limits.CopyFrom(encode_limits(self._limits))
+                ready.server_info.CopyFrom(self._info.server_info)
+                return pb.VoiceSessionResponse(ack=ack, ready=ready)
+
+
+def _violation(message: str) -> CallerError:
+    return CallerError(message, code=Code.PROTOCOL_VIOLATION, stage=Stage.TRANSPORT)

@@ -1,0 +1,85 @@
+"""The microphone side of a session: the ear, a tape of what it heard, and the recognizer's feed."""
+
+from collections import deque
+from collections.abc import Iterable
+
+from cedar_voice_service.audio.ear import Ear, Heard
+from cedar_voice_service.audio.formats import AudioFormat, Pcm
+from cedar_voice_service.audio.speech_detector import EdgeKind
+from cedar_voice_service.runtime.feed import AudioFeed
+from cedar_voice_service.session import events as on
+from cedar_voice_service.session.config import TurnDetection
+
+TAPE_MS = 10_000
+"""How far back a turn can begin: padding, and speech during the end of the turn before."""
+
+FEED_BLOCKS = 4_096
+"""Blocks that a recognizer may lag behind; a block is 20 ms or longer."""
+
+
+class Listener:
+    """Turns the bytes of a client into ear events, and keeps the audio a turn may want."""
+
+    def __init__(self, detection: TurnDetection) -> None:
+        self._ear = Ear(detection.threshold, detection.min_speech_ms)
+        self._tape: deque[tuple[int, Pcm]] = deque()
+        self._feed: AudioFeed | None = None
+
+    def tune(self, detection: TurnDetection) -> None:
+        """Apply a new configuration."""
+        self._ear.tune(detection.threshold, detection.min_speech_ms)
+
+    def begin(self, audio_format: AudioFormat) -> None:
+        """The following bytes are a new recording."""
+        self._ear.begin(audio_format)
+
+    def end(self) -> None:
+        """What still comes of the recording is not wanted."""
+        self._ear.end()
+
+    def hear(self, data: bytes) -> list[on.EarEvent]:
+        """Take bytes as the client encoded them.
+
+        Raises:
+            CallerError: they cannot be decoded.
+        """
+        return self._keep(self._ear.feed(data))
+
+    def flush(self) -> list[on.EarEvent]:
+        """Take what the decoder still holds: the recording is over.
+
+        Raises:
+            CallerError: what is left cannot be decoded.
+        """
+        return self._keep(self._ear.flush())
+
+    def open_feed(self, from_ms: int) -> AudioFeed:
+        """Feed a recognizer what was heard from `from_ms` on and what is heard from now on."""
+        self.close_feed()
+        self._feed = AudioFeed(FEED_BLOCKS)
+        for end_ms, block in self._tape:
+            if end_ms > from_ms:
+                self._feed.put(block)
+        return self._feed
+
+    def close_feed(self) -> None:
+        """The utterance is over."""
+        if self._feed is not None:
+            self._feed.close()
+            self._feed = None
+
+    def _keep(self, heard: Iterable[Heard]) -> list[on.EarEvent]:
+        events: list[on.EarEvent] = []
+        for block in heard:
+            self._tape.append((block.end_ms, block.pcm))
+            while self._tape[0][0] < block.end_ms - TAPE_MS:
+                self._tape.popleft()
+            if self._feed is not None:
+                self._feed.put(block.pcm)
+            for edge in block.edges:
+                is_start = edge.kind is EdgeKind.STARTED
+                events.append(
+                    on.SpeechBegan(edge.at_ms) if is_start else on.SpeechPaused(edge.at_ms)
+                )
+            events.append(on.AudioHeard(block.end_ms))
+        return events

@@ -1,0 +1,143 @@
+"""The sessions that live in this process: who may open one, who may resume it, when it ends."""
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from cedar_voice_service.errors import CallerError, CapacityError, Code, EngineError, Stage
+from cedar_voice_service.providers.catalog import Engines
+from cedar_voice_service.runtime.delivery import Attachment
+from cedar_voice_service.runtime.runner import SessionRunner
+from cedar_voice_service.session.config import ConfigPatch, Limits, SessionConfig
+
+log = structlog.get_logger("cedar_voice.registry")
+
+RETRY_AFTER_MS = 2_000
+"""When a caller that found no room may come back."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    runner: SessionRunner
+    principal: str
+    task: asyncio.Task[None] | None = None
+    expiry: asyncio.TimerHandle | None = None
+
+
+class Registry:
+    """Live sessions by id. Use as an async context manager: leaving it ends them all.
+
+    Args:
+        defaults: what a session is configured with before its own configuration.
+        max_sessions: sessions held at once, detached ones included.
+    """
+
+    def __init__(
+        self,
+        engines: Engines,
+        limits: Limits,
+        defaults: SessionConfig,
+        *,
+        max_sessions: int,
+        stage_timeout_ms: int,
+    ) -> None:
+        self._engines = engines
+        self._limits = limits
+        self._defaults = defaults
+        self._max_sessions = max_sessions
+        self._stage_timeout_ms = stage_timeout_ms
+        self._entries: dict[str, _Entry] = {}
+        self._group = asyncio.TaskGroup()
+
+    async def __aenter__(self) -> "Registry":
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        shutdown = EngineError(Stage.TRANSPORT, "the server shuts down", code=Code.UNAVAILABLE)
+        for entry in list(self._entries.values()):
+            entry.runner.delivery.fail(shutdown)
+            if entry.expiry is not None:
+                entry.expiry.cancel()
+            if entry.task is not None:
+                entry.task.cancel()
+        await self._group.__aexit__(None, None, None)
+
+    def open(self, session_id: str, patch: ConfigPatch, principal: str) -> SessionRunner:
+        """Begin a session; an empty id lets us choose.
+
+        Raises:
+            CallerError: SESSION_ID_IN_USE.
+            CapacityError: no room.
+        """
+        if session_id in self._entries:
+            raise CallerError(
+                "a session of this id exists", code=Code.SESSION_ID_IN_USE, field="session_id"
+            )
+        if len(self._entries) >= self._max_sessions:
+            raise CapacityError("no room for another session", retry_after_ms=RETRY_AFTER_MS)
+        session_id = session_id or secrets.token_urlsafe(16)
+        runner = SessionRunner(
+            session_id,
+            self._defaults.patched(patch),
+            self._engines,
+            self._limits,
+            stage_timeout_ms=self._stage_timeout_ms,
+        )
+        entry = self._entries[session_id] = _Entry(runner, principal)
+        entry.task = self._group.create_task(self._live(entry))
+        return runner
+
+    def resume(self, resume_token: str, principal: str) -> SessionRunner:
+        """Find the session that a secret token belongs to.
+
+        Raises:
+            CallerError: SESSION_NOT_FOUND, also for a session of another principal.
+        """
+        for entry in self._entries.values():
+            is_token = secrets.compare_digest(
+                entry.runner.resume_token.encode(), resume_token.encode()
+            )
+            if is_token and entry.principal == principal:
+                return entry.runner
+        raise CallerError(
+            "no such session", code=Code.SESSION_NOT_FOUND, field="resume.resume_token"
+        )
+
+    @contextmanager
+    def attached(self, runner: SessionRunner, *, resume_after: int | None) -> Iterator[Attachment]:
+        """Attach a stream to a session for as long as the context lasts.
+
+        Raises:
+            CallerError: the client claims to have what was never sent.
+        """
+        attachment = runner.attach(resume_after=resume_after)
+        entry = self._entries.get(runner.session_id)
+        if entry is not None and entry.expiry is not None:
+            entry.expiry.cancel()
+        try:
+            yield attachment
+        finally:
+            if runner.delivery.detach(attachment) and entry is not None and entry.task is not None:
+                window_s = self._limits.resume_window_ms / 1000
+                loop = asyncio.get_running_loop()
+                entry.expiry = loop.call_later(window_s, entry.task.cancel)
+
+    async def _live(self, entry: _Entry) -> None:
+        runner = entry.runner
+        log.info("session opened", session_id=runner.session_id)
+        try:
+            await runner.run()
+        except Exception:
+            log.exception("session broke", session_id=runner.session_id)
+            error = EngineError(Stage.TRANSPORT, "internal error", code=Code.INTERNAL)
+            runner.delivery.fail(error)
+        finally:
+            del self._entries[runner.session_id]
+            if entry.expiry is not None:
+                entry.expiry.cancel()
+            log.info("session closed", session_id=runner.session_id)

@@ -1,0 +1,260 @@
+"""One session: the task that owns its machine, and the work that the machine asks for.
+
+Only this task touches the machine, so there are no locks. A session outlives its streams.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Coroutine
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any, assert_never
+
+import structlog
+
+from cedar_voice_service.errors import CallerError, Code, EngineError, Stage
+from cedar_voice_service.providers.catalog import Engines
+from cedar_voice_service.providers.protocols import ReplyRequest
+from cedar_voice_service.runtime.delivery import Attachment, Delivery, Pong, Ready
+from cedar_voice_service.runtime.feed import AudioFeed
+from cedar_voice_service.runtime.listener import Listener
+from cedar_voice_service.runtime.speaking import Speaker
+from cedar_voice_service.runtime.transcribing import transcribe
+from cedar_voice_service.runtime.writing import Writer
+from cedar_voice_service.session import commands as do
+from cedar_voice_service.session import events as on
+from cedar_voice_service.session.config import Limits, SessionConfig
+from cedar_voice_service.session.inbox import Inbox
+from cedar_voice_service.session.machine import Machine
+from cedar_voice_service.session.messages import TurnMetrics
+
+log = structlog.get_logger("cedar_voice.session")
+
+QUEUED_EVENTS = 64
+"""Events that may wait for the session; senders wait beyond that."""
+
+HEARD_BYTES = 4_096
+"""Audio decoded at a time before other sessions get their turn."""
+
+MAX_BACKLOG_MS = 10_000
+"""Answer audio that may wait to be sent; synthesis pauses beyond that."""
+
+PHRASES_QUEUED = 256
+"""Phrases that the writer may be ahead of the speaker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A client message with its place in the client's sequence, and what the client has.
+
+    The event is None where the message carries nothing else, or nothing that is known.
+    """
+
+    event: on.RequestEvent | None
+    sequence: int = 0
+    ack: int = 0
+
+
+class SessionRunner:
+    """A running session."""
+
+    def __init__(
+        self,
+        session_id: str,
+        config: SessionConfig,
+        engines: Engines,
+        limits: Limits,
+        *,
+        stage_timeout_ms: int,
+    ) -> None:
+        self.session_id = session_id
+        self.resume_token = secrets.token_urlsafe(32)
+        self.delivery = Delivery(limits.replay_buffer_bytes)
+        self._inbox = Inbox()
+        self._engines = engines
+        self._machine = Machine(
+            config,
+            max_history_items=limits.max_history_items,
+            stage_timeout_ms=stage_timeout_ms,
+        )
+        self._listener = Listener(config.turn_detection)
+        self._listener.begin(config.input_audio)
+        self._events: asyncio.Queue[Received | on.WorkEvent] = asyncio.Queue(QUEUED_EVENTS)
+        self._room = asyncio.Event()
+        self._work: dict[int, set[asyncio.Task[None]]] = {}
+
+    @property
+    def accepted_sequence(self) -> int:
+        """Highest client sequence accepted so far."""
+        return self._inbox.accepted
+
+    def attach(self, *, resume_after: int | None) -> Attachment:
+        """Make a stream the one that is written to.
+
+        Raises:
+            CallerError: the client claims to have what was never sent.
+        """
+        return self.delivery.attach(self._machine.config, resume_after=resume_after)
+
+    async def receive(self, received: Received) -> None:
+        """Hand over a client message; waits while the session has too many."""
+        await self._events.put(received)
+
+    async def run(self) -> None:
+        """Live until the client ends the session or the task is cancelled."""
+        with structlog.contextvars.bound_contextvars(session_id=self.session_id):
+            async with asyncio.TaskGroup() as group:
+                try:
+                    while await self._take(await self._next(), group):
+                        pass
+                finally:
+                    self._listener.close_feed()
+                    for tasks in self._work.values():
+                        for task in tasks:
+                            task.cancel()
+        self.delivery.finish()
+
+    async def _next(self) -> Received | on.WorkEvent | on.TimePassed:
+        deadline_ms = self._machine.deadline_ms
+        try:
+            async with asyncio.timeout_at(None if deadline_ms is None else deadline_ms / 1000):
+                return await self._events.get()
+        except TimeoutError:
+            return on.TimePassed()
+
+    async def _take(
+        self, item: Received | on.WorkEvent | on.TimePassed, group: asyncio.TaskGroup
+    ) -> bool:
+        """Take one event; False when the session is over."""
+        if not isinstance(item, Received):
+            self._handle(item, group)
+            return True
+        self.delivery.acknowledge(item.ack)
+        if not self._inbox.accept(item.sequence):
+            return True
+        match item.event:
+            case None:
+                pass
+            case on.AudioReceived(data):
+                await self._hear_all(data, item.sequence, group)
+            case on.Pinged(sent_at_ms):
+                self.delivery.notify(Pong(sent_at_ms))
+            case on.SessionEnded():
+                return False
+            case on.ListeningStopped() | on.InputEnded():
+                self._hear(self._listener.flush, item.sequence, group)
+                self._handle(item.event, group)
+            case _:
+                self._handle(item.event, group)
+        return True
+
+    async def _hear_all(self, data: bytes, sequence: int, group: asyncio.TaskGroup) -> None:
+        for start in range(0, len(data), HEARD_BYTES):
+            piece = data[start : start + HEARD_BYTES]
+            self._hear(partial(self._listener.hear, piece), sequence, group)
+            if len(data) > HEARD_BYTES:
+                await asyncio.sleep(0)
+
+    def _hear(
+        self, heard: Callable[[], list[on.EarEvent]], sequence: int, group: asyncio.TaskGroup
+    ) -> None:
+        events: list[on.Event]
+        try:
+            events = [*heard()]
+        except CallerError as error:
+            events = [on.InputRefused(error, sequence)]
+        for event in events:
+            self._handle(event, group)
+
+    def _handle(self, event: on.Event, group: asyncio.TaskGroup) -> None:
+        for command in self._machine.handle(event, _now_ms()):
+            self._do(command, group)
+        if self._machine.backlog_ms > MAX_BACKLOG_MS:
+            self._room.clear()
+        else:
+            self._room.set()
+
+    def _do(self, command: do.Command, group: asyncio.TaskGroup) -> None:
+        match command:
+            case do.Send(message, turn_id):
+                if isinstance(message, TurnMetrics):
+                    log.info("turn", turn_id=turn_id, **asdict(message))
+                self.delivery.send(message, turn_id)
+            case do.ApplyConfig(config):
+                self._listener.tune(config.turn_detection)
+                self.delivery.notify(Ready(config))
+            case do.BeginRecording(audio_format):
+                self._listener.begin(audio_format)
+            case do.EndRecording():
+                self._listener.end()
+            case do.StartTranscribing(turn_id, from_ms, language):
+                feed = self._listener.open_feed(from_ms)
+                self._spawn(group, turn_id, self._transcribe(turn_id, feed, language))
+            case do.FinishTranscribing():
+                self._listener.close_feed()
+            case do.StartReplying():
+                self._spawn(group, command.turn_id, self._reply(command))
+            case do.CancelWork(turn_id):
+                self._listener.close_feed()
+                for task in self._work.pop(turn_id, ()):
+                    task.cancel()
+            case do.PurgeSpeech(response_id):
+                self.delivery.purge_speech(response_id)
+            case do.CloseStream():
+                self.delivery.finish()
+            case _:
+                assert_never(command)
+
+    def _spawn(
+        self, group: asyncio.TaskGroup, turn_id: int, work: Coroutine[Any, Any, None]
+    ) -> None:
+        task = group.create_task(self._guard(turn_id, work))
+        tasks = self._work.setdefault(turn_id, set())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    async def _guard(self, turn_id: int, work: Coroutine[Any, Any, None]) -> None:
+        """The edge at which a defect of an engine costs a turn, not the session."""
+        try:
+            await work
+        except Exception:
+            log.exception("work failed", turn_id=turn_id)
+            error = EngineError(Stage.TRANSPORT, "internal error", code=Code.INTERNAL)
+            await self._events.put(on.WorkFailed(turn_id, error))
+
+    async def _transcribe(self, turn_id: int, feed: AudioFeed, language: str) -> None:
+        await transcribe(
+            self._engines.transcriber,
+            feed,
+            turn_id=turn_id,
+            language=language,
+            report=self._events.put,
+        )
+
+    async def _reply(self, command: do.StartReplying) -> None:
+        turn_id, config = command.turn_id, command.config
+        phrases: asyncio.Queue[str | None] = asyncio.Queue(PHRASES_QUEUED)
+        writer = Writer(self._engines.responder, phrases, turn_id=turn_id, report=self._events.put)
+        request = ReplyRequest(
+            command.history,
+            language=config.settings.language,
+            context_json=config.context_json,
+            system_prompt=config.generation.system_prompt,
+            tools=config.tools,
+            temperature=config.generation.temperature,
+            max_output_tokens=config.generation.max_output_tokens,
+        )
+        speaker = Speaker(
+            self._engines.synthesizer,
+            config,
+            turn_id=turn_id,
+            report=self._events.put,
+            room=self._room,
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(writer.run(request))
+            group.create_task(speaker.run(phrases))
+
+
+def _now_ms() -> int:
+    return int(asyncio.get_running_loop().time() * 1000)

@@ -1,0 +1,125 @@
+"""Running a synthesizer for one turn: phrases in, encoded audio reported as it is ready.
+
+The phrase after the one being encoded is synthesized already, so that speech does not pause between
+phrases.
+"""
+
+import asyncio
+from contextlib import aclosing
+
+from cedar_voice_service.audio.encoder import EncodedChunk, SpeechEncoder, open_encoder
+from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.errors import EngineError
+from cedar_voice_service.providers.protocols import SpeechRequest, Synthesizer
+from cedar_voice_service.runtime.transcribing import Report
+from cedar_voice_service.session import events as on
+from cedar_voice_service.session.config import SessionConfig
+from cedar_voice_service.session.playout import SpokenChunk
+
+PHRASES_AHEAD = 2
+"""Phrases whose audio is fetched before it is needed."""
+
+BLOCKS_PER_PHRASE = 1_024
+"""Blocks of one phrase that may wait to be encoded."""
+
+
+class _Utterance:
+    """A phrase and its audio, fetched while earlier ones are encoded."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.blocks: asyncio.Queue[Pcm | EngineError | None] = asyncio.Queue(BLOCKS_PER_PHRASE)
+
+    async def fetch(self, synthesizer: Synthesizer, config: SessionConfig) -> None:
+        settings = config.settings
+        request = SpeechRequest(
+            self.text, settings.voice_id, settings.language, settings.rate, settings.pitch
+        )
+        try:
+            async with aclosing(synthesizer.synthesize(request)) as blocks:
+                async for block in blocks:
+                    await self.blocks.put(block)
+        except EngineError as error:
+            await self.blocks.put(error)
+        await self.blocks.put(None)
+
+
+class Speaker:
+    """Speaks the answer of one turn. `room` is clear while enough audio waits to be sent."""
+
+    def __init__(
+        self,
+        synthesizer: Synthesizer,
+        config: SessionConfig,
+        *,
+        turn_id: int,
+        report: Report,
+        room: asyncio.Event,
+    ) -> None:
+        self._synthesizer = synthesizer
+        self._config = config
+        self._turn_id = turn_id
+        self._report = report
+        self._room = room
+        self._captions: list[str] = []
+        self._is_done = False
+
+    async def run(self, phrases: asyncio.Queue[str | None]) -> None:
+        """Speak until None comes; a failed phrase ends the speech, not the answer."""
+        if self._config.settings.use_browser_tts:
+            ended: on.WorkEvent = on.SpeechEnded(self._turn_id)
+        else:
+            ended = await self._speak(phrases)
+        while not self._is_done and await phrases.get() is not None:
+            pass  # nobody speaks these, and the writer must not wait for it
+        await self._report(ended)
+
+    async def _speak(self, phrases: asyncio.Queue[str | None]) -> on.WorkEvent:
+        output = self._config.output_audio
+        encoder = open_encoder(output.format, output.framing)
+        upcoming: asyncio.Queue[_Utterance | None] = asyncio.Queue(PHRASES_AHEAD)
+        ended: on.WorkEvent
+        async with asyncio.TaskGroup() as group:
+            fetching = group.create_task(self._fetch_ahead(phrases, upcoming))
+            try:
+                while (utterance := await upcoming.get()) is not None:
+                    await self._say(utterance, encoder)
+                await self._hand_out(encoder.flush(), encoder)
+                ended = on.SpeechEnded(self._turn_id)
+            except EngineError as error:
+                fetching.cancel()
+                ended = on.SpeechFailed(self._turn_id, error)
+        return ended
+
+    async def _fetch_ahead(
+        self, phrases: asyncio.Queue[str | None], upcoming: asyncio.Queue[_Utterance | None]
+    ) -> None:
+        async with asyncio.TaskGroup() as group:
+            is_first = True
+            while (phrase := await phrases.get()) is not None:
+                if is_first:
+                    await self._report(on.SynthesisStarted(self._turn_id))
+                    is_first = False
+                utterance = _Utterance(phrase)
+                await upcoming.put(utterance)
+                group.create_task(utterance.fetch(self._synthesizer, self._config))
+            self._is_done = True
+        await upcoming.put(None)
+
+    async def _say(self, utterance: _Utterance, encoder: SpeechEncoder) -> None:
+        self._captions.append(utterance.text)
+        while (block := await utterance.blocks.get()) is not None:
+            if isinstance(block, EngineError):
+                raise block
+            chunks = encoder.feed(block, self._config.settings.volume)
+            await self._hand_out(chunks, encoder)
+            await asyncio.sleep(0)  # a whole phrase may wait: encode it without holding the loop
+        await self._hand_out(encoder.end_phrase(), encoder)
+
+    async def _hand_out(self, chunks: list[EncodedChunk], encoder: SpeechEncoder) -> None:
+        for chunk in chunks:
+            await self._room.wait()
+            caption = " ".join(self._captions)
+            self._captions.clear()
+            spoken = SpokenChunk(chunk.data, chunk.offset_ms, chunk.duration_ms, caption)
+            await self._report(on.SpeechSynthesized(self._turn_id, spoken, encoder.format))

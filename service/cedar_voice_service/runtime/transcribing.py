@@ -1,0 +1,27 @@
+"""Running a recognizer for one turn: audio in, hypotheses reported as they come."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+
+from cedar_voice_service.errors import EngineError, Stage
+from cedar_voice_service.providers.protocols import Transcriber
+from cedar_voice_service.runtime.feed import AudioFeed
+from cedar_voice_service.session import events as on
+
+Report = Callable[[on.WorkEvent], Awaitable[None]]
+"""Hands an event to the session; waits while the session has too many."""
+
+
+async def transcribe(
+    transcriber: Transcriber, feed: AudioFeed, *, turn_id: int, language: str, report: Report
+) -> None:
+    """Recognize one utterance and report what comes of it."""
+    try:
+        async with aclosing(transcriber.transcribe(feed, language)) as hypotheses:
+            async for hypothesis in hypotheses:
+                if feed.is_overrun:
+                    raise EngineError(Stage.STT, "the recognizer cannot keep up")
+                kind = on.FinalTranscribed if hypothesis.is_final else on.PartialTranscribed
+                await report(kind(turn_id, hypothesis.text.strip(), hypothesis.confidence))
+    except EngineError as error:
+        await report(on.TranscriptionFailed(turn_id, error))

@@ -1,0 +1,166 @@
+"""Builds, starts and stops the gRPC server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+import cedar_voice.v1 as pb
+from cedar_voice.v1 import voice_service_pb2_grpc
+from cedar_voice_service.audio.formats import INPUT_ENCODINGS, OUTPUT_ENCODINGS
+from cedar_voice_service.converse import VoiceServicer
+from cedar_voice_service.providers.catalog import Engines, open_engines
+from cedar_voice_service.runtime.registry import Registry
+from cedar_voice_service.session.config import (
+    Generation,
+    Limits,
+    OutputAudio,
+    SessionConfig,
+    TurnDetection,
+)
+from cedar_voice_service.settings import ServiceSettings
+from cedar_voice_service.statuses import ErrorMapping
+from cedar_voice_service.wire.enums import ENCODING_TO_PB, STAGE_TO_PB
+from cedar_voice_service.wire.responses import encode_limits
+
+log = structlog.get_logger("cedar_voice.server")
+
+STOP_GRACE_S = 2.0
+"""How long streams may take to end once the server stops."""
+
+SERVICE_NAME = pb.DESCRIPTOR.services_by_name["VoiceService"].full_name
+
+# What each hop needs to notice a dead peer within 30 s, and to keep no more than 64 KiB of a stream
+# that is not read in the transport's own buffers.
+OPTIONS: list[tuple[str, int]] = [
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.max_send_message_length", 4 << 20),
+    ("grpc.max_metadata_size", 16 << 10),
+    ("grpc.max_concurrent_streams", 1_000),
+    # Two servers on one port must be an error, not a coin toss between them.
+    ("grpc.so_reuseport", 0),
+]
+
+
+async def serve(
+    settings: ServiceSettings, *, ready: Callable[[str, Engines], None] | None = None
+) -> None:
+    """Serve until cancelled.
+
+    Args:
+        settings: how.
+        ready: called with the address and the engines once calls are answered.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    async with open_server(settings) as (address, engines):
+        log.info("serving", grpc_address=address)
+        if ready is not None:
+            ready(address, engines)
+        await asyncio.get_running_loop().create_future()
+
+
+@asynccontextmanager
+async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Engines]]:
+    """Serve for as long as the context lasts; gives the address with its real port.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    limits = limits_of(settings)
+    async with (
+        open_engines(settings) as engines,
+        Registry(
+            engines,
+            limits,
+            defaults_of(settings),
+            max_sessions=settings.max_sessions,
+            stage_timeout_ms=settings.stage_timeout_ms,
+        ) as registry,
+    ):
+        servicer = VoiceServicer(
+            registry,
+            limits,
+            service_info(engines, limits),
+            tokens=[token.get_secret_value() for token in settings.auth_tokens],
+        )
+        server = grpc.aio.server(
+            interceptors=[ErrorMapping()],
+            options=[*OPTIONS, ("grpc.max_receive_message_length", limits.max_message_bytes)],
+        )
+        voice_service_pb2_grpc.add_VoiceServiceServicer_to_server(servicer, server)
+        health_servicer = _serve_health_and_reflection(server)
+        address = _listen(server, settings.grpc_address)
+        await server.start()
+        await health_servicer.set(SERVICE_NAME, health_pb2.HealthCheckResponse.SERVING)
+        try:
+            yield address, engines
+        finally:
+            await health_servicer.enter_graceful_shutdown()
+            await server.stop(STOP_GRACE_S)
+
+
+def limits_of(settings: ServiceSettings) -> Limits:
+    """The limits that the settings set."""
+    return Limits(
+        max_utterance_ms=settings.max_utterance_ms,
+        resume_window_ms=settings.resume_window_ms,
+        replay_buffer_bytes=settings.replay_buffer_bytes,
+        max_output_lead_ms=settings.max_output_lead_ms,
+    )
+
+
+def defaults_of(settings: ServiceSettings) -> SessionConfig:
+    """What a session is configured with before its own configuration."""
+    return SessionConfig(
+        turn_detection=TurnDetection(max_utterance_ms=settings.max_utterance_ms),
+        generation=Generation(system_prompt=settings.system_prompt),
+        output_audio=OutputAudio(max_lead_ms=settings.max_output_lead_ms),
+    )
+
+
+def service_info(engines: Engines, limits: Limits) -> pb.GetServiceInfoResponse:
+    """The answer of GetServiceInfo."""
+    return pb.GetServiceInfoResponse(
+        server_info=pb.ServerInfo(name="cedar-voice", version=version("cedar-voice")),
+        engines=[
+            pb.Engine(
+                stage=STAGE_TO_PB[stage],
+                name=info.name,
+                model=info.model,
+                description=info.description,
+            )
+            for stage, info in engines.infos.items()
+        ],
+        input_encodings=[ENCODING_TO_PB[encoding] for encoding in INPUT_ENCODINGS],
+        output_encodings=[ENCODING_TO_PB[encoding] for encoding in OUTPUT_ENCODINGS],
+        limits=encode_limits(limits),
+    )
+
+
+def _serve_health_and_reflection(server: grpc.aio.Server) -> health.aio.HealthServicer:
+    health_servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+    names = (SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)
+    return health_servicer
+
+
+def _listen(server: grpc.aio.Server, address: str) -> str:
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise OSError(f"cannot listen on {address}") from error
+    return f"{address.rpartition(':')[0]}:{port}"
