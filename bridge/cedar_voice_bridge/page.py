@@ -1,7 +1,6 @@
 """The voice page: files that are served as they lie in `clients/web`."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from importlib import resources
 from pathlib import Path
 
 from aiohttp import web
@@ -27,13 +26,12 @@ HEADERS: Mapping[str, str] = {
 }
 
 
-def folder() -> Path:
+def folder(package: Path = Path(__file__).parent) -> Path:
     """Where the page lies: inside the installed package, or in the checkout around it.
 
     Raises:
         FileNotFoundError: in neither.
     """
-    package = Path(str(resources.files("cedar_voice_bridge")))
     for candidate in (package / "web", package.parents[1] / "clients" / "web"):
         if (candidate / "index.html").is_file():
             return candidate
