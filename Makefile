@@ -48,6 +48,7 @@ format: $(DEV) ## rewrite Python, protobuf and the drawn tables in the house sty
 	$(BIN)/ruff format
 	$(BIN)/buf format --write
 	$(BIN)/python scripts/draw_modules.py
+	$(BIN)/cedar-voice settings > docs/settings.md
 
 .PHONY: protos
 protos: $(DEV) ## generate the Python of the contract beside its .proto files

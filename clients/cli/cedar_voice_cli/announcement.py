@@ -1,0 +1,27 @@
+"""What a server says once it is ready."""
+
+from collections.abc import Iterable, Mapping
+
+from cedar_voice_cli.console import out
+
+
+def announce(addresses: Mapping[str, str], engines: Iterable[str] = ()) -> None:
+    """Print where it listens and what it runs on."""
+    width = max(map(len, addresses))
+    out.print("Cedar Voice is ready", style="bold green")
+    for name, address in addresses.items():
+        out.print(f"  {name:{width}}  {address}", markup=False)
+    for engine in engines:
+        out.print(f"  {engine}", markup=False)
+    out.print("Ctrl-C stops it.", style="dim")
+
+
+def page_url(http_address: str) -> str:
+    """Where a browser of this machine finds the page."""
+    return f"http://{reachable(http_address)}/"
+
+
+def reachable(address: str) -> str:
+    """The address of this machine to connect to, of a server that listens at `address`."""
+    host, _, port = address.rpartition(":")
+    return f"127.0.0.1:{port}" if host in ("", "0.0.0.0", "[::]") else address

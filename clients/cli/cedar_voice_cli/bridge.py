@@ -1,0 +1,24 @@
+"""`cedar-voice bridge`: the browser bridge alone, in front of a service elsewhere."""
+
+import typer
+
+from cedar_voice_cli.announcement import announce, page_url
+from cedar_voice_cli.flags import Given, load, with_flags
+from cedar_voice_cli.running import run_server
+
+app = typer.Typer()
+
+
+@app.command()
+@with_flags("bridge")
+def bridge(given: Given) -> None:
+    """Run the browser bridge alone."""
+    settings = load("bridge", given)
+    from cedar_voice_bridge.app import serve
+    from cedar_voice_service.telemetry import configure_logs
+
+    def ready(address: str) -> None:
+        announce({"page": page_url(address), "service": settings.grpc_address})
+
+    configure_logs("info", "auto")
+    run_server(serve(settings, ready=ready), {"--http-address": settings.http_address})

@@ -1,0 +1,23 @@
+"""Where the commands print, and how they fail: one clear line."""
+
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+
+EXIT_FAILED = 1
+
+out = Console(highlight=False, soft_wrap=True)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def fail(message: str) -> NoReturn:
+    """Print what is wrong and end the command with exit code 1."""
+    complain(message)
+    raise typer.Exit(EXIT_FAILED)
+
+
+def complain(message: str) -> None:
+    """Print what is wrong."""
+    _err.print("error:", style="bold red", end=" ")
+    _err.print(message, markup=False)

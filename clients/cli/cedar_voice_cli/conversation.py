@@ -1,0 +1,47 @@
+"""One turn of `talk`: the source speaks, the screen shows, the file fills."""
+
+import asyncio
+from contextlib import suppress
+
+from cedar_voice_cli.answer_file import AnswerFile
+from cedar_voice_cli.screen import Screen
+from cedar_voice_cli.sources import CannotSpeak, Source
+from cedar_voice_client import VoiceClientError, VoiceSession, events
+
+
+async def hold(session: VoiceSession, source: Source, screen: Screen, answer: AnswerFile) -> bool:
+    """Take one turn; whether it was answered without an error.
+
+    Raises:
+        VoiceClientError: the session failed.
+        CannotSpeak: the source failed.
+    """
+    failure: Exception | None = None
+    is_answered = has_failed = False
+    try:
+        async with asyncio.TaskGroup() as group:
+            speaking = group.create_task(_speak(session, source))
+            async for event in session:
+                screen.show(event)
+                match event:
+                    case events.AudioChunk():
+                        answer.add(event)
+                    case events.ResponseCompleted(error=None):
+                        is_answered = True
+                    case events.ResponseCompleted() | events.ErrorEvent():
+                        has_failed = True
+                    case _:
+                        pass
+            speaking.cancel()
+    except* (VoiceClientError, CannotSpeak) as failures:
+        failure = failures.exceptions[0]
+    if failure is not None:
+        raise failure
+    return is_answered and not has_failed
+
+
+async def _speak(session: VoiceSession, source: Source) -> None:
+    """Say the turn and that nothing follows, so that the server closes when it has answered."""
+    with suppress(VoiceClientError):  # the events tell why
+        await source(session)
+        await session.done_sending()

@@ -1,0 +1,47 @@
+"""`cedar-voice doctor`: what is installed, which engines are used, what is missing."""
+
+from collections.abc import Iterator, Mapping
+
+import typer
+
+from cedar_voice_cli import inventory
+from cedar_voice_cli.console import EXIT_FAILED, out
+from cedar_voice_cli.flags import Given, load, with_flags
+from cedar_voice_cli.inventory import Finding, Verdict
+from cedar_voice_cli.running import run
+
+app = typer.Typer()
+
+_STYLES: Mapping[Verdict, str] = {
+    Verdict.FINE: "green",
+    Verdict.NOTE: "yellow",
+    Verdict.MISSING: "bold red",
+}
+
+
+@app.command()
+@with_flags("service", "bridge")
+def doctor(given: Given) -> None:
+    """Say what is installed, which engines are used with these settings, and what is missing."""
+    is_healthy = True
+    for finding in _findings(given):
+        is_healthy &= finding.verdict is not Verdict.MISSING
+        out.print(f"{finding.verdict.value:8}", style=_STYLES[finding.verdict], end="")
+        out.print(f"{finding.subject:17} {finding.text}", markup=False)
+    if not is_healthy:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _findings(given: Given) -> Iterator[Finding]:
+    yield from inventory.versions()
+    packages = list(inventory.extras())
+    yield from packages
+    if any(finding.verdict is Verdict.MISSING for finding in packages):
+        return  # nothing below can be looked at without them
+    from cedar_voice_cli.rehearsal import rehearse
+
+    service, bridge = load("service", given), load("bridge", given)
+    yield from run(rehearse(service))
+    yield inventory.page()
+    yield inventory.address("page address", bridge.http_address)
+    yield inventory.address("gRPC address", service.grpc_address)

@@ -1,0 +1,104 @@
+"""What `doctor` finds without starting anything: packages and addresses."""
+
+import os
+import platform
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from importlib.metadata import PackageNotFoundError, requires, version
+
+DISTRIBUTION = "cedar-voice"
+_NEEDED = ("service", "bridge")
+_OFFERED = ("local", "microphone")
+
+
+class Verdict(Enum):
+    """What a finding means for `cedar-voice serve`."""
+
+    FINE = "ok"
+    NOTE = "note"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report."""
+
+    subject: str
+    text: str
+    verdict: Verdict = Verdict.FINE
+
+
+def versions() -> Iterator[Finding]:
+    """The product and what it runs on."""
+    yield Finding(DISTRIBUTION, version(DISTRIBUTION))
+    yield Finding("python", f"{platform.python_version()} on {platform.platform(terse=True)}")
+
+
+def extras() -> Iterator[Finding]:
+    """Each extra with its packages, or with those that are not installed."""
+    for extra in (*_NEEDED, *_OFFERED):
+        packages = _packages_of(extra)
+        missing = [package for package in packages if not _version_of(package)]
+        if missing:
+            yield Finding(
+                f"extra {extra}",
+                f"without {', '.join(missing)}: pip install '{DISTRIBUTION}[{extra}]'",
+                Verdict.MISSING if extra in _NEEDED else Verdict.NOTE,
+            )
+        else:
+            named = (f"{package} {_version_of(package)}" for package in packages)
+            yield Finding(f"extra {extra}", ", ".join(named))
+
+
+def page() -> Finding:
+    """Whether the voice page is there to be served."""
+    from cedar_voice_bridge.page import folder
+
+    try:
+        return Finding("voice page", str(folder()))
+    except FileNotFoundError as error:
+        return Finding("voice page", str(error), Verdict.MISSING)
+
+
+def address(subject: str, host_and_port: str) -> Finding:
+    """Whether an address can be listened on now."""
+    obstacle = obstacle_at(host_and_port)
+    if obstacle:
+        return Finding(subject, f"{host_and_port}: {obstacle}", Verdict.NOTE)
+    return Finding(subject, f"{host_and_port} is free")
+
+
+def obstacle_at(host_and_port: str) -> str:
+    """Why an address cannot be listened on; empty when it can."""
+    host, colon, port = host_and_port.rpartition(":")
+    if not (colon and port.isdecimal() and int(port) < 1 << 16):
+        return "this is not host:port"
+    try:
+        with socket.create_server((host.strip("[]"), int(port)), family=_family_of(host)):
+            return ""
+    except OSError as error:
+        return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+
+
+def _family_of(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+
+
+def _packages_of(extra: str) -> list[str]:
+    """The packages that an extra asks for on this platform."""
+    found = []
+    for requirement in requires(DISTRIBUTION) or ():
+        name = re.match(r"[\w.-]+", requirement)
+        if name and f"extra == '{extra}'" in requirement.replace('"', "'"):
+            found.append(name[0])
+    return found
+
+
+def _version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,56 @@
+"""How a command runs its coroutine: on uvloop where it exists, and ended by a signal in peace."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import typer
+
+from cedar_voice_cli.console import fail
+from cedar_voice_cli.inventory import obstacle_at
+
+_T = TypeVar("_T")
+_EXIT_INTERRUPTED = 130
+
+
+def run(coroutine: Coroutine[Any, Any, _T]) -> _T:
+    """Run to the end; Ctrl-C ends the command with exit code 130."""
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(coroutine)
+    except KeyboardInterrupt:
+        raise typer.Exit(_EXIT_INTERRUPTED) from None
+
+
+def run_server(coroutine: Coroutine[Any, Any, None], addresses: Mapping[str, str]) -> None:
+    """Run until SIGINT or SIGTERM asks for the end, which is no failure.
+
+    An address that cannot be listened on fails the command; `addresses` maps flags to addresses.
+    """
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_until_signal(coroutine))
+    except OSError as error:
+        for flag, address in addresses.items():
+            if obstacle := obstacle_at(address):
+                fail(f"cannot listen on {address}: {obstacle}. {flag} chooses another address.")
+        fail(error.strerror or str(error))
+
+
+async def _until_signal(coroutine: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    with suppress(asyncio.CancelledError):
+        await coroutine
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ModuleNotFoundError:
+        return None
+    return uvloop.new_event_loop

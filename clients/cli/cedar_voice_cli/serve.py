@@ -1,0 +1,42 @@
+"""`cedar-voice serve`: service and bridge in one process, on one loop."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from cedar_voice_cli.announcement import announce, page_url, reachable
+from cedar_voice_cli.flags import Given, load, with_flags
+from cedar_voice_cli.running import run_server
+
+if TYPE_CHECKING:
+    from cedar_voice_bridge.settings import BridgeSettings
+    from cedar_voice_service.settings import ServiceSettings
+
+app = typer.Typer()
+
+
+@app.command()
+@with_flags("service", "bridge")
+def serve(given: Given) -> None:
+    """Run everything: the gRPC service, and the bridge with the voice page in front of it."""
+    service, bridge = load("service", given), load("bridge", given)
+    from cedar_voice_service.telemetry import configure_logs
+
+    configure_logs(service.log_level, service.log_format)
+    addresses = {"--grpc-address": service.grpc_address, "--http-address": bridge.http_address}
+    run_server(_serve(service, bridge), addresses)
+
+
+async def _serve(service: "ServiceSettings", bridge: "BridgeSettings") -> None:
+    """The service, and the bridge as a client of it, until cancelled."""
+    from cedar_voice_bridge.app import serve as serve_bridge
+    from cedar_voice_service.providers.catalog import describe
+    from cedar_voice_service.server import open_server
+
+    async with open_server(service) as (grpc_address, engines):
+
+        def ready(http_address: str) -> None:
+            announce({"page": page_url(http_address), "gRPC": grpc_address}, describe(engines))
+
+        behind = bridge.model_copy(update={"grpc_address": reachable(grpc_address)})
+        await serve_bridge(behind, ready=ready)

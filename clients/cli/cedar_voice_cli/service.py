@@ -1,0 +1,25 @@
+"""`cedar-voice service`: the gRPC service alone."""
+
+import typer
+
+from cedar_voice_cli.announcement import announce
+from cedar_voice_cli.flags import Given, load, with_flags
+from cedar_voice_cli.running import run_server
+
+app = typer.Typer()
+
+
+@app.command()
+@with_flags("service")
+def service(given: Given) -> None:
+    """Run the gRPC service alone."""
+    settings = load("service", given)
+    from cedar_voice_service.providers.catalog import Engines, describe
+    from cedar_voice_service.server import serve
+    from cedar_voice_service.telemetry import configure_logs
+
+    def ready(address: str, engines: Engines) -> None:
+        announce({"gRPC": address}, describe(engines))
+
+    configure_logs(settings.log_level, settings.log_format)
+    run_server(serve(settings, ready=ready), {"--grpc-address": settings.grpc_address})

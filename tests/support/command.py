@@ -1,0 +1,58 @@
+"""The `cedar-voice` command as a process of its own, as people run it."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a command ended and what it printed."""
+
+    exit_code: int
+    out: str
+    err: str
+
+
+async def run_command(
+    *arguments: str, cwd: Path, environment: Mapping[str, str] | None = None
+) -> Finished:
+    """Run the command to its end."""
+    async with running_command(*arguments, cwd=cwd, environment=environment) as process:
+        out, err = await process.communicate()
+        assert process.returncode is not None
+        return Finished(process.returncode, out.decode(), err.decode())
+
+
+@asynccontextmanager
+async def running_command(
+    *arguments: str, cwd: Path, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Process]:
+    """Run the command for as long as the context lasts."""
+    ours = {name: value for name, value in os.environ.items() if _is_neutral(name)}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "cedar_voice_cli",
+        *arguments,
+        cwd=cwd,
+        env={**ours, **(environment or {})},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+def _is_neutral(name: str) -> bool:
+    return not name.startswith(("CEDAR_", "OPENAI_"))
