@@ -32,6 +32,9 @@ log = structlog.get_logger("cedar_voice.converse")
 FIRST_MESSAGE_TIMEOUT_S = 10.0
 """How long a stream may be open without saying what it wants."""
 
+HALF_CLOSE_GRACE_S = 0.05
+"""How long after the end of a client's messages its cancellation may still show up."""
+
 Context = grpc.aio.ServicerContext[pb.VoiceSessionRequest, pb.VoiceSessionResponse]
 
 
@@ -124,6 +127,9 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
             except CallerError as error:
                 event = on.InputRefused(error, request.sequence)
             await runner.receive(Received(event, request.sequence, request.ack))
+        # A client that is cancelled or killed looks, for a moment, like one that has half-closed;
+        # its utterance is not over, it comes back with the rest. The cancellation ends this wait.
+        await asyncio.sleep(HALF_CLOSE_GRACE_S)
         await runner.receive(Received(on.InputEnded()))
 
     async def _write(
