@@ -104,12 +104,15 @@ class LiveScreen:
         self._live.stop()
 
     def show(self, event: events.Event) -> None:
-        """Print what is final and redraw what is not."""
+        """Redraw what is not final and print what is."""
+        self._redraw(event)
         for line in lines_of(event):
             self._console.print(line)
+
+    def _redraw(self, event: events.Event) -> None:
         match event:
             case events.Transcription(text=text, is_final=False):
-                self._wait("listening", Text(f"hearing: {text}", style="dim"))
+                self._wait("listening", f"hearing: {text}")
             case events.Transcription() | events.ResponseStarted():
                 self._answer, self._answer_ms = "", 0
                 self._wait("thinking")
@@ -126,12 +129,13 @@ class LiveScreen:
                 pass
 
     def _show_answer(self) -> None:
-        self._wait(f"speaking {self._answer_ms / 1_000:.1f} s", Text(self._answer))
+        self._wait(f"speaking {self._answer_ms / 1_000:.1f} s", self._answer)
 
-    def _wait(self, doing: str, text: Text | None = None) -> None:
+    def _wait(self, doing: str, text: str = "") -> None:
         self.doing = doing
         spinner = Spinner("dots", Text(doing, style="dim"))
-        self._live.update(Group(text, spinner) if text else spinner)
+        wrapped = Text(text, style="dim", no_wrap=False, overflow="fold")
+        self._live.update(Group(wrapped, spinner) if text else spinner, refresh=True)
 
 
 def lines_of(event: events.Event) -> list[Text]:

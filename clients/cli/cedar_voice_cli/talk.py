@@ -78,6 +78,8 @@ def talk(  # noqa: PLR0913 - each of them is a flag
         output_audio=OutputAudioConfig(format=answer.format),
     )
     client = VoiceClient(address, token=token, tls=tls)
+    if microphone:
+        out.print("Speak now; Enter ends the turn.", style="bold")
     try:
         is_answered = run(_talk(client, options, source, answer))
     except Unavailable as error:

@@ -109,3 +109,9 @@ def test_a_terminal_keeps_what_is_final_and_shows_progress() -> None:
         live.show(completed("A voice."))
         live.show(transcription("more", is_final=False))
         assert live.doing == "listening"
+
+
+def test_a_long_answer_is_seen_whole_while_it_comes() -> None:
+    words = [f"word{number}" for number in range(30)]
+    said = shown(delta(" ".join(words)), is_terminal=True)
+    assert all(word in said for word in words)
