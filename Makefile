@@ -27,7 +27,7 @@ serve: $(SERVE) ## run the service, the bridge and the voice page: ARGS="--help"
 
 .PHONY: test
 test: check wheel ## check, prove the wheel, run the tests: ARGS="-k name" selects some
-	@scripts/ensure_installed.sh chromium
+	@scripts/ensure_installed.sh chromium nodejs npm
 	$(BIN)/pytest -n auto --maxprocesses 8 --dist loadgroup $(ARGS)
 
 .PHONY: check

@@ -10,9 +10,10 @@ fail() {
 
 is_there() {
 	case $1 in
-	chromium) command -v chromium ;;
+	nodejs) node -e 'const [major, minor] = process.versions.node.split(".").map(Number);
+		process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' ;;
 	python3-venv) "${PYTHON:-python3}" -c 'import ensurepip' ;;
-	*) dpkg --status "$1" ;;
+	*) command -v "$1" ;;
 	esac >/dev/null 2>&1
 }
 
@@ -30,9 +31,9 @@ if [ "$(id -u)" = 0 ]; then
 elif sudo -n true 2>/dev/null; then
 	as_root=(sudo)
 else
-	fail "not installed, and only root may install: ${missing[*]} (apt-get install ${missing[*]})"
+	fail "missing or too old, and only root may install: apt-get install ${missing[*]}"
 fi
-command -v apt-get >/dev/null || fail "not installed, and there is no apt-get here: ${missing[*]}"
+command -v apt-get >/dev/null || fail "missing or too old, and there is no apt-get here: ${missing[*]}"
 
 echo "Installing ${missing[*]}"
 "${as_root[@]}" apt-get update --quiet=2
@@ -40,5 +41,5 @@ echo "Installing ${missing[*]}"
 	--no-install-recommends "${missing[@]}" >/dev/null
 
 for package in "${missing[@]}"; do
-	is_there "$package" || fail "$package was installed, yet $package is not usable from here"
+	is_there "$package" || fail "$package is installed, and too old or not to be found"
 done

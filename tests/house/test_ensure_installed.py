@@ -1,6 +1,7 @@
 """scripts/ensure_installed.sh installs what is missing where it may, and else says what it is."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -65,7 +66,16 @@ def test_installation_that_brings_nothing_is_an_error(commands: Path) -> None:
     command(commands, "apt-get", "exit 0")
     done = ensure(commands, "chromium")
     assert done.returncode == 1
-    assert "not usable" in done.stderr
+    assert "chromium is installed" in done.stderr
+
+
+@pytest.mark.parametrize(("version", "code"), [("18.20.4", 1), ("20.19.0", 0), ("22.1.0", 0)])
+def test_node_must_be_new_enough(commands: Path, version: str, code: int) -> None:
+    node = shutil.which("node")
+    assert node, "the browser tests are built with Node.js"
+    fake = f'Object.defineProperty(process.versions, "node", {{ value: "{version}" }});'
+    command(commands, "node", f"{node} -e '{fake}'\"$2\"")
+    assert ensure(commands, "nodejs").returncode == code
 
 
 def test_old_python_is_refused(commands: Path) -> None:
