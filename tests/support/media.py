@@ -85,7 +85,7 @@ def decoded_whole(data: bytes, *, rate_hz: int = 16_000) -> bytes:
     """The mono samples of a whole file, by libav."""
     samples = bytearray()
     resampler = av.AudioResampler("s16", "mono", rate_hz)
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         for frame in chain(container.decode(audio=0), [None]):
             for block in resampler.resample(frame):
                 samples += bytes(block.planes[0])[: block.samples * 2]

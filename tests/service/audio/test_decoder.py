@@ -201,9 +201,11 @@ def test_what_was_not_announced_is_refused(encoding: Encoding) -> None:
     assert refusal(garbage, encoding).code is Code.AUDIO_DECODE_FAILED
 
 
-def test_nothing_is_no_error() -> None:
-    assert decoded_live([]) == b""
-    assert decoded_live([b"", b""]) == b""
+@pytest.mark.parametrize("encoding", Encoding)
+def test_nothing_is_no_error(encoding: Encoding) -> None:
+    nothing = AudioFormat(encoding, 16_000)
+    assert decoded_live([], nothing) == b""
+    assert decoded_live([b"", b""], nothing) == b""
 
 
 def dense_webm(packets: int) -> bytes:

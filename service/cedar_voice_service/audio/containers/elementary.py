@@ -34,7 +34,7 @@ class ElementaryReader:
         parts: list[Part] = []
         while rest := self._parse(None):
             parts += rest
-        if not self._has_begun:
+        if self._frameless_bytes and not self._has_begun:
             raise broken("no frame of audio was found")
         return parts
 

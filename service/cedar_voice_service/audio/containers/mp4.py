@@ -1,5 +1,6 @@
 """MP4, fragmented as browsers record it, or with one index, before or after the sound."""
 
+import re
 from collections import deque
 from collections.abc import Iterator
 
@@ -12,7 +13,7 @@ from cedar_voice_service.audio.containers.mp4_boxes import (
 from cedar_voice_service.audio.containers.mp4_fragments import fragment_ranges
 from cedar_voice_service.audio.containers.parts import Part, broken
 
-MAX_INDEX_BYTES = 2 << 20
+MAX_INDEX_BYTES = 1 << 20
 MAX_KEPT_BYTES = 8 << 20
 """Sound that may come before the index that tells where in it the samples are."""
 
@@ -23,6 +24,9 @@ MAX_LOST_BYTES = 64 << 10
 _BOXES = frozenset(
     b"ftyp styp sidx ssix moov moof mdat mfra free skip wide emsg prft uuid udta meta pdin".split()
 )
+
+_LANDMARK = re.compile(b"moof|ftyp")
+"""Where reading resumes after garbage: four bytes before."""
 
 
 class Mp4Reader:
@@ -47,7 +51,7 @@ class Mp4Reader:
 
     def flush(self) -> list[Part]:
         """See `Reader.flush`."""
-        if self._sound is None:
+        if self._sound is None and (self._buffer or self._kept):
             raise broken("the MP4 recording ends before its index")
         return []
 
@@ -118,8 +122,8 @@ class Mp4Reader:
     def _lose(self) -> None:
         if self._sound is None:
             raise broken("the audio is no MP4 recording")
-        found = [at for name in (b"moof", b"ftyp") if (at := self._buffer.find(name, 5)) >= 0]
-        dropped = min(found) - 4 if found else max(1, len(self._buffer) - 7)
+        found = _LANDMARK.search(self._buffer, 5)
+        dropped = found.start() - 4 if found else max(1, len(self._buffer) - 7)
         self._drop(dropped)
         self._lost_bytes += dropped
         if self._lost_bytes > MAX_LOST_BYTES:

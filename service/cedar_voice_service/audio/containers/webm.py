@@ -4,6 +4,7 @@ Elements are read one after the other, parents as if they were not there, so it 
 whether sizes are known. Where the bytes make no sense, reading resumes at the next cluster.
 """
 
+import re
 import struct
 from collections.abc import Iterator
 
@@ -27,7 +28,9 @@ MAX_LOST_BYTES = 64 << 10
 
 MAX_TRACKS = 64
 
-_LANDMARKS = tuple(id_.to_bytes(4, "big") for id_ in (ebml.CLUSTER, ebml.EBML, ebml.TRACKS))
+_LANDMARK = re.compile(
+    b"|".join(re.escape(id_.to_bytes(4)) for id_ in (ebml.CLUSTER, ebml.EBML, ebml.TRACKS))
+)
 """Where reading resumes after garbage."""
 
 _TRACK_LEAVES = frozenset(
@@ -115,14 +118,14 @@ class WebmReader:
         """Whether reading can go on at the front of the buffer."""
         if not self._is_lost:
             return True
-        found = [at for mark in _LANDMARKS if (at := self._buffer.find(mark)) >= 0]
-        dropped = min(found) if found else max(0, len(self._buffer) - 3)
+        found = _LANDMARK.search(self._buffer)
+        dropped = found.start() if found else max(0, len(self._buffer) - 3)
         del self._buffer[:dropped]
         self._lost_bytes += dropped
         if self._lost_bytes > MAX_LOST_BYTES:
             raise broken("the recording is damaged beyond repair")
-        self._is_lost = not found
-        return bool(found)
+        self._is_lost = found is None
+        return not self._is_lost
 
     def _size_limit(self, id_: int) -> int:
         if id_ in ebml.BULKY:
