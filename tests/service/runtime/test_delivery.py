@@ -102,3 +102,22 @@ def test_it_finishes_after_everything_is_written() -> None:
         assert await attachment.next() is None
 
     run_virtually(scenario())
+
+
+def test_a_purge_drops_waiting_audio_but_not_the_mark_of_its_end() -> None:
+    async def scenario() -> None:
+        delivery = Delivery(1 << 20)
+        attachment = delivery.attach(CONFIG, resume_after=None)
+        for is_last in (False, True):
+            delivery.send(Speech(1, b"old", 0, 10, is_last=is_last), turn_id=1)
+        delivery.send(Speech(2, b"new", 0, 10), turn_id=2)
+        delivery.purge_speech(1)
+        await attachment.next()
+        left = [await attachment.next() for _ in range(2)]
+        messages = [item.message for item in left if isinstance(item, Numbered)]
+        assert messages == [
+            Speech(1, b"old", 0, 10, is_last=True),
+            Speech(2, b"new", 0, 10),
+        ]
+
+    run_virtually(scenario())

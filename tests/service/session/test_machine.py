@@ -272,6 +272,21 @@ def test_a_failed_model_completes_its_response() -> None:
     assert driver.is_in(Phase.IDLE)
 
 
+def test_speech_that_fails_early_does_not_cut_the_text() -> None:
+    driver = MachineDriver()
+    driver.let(on.TextEntered("hi"), on.SpeechFailed(1, EngineError(Stage.TTS, "no")))
+    driver.wait(100)
+    driver.let(on.ReplyWritten(1, "All of it."), on.ReplyEnded(1, say.FinishReason.STOP))
+    assert driver.machine.history.items[-1] == AssistantMessage("All of it.")
+    assert driver.is_in(Phase.IDLE)
+
+
+def test_a_late_report_of_a_cut_turn_is_not_taken_for_the_next_one() -> None:
+    driver = MachineDriver()
+    driver.let(on.TextEntered("one"), on.TextEntered("two"), on.ReplyWritten(1, "late"))
+    assert driver.said_of(say.ResponseDelta) == []
+
+
 def test_actions_are_kept_with_the_conversation() -> None:
     driver = MachineDriver()
     action = Action("action-1-1", "setTheme", '{"theme": "dark"}', "ui", "setTheme", '["dark"]')

@@ -26,6 +26,11 @@ MP3 = AudioFormat(Encoding.MP3)
 TURNS = st.integers(1, 8)
 
 
+def words_of(turn_id: int) -> str:
+    """What the engines say in a turn, and in no other."""
+    return f"Words of turn {turn_id}. "
+
+
 class Conversation(RuleBasedStateMachine):
     """Any conversation."""
 
@@ -75,8 +80,9 @@ class Conversation(RuleBasedStateMachine):
     def call(self, event: on.Event) -> None:
         self.driver.let(event)
 
-    @rule(turn_id=TURNS, text=st.sampled_from(["", "words"]))
-    def recognize(self, turn_id: int, text: str) -> None:
+    @rule(turn_id=TURNS, is_silence=st.booleans())
+    def recognize(self, turn_id: int, is_silence: bool) -> None:
+        text = "" if is_silence else words_of(turn_id)
         self.driver.let(on.PartialTranscribed(turn_id, text), on.FinalTranscribed(turn_id, text))
 
     @rule(turn_id=TURNS, stage=st.sampled_from(["stt", "llm", "tts", "work"]))
@@ -92,11 +98,11 @@ class Conversation(RuleBasedStateMachine):
 
     @rule(turn_id=TURNS)
     def write(self, turn_id: int) -> None:
-        self.driver.let(on.ReplyWritten(turn_id, "Some words. "))
+        self.driver.let(on.ReplyWritten(turn_id, words_of(turn_id)))
 
     @rule(turn_id=TURNS, ms=st.integers(1, 800))
     def synthesize(self, turn_id: int, ms: int) -> None:
-        chunk = SpokenChunk(b"x", 0, ms, "Some words.")
+        chunk = SpokenChunk(b"x", 0, ms, words_of(turn_id))
         self.driver.let(on.SpeechSynthesized(turn_id, chunk, MP3))
 
     @rule(turn_id=TURNS)
@@ -113,6 +119,20 @@ class Conversation(RuleBasedStateMachine):
         for number, send in enumerate(sends := list(self.driver.sends())):
             if isinstance(send.message, say.TurnMetrics):
                 assert all(later.turn_id != send.turn_id for later in sends[number + 1 :])
+
+    @invariant()
+    def a_message_holds_only_words_of_its_own_turn(self) -> None:
+        for send in self.driver.sends():
+            match send.message:
+                case (
+                    say.Transcription(text=text)
+                    | say.ResponseDelta(text=text)
+                    | say.ResponseCompleted(text=text)
+                    | say.Speech(text=text)
+                ):
+                    assert text.replace(words_of(send.turn_id), "") == ""
+                case _:
+                    pass
 
     @invariant()
     def one_turn_works_at_a_time(self) -> None:

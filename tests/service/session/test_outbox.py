@@ -54,6 +54,19 @@ def test_what_is_acknowledged_is_forgotten() -> None:
     assert outbox.replay(2) == (outbox.replay(0)[0], True)
 
 
+def test_what_is_acknowledged_makes_room() -> None:
+    outbox = Outbox(3 * (OVERHEAD_BYTES + 4))
+    for _ in range(20):
+        outbox.put(delta(), turn_id=1)
+        numbered = outbox.take()
+        assert numbered is not None
+        outbox.acknowledge(numbered.sequence)
+    for _ in range(3):
+        outbox.put(delta(), turn_id=1)
+    assert not outbox.has_overflowed
+    assert len(taken(outbox)) == 3
+
+
 def test_purged_audio_leaves_no_gap_in_the_numbers() -> None:
     outbox = Outbox(1 << 20)
     outbox.put(Speech(1, b"old", 0, 100), turn_id=1)
