@@ -61,12 +61,12 @@ class Ear:
         """The bytes from here on are a new recording.
 
         Raises:
-            CallerError: the format cannot be decoded.
+            CallerError: the format cannot be decoded; what follows is dropped until the next header.
         """
-        self._format = audio_format
-        self._head = b""
-        self._decoder = None
+        self.end()
+        self._format = AudioFormat()
         self._decoder = open_decoder(audio_format)
+        self._format = audio_format
 
     def end(self) -> None:
         """The recording is over. What still comes of it is dropped until the next header.

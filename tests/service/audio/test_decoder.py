@@ -85,7 +85,7 @@ def test_blob_after_blob(container: str) -> None:
     assert decoded_live(recording.blobs) == decoded_whole(recording.data)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.sampled_from(sorted(EVERYTHING)),
     st.lists(st.integers(1, 2_000), min_size=4, max_size=12),
