@@ -1,0 +1,6 @@
+// Usage in voice component
+const vad = new VoiceActivityDetector(audioStream);
+vad.startDetection(
+	() => voice.startListening(),
+	() => voice.stopListening()
+);

@@ -1,0 +1,1 @@
+export { createElement, useEffect, useState } from 'react';

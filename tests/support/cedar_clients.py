@@ -1,0 +1,131 @@
+"""The npm project of the Cedar frontends: built once, served as a site, opened in a browser."""
+
+import fcntl
+import hashlib
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from playwright.async_api import Browser, Page
+
+from tests.support.checkout import ROOT, files
+from tests.support.chromium import write_microphone
+from tests.support.recordings import speech_pcm
+
+PROJECT = ROOT / "tests" / "cedar_clients"
+SITE = PROJECT / "dist"
+INSTALLED_BY = (PROJECT / ".npmrc", PROJECT / "package.json", PROJECT / "package-lock.json")
+NOT_BUILT = {".md", ".py"}
+
+
+def build() -> None:
+    """Install and build what is not there in its present form.
+
+    Raises:
+        RuntimeError: there is no npm, or it fails; the message has what it says.
+    """
+    SITE.mkdir(exist_ok=True)
+    with (SITE / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _once(PROJECT / "node_modules" / ".stamp", INSTALLED_BY, "ci")
+        sources = [file for file in files() if file.is_relative_to(PROJECT)]
+        built_of = [file for file in sources if file.suffix not in NOT_BUILT]
+        _once(SITE / ".stamp", built_of, "run", "build")
+
+
+def _once(stamp: Path, sources: Iterable[Path], *command: str) -> None:
+    content = hashlib.sha256()
+    for source in sources:
+        content.update(source.name.encode() + b"\0" + source.read_bytes())
+    if stamp.exists() and stamp.read_text() == content.hexdigest():
+        return
+    npm = shutil.which("npm")
+    if npm is None:
+        raise RuntimeError("the Cedar frontends are built with npm, of Node.js 20.19 or newer")
+    done = subprocess.run((npm, *command), cwd=PROJECT, capture_output=True, check=False, text=True)
+    if done.returncode:
+        raise RuntimeError(f"npm {' '.join(command)}\n{done.stdout}{done.stderr}")
+    stamp.write_text(content.hexdigest())
+
+
+@asynccontextmanager
+async def serving_site() -> AsyncIterator[str]:
+    """Serve the frontends from an origin that is not the bridge's; the value is its URL."""
+    app = web.Application()
+    app.add_routes([web.static("/", SITE)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+class Frontends:
+    """The site in one browser, whose microphone says what a page wants."""
+
+    def __init__(self, browser: Browser, site: str, microphone: Path) -> None:
+        self._browser = browser
+        self._site = site
+        self._microphone = microphone
+
+    @asynccontextmanager
+    async def page(
+        self, path: str, *, saying: str = "", throwing: Sequence[str] = ()
+    ) -> AsyncIterator[Page]:
+        """Open a page.
+
+        Args:
+            path: which page, with its query.
+            saying: the recorded speech that every microphone plays once from its opening.
+            throwing: what the page's own code is known to throw.
+
+        Raises:
+            AssertionError: the page has thrown something else.
+        """
+        if saying:
+            write_microphone(self._microphone, speech_pcm(saying))
+        thrown: list[str] = []
+        page = await self._browser.new_page()
+        page.on("pageerror", lambda error: thrown.append(error.message))
+        await page.add_init_script(path=PROJECT / "playback.js")
+        await page.goto(f"{self._site}/{path}")
+        yield page
+        await page.close()
+        assert [error for error in thrown if error not in throwing] == []
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """One clip that a page has played; the clock is the page's."""
+
+    started_ms: float
+    ended_ms: float
+    played_ms: float
+
+
+async def sounds_of(page: Page) -> list[Sound]:
+    """What the page has played, once all of it is over.
+
+    Raises:
+        AssertionError: a clip failed, or none of its bytes was decoded.
+    """
+    await page.wait_for_function("sounds.every((sound) => sound.endedMs ?? sound.failure)")
+    noted: list[dict[str, Any]] = await page.evaluate("sounds")
+    assert [sound["failure"] for sound in noted if sound["failure"]] == []
+    assert all(sound["decodedBytes"] > 0 for sound in noted)
+    return [Sound(s["startedMs"], s["endedMs"], s["playedMs"]) for s in noted]
+
+
+def longest_overlap_ms(sounds: Sequence[Sound]) -> float:
+    """How long a clip sounds over the one before it; below zero is silence between them."""
+    return max(
+        (first.ended_ms - second.started_ms for first, second in pairwise(sounds)), default=0
+    )
