@@ -123,17 +123,6 @@ class Received:
         """Length of the recording that came with the request."""
         return duration_ms(self.audio) if self.audio else 0.0
 
-    def summary(self) -> dict[str, Any]:
-        """What a benchmark in another process wants to know, as JSON."""
-        return {
-            "stage": self.stage,
-            "audio_ms": self.audio_ms,
-            "received_at_s": self.received_at_s,
-            "first_byte_at_s": self.first_byte_at_s,
-            "ended_at_s": self.ended_at_s,
-            "was_answered": self.was_answered,
-        }
-
 
 def tokens_of(text: str) -> list[str]:
     """Cut a text roughly as language models do: words with the space before them, marks alone."""

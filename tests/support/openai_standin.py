@@ -4,7 +4,7 @@ It stands in for the vendor behind the real `openai` SDK: real multipart uploads
 events and chunked audio, with latencies and faults on demand. It refuses what the vendor refuses.
 
 `python -m tests.support.openai_standin` runs it as a process of its own, prints its base URL and
-serves until it is interrupted; `GET /received` there tells what it received.
+serves until it is interrupted.
 """
 
 import argparse
@@ -91,7 +91,6 @@ class OpenAIStandin:
         app.router.add_post("/v1/audio/transcriptions", self._handler("stt", self._transcribe))
         app.router.add_post("/v1/chat/completions", self._handler("llm", self._complete))
         app.router.add_post("/v1/audio/speech", self._handler("tts", self._speak))
-        app.router.add_get("/received", self._show_received)
         runner = web.AppRunner(
             app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None
         )
@@ -179,9 +178,6 @@ class OpenAIStandin:
         for block in blocks:
             await pace.tick()
             await reply.write(block)
-
-    async def _show_received(self, _: web.Request) -> web.Response:
-        return web.json_response([received.summary() for received in self.requests])
 
 
 class _Reply:
