@@ -54,8 +54,9 @@ class WebSocketEndpoint:
             await browser.close(ending)
         finally:
             self._browsers.discard(browser)
-        is_ours = ending is not endings.GONE
-        log.info("socket closed", code=ending.close_code if is_ours else browser.socket.close_code)
+        is_theirs = ending is endings.GONE
+        close_code = browser.socket.close_code if is_theirs else ending.close_code
+        log.info("socket closed", close_code=int(close_code or 0))
         return browser.socket
 
     async def close(self) -> None:

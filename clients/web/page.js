@@ -12,10 +12,17 @@ import { VoiceClient } from "./voice-client.js";
 const CONNECTION_WORDS = {
   connecting: "Connecting",
   connected: "Connected",
-  reconnecting: "Connection lost, trying again",
+  reconnecting: "Reconnecting",
   refused: "Not allowed",
   replaced: "Opened elsewhere",
   closed: "Closed",
+};
+const HINTS_AWAY = {
+  connecting: "One moment",
+  reconnecting: "The connection is lost. Trying again",
+  refused: "This server lets nobody in without a token",
+  replaced: "This conversation goes on in another window",
+  closed: "Reload the page to talk again",
 };
 const HINTS = {
   idle: "Press the microphone and speak",
@@ -38,6 +45,10 @@ const sendButton = /** @type {HTMLButtonElement} */ (element("send"));
 const textInput = /** @type {HTMLInputElement} */ (element("text"));
 const language = /** @type {HTMLSelectElement} */ (element("language"));
 const voice = /** @type {HTMLSelectElement} */ (element("voice"));
+
+const suggestions = /** @type {NodeListOf<HTMLButtonElement>} */ (
+  document.querySelectorAll(".suggestion")
+);
 
 const transcript = new Transcript(element("log"));
 const player = new Player();
@@ -121,9 +132,7 @@ element("composer").onsubmit = (event) => {
   event.preventDefault();
   say(textInput.value);
 };
-for (const suggestion of document.querySelectorAll(".suggestion")) {
-  suggestion.addEventListener("click", () => say(suggestion.textContent ?? ""));
-}
+for (const suggestion of suggestions) suggestion.onclick = () => say(suggestion.textContent);
 for (const select of [language, voice]) {
   select.onchange = () => client.configure({ settings: settings() });
 }
@@ -223,14 +232,25 @@ function render() {
   page.dataset.state = now;
   page.dataset.connection = client.status;
   page.dataset.decodedSeconds = player.decodedSeconds.toFixed(3);
-  element("connection").textContent = CONNECTION_WORDS[client.status];
-  element("hint").textContent = isConnected ? HINTS[now] : CONNECTION_WORDS[client.status];
+  write("connection", CONNECTION_WORDS[client.status]);
+  write("hint", client.status === "connected" ? HINTS[now] : HINTS_AWAY[client.status]);
   element("stop").hidden = now !== "speaking";
   element("welcome").hidden = element("log").childElementCount > 0;
-  microphoneButton.disabled = !isConnected;
+  for (const button of [microphoneButton, sendButton, ...suggestions]) {
+    button.disabled = !isConnected;
+  }
   microphoneButton.ariaPressed = String(microphone.isOn);
   microphoneButton.ariaLabel = microphone.isOn ? "Stop the microphone" : "Start the microphone";
-  sendButton.disabled = !isConnected;
+}
+
+/**
+ * Screen readers read out what is written, so nothing is written twice.
+ *
+ * @param {string} id
+ * @param {string} text
+ */
+function write(id, text) {
+  if (element(id).textContent !== text) element(id).textContent = text;
 }
 
 /** @param {string} message empty to take it away */

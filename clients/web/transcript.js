@@ -16,7 +16,7 @@ export class Transcript {
   /** @param {string} text all of it so far */
   userSays(text) {
     if (!text) return;
-    this.#pending ??= this.#add("user pending");
+    this.#pending ??= this.#add("user pending", "You");
     this.#write(this.#pending, text);
   }
 
@@ -30,7 +30,7 @@ export class Transcript {
 
   /** @param {number} responseId */
   answerBegins(responseId) {
-    this.#answers.set(responseId, this.#add("assistant pending"));
+    this.#answers.set(responseId, this.#add("assistant pending", "Answer"));
   }
 
   /**
@@ -71,13 +71,17 @@ export class Transcript {
 
   /** @param {string} text of something that was done */
   note(text) {
-    this.#write(this.#add("note"), text);
+    this.#write(this.#add("note", "Done"), text);
   }
 
-  /** @param {string} kind */
-  #add(kind) {
-    const item = document.createElement("li");
+  /**
+   * @param {string} kind
+   * @param {string} label for those who do not see the colours
+   */
+  #add(kind, label) {
+    const item = document.createElement("article");
     item.className = kind;
+    item.ariaLabel = label;
     this.#list.append(item);
     return item;
   }
