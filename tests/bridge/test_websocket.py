@@ -138,6 +138,17 @@ async def test_a_bad_frame_is_answered_and_costs_nothing(
         assert (await socket.hear_until("response_complete"))["text"] == "You said still there?"
 
 
+async def test_a_frame_far_beyond_the_limit_is_not_read(service: ScriptedService) -> None:
+    async with (
+        serving(service) as address,
+        bridging(address, max_frame_bytes=1_100) as bridge,
+        bridge.connect() as socket,
+    ):
+        await socket.hear_until("ready")
+        await socket.say(type="text", text="x" * 5_000)
+        assert await socket.closing() == 1009
+
+
 async def test_what_the_service_refuses_is_told(service: ScriptedService) -> None:
     async def refuse(talk: Conversation) -> None:
         await talk.open()
