@@ -9,11 +9,12 @@ import grpc
 
 import cedar_voice.v1 as pb
 from cedar_voice.v1.voice_service_pb2_grpc import VoiceServiceStub
+from cedar_voice_client.call import GrpcCall
 from cedar_voice_client.errors import SessionClosed, error_from_rpc
 from cedar_voice_client.options import SessionOptions
 from cedar_voice_client.service_info import ServiceInfo
 from cedar_voice_client.session import VoiceSession
-from cedar_voice_client.stream import MAX_RECEIVE_BYTES, MAX_SEND_BYTES, Call, VoiceStream
+from cedar_voice_client.stream import MAX_RECEIVE_BYTES, MAX_SEND_BYTES, VoiceStream
 from cedar_voice_client.wire import read
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class VoiceClient:
         metadata = self._metadata if token is None else _authorization(token)
         return VoiceStream(partial(self._open_call, metadata))
 
-    def _open_call(self, metadata: Metadata) -> Call:
+    def _open_call(self, metadata: Metadata) -> GrpcCall:
         # No deadline: a conversation lasts as long as it lasts.
         return self._stub().VoiceSession(metadata=metadata)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from cedar_voice_cli.announcement import page_url, reachable
 from cedar_voice_client import VoiceClient
 from tests.support.command import run_command, running_command
 
@@ -61,8 +62,10 @@ async def test_serve_runs_both_in_one_process(tmp_path: Path, ended_by: signal.S
             engines = (await client.service_info()).engines
             assert [engine.name for engine in engines] == ["openai"] * 3
             websocket = f"{addresses['page'].replace('http', 'ws')}api/voice/ws?sessionId=one"
-            async with aiohttp.ClientSession() as http, http.ws_connect(websocket) as socket_:
-                assert (await socket_.receive_json())["type"] == "connected"
+            async with aiohttp.ClientSession() as http, http.ws_connect(websocket) as browser:
+                assert (await browser.receive_json())["type"] == "connected"
+                ready = await browser.receive_json(timeout=10)
+                assert (ready["type"], ready["sessionId"]) == ("ready", "one")
         await stopped_by(process, ended_by)
 
 
@@ -111,3 +114,10 @@ async def test_a_taken_address_is_one_clear_line(
     assert done.exit_code == 1
     problem = f"cannot listen on {taken}: Address already in use"
     assert done.err == f"error: {problem}. {flag} chooses another address.\n"
+
+
+def test_where_a_browser_of_this_machine_finds_the_page() -> None:
+    assert page_url("127.0.0.1:8080") == "http://127.0.0.1:8080/"
+    assert page_url("0.0.0.0:8080") == page_url(":8080") == "http://127.0.0.1:8080/"
+    assert page_url("[::]:8080") == "http://127.0.0.1:8080/"
+    assert reachable("[::1]:8080") == "[::1]:8080"

@@ -1,9 +1,11 @@
 """One call over real gRPC: cancellation, order, and how it ends."""
 
 import asyncio
+import gc
 import socket
+import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import grpc
 import pytest
@@ -18,8 +20,9 @@ from cedar_voice_client import (
     VoiceClientError,
     VoiceStream,
 )
-from cedar_voice_client.stream import MAX_SEND_BYTES, Call
-from tests.support.scripted_service import Conversation, Script, ScriptedService, serving
+from cedar_voice_client.call import GrpcCall
+from cedar_voice_client.stream import MAX_SEND_BYTES
+from tests.support.scripted_service import Conversation, Script, ScriptedService, converse, serving
 
 CONFIG = pb.VoiceSessionRequest(config=pb.SessionConfig())
 CHUNK = pb.VoiceSessionRequest(audio=pb.InputAudio(data=bytes(3_000)))
@@ -139,6 +142,41 @@ async def test_a_failed_write_tells_what_the_server_said() -> None:
                     await stream.receive()
 
 
+@pytest.mark.parametrize("status", [grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT])
+async def test_what_the_server_said_last_arrives_though_writes_fail(
+    status: grpc.StatusCode,
+) -> None:
+    async def script(talk: Conversation) -> None:
+        await talk.hear()
+        for _ in range(10):
+            await talk.say(pong=pb.Pong())
+        if status is not grpc.StatusCode.OK:
+            await talk.fail(status, BAD_RATE)
+
+    async def send_on(stream: VoiceStream) -> None:
+        with suppress(SessionClosed, InvalidRequest):
+            while True:
+                await stream.send(CHUNK)
+
+    async def listen(stream: VoiceStream) -> None:
+        heard = [await stream.receive() for _ in range(10)]
+        assert [said.sequence for said in heard if said] == list(range(1, 11))
+        if status is grpc.StatusCode.OK:
+            assert await stream.receive() is None
+        else:
+            with pytest.raises(InvalidRequest, match="rate"):
+                await stream.receive()
+
+    async with serving(ScriptedService(script)) as address, VoiceClient(address) as client:
+        for _ in range(20):
+            async with client.stream() as stream:
+                await send_on(stream)
+                await listen(stream)
+            async with client.stream() as stream, asyncio.TaskGroup() as group:
+                group.create_task(send_on(stream))
+                await listen(stream)
+
+
 async def test_a_message_too_large_is_refused_and_the_stream_goes_on() -> None:
     async def script(talk: Conversation) -> None:
         await talk.open()
@@ -211,12 +249,12 @@ async def test_leaving_an_idle_call_cancels_it() -> None:
         await talk.open()
         await asyncio.Event().wait()
 
-    calls: list[Call] = []
+    calls: list[GrpcCall] = []
     service = ScriptedService(script)
     async with serving(service) as address, grpc.aio.insecure_channel(address) as channel:
         stub = VoiceServiceStub(channel)
 
-        def open_call() -> Call:  # keeps the call, so that nothing but the stream ends it
+        def open_call() -> GrpcCall:  # keeps the call, so that nothing but the stream ends it
             calls.append(stub.VoiceSession())
             return calls[-1]
 
@@ -225,6 +263,22 @@ async def test_leaving_an_idle_call_cancels_it() -> None:
             await stream.receive()
         async with asyncio.timeout(5):
             await service.cancelled.wait()
+
+
+async def test_leaving_closes_the_generator_of_responses() -> None:
+    async with stream_to(converse) as stream:
+        hooks = sys.get_asyncgen_hooks()
+        left_open: list[object] = []
+        sys.set_asyncgen_hooks(finalizer=left_open.append)
+        try:
+            await stream.send(CONFIG)
+            await stream.receive()
+            await stream.__aexit__(None, None, None)
+            await stream.__aenter__()
+            gc.collect()
+        finally:
+            sys.set_asyncgen_hooks(*hooks)
+        assert not left_open
 
 
 async def test_a_peer_that_never_answers_does_not_hold_us() -> None:
