@@ -165,6 +165,12 @@ def test_a_new_recording_after_one_that_broke_off_inside_a_packet(name: str) -> 
     assert decoded_live([broken_off, data]) == decoded_live([broken_off]) + decoded_live([data])
 
 
+def test_what_was_wrong_with_a_recording_is_not_told_of_the_next() -> None:
+    without_index = EVERYTHING["mp4, index last"][:5_000]
+    webm = EVERYTHING["webm of a browser"]
+    assert decoded_live([without_index, webm]) == decoded_live([webm])
+
+
 def test_recordings_of_any_kind_follow_each_other() -> None:
     kinds = ["webm of a browser", "wav", "ogg of opus", "mp4 of a browser", "flac"]
     one_by_one = b"".join(decoded_live([EVERYTHING[kind]]) for kind in kinds)

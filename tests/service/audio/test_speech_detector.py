@@ -39,19 +39,19 @@ def noise(seconds: float, level: float) -> bytes:
 
 
 def test_two_sentences() -> None:
-    """The first lies at 2.0 to 3.72 s, the second at 4.92 to 6.17 s, silence at their ends."""
+    """The first lies at 2.0 to 3.72 s, the second at 4.92 to 6.17 s, with silence around each."""
     edges = edges_in(speech_pcm("two_sentences"))
     assert [edge.kind for edge in edges] == [STARTED, STOPPED, STARTED, STOPPED]
-    for edge, expected_ms in zip(edges, [2_150, 3_660, 5_150, 6_080], strict=True):
-        assert abs(edge.at_ms - expected_ms) <= 70
+    for edge, expected_ms in zip(edges, [2_176, 3_648, 5_120, 6_080], strict=True):
+        assert abs(edge.at_ms - expected_ms) < 32
 
 
-@pytest.mark.parametrize("gain", [1.0, 0.1, 0.03])
+@pytest.mark.parametrize("gain", [1.0, 0.1, 0.02])
 def test_quiet_speech_is_speech(gain: float) -> None:
     silence = bytes(2 * SECOND)
-    started, stopped = edges_in(silence + scaled(speech_pcm(), gain) + silence)
-    assert 2_100 <= started.at_ms <= 2_300
-    assert 4_150 <= stopped.at_ms <= 4_350
+    started, stopped = edges_in(silence + scaled(speech_pcm("show_the_report"), gain) + silence)
+    assert 2_100 <= started.at_ms <= 2_400
+    assert 4_250 <= stopped.at_ms <= 4_450
 
 
 @pytest.mark.parametrize("sound", [bytes(5 * SECOND), noise(5, 30), noise(5, 3_000)])
