@@ -72,7 +72,7 @@ async def test_stop_ends_the_turn_and_what_comes_after_it_is_dropped(bridge: Bri
         await socket.say(type="ping")
         await socket.hear_until("pong")
     assert len(texts(socket.heard, "transcription_final")) == 1
-    assert "error" not in {frame["type"] for frame in socket.heard}
+    assert "error" not in socket.kinds
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,11 @@ class Socket:
         self.socket = socket
         self.heard: list[dict[str, Any]] = []
 
+    @property
+    def kinds(self) -> list[str]:
+        """The types of the frames that were heard."""
+        return [frame["type"] for frame in self.heard]
+
     async def say(self, **frame: Any) -> None:
         """Send one frame."""
         await self.socket.send_str(json.dumps(frame))
