@@ -15,7 +15,7 @@ from aiohttp import web
 from playwright.async_api import Browser, Page
 
 from tests.support.checkout import ROOT, files
-from tests.support.chromium import write_microphone
+from tests.support.chromium import LEAD_MS, write_microphone
 from tests.support.recordings import speech_pcm
 
 PROJECT = ROOT / "tests" / "cedar_clients"
@@ -96,10 +96,16 @@ class Frontends:
         page = await self._browser.new_page()
         page.on("pageerror", lambda error: thrown.append(error.message))
         await page.add_init_script(path=PROJECT / "playback.js")
-        await page.goto(f"{self._site}/{path}")
+        answer = await page.goto(f"{self._site}/{path}")
+        assert answer is not None and answer.ok
         yield page
         await page.close()
         assert [error for error in thrown if error not in throwing] == []
+
+
+async def until_said(page: Page, speech: str) -> None:
+    """Wait for as long as a microphone takes to say it: the clock is the recording."""
+    await page.wait_for_timeout(LEAD_MS + len(speech_pcm(speech)) // 32)
 
 
 @dataclass(frozen=True, slots=True)

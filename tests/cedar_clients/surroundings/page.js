@@ -41,10 +41,10 @@ function show(name, value) {
   };
 }
 
-// The pieces of 100 ms that the microphone's recorder makes in this time.
-async function recordPieces(durationMs) {
+// The pieces of 100 ms that a recorder of the microphone makes in this time.
+async function recordPieces(durationMs, recorderOf = (stream) => new MediaRecorder(stream)) {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
-  const recorder = new MediaRecorder(stream, { mimeType: 'audio/webm;codecs=opus' });
+  const recorder = recorderOf(stream);
   const pieces = [];
   recorder.ondataavailable = (event) => event.data.size > 0 && pieces.push(event.data);
   const stopped = new Promise((resolve) => (recorder.onstop = resolve));
@@ -55,5 +55,67 @@ async function recordPieces(durationMs) {
   return pieces;
 }
 
-Object.assign(globalThis, { React, cedarStore, extendStore, given, mount, recordPieces, show, shown });
+// What a JSON message carries of a piece of audio.
+const base64 = (piece) =>
+  new Promise((resolve) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result.split(',')[1]);
+    reader.readAsDataURL(piece);
+  });
+
+// The upload of the streaming document with the two fields that its server asks for.
+async function upload(sessionId, piece, isComplete = false) {
+  const form = new FormData();
+  if (piece) form.append('audioChunk', piece);
+  form.append('settings', JSON.stringify(voice.voiceSettings));
+  form.append('isComplete', String(isComplete));
+  form.append('sessionId', sessionId);
+  const response = await fetch(`${voice.voiceEndpoint}/stream`, { method: 'POST', body: form });
+  return { status: response.status, ...(await response.json()) };
+}
+
+// The object of a class of the browser that a call makes and keeps to itself.
+async function madeBy(call, name) {
+  const original = globalThis[name];
+  let made;
+  globalThis[name] = class extends original {
+    constructor(...given) {
+      super(...given);
+      made = this;
+    }
+  };
+  await call();
+  globalThis[name] = original;
+  return made;
+}
+
+// The answers to the requests that the page makes from now on.
+function noteAnswers() {
+  const answers = [];
+  const { fetch } = globalThis;
+  globalThis.fetch = async (...request) => {
+    const response = fetch(...request);
+    answers.push(response.then(async (answer) => {
+      const { status } = answer;
+      return { status, body: await answer.clone().json() };
+    }));
+    return response;
+  };
+  return answers;
+}
+
+Object.assign(globalThis, {
+  React,
+  base64,
+  cedarStore,
+  extendStore,
+  given,
+  madeBy,
+  mount,
+  noteAnswers,
+  recordPieces,
+  show,
+  shown,
+  upload,
+});
 document.documentElement.dataset.ready = 'true';
