@@ -2,6 +2,7 @@
 
 A frame is a kind (one byte), a length (four bytes, big endian) and a body. A child announces that
 it is ready with an empty reply, answers every request with exactly one, and ends with its input.
+What the kinds of requests mean is the engine's matter: begin something, data of it, its end.
 """
 
 import os
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import BinaryIO
 
-REPLY = b"r"
+BEGIN, DATA, END, REPLY = b"b", b"d", b"e", b"r"
 MAX_BODY_BYTES = 1 << 26
 
 _HEADER = struct.Struct("!cI")
