@@ -1,8 +1,9 @@
 """Chooses the engine of each stage by the settings, and opens them for as long as they serve."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from cedar_voice_service.errors import Stage
 from cedar_voice_service.providers.protocols import (
@@ -12,6 +13,16 @@ from cedar_voice_service.providers.protocols import (
     Transcriber,
 )
 from cedar_voice_service.settings import ServiceSettings
+
+STAGE_NAMES = {
+    Stage.STT: "speech to text",
+    Stage.LLM: "language model",
+    Stage.TTS: "text to speech",
+}
+
+
+class EngineMissing(Exception):
+    """An engine was chosen whose packages are not installed; the message says how to get them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,25 +36,94 @@ class Engines:
 
 
 @asynccontextmanager
-async def open_engines(settings: ServiceSettings) -> AsyncIterator[Engines]:
-    """Open the engine of each stage; "auto" takes OpenAI where a key or a base URL is given."""
-    from cedar_voice_service.providers import openai_engines as openai
+async def open_engines(settings: ServiceSettings) -> AsyncGenerator[Engines, None]:
+    """Open the engine of each stage.
 
+    Raises:
+        EngineMissing: the packages of a chosen engine are not installed.
+        EngineError: an engine does not start.
+    """
     async with AsyncExitStack() as stack:
-        yield Engines(
-            await stack.enter_async_context(openai.open_openai_transcriber(settings)),
-            await stack.enter_async_context(openai.open_openai_responder(settings)),
-            await stack.enter_async_context(openai.open_openai_synthesizer(settings)),
-            infos={
-                Stage.STT: openai.openai_transcriber_info(settings),
-                Stage.LLM: openai.openai_responder_info(settings),
-                Stage.TTS: openai.openai_synthesizer_info(settings),
-            },
-        )
+        transcriber, stt_info = await _open_transcriber(settings, stack)
+        responder, llm_info = await _open_responder(settings, stack)
+        synthesizer, tts_info = await _open_synthesizer(settings, stack)
+        infos = {Stage.STT: stt_info, Stage.LLM: llm_info, Stage.TTS: tts_info}
+        yield Engines(transcriber, responder, synthesizer, infos)
+
+
+def chosen(settings: ServiceSettings, stage: Stage) -> str:
+    """The engine of a stage, "openai" or "local".
+
+    "auto" takes OpenAI where the stage has a key or a base URL, of its own or for all stages.
+    """
+    choice: str = getattr(settings, f"{stage.value}_engine")
+    if choice != "auto":
+        return choice
+    own_key = getattr(settings, f"{stage.value}_api_key").get_secret_value()
+    own_url = getattr(settings, f"{stage.value}_base_url")
+    shared = settings.openai_api_key.get_secret_value() or settings.openai_base_url
+    return "openai" if own_key or own_url or shared else "local"
 
 
 def describe(engines: Engines) -> list[str]:
-    """Lines for people: which engines are in use."""
+    """Lines for people: which engines are in use, and what they are good for."""
     return [
-        f"{stage.value}: {info.name} - {info.description}" for stage, info in engines.infos.items()
+        f"{STAGE_NAMES[stage]}: {' '.join(filter(None, (info.name, info.model)))}"
+        f" - {info.description}"
+        for stage, info in engines.infos.items()
     ]
+
+
+# Engines are imported when they are chosen: their packages are optional.
+
+
+async def _open_transcriber(
+    settings: ServiceSettings, stack: AsyncExitStack
+) -> tuple[Transcriber, EngineInfo]:
+    if chosen(settings, Stage.STT) == "openai":
+        from cedar_voice_service.providers import openai_engines as openai
+
+        engine = await stack.enter_async_context(openai.open_openai_transcriber(settings))
+        return engine, openai.openai_transcriber_info(settings)
+    _require("pocketsphinx", Stage.STT)
+    from cedar_voice_service.providers import pocketsphinx
+
+    local = await stack.enter_async_context(pocketsphinx.open_pocketsphinx(settings))
+    return local, pocketsphinx.INFO
+
+
+async def _open_responder(
+    settings: ServiceSettings, stack: AsyncExitStack
+) -> tuple[Responder, EngineInfo]:
+    if chosen(settings, Stage.LLM) == "openai":
+        from cedar_voice_service.providers import openai_engines as openai
+
+        engine = await stack.enter_async_context(openai.open_openai_responder(settings))
+        return engine, openai.openai_responder_info(settings)
+    from cedar_voice_service.providers import scripted
+
+    return scripted.ScriptedResponder(), scripted.INFO
+
+
+async def _open_synthesizer(
+    settings: ServiceSettings, stack: AsyncExitStack
+) -> tuple[Synthesizer, EngineInfo]:
+    if chosen(settings, Stage.TTS) == "openai":
+        from cedar_voice_service.providers import openai_engines as openai
+
+        engine = await stack.enter_async_context(openai.open_openai_synthesizer(settings))
+        return engine, openai.openai_synthesizer_info(settings)
+    _require("espeakng_loader", Stage.TTS)
+    from cedar_voice_service.providers import espeak
+
+    timeout_ms = settings.stage_timeout_ms
+    local = await stack.enter_async_context(espeak.open_espeak(timeout_ms=timeout_ms))
+    return local, espeak.INFO
+
+
+def _require(package: str, stage: Stage) -> None:
+    if find_spec(package) is None:
+        raise EngineMissing(
+            f"the embedded engine for {STAGE_NAMES[stage]} is not installed: "
+            "pip install 'cedar-voice[local]', or give this stage an OpenAI key or base URL"
+        )
