@@ -116,8 +116,7 @@ async def _open_synthesizer(
     _require("espeakng_loader", Stage.TTS)
     from cedar_voice_service.providers import espeak
 
-    timeout_ms = settings.stage_timeout_ms
-    local = await stack.enter_async_context(espeak.open_espeak(timeout_ms=timeout_ms))
+    local = await stack.enter_async_context(espeak.open_espeak(settings))
     return local, espeak.INFO
 
 

@@ -1,83 +1,86 @@
-"""Text to speech by eSpeak NG, in a child process: some texts crash the library.
+"""eSpeak NG: the embedded speech synthesizer.
 
-The library is GPL-3.0-or-later and optional (extra `local`); nothing of it runs in our process.
+Some texts crash the library, so it runs in a process of its own that is replaced when it dies. The
+library is GPL-3.0-or-later and optional (extra `local`); nothing of it runs in our process.
 """
 
 import json
 import struct
-import unicodedata
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from cedar_voice_service.audio.formats import SAMPLE_BYTES, Pcm
-from cedar_voice_service.errors import Code, EngineError, Stage
+from cedar_voice_service.errors import EngineError, Stage
+from cedar_voice_service.providers.frames import DATA
 from cedar_voice_service.providers.protocols import EngineInfo, SpeechRequest
+from cedar_voice_service.providers.spoken_text import plain, sentences_of
 from cedar_voice_service.providers.worker_pool import WorkerPool, open_worker_pool
+from cedar_voice_service.settings import ServiceSettings
 
-INFO = EngineInfo("espeak-ng", "", "offline, many languages, intelligible but plainly a machine")
+INFO = EngineInfo(
+    name="espeak-ng",
+    model="",
+    description="offline, over a hundred languages, intelligible but plainly a machine",
+)
 
-MODULE = "cedar_voice_service.providers.espeak_process"
-MAX_CHARS = 1_000
-"""Longest text spoken at once; phrases are far shorter."""
+VARIANTS = {"alloy": "", "echo": "m3", "fable": "m7", "onyx": "m1", "nova": "f2", "shimmer": "f4"}
+"""The timbres behind the voice names that Cedar frontends offer."""
 
+_WORKER = "cedar_voice_service.providers.espeak_worker"
+_RATE_HZ = struct.Struct("!I")
+_WORDS_PER_MINUTE = 175
+_PITCH = 50
 _BLOCK_MS = 100
-_HEADER = struct.Struct("!I")
-_SPOKEN = frozenset("LMN")
-_PUNCTUATION = frozenset(" .,;:!?'’-–()%&+=/$€£°。，、！？：；")
-
-
-@asynccontextmanager
-async def open_espeak(*, timeout_ms: int) -> AsyncGenerator["EspeakSynthesizer", None]:
-    """Run the child process; `timeout_ms` is the longest wait for one phrase."""
-    async with open_worker_pool(MODULE, Stage.TTS, size=1) as pool:
-        yield EspeakSynthesizer(pool, timeout_ms)
+_ATTEMPTS_IN_STAGE_TIMEOUT = 3
 
 
 class EspeakSynthesizer:
-    """A `Synthesizer`. Eight seconds of speech take a few milliseconds: one process is plenty."""
+    """A `Synthesizer` over one eSpeak NG process, which speaks sentence by sentence.
 
-    def __init__(self, pool: WorkerPool, timeout_ms: int) -> None:
-        self._pool = pool
+    A sentence takes milliseconds, so sessions take turns at it. A language without a voice is
+    spoken by the American English one.
+    """
+
+    def __init__(self, workers: WorkerPool, timeout_ms: int) -> None:
+        self._workers = workers
         self._timeout_ms = timeout_ms
 
     async def synthesize(self, request: SpeechRequest) -> AsyncGenerator[Pcm, None]:
-        """Speak one phrase; text without a letter or digit is silent."""
-        text = speakable(request.text)
-        if not text:
-            return
-        body = json.dumps(
-            {
-                "text": text,
-                "voice": request.voice_id,
-                "language": request.language,
-                "rate": request.rate,
-                "pitch": request.pitch,
-            }
-        ).encode()
-        reply = await self._ask(body)
-        rate_hz = _HEADER.unpack_from(reply)[0]
-        block_bytes = rate_hz * _BLOCK_MS // 1000 * SAMPLE_BYTES
-        for at in range(_HEADER.size, len(reply), block_bytes):
-            yield Pcm(reply[at : at + block_bytes], rate_hz)
+        """Speak one phrase in blocks of 100 ms; text without a letter or digit is silent."""
+        for sentence in sentences_of(request.text):
+            speech = await self._speak_safely(sentence, request)
+            block_bytes = speech.sample_rate_hz * _BLOCK_MS // 1000 * SAMPLE_BYTES
+            for start in range(0, len(speech.data), block_bytes):
+                yield Pcm(speech.data[start : start + block_bytes], speech.sample_rate_hz)
 
-    async def _ask(self, body: bytes) -> bytes:
-        """Ask, and once more when the child dies over it: the crash may depend on what it did."""
+    async def _speak_safely(self, sentence: str, request: SpeechRequest) -> Pcm:
+        # Nothing of the sentence is out yet: it can be tried again, with less to stumble over.
         try:
-            async with self._pool.worker() as worker:
-                return await worker.ask(b"s", body, timeout_ms=self._timeout_ms)
-        except EngineError as error:
-            if error.code is not Code.TTS_FAILED:
-                raise
-        async with self._pool.worker() as worker:
-            return await worker.ask(b"s", body, timeout_ms=self._timeout_ms)
+            return await self._speak(sentence, request)
+        except EngineError:
+            return await self._speak(plain(sentence), request)
+
+    async def _speak(self, sentence: str, request: SpeechRequest) -> Pcm:
+        order = {
+            "text": sentence,
+            "language": request.language,
+            "variant": VARIANTS.get(request.voice_id.lower(), ""),
+            "words_per_minute": min(450, max(80, round(_WORDS_PER_MINUTE * request.rate))),
+            "pitch": min(99, max(0, round(_PITCH * request.pitch))),
+        }
+        async with self._workers.worker() as worker:
+            reply = await worker.ask(DATA, json.dumps(order).encode(), timeout_ms=self._timeout_ms)
+        (rate_hz,) = _RATE_HZ.unpack_from(reply)
+        return Pcm(reply[_RATE_HZ.size :], rate_hz)
 
 
-def speakable(text: str) -> str:
-    """The text without what nobody pronounces, which is also what crashes the library."""
-    kept = "".join(
-        char if unicodedata.category(char)[0] in _SPOKEN or char in _PUNCTUATION else " "
-        for char in text[:MAX_CHARS]
-    )
-    if not any(char.isalnum() for char in kept):
-        return ""
-    return " ".join(kept.split())
+@asynccontextmanager
+async def open_espeak(settings: ServiceSettings) -> AsyncGenerator[EspeakSynthesizer, None]:
+    """Start the synthesizer process.
+
+    Raises:
+        EngineError: it does not start.
+    """
+    timeout_ms = settings.stage_timeout_ms // _ATTEMPTS_IN_STAGE_TIMEOUT
+    async with open_worker_pool(_WORKER, Stage.TTS, size=1) as workers:
+        yield EspeakSynthesizer(workers, timeout_ms)
