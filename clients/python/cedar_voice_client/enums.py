@@ -35,6 +35,7 @@ class ChunkFraming(WireEnum):
     UNSPECIFIED = 0
     CONTINUOUS = 1
     SELF_CONTAINED = 2
+    WHOLE = 3
 
 
 class TurnDetectionMode(WireEnum):

@@ -85,6 +85,11 @@ class _ChunkFramingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChunkFra
     """Every chunk is a complete, independently playable file, a phrase or a good
     part of one long, for clients that play each chunk in its own audio element.
     """
+    CHUNK_FRAMING_WHOLE: _ChunkFraming.ValueType  # 3
+    """The audio of a response is one complete file, sent without pacing when all
+    of it is synthesized, for clients that take an answer as a whole. More than
+    512 KiB come in several chunks, each a file.
+    """
 
 class ChunkFraming(_ChunkFraming, metaclass=_ChunkFramingEnumTypeWrapper):
     """How audio is cut into messages."""
@@ -98,6 +103,11 @@ first one of a response carries the header.
 CHUNK_FRAMING_SELF_CONTAINED: ChunkFraming.ValueType  # 2
 """Every chunk is a complete, independently playable file, a phrase or a good
 part of one long, for clients that play each chunk in its own audio element.
+"""
+CHUNK_FRAMING_WHOLE: ChunkFraming.ValueType  # 3
+"""The audio of a response is one complete file, sent without pacing when all
+of it is synthesized, for clients that take an answer as a whole. More than
+512 KiB come in several chunks, each a file.
 """
 Global___ChunkFraming: _TypeAlias = ChunkFraming  # noqa: Y015
 

@@ -28,6 +28,9 @@ MIN_PIECE_MS = 4_000
 MAX_PIECE_MS = 6_000
 """A phrase longer than this is cut into pieces, at the quietest place after `MIN_PIECE_MS`."""
 
+MAX_WHOLE_BYTES = 512 << 10
+"""A whole response longer than this, a minute of MP3, comes in several files."""
+
 _QUIET_MS = 20
 _OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
 
@@ -72,6 +75,8 @@ def open_encoder(audio_format: AudioFormat, framing: Framing) -> SpeechEncoder:
     try:
         if framing is Framing.CONTINUOUS:
             return StreamEncoder(effective)
+        if framing is Framing.WHOLE:
+            return WholeEncoder(effective)
         return PhraseEncoder(effective)
     except FFmpegError:
         name, rate_hz = effective.encoding.value, effective.sample_rate_hz
@@ -180,6 +185,40 @@ class PhraseEncoder:
         self._encoded.clear()
         self._encoded_bytes = 0
         return [EncodedChunk(data, start_ms, end_ms - start_ms)]
+
+
+class WholeEncoder:
+    """One file for the whole response. See `SpeechEncoder`."""
+
+    def __init__(self, audio_format: AudioFormat) -> None:
+        self.format = audio_format
+        self._voice = _Voice(audio_format.sample_rate_hz)
+        self._file = _open_file(audio_format)
+        self._encoded = bytearray()
+        self._offset_ms = 0
+
+    def feed(self, pcm: Pcm, gain: float = 1.0) -> list[EncodedChunk]:
+        """See `SpeechEncoder.feed`."""
+        self._encoded += self._file.write(self._voice.feed(pcm, gain))
+        return self._end_file() if len(self._encoded) > MAX_WHOLE_BYTES else []
+
+    def end_phrase(self) -> list[EncodedChunk]:
+        """See `SpeechEncoder.end_phrase`: nobody listens yet."""
+        self._encoded += self._file.write(self._voice.flush())
+        return []
+
+    def flush(self) -> list[EncodedChunk]:
+        """See `SpeechEncoder.flush`."""
+        self.end_phrase()
+        return self._end_file()
+
+    def _end_file(self) -> list[EncodedChunk]:
+        data = bytes(self._encoded) + self._file.close()
+        duration_ms = _ms(self._file.sounding_samples, self.format.sample_rate_hz)
+        start_ms, self._offset_ms = self._offset_ms, self._offset_ms + duration_ms
+        self._file = _open_file(self.format)
+        self._encoded.clear()
+        return [EncodedChunk(data, start_ms, duration_ms)] if duration_ms else []
 
 
 class _Voice:

@@ -28,6 +28,7 @@ class Framing(Enum):
 
     CONTINUOUS = "continuous"
     SELF_CONTAINED = "self_contained"
+    WHOLE = "whole"
 
 
 INPUT_ENCODINGS = tuple(Encoding)

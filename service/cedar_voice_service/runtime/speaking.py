@@ -95,11 +95,7 @@ class Speaker:
         self, phrases: asyncio.Queue[str | None], upcoming: asyncio.Queue[_Utterance | None]
     ) -> None:
         async with asyncio.TaskGroup() as group:
-            is_first = True
             while (phrase := await phrases.get()) is not None:
-                if is_first:
-                    await self._report(on.SynthesisStarted(self._turn_id))
-                    is_first = False
                 utterance = _Utterance(phrase)
                 await upcoming.put(utterance)
                 group.create_task(utterance.fetch(self._synthesizer, self._config))
@@ -108,6 +104,7 @@ class Speaker:
 
     async def _say(self, utterance: _Utterance, encoder: SpeechEncoder) -> None:
         self._captions.append(utterance.text)
+        await self._report(on.SynthesisStarted(self._turn_id))  # a sign of life, phrase by phrase
         while (block := await utterance.blocks.get()) is not None:
             if isinstance(block, EngineError):
                 raise block

@@ -36,6 +36,8 @@ _RANGES: Mapping[str, tuple[float, float]] = {
 }
 _PCM_RATES_HZ = range(8_000, 48_001)
 _MAX_CHANNELS = 8
+_UNPACED_MS = 24 * 3_600_000
+"""The lead of an answer that is taken as a whole: nobody plays it while it comes."""
 
 
 def patch_of(config: pb.SessionConfig, limits: Limits) -> ConfigPatch:
@@ -125,6 +127,8 @@ def _output_audio_of(message: pb.OutputAudioConfig, limits: Limits) -> OutputAud
     if message.HasField("max_lead_ms"):
         lead_ms = min(message.max_lead_ms, lead_ms)
     framing = FRAMING_FROM_PB.get(message.framing, Framing.CONTINUOUS)
+    if framing is Framing.WHOLE:
+        lead_ms = _UNPACED_MS
     return OutputAudio(audio_format, framing, lead_ms)
 
 
