@@ -9,6 +9,7 @@ from cedar_voice_bridge.dialects.cedar_websocket.responses import (
     refusal,
     written,
 )
+from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
 from cedar_voice_bridge.dialects.problems import DialectError
 
 
@@ -20,15 +21,7 @@ class CedarWebSocket:
 
     def open(self, session_id: str) -> pb.SessionConfig:
         """The configuration that a session of this dialect opens with."""
-        return pb.SessionConfig(
-            session_id=session_id,
-            output_audio=pb.OutputAudioConfig(
-                format=pb.AudioFormat(encoding=pb.AUDIO_ENCODING_MP3),
-                framing=pb.CHUNK_FRAMING_SELF_CONTAINED,
-                max_lead_ms=0,
-            ),
-            turn_detection=pb.TurnDetection(mode=pb.TURN_DETECTION_MODE_SERVER_VAD),
-        )
+        return played_chunk_by_chunk(session_id)
 
     def greet(self, session_id: str) -> list[str]:
         """The frames that a browser gets at once."""

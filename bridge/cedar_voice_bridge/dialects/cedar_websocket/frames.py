@@ -10,26 +10,15 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
+from cedar_voice_bridge.dialects.configuration import Settings
+
 UInt32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Encoding = Literal["mp3", "wav", "pcm_s16le", "ogg_opus", "webm_opus"]
-Framing = Literal["continuous", "self_contained"]
+Framing = Literal["continuous", "self_contained", "whole"]
 TurnMode = Literal["manual", "server_vad"]
 
 # -- what browsers send --------------------------------------------------------------------------
-
-
-class Settings(Struct, rename="camel"):
-    """Voice settings, named as in the contract."""
-
-    language: str | UnsetType = UNSET
-    voice_id: str | UnsetType = UNSET
-    pitch: float | UnsetType = UNSET
-    rate: float | UnsetType = UNSET
-    volume: float | UnsetType = UNSET
-    use_browser_tts: bool | UnsetType = field(default=UNSET, name="useBrowserTTS")
-    auto_add_to_messages: bool | UnsetType = UNSET
-    stream: bool | UnsetType = UNSET
 
 
 class TurnDetection(Struct, rename="camel"):

@@ -9,6 +9,7 @@ from msgspec import UNSET
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.cedar_websocket import frames
+from cedar_voice_bridge.dialects.configuration import named, setters_in, unwrapped
 from cedar_voice_bridge.dialects.problems import DialectError
 
 AUDIO_PIECE_BYTES = 64 << 10
@@ -17,19 +18,18 @@ AUDIO_PIECE_BYTES = 64 << 10
 _DECODER = msgspec.json.Decoder(frames.UpFrame)
 
 
-def read(frame: str) -> frames.UpFrame:
-    """The frame, its types checked.
+def read(frame: str, decoder: msgspec.json.Decoder[Any] = _DECODER) -> Any:
+    """The frame, its types checked: one of those that the decoder is made for.
 
     Raises:
         DialectError: it is not JSON, of an unknown type, or a field of it is wrong.
     """
     try:
-        decoded: frames.UpFrame = _DECODER.decode(frame)
+        return decoder.decode(frame)
     except msgspec.ValidationError as error:
         raise _misfit(frame, str(error)) from None
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise DialectError("the frame is not valid JSON") from None
-    return decoded
 
 
 def requests_of(frame: frames.UpFrame) -> list[pb.VoiceSessionRequest]:
@@ -40,7 +40,7 @@ def requests_of(frame: frames.UpFrame) -> list[pb.VoiceSessionRequest]:
     """
     match frame:
         case frames.AudioChunk(data=data):
-            return _audio(data)
+            return audio_of(data)
         case frames.Config():
             return [pb.VoiceSessionRequest(config=_config(frame))]
         case frames.StartListening():
@@ -48,7 +48,7 @@ def requests_of(frame: frames.UpFrame) -> list[pb.VoiceSessionRequest]:
         case frames.StopListening():
             return [_control(stop_listening=pb.StopListening())]
         case frames.Interrupt():
-            return [_control(interrupt=pb.Interrupt(**_named(frame)))]
+            return [_control(interrupt=pb.Interrupt(**named(frame)))]
         case frames.Text(text=text):
             return [pb.VoiceSessionRequest(text=pb.TextInput(text=text))]
         case frames.Ping(sent_at=sent_at):
@@ -63,13 +63,23 @@ def _control(**command: Any) -> pb.VoiceSessionRequest:
     return pb.VoiceSessionRequest(control=pb.Control(**command))
 
 
-def _audio(data: str) -> list[pb.VoiceSessionRequest]:
+def audio_of(data: str, field: str = "data") -> list[pb.VoiceSessionRequest]:
+    """The requests that carry audio in base64.
+
+    Raises:
+        DialectError: it is not base64, or empty.
+    """
     try:
         audio = pybase64.b64decode(data, validate=True)
     except ValueError:
-        raise DialectError("data: is not base64", field="data") from None
+        raise DialectError(f"{field}: is not base64", field=field) from None
     if not audio:
-        raise DialectError("data: is empty", field="data")
+        raise DialectError(f"{field}: is empty", field=field)
+    return pieces_of(audio)
+
+
+def pieces_of(audio: bytes) -> list[pb.VoiceSessionRequest]:
+    """The requests that carry audio."""
     return [
         pb.VoiceSessionRequest(audio=pb.InputAudio(data=audio[start : start + AUDIO_PIECE_BYTES]))
         for start in range(0, len(audio), AUDIO_PIECE_BYTES)
@@ -79,9 +89,10 @@ def _audio(data: str) -> list[pb.VoiceSessionRequest]:
 def _config(frame: frames.Config) -> pb.SessionConfig:
     config = pb.SessionConfig()
     if frame.settings is not UNSET:
-        config.settings.CopyFrom(pb.VoiceSettings(**_named(frame.settings)))
+        config.settings.CopyFrom(pb.VoiceSettings(**named(frame.settings)))
     if frame.context is not UNSET:
-        config.context_json = _context_json(bytes(frame.context).decode())
+        config.context_json = unwrapped(bytes(frame.context).decode())
+        _declare_setters(config)
     if frame.output is not UNSET:
         config.output_audio.CopyFrom(_output_audio(frame.output))
     if frame.turn_detection is not UNSET:
@@ -93,16 +104,10 @@ def _config(frame: frames.Config) -> pb.SessionConfig:
     return config
 
 
-def _context_json(context: str) -> str:
-    """The context as JSON; a client that has made a string of its object means the object."""
-    if not context.startswith('"'):
-        return context
-    inner = msgspec.json.decode(context, type=str)
-    try:
-        is_object = isinstance(msgspec.json.decode(inner), dict)
-    except (msgspec.DecodeError, RecursionError):
-        is_object = False
-    return inner if is_object else context
+def _declare_setters(config: pb.SessionConfig) -> None:
+    setters = setters_in(config.context_json)
+    if setters is not None:
+        config.tools.CopyFrom(setters)
 
 
 def _output_audio(output: frames.Output) -> pb.OutputAudioConfig:
@@ -116,10 +121,10 @@ def _output_audio(output: frames.Output) -> pb.OutputAudioConfig:
 
 
 def _turn_detection(detection: frames.TurnDetection) -> pb.TurnDetection:
-    named = _named(detection)
+    values = named(detection)
     if detection.mode is not UNSET:
-        named["mode"] = pb.TurnDetectionMode.Value(f"TURN_DETECTION_MODE_{detection.mode.upper()}")
-    return pb.TurnDetection(**named)
+        values["mode"] = pb.TurnDetectionMode.Value(f"TURN_DETECTION_MODE_{detection.mode.upper()}")
+    return pb.TurnDetection(**values)
 
 
 def _tool(tool: frames.Tool) -> pb.ToolDefinition:
@@ -131,12 +136,6 @@ def _tool(tool: frames.Tool) -> pb.ToolDefinition:
         definition.state_setter.setter_key = tool.setter_key
         definition.state_setter.argument_order.extend(tool.argument_order)
     return definition
-
-
-def _named(struct: msgspec.Struct) -> dict[str, Any]:
-    """The values that are set; fields are named as in the contract."""
-    values = msgspec.structs.asdict(struct)
-    return {name: value for name, value in values.items() if value is not UNSET}
 
 
 # -- what is wrong with a frame ------------------------------------------------------------------

@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.cedar_websocket import frames
+from cedar_voice_bridge.dialects.configuration import Settings
 from cedar_voice_bridge.dialects.problems import DialectError
 
 _ENCODER = msgspec.json.Encoder()
@@ -54,23 +55,23 @@ def frames_of(response: pb.VoiceSessionResponse) -> list[str]:
         case "transcription":
             said = response.transcription
             kind = frames.FinalTranscription if said.is_final else frames.PartialTranscription
-            events: list[frames.Event] = [_mirror(kind, said, **place)]
+            events: list[frames.Event] = [mirror(kind, said, **place)]
         case "response":
             events = _response(response.response, place)
         case "audio":
             events = _audio(response.audio, place)
         case "action":
-            events = [_action(response.action, place)]
+            events = [action_request(response.action, **place)]
         case "error":
             events = [_failure(response.error, place)]
         case "ready":
             events = [_ready(response.ready)]
         case "speech":
-            events = [_mirror(frames.Speech, response.speech, **place)]
+            events = [mirror(frames.Speech, response.speech, **place)]
         case "interruption":
-            events = [_mirror(frames.Interruption, response.interruption, **place)]
+            events = [mirror(frames.Interruption, response.interruption, **place)]
         case "metrics":
-            events = [_mirror(frames.Metrics, response.metrics, **place)]
+            events = [mirror(frames.Metrics, response.metrics, **place)]
         case "pong":
             pong = response.pong
             events = [frames.Pong(sent_at=pong.ping_sent_at_ms, answered_at=pong.sent_at_ms)]
@@ -79,7 +80,7 @@ def frames_of(response: pb.VoiceSessionResponse) -> list[str]:
     return [written(event) for event in events]
 
 
-def written(frame: frames.Event) -> str:
+def written(frame: msgspec.Struct) -> str:
     """The frame as JSON."""
     return _ENCODER.encode(frame).decode()
 
@@ -96,8 +97,8 @@ def _response(event: pb.ResponseEvent, place: dict[str, int]) -> list[frames.Eve
             if not completed.text and completed.finish_reason != pb.FINISH_REASON_STOP:
                 return []  # it ended before its first word; clients would show an empty message
             has_usage = completed.HasField("usage")
-            usage = _mirror(frames.Usage, completed.usage) if has_usage else None
-            return [_mirror(frames.ResponseComplete, completed, usage=usage, **place)]
+            usage = mirror(frames.Usage, completed.usage) if has_usage else None
+            return [mirror(frames.ResponseComplete, completed, usage=usage, **place)]
         case _:
             return []
 
@@ -106,11 +107,11 @@ def _audio(audio: pb.OutputAudio, place: dict[str, int]) -> list[frames.Event]:
     events: list[frames.Event] = []
     if audio.data:
         has_format = audio.HasField("format")
-        chunk = _mirror(
+        chunk = mirror(
             frames.SpokenChunk,
             audio,
             data=pybase64.b64encode_as_string(audio.data),
-            format=_mirror(frames.AudioFormat, audio.format) if has_format else None,
+            format=mirror(frames.AudioFormat, audio.format) if has_format else None,
             **place,
         )
         events.append(chunk)
@@ -124,23 +125,24 @@ def _failure(error: pb.Error, place: dict[str, int]) -> frames.Failure:
     for theirs, ours in _MOVED:
         field = field.replace(theirs, ours)
     field = re.sub(r"_([a-z])", lambda match: match[1].upper(), field)
-    return _mirror(frames.Failure, error, field=field, **place)
+    return mirror(frames.Failure, error, field=field, **place)
 
 
 def _ready(ready: pb.SessionReady) -> frames.Ready:
-    encoding = _mirror(frames.AudioFormat, ready.output_audio.format).encoding
+    encoding = mirror(frames.AudioFormat, ready.output_audio.format).encoding
     return frames.Ready(
         session_id=ready.session_id,
         resumed=ready.resumed,
-        settings=_mirror(frames.Settings, ready.settings),
-        output=_mirror(frames.Output, ready.output_audio, encoding=encoding),
-        turn_detection=_mirror(frames.TurnDetection, ready.turn_detection),
+        settings=mirror(Settings, ready.settings),
+        output=mirror(frames.Output, ready.output_audio, encoding=encoding),
+        turn_detection=mirror(frames.TurnDetection, ready.turn_detection),
     )
 
 
-def _action(action: pb.Action, place: dict[str, int]) -> frames.ActionRequest:
+def action_request(action: pb.Action, **place: int) -> frames.ActionRequest:
+    """The frame that asks the application to act."""
     args = msgspec.json.decode(action.args_json or "[]")
-    return _mirror(
+    return mirror(
         frames.ActionRequest,
         action,
         args=args if isinstance(args, list) else [args],  # clients spread a list, and nothing else
@@ -149,8 +151,8 @@ def _action(action: pb.Action, place: dict[str, int]) -> frames.ActionRequest:
     )
 
 
-def _mirror(kind: type[_Frame], message: Message, **known: Any) -> _Frame:
-    """A frame with what is known and with the fields that it shares with a message."""
+def mirror(kind: type[_Frame], message: Message, **known: Any) -> _Frame:
+    """A frame with what is known, and with the fields that it shares with a message."""
     values = {}
     for name, has_presence, names in _shared_fields(kind, message.DESCRIPTOR):
         if name not in known and (not has_presence or message.HasField(name)):

@@ -1,0 +1,233 @@
+"""The dialect of Cedar's streaming clients, over a WebSocket or over uploads and an event stream.
+
+They play every chunk on arrival. So they get MP3 files, each when the one before it has been
+played, and `complete` when all of them have.
+"""
+
+from typing import Any
+
+import msgspec
+import pybase64
+from msgspec import Struct
+
+import cedar_voice.v1 as pb
+from cedar_voice_bridge.dialects.cedar_websocket import frames
+from cedar_voice_bridge.dialects.cedar_websocket.requests import audio_of, read, requests_of
+from cedar_voice_bridge.dialects.cedar_websocket.responses import action_request, written
+from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
+from cedar_voice_bridge.dialects.problems import DialectError
+from cedar_voice_bridge.dialects.silence import SILENT_MP3
+
+# -- what browsers send --------------------------------------------------------------------------
+
+
+class StreamedChunk(Struct, tag="audio_chunk", rename="camel"):
+    """Microphone audio in base64."""
+
+    audio_data: str
+
+
+UpFrame = (
+    StreamedChunk
+    | frames.Config
+    | frames.StartListening
+    | frames.StopListening
+    | frames.Auth
+    | frames.Interrupt
+    | frames.Text
+)
+
+# -- what browsers receive -----------------------------------------------------------------------
+
+
+class StreamedEvent(Struct, kw_only=True, rename="camel", omit_defaults=True):
+    """What every event may carry: its turn."""
+
+    turn_id: int = 0
+
+
+class Transcription(StreamedEvent, tag="transcription"):
+    """What the user is saying, the whole of it so far, or said."""
+
+    text: str
+    is_partial: bool
+    confidence: float | None = None
+
+
+class ResponseStart(StreamedEvent, tag="response_start"):
+    """The answer to `transcription` begins; exactly one `complete` follows."""
+
+    transcription: str
+
+
+class ResponseChunk(StreamedEvent, tag="response_chunk"):
+    """More text of the answer."""
+
+    text: str
+
+
+class AnswerChunk(StreamedEvent, tag="audio_chunk"):
+    """Audio of the answer in base64. The last one may be a moment of silence."""
+
+    audio_data: str
+    is_last: bool
+    duration_ms: int = 0
+
+
+class Complete(StreamedEvent, tag="complete"):
+    """The turn is over, and what it has said is played. Empty strings: nothing was said."""
+
+    transcription: str
+    response: str
+
+
+class StreamedFailure(StreamedEvent, tag="error"):
+    """Something went wrong; the session lives."""
+
+    message: str
+    code: str
+
+
+class StreamPing(StreamedEvent, tag="ping"):
+    """The event stream lives."""
+
+
+PING = written(StreamPing())
+
+DownFrame = (
+    Transcription
+    | ResponseStart
+    | ResponseChunk
+    | AnswerChunk
+    | Complete
+    | frames.ActionRequest
+    | StreamedFailure
+    | StreamPing
+)
+
+_DECODER = msgspec.json.Decoder(UpFrame)
+
+
+class StreamingSeed:
+    """One session in the dialect. It remembers what the turn in progress has said."""
+
+    def __init__(self) -> None:
+        self._answered_turn_id = 0
+        self._transcription = ""
+        self._response = ""
+        self._owes_last = False
+
+    def open(self, session_id: str) -> pb.SessionConfig:
+        """The configuration that a session of this dialect opens with."""
+        return played_chunk_by_chunk(session_id)
+
+    def decode(self, frame: str) -> list[pb.VoiceSessionRequest]:
+        """What a frame asks of the session; nothing for `auth`, which is the bridge's business.
+
+        Raises:
+            DialectError: the frame is not of this dialect.
+        """
+        message = read(frame, _DECODER)
+        if isinstance(message, StreamedChunk):
+            return audio_of(message.audio_data, "audioData")
+        return requests_of(message)
+
+    def token_in(self, frame: str) -> str | None:
+        """The token of an `auth` frame; None for any other frame.
+
+        Raises:
+            DialectError: the frame is not of this dialect.
+        """
+        message = read(frame, _DECODER)
+        return message.token if isinstance(message, frames.Auth) else None
+
+    def encode(self, response: pb.VoiceSessionResponse) -> list[str]:
+        """The frames that say what the service says; none for what this dialect does not know."""
+        return [written(event) for event in self._events(response, response.turn_id)]
+
+    def refuse(self, error: DialectError) -> list[str]:
+        """The frames that tell a browser what is wrong with a frame of its own."""
+        return [written(StreamedFailure(message=error.message, code=_code_name(error.code)))]
+
+    def _events(self, response: pb.VoiceSessionResponse, turn_id: int) -> list[Struct]:
+        match response.WhichOneof("payload"):
+            case "transcription":
+                return self._heard(response.transcription, turn_id)
+            case "response":
+                return self._wrote(response.response, turn_id)
+            case "audio":
+                return self._spoke(response.audio, turn_id)
+            case "action":
+                return [action_request(response.action, turn_id=turn_id)]
+            case "error":
+                return self._failed(response.error, turn_id)
+            case "metrics":
+                return self._ended(turn_id)
+            case _:
+                return []
+
+    def _heard(self, said: pb.Transcription, turn_id: int) -> list[Struct]:
+        confidence = said.confidence if said.HasField("confidence") else None
+        event = Transcription(
+            text=said.text,
+            is_partial=not said.is_final,
+            confidence=confidence,
+            turn_id=turn_id,
+        )
+        if said.is_final and not said.text:
+            return [event, Complete(transcription="", response="", turn_id=turn_id)]
+        return [event]
+
+    def _wrote(self, event: pb.ResponseEvent, turn_id: int) -> list[Struct]:
+        match event.WhichOneof("event"):
+            case "started":
+                self._answered_turn_id = turn_id
+                self._transcription, self._response = event.started.user_text, ""
+                return [ResponseStart(transcription=self._transcription, turn_id=turn_id)]
+            case "delta":
+                return self._add(event.delta.text, turn_id)
+            case "completed" if not self._response:  # it was not streamed
+                return self._add(event.completed.text, turn_id)
+            case _:
+                return []
+
+    def _add(self, text: str, turn_id: int) -> list[Struct]:
+        self._response += text
+        return [ResponseChunk(text=text, turn_id=turn_id)] if text else []
+
+    def _spoke(self, audio: pb.OutputAudio, turn_id: int) -> list[Struct]:
+        if not audio.data:
+            return []
+        self._owes_last = not audio.is_last
+        return [_chunk(audio.data, audio.is_last, audio.duration_ms, turn_id)]
+
+    def _failed(self, error: pb.Error, turn_id: int) -> list[Struct]:
+        failure = StreamedFailure(
+            message=error.message, code=_code_name(error.code), turn_id=turn_id
+        )
+        if turn_id in (0, self._answered_turn_id):
+            return [failure]
+        # The turn ends unanswered, and its client waits for `complete`.
+        return [failure, Complete(transcription="", response="", turn_id=turn_id)]
+
+    def _ended(self, turn_id: int) -> list[Struct]:
+        """Everything is sent and played; only now may a chunk sound that has nothing to say."""
+        closing = [_chunk(SILENT_MP3, True, 0, turn_id)] if self._owes_last else []
+        self._owes_last = False
+        complete = Complete(
+            transcription=self._transcription, response=self._response, turn_id=turn_id
+        )
+        return [*closing, complete]
+
+
+def _chunk(data: bytes, is_last: bool, duration_ms: int, turn_id: int) -> AnswerChunk:
+    return AnswerChunk(
+        audio_data=pybase64.b64encode_as_string(data),
+        is_last=is_last,
+        duration_ms=duration_ms,
+        turn_id=turn_id,
+    )
+
+
+def _code_name(code: Any) -> str:
+    return pb.ErrorCode.Name(code).removeprefix("ERROR_CODE_").lower()
