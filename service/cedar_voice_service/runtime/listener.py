@@ -71,11 +71,8 @@ class Listener:
     def _keep(self, heard: Iterable[Heard]) -> list[on.EarEvent]:
         events: list[on.EarEvent] = []
         for block in heard:
-            self._tape.append((block.end_ms, block.pcm))
-            while self._tape[0][0] < block.end_ms - TAPE_MS:
-                self._tape.popleft()
-            if self._feed is not None:
-                self._feed.put(block.pcm)
+            if block.pcm.data:
+                self._record(block)
             for edge in block.edges:
                 is_start = edge.kind is EdgeKind.STARTED
                 events.append(
@@ -83,3 +80,10 @@ class Listener:
                 )
             events.append(on.AudioHeard(block.end_ms))
         return events
+
+    def _record(self, block: Heard) -> None:
+        self._tape.append((block.end_ms, block.pcm))
+        while self._tape[0][0] < block.end_ms - TAPE_MS:
+            self._tape.popleft()
+        if self._feed is not None:
+            self._feed.put(block.pcm)

@@ -131,6 +131,26 @@ def test_a_spoken_turn_comes_back_as_text_and_speech() -> None:
     converse(story)
 
 
+def test_the_recognizer_gets_every_sample_once_and_no_empty_block() -> None:
+    blocks: list[bytes] = []
+
+    class Listening:
+        async def transcribe(
+            self, audio: AsyncIterator[Pcm], language: str
+        ) -> AsyncGenerator[Hypothesis, None]:
+            async for block in audio:
+                blocks.append(block.data)
+            yield Hypothesis("heard", is_final=True)
+
+    async def story(client: Client) -> None:
+        await client.speak()
+        await client.until(say.ResponseStarted)
+        assert all(blocks)
+        assert b"".join(blocks) == speech_pcm()
+
+    converse(story, transcriber=Listening())
+
+
 def test_partials_come_while_the_user_speaks() -> None:
     async def story(client: Client) -> None:
         await client.speak()
