@@ -1,5 +1,6 @@
 """What is encoded is decoded again and measured: length, level, order, where it may be cut."""
 
+import gc
 from array import array
 from itertools import pairwise
 from math import pi, sin
@@ -271,3 +272,15 @@ def test_what_is_not_offered_is_refused(audio_format: AudioFormat, framing: Fram
         open_encoder(audio_format, framing)
     assert caught.value.code is Code.UNSUPPORTED_AUDIO_FORMAT
     assert caught.value.field == "output_audio.format"
+
+
+def test_an_interrupted_answer_is_dropped_without_a_trace() -> None:
+    """Also in a reference cycle, where the collector decides what goes first."""
+    for encoding in CODED:
+        for framing in Framing:
+            encoder = open_encoder(AudioFormat(encoding), framing)
+            encoder.feed(Pcm(PHRASES[0], 16_000))
+            cycle: list[object] = [encoder]
+            cycle.append(cycle)
+            del encoder, cycle
+    gc.collect()
