@@ -3,7 +3,7 @@
 Every field is an environment variable with the prefix `CEDAR_`. Lists are separated by commas.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -45,6 +45,12 @@ class BridgeSettings(BaseSettings):
     )
     auth_tokens: Annotated[tuple[SecretStr, ...], *Separated] = Field(
         (), description="bearer tokens that are let in, separated by commas; empty lets everyone in"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least severe log line shown"
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        "auto", description="auto is console on a terminal and json elsewhere"
     )
     max_frame_bytes: int = Field(
         1 << 20, ge=1 << 10, le=64 << 20, description="largest frame taken from a browser"

@@ -20,5 +20,5 @@ def bridge(given: Given) -> None:
     def ready(address: str) -> None:
         announce({"page": page_url(address), "service": settings.grpc_address})
 
-    configure_logs("info", "auto")
+    configure_logs(settings.log_level, settings.log_format)
     run_server(serve(settings, ready=ready), {"--http-address": settings.http_address})

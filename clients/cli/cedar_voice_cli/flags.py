@@ -85,7 +85,9 @@ def _text_of(value: object) -> str:
 
 def with_flags(*processes: str) -> Callable[[Callable[[Given], None]], Callable[..., None]]:
     """Give a command the flags of these processes; it is called with those that were given."""
-    settings = {setting.key: setting for process in processes for setting in settings_of(process)}
+    settings: dict[str, Setting] = {}
+    for setting in (setting for process in processes for setting in settings_of(process)):
+        settings.setdefault(setting.key, setting)
 
     def decorate(function: Callable[[Given], None]) -> Callable[..., None]:
         def command(**flags: str | None) -> None:

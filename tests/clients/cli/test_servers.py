@@ -107,7 +107,7 @@ async def test_a_taken_address_is_one_clear_line(
 ) -> None:
     elsewhere = {"CEDAR_GRPC_ADDRESS": ANY_PORT, "CEDAR_HTTP_ADDRESS": ANY_PORT}
     done = await run_command(
-        *(command, flag, taken, *(() if command == "bridge" else ("--log-level", "error"))),
+        *(command, flag, taken, "--log-level", "error"),
         cwd=tmp_path,
         environment={**NO_EMBEDDED_ENGINES, **elsewhere},
     )
