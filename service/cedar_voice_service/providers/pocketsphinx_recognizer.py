@@ -2,8 +2,8 @@
 
 The decoder normalizes the spectrum by a mean that must fit the microphone and the room, and starts
 from one that fits neither. So the mean is measured on the first speech, and the decoder starts
-again with it, three times while the utterance is short; what it says at the end is either decoded
-with a mean of nearly the whole utterance, or the utterance is decoded once more.
+again with it, a few times while the utterance is short. At the end the utterance is decoded once
+more as a whole, unless that takes too long.
 """
 
 import re
@@ -23,6 +23,7 @@ _PAUSE_MS = 300
 _SECOND_BYTES = LISTENING_RATE_HZ * SAMPLE_BYTES
 _LONGEST_CLOSING_BYTES = 12 * _SECOND_BYTES
 _LONGEST_AHEAD_BYTES = 6 * _SECOND_BYTES
+_CHEAP_CLOSING_BYTES = 2 * _SECOND_BYTES
 _CLOSING_GROWTH = 1.5
 _PRONUNCIATION = re.compile(r"\(\d+\)$")
 _FILLER_STARTS = ("<", "[", "+")
@@ -130,14 +131,15 @@ class Utterance:
             self._start_again(span)
         elif self._measured is not None:
             self._text = self._recognizer.decode(audio)
-            self._prepare_close(span)
+            self._prepare_closing(span)
         return self._text
 
     def finish(self) -> Transcript:
         """End the utterance and tell what was said; empty for silence."""
         span = self._loudness.span()
         if self._closing is None and span is not None:
-            self._close(span)
+            can_stop = self._measured is not None and self._is_good_enough(span, self._measured)
+            self._closing = self._recognizer.stop() if can_stop else self._decode_whole(span)
         return self._closing or Transcript()
 
     def _is_measure_due(self, span: SpeechSpan) -> bool:
@@ -155,35 +157,30 @@ class Utterance:
         self._recognizer.start(mean)
         self._text = self._recognizer.decode(bytes(self._audio[span.start_byte :]))
 
-    def _prepare_close(self, span: SpeechSpan) -> None:
+    def _prepare_closing(self, span: SpeechSpan) -> None:
         # In a pause that may be the end, the last pass is made ahead; each must be well longer than
         # the one before, so that all of them together stay within a few times the utterance.
-        is_worth_it = (
-            span.voiced_ms >= self._closed_ms * _CLOSING_GROWTH
-            and span.end_byte - span.start_byte <= _LONGEST_AHEAD_BYTES
-        )
-        if span.quiet_ms >= _PAUSE_MS and is_worth_it and not self._is_settled(span):
+        is_longer = span.voiced_ms >= self._closed_ms * _CLOSING_GROWTH
+        if span.quiet_ms >= _PAUSE_MS and is_longer and span.length_bytes <= _LONGEST_AHEAD_BYTES:
             self._closed_ms = span.voiced_ms
-            self._close(span)
+            self._closing = self._decode_whole(span)
+            self._text = self._closing.text
 
     def _go_on(self, span: SpeechSpan) -> None:
         if span.voiced_ms > self._closed_ms:
             self._closing = None
             self._start_again(span)
 
-    def _close(self, span: SpeechSpan) -> None:
-        speech = self._cut(span)
-        if self._measured is not None and (
-            self._is_settled(span) or len(speech) > _LONGEST_CLOSING_BYTES
-        ):
-            self._closing = self._recognizer.stop()
-        else:
-            self._closing = self._recognizer.decode_whole(speech)
-        self._text = self._closing.text
+    def _is_good_enough(self, span: SpeechSpan, measured: SpeechSpan) -> bool:
+        # Whether what is decoded already may stand: the last pass hears a little better, and takes
+        # an eighth of the utterance.
+        if span.length_bytes > _LONGEST_CLOSING_BYTES:
+            return True
+        is_settled = measured.voiced_ms >= _SETTLED_SHARE * span.voiced_ms
+        return is_settled and span.length_bytes > _CHEAP_CLOSING_BYTES
 
-    def _is_settled(self, span: SpeechSpan) -> bool:
-        measured = self._measured
-        return measured is not None and measured.voiced_ms >= _SETTLED_SHARE * span.voiced_ms
+    def _decode_whole(self, span: SpeechSpan) -> Transcript:
+        return self._recognizer.decode_whole(self._cut(span))
 
     def _cut(self, span: SpeechSpan) -> bytes:
         return bytes(self._audio[span.start_byte : span.end_byte])

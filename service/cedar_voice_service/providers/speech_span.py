@@ -35,6 +35,11 @@ class SpeechSpan:
     quiet_ms: int
     loudness_db: float
 
+    @property
+    def length_bytes(self) -> int:
+        """How much audio it is."""
+        return self.end_byte - self.start_byte
+
 
 class Loudness:
     """Follows the level of 16 kHz mono audio, frame by frame."""
