@@ -43,6 +43,9 @@ PHRASES_QUEUED = 256
 """Phrases that the writer may be ahead of the speaker."""
 
 
+Work = Callable[[], Coroutine[Any, Any, None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
     """A client message with its place in the client's sequence, and what the client has.
@@ -189,11 +192,11 @@ class SessionRunner:
                 self._listener.end()
             case do.StartTranscribing(turn_id, from_ms, language):
                 feed = self._listener.open_feed(from_ms)
-                self._spawn(group, turn_id, self._transcribe(turn_id, feed, language))
+                self._spawn(group, turn_id, partial(self._transcribe, turn_id, feed, language))
             case do.FinishTranscribing():
                 self._listener.close_feed()
             case do.StartReplying():
-                self._spawn(group, command.turn_id, self._reply(command))
+                self._spawn(group, command.turn_id, partial(self._reply, command))
             case do.CancelWork(turn_id):
                 self._listener.close_feed()
                 for task in self._work.pop(turn_id, ()):
@@ -205,18 +208,16 @@ class SessionRunner:
             case _:
                 assert_never(command)
 
-    def _spawn(
-        self, group: asyncio.TaskGroup, turn_id: int, work: Coroutine[Any, Any, None]
-    ) -> None:
+    def _spawn(self, group: asyncio.TaskGroup, turn_id: int, work: Work) -> None:
         task = group.create_task(self._guard(turn_id, work))
         tasks = self._work.setdefault(turn_id, set())
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    async def _guard(self, turn_id: int, work: Coroutine[Any, Any, None]) -> None:
+    async def _guard(self, turn_id: int, work: Work) -> None:
         """The edge at which a defect of an engine costs a turn, not the session."""
         try:
-            await work
+            await work()
         except Exception:
             log.exception("work failed", turn_id=turn_id)
             error = EngineError(Stage.TRANSPORT, "internal error", code=Code.INTERNAL)

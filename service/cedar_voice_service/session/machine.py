@@ -82,6 +82,10 @@ class Machine:
                 self._obey(event)
             case _:
                 self._take_report(event)
+        if self._hearing.unclaimed_since_ms is not None and not self._is_manual:
+            # Speech that no turn has taken: it came while the one before was being transcribed.
+            self._consider_listening()
+            self._consider_endpoint()
         if self._input_has_ended and self.phase is Phase.IDLE:
             self._commands.append(do.CloseStream())
         commands, self._commands = self._commands, []

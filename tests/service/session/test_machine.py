@@ -179,6 +179,22 @@ def test_speech_during_transcription_is_not_lost() -> None:
     assert driver.machine.history.items == (UserMessage("first half"),)
 
 
+def test_speech_that_was_over_before_the_answer_began_is_not_lost_either() -> None:
+    driver = MachineDriver()
+    driver.speak(600)
+    driver.pause(500)
+    driver.speak(400)
+    driver.pause(600)
+    transcribed(driver, "first half")  # and no more audio comes
+    driver.wait(1_000)
+    assert driver.is_in(Phase.TRANSCRIBING)
+    transcribed(driver, "second half")
+    assert driver.machine.history.items == (
+        UserMessage("first half"),
+        UserMessage("second half"),
+    )
+
+
 def test_nothing_of_a_cut_answer_is_said_after_the_cut() -> None:
     driver = MachineDriver()
     turn_id = answering(driver)
