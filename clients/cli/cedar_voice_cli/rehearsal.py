@@ -4,12 +4,13 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from random import Random
 from typing import Any
 
 from cedar_voice_cli.inventory import Finding, Verdict
 from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES, Pcm
 from cedar_voice_service.errors import CedarVoiceError, Stage
-from cedar_voice_service.providers.catalog import Engines, open_engines
+from cedar_voice_service.providers.catalog import EngineMissing, Engines, open_engines
 from cedar_voice_service.providers.openai_engines import endpoint_of
 from cedar_voice_service.providers.protocols import EngineInfo, ReplyRequest, SpeechRequest
 from cedar_voice_service.session.history import UserMessage
@@ -28,7 +29,7 @@ async def rehearse(settings: ServiceSettings) -> list[Finding]:
             ]
     except TimeoutError:
         return [Finding("engines", f"not ready within {_TIMEOUT_S:g} s", Verdict.MISSING)]
-    except (CedarVoiceError, ModuleNotFoundError, OSError) as error:
+    except (CedarVoiceError, EngineMissing, OSError) as error:
         return [Finding("engines", str(error), Verdict.MISSING)]
 
 
@@ -60,7 +61,7 @@ def _remote(settings: ServiceSettings, stage: Stage, found: Finding) -> Finding:
 def _work(engines: Engines, stage: Stage) -> AsyncGenerator[Any, None]:
     """A second of work for the engine of a stage."""
     if stage is Stage.STT:
-        return engines.transcriber.transcribe(_second_of_silence(), "en-US")
+        return engines.transcriber.transcribe(_second_of_noise(), "en-US")
     if stage is Stage.LLM:
         return engines.responder.respond(ReplyRequest((UserMessage("Hello."),)))
     return engines.synthesizer.synthesize(SpeechRequest("Ready."))
@@ -74,5 +75,5 @@ async def _count(results: AsyncGenerator[Any, None]) -> int:
     return count
 
 
-async def _second_of_silence() -> AsyncIterator[Pcm]:
-    yield Pcm(bytes(LISTENING_RATE_HZ * SAMPLE_BYTES))
+async def _second_of_noise() -> AsyncIterator[Pcm]:
+    yield Pcm(Random(0).randbytes(LISTENING_RATE_HZ * SAMPLE_BYTES))

@@ -24,10 +24,15 @@ def run(coroutine: Coroutine[Any, Any, _T]) -> _T:
         raise typer.Exit(_EXIT_INTERRUPTED) from None
 
 
-def run_server(coroutine: Coroutine[Any, Any, None], addresses: Mapping[str, str]) -> None:
+def run_server(
+    coroutine: Coroutine[Any, Any, None],
+    addresses: Mapping[str, str],
+    refusals: tuple[type[Exception], ...] = (),
+) -> None:
     """Run until SIGINT or SIGTERM asks for the end, which is no failure.
 
-    An address that cannot be listened on fails the command; `addresses` maps flags to addresses.
+    What fails the command in one line: an address that cannot be listened on, where `addresses`
+    maps flags to addresses, and the errors named as `refusals`.
     """
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -37,6 +42,8 @@ def run_server(coroutine: Coroutine[Any, Any, None], addresses: Mapping[str, str
             if obstacle := obstacle_at(address):
                 fail(f"cannot listen on {address}: {obstacle}. {flag} chooses another address.")
         fail(error.strerror or str(error))
+    except refusals as error:
+        fail(str(error))
 
 
 async def _until_signal(coroutine: Coroutine[Any, Any, None]) -> None:

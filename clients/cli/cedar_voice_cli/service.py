@@ -14,7 +14,8 @@ app = typer.Typer()
 def service(given: Given) -> None:
     """Run the gRPC service alone."""
     settings = load("service", given)
-    from cedar_voice_service.providers.catalog import Engines, describe
+    from cedar_voice_service.errors import EngineError
+    from cedar_voice_service.providers.catalog import EngineMissing, Engines, describe
     from cedar_voice_service.server import serve
     from cedar_voice_service.telemetry import configure_logs
 
@@ -22,4 +23,5 @@ def service(given: Given) -> None:
         announce({"gRPC": address}, describe(engines))
 
     configure_logs(settings.log_level, settings.log_format)
-    run_server(serve(settings, ready=ready), {"--grpc-address": settings.grpc_address})
+    addresses = {"--grpc-address": settings.grpc_address}
+    run_server(serve(settings, ready=ready), addresses, (EngineMissing, EngineError))

@@ -13,7 +13,7 @@ from cedar_voice_cli import inventory, rehearsal
 from cedar_voice_cli.inventory import Finding, Verdict
 from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.errors import EngineError, Stage
-from cedar_voice_service.providers.catalog import Engines
+from cedar_voice_service.providers.catalog import EngineMissing, Engines
 from cedar_voice_service.providers.protocols import (
     EngineInfo,
     Hypothesis,
@@ -138,7 +138,7 @@ async def test_embedded_engines_that_do_not_work_are_told(monkeypatch: pytest.Mo
 async def test_engines_that_cannot_be_opened_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     @asynccontextmanager
     async def open_engines(settings: ServiceSettings) -> AsyncIterator[Engines]:
-        raise EngineError(Stage.STT, "pocketsphinx is not installed")
+        raise EngineMissing("pocketsphinx is not installed")
         yield
 
     monkeypatch.setattr(rehearsal, "open_engines", open_engines)

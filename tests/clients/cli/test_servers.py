@@ -116,6 +116,25 @@ async def test_a_taken_address_is_one_clear_line(
     assert done.err == f"error: {problem}. {flag} chooses another address.\n"
 
 
+@pytest.mark.parametrize("command", ["service", "serve"])
+async def test_an_engine_that_is_not_installed_is_one_line_with_the_remedy(
+    tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import importlib.util as util\n"
+        "find_spec = util.find_spec\n"
+        "util.find_spec = lambda name: None if name == 'pocketsphinx' else find_spec(name)\n"
+    )
+    done = await run_command(
+        *(command, "--stt-engine", "local", "--log-level", "error"),
+        cwd=tmp_path,
+        environment={"PYTHONPATH": str(tmp_path), "CEDAR_GRPC_ADDRESS": ANY_PORT},
+    )
+    assert done.exit_code == 1
+    assert done.err.startswith("error: the embedded engine for speech to text is not installed")
+    assert len(done.err.splitlines()) == 1
+
+
 def test_where_a_browser_of_this_machine_finds_the_page() -> None:
     assert page_url("127.0.0.1:8080") == "http://127.0.0.1:8080/"
     assert page_url("0.0.0.0:8080") == page_url(":8080") == "http://127.0.0.1:8080/"
