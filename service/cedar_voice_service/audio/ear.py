@@ -61,7 +61,7 @@ class Ear:
         """The bytes from here on are a new recording.
 
         Raises:
-            CallerError: the format cannot be decoded; what follows is dropped until the next header.
+            CallerError: it cannot be decoded; what follows is dropped until the next header.
         """
         self.end()
         self._format = AudioFormat()

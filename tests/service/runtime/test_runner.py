@@ -138,8 +138,7 @@ def test_the_recognizer_gets_every_sample_once_and_no_empty_block() -> None:
         async def transcribe(
             self, audio: AsyncIterator[Pcm], language: str
         ) -> AsyncGenerator[Hypothesis, None]:
-            async for block in audio:
-                blocks.append(block.data)
+            blocks.extend([block.data async for block in audio])
             yield Hypothesis("heard", is_final=True)
 
     async def story(client: Client) -> None:
