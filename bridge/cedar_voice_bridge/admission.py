@@ -45,6 +45,10 @@ class Admission:
             return address.hostname in _LOCAL_NAMES
         return origin in self._allowed_origins
 
+    def trusts_origin(self, origin: str) -> bool:
+        """Whether the operator has named this very origin: only then come credentials."""
+        return origin.lower() in self._allowed_origins
+
     def admits_token(self, token: str | None) -> bool:
         """Whether `token` opens the door; without tokens of our own, any that could be one."""
         if token is None:

@@ -9,9 +9,10 @@ from aiohttp import web
 
 from cedar_voice_bridge import page
 from cedar_voice_bridge.admission import Admission
-from cedar_voice_bridge.sessions import Sessions
+from cedar_voice_bridge.cors import naming_origins
+from cedar_voice_bridge.refusals import answer_refusals
 from cedar_voice_bridge.settings import BridgeSettings
-from cedar_voice_bridge.websocket import WebSocketEndpoint
+from cedar_voice_bridge.surface import Surface
 from cedar_voice_client import VoiceClient
 
 log = structlog.get_logger("cedar_voice.bridge")
@@ -62,19 +63,17 @@ async def open_bridge(settings: BridgeSettings) -> AsyncIterator[str]:
 
 
 def build(settings: BridgeSettings, client: VoiceClient) -> web.Application:
-    """The application: the WebSocket under each base path, the page, the health check."""
+    """The application: every dialect under each base path, the page, the health check."""
     tokens = [token.get_secret_value() for token in settings.auth_tokens]
     admission = Admission(settings.allowed_origins, tokens)
-    sessions = Sessions(client, open_timeout_s=settings.open_timeout_ms / 1000)
-    endpoint = WebSocketEndpoint(settings, admission, sessions)
-    app = web.Application()
-    app.add_routes([web.get(f"{base}/ws", endpoint.handle) for base in settings.base_paths])
-    app.add_routes([web.get("/healthz", _healthy), *page.routes(page.folder())])
-
-    async def close_sockets(_: web.Application) -> None:
-        await endpoint.close()
-
-    app.on_shutdown.append(close_sockets)
+    surface = Surface(settings, admission, client)
+    root = page.folder()
+    app = web.Application(middlewares=[answer_refusals])
+    app.add_routes(surface.routes(page.index(root)))
+    app.add_routes([web.get("/healthz", _healthy), *page.routes(root)])
+    app.on_response_prepare.append(naming_origins(admission))
+    app.cleanup_ctx.append(surface.serving)
+    app.on_shutdown.append(surface.stop)
     return app
 
 

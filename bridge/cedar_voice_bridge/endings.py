@@ -65,10 +65,15 @@ def unavailable(message: str) -> Unavailable:
     return Unavailable(message, code=ErrorCode.UNAVAILABLE, retryable=True)
 
 
+def public_message(failure: VoiceClientError) -> str:
+    """What a browser may be told of a failure."""
+    return _PUBLIC_MESSAGES.get(failure.code, failure.message)
+
+
 def _error_of(failure: VoiceClientError) -> pb.Error:
     return pb.Error(
         code=pb.ErrorCode.Value(f"ERROR_CODE_{failure.code.name}"),
-        message=_PUBLIC_MESSAGES.get(failure.code, failure.message),
+        message=public_message(failure),
         retryable=failure.retryable,
         fatal=True,
         retry_after_ms=failure.retry_after_ms,

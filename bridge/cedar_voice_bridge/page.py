@@ -38,13 +38,15 @@ def folder(package: Path = Path(__file__).parent) -> Path:
     raise FileNotFoundError("the voice page is not installed")
 
 
+def index(root: Path) -> Handler:
+    """Serves the page itself."""
+    return _serve(root / "index.html")
+
+
 def routes(root: Path) -> list[web.RouteDef]:
-    """One route for each file of the page, and `/` for the page itself."""
+    """One route for each file of the page."""
     files = sorted(path for path in root.rglob("*") if path.suffix in CONTENT_TYPES)
-    return [
-        web.get("/", _serve(root / "index.html")),
-        *(web.get(f"/{path.relative_to(root).as_posix()}", _serve(path)) for path in files),
-    ]
+    return [web.get(f"/{path.relative_to(root).as_posix()}", _serve(path)) for path in files]
 
 
 def _serve(path: Path) -> Handler:

@@ -36,7 +36,8 @@ class BridgeSettings(BaseSettings):
     )
     grpc_address: str = Field("127.0.0.1:50051", description="where the gRPC service is")
     base_paths: Annotated[tuple[Annotated[str, AfterValidator(_as_path)], ...], *Separated] = Field(
-        ("/api/voice", "/api/chat/voice"), description="paths under which the voice API is served"
+        ("/api/voice", "/api/chat/voice", "/api/chat/voice-execute"),
+        description="paths under which the voice API is served",
     )
     allowed_origins: Annotated[tuple[str, ...], *Separated] = Field(
         (),
@@ -54,6 +55,17 @@ class BridgeSettings(BaseSettings):
     )
     max_frame_bytes: int = Field(
         1 << 20, ge=1 << 10, le=64 << 20, description="largest frame taken from a browser"
+    )
+    max_upload_bytes: int = Field(
+        16 << 20, ge=1 << 10, le=1 << 30, description="largest upload taken from a browser"
+    )
+    session_idle_ms: int = Field(
+        300_000,
+        ge=100,
+        description="how long a session of uploads and event streams lives without any",
+    )
+    session_history_bytes: int = Field(
+        4 << 20, ge=1 << 10, description="what such a session keeps for readers, at most"
     )
     auth_timeout_ms: int = Field(
         10_000, ge=100, description="how long a browser may stay connected without a token"

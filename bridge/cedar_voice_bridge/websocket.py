@@ -1,8 +1,9 @@
 """The WebSocket: one browser socket joined to one stream of the service."""
 
 import asyncio
-import re
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Protocol
 from uuid import uuid4
 
 import structlog
@@ -10,11 +11,11 @@ from aiohttp import web
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge import endings
-from cedar_voice_bridge.admission import Admission, presented_token
 from cedar_voice_bridge.browser import Browser, BrowserGone
 from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
 from cedar_voice_bridge.dialects.problems import DialectError
 from cedar_voice_bridge.endings import Ending
+from cedar_voice_bridge.entrance import Entrance, is_session_id
 from cedar_voice_bridge.sessions import BrowserSession, Sessions
 from cedar_voice_bridge.settings import BridgeSettings
 from cedar_voice_client import (
@@ -27,30 +28,42 @@ log = structlog.get_logger("cedar_voice.bridge")
 LAST_WORDS_S = 1.0
 """How long a stream that takes no more may need to say why."""
 
-_SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+class Connection(Protocol):
+    """One browser's socket in some dialect."""
+
+    async def run(self, request: web.Request) -> Ending:
+        """Serve the accepted socket; how it is to be closed."""
+        ...
 
 
 class WebSocketEndpoint:
-    """Answers WebSocket requests. It holds no conversation, only the sockets that are open."""
+    """Answers WebSocket requests. It holds no conversation, only the sockets that are open.
 
-    def __init__(self, settings: BridgeSettings, admission: Admission, sessions: Sessions) -> None:
+    Args:
+        entrance: who is let in.
+        connect: makes the connection of a browser.
+    """
+
+    def __init__(
+        self,
+        settings: BridgeSettings,
+        entrance: Entrance,
+        connect: Callable[[Browser], Connection],
+    ) -> None:
         self._settings = settings
-        self._admission = admission
-        self._sessions = sessions
+        self._entrance = entrance
+        self._connect = connect
         self._browsers: set[Browser] = set()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one socket until either side ends it."""
-        origin = request.headers.get("Origin")
-        if not self._admission.admits_origin(origin, request.host):
-            log.info("origin refused", origin=origin)
-            raise web.HTTPForbidden(text="this origin may not connect\n")
+        self._entrance.check_origin(request)
         browser = Browser(request, self._settings)
         await browser.accept()
         self._browsers.add(browser)
         try:
-            connection = _Connection(browser, self._admission, self._settings)
-            ending = await connection.run(request, self._sessions)
+            ending = await self._connect(browser).run(request)
             await browser.close(ending)
         finally:
             self._browsers.discard(browser)
@@ -66,59 +79,37 @@ class WebSocketEndpoint:
                 group.create_task(browser.close(endings.STOPPING))
 
 
-class _Connection:
-    def __init__(self, browser: Browser, admission: Admission, settings: BridgeSettings) -> None:
+class CedarConnection:
+    """A socket with a stream of its own. See `Connection`."""
+
+    def __init__(
+        self, browser: Browser, entrance: Entrance, sessions: Sessions, settings: BridgeSettings
+    ) -> None:
         self._browser = browser
-        self._admission = admission
+        self._entrance = entrance
+        self._sessions = sessions
         self._dialect = CedarWebSocket()
-        self._auth_timeout_s = settings.auth_timeout_ms / 1000
         self._send_timeout_s = settings.send_timeout_ms / 1000
 
-    async def run(self, request: web.Request, sessions: Sessions) -> Ending:
+    async def run(self, request: web.Request) -> Ending:
         """Admit the browser, open its session, copy; how the socket is to be closed."""
         wanted = request.query.get("sessionId", "")
-        session_id = wanted if _SESSION_ID.fullmatch(wanted) else str(uuid4())
+        session_id = wanted if is_session_id(wanted) else str(uuid4())
         try:
-            token = await self._token(request)
-            if not self._admission.admits_token(token):
+            token = await self._entrance.token_of_socket(request, self._browser, self._dialect)
+            if not self._entrance.admits(token):
                 return endings.UNAUTHORIZED
             log.info("socket opened", session_id=session_id)
             await self._browser.say(self._dialect.greet(session_id))
-            ending = await self._converse(sessions, self._dialect.open(session_id), token)
+            ending = await self._converse(self._dialect.open(session_id), token)
             await self._say_last_words(ending)
         except BrowserGone:
             return endings.GONE
         return ending
 
-    async def _token(self, request: web.Request) -> str | None:
-        """The token of the request, else of the first `auth` frame when one is needed."""
-        query, headers = request.query, request.headers
-        token = presented_token(query.get("token"), headers.get("Authorization"))
-        if token is not None or not self._admission.needs_token:
-            return token
+    async def _converse(self, config: pb.SessionConfig, token: str | None) -> Ending:
         try:
-            async with asyncio.timeout(self._auth_timeout_s):
-                while (token := await self._token_by_frame()) is None:
-                    pass
-        except TimeoutError:
-            return None
-        return token
-
-    async def _token_by_frame(self) -> str | None:
-        try:
-            token = self._dialect.token_in(await self._browser.read())
-            if token is None:
-                raise DialectError("auth must come first", code=pb.ERROR_CODE_UNAUTHENTICATED)
-        except DialectError as problem:
-            await self._browser.say(self._dialect.refuse(problem))
-            return None
-        return token
-
-    async def _converse(
-        self, sessions: Sessions, config: pb.SessionConfig, token: str | None
-    ) -> Ending:
-        try:
-            async with sessions.open(config, token) as session:
+            async with self._sessions.open(config, token) as session:
                 return await self._relay(session)
         except VoiceClientError as failure:
             return endings.refused(failure)

@@ -13,9 +13,10 @@ from aiohttp.test_utils import TestServer
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.admission import Admission
+from cedar_voice_bridge.entrance import Entrance
 from cedar_voice_bridge.sessions import BrowserSession, Sessions
 from cedar_voice_bridge.settings import BridgeSettings
-from cedar_voice_bridge.websocket import WebSocketEndpoint
+from cedar_voice_bridge.websocket import CedarConnection, WebSocketEndpoint
 from cedar_voice_client import ErrorCode, Unavailable, VoiceClient
 from tests.support.bridge import PATIENCE_S, Socket, bridging
 from tests.support.scripted_service import Conversation, ScriptedService, serving
@@ -187,7 +188,12 @@ class DyingSessions(Sessions):
 async def test_the_last_words_of_a_service_are_passed_on() -> None:
     async with VoiceClient() as client, aiohttp.ClientSession() as http:
         sessions = DyingSessions(client, open_timeout_s=1)
-        endpoint = WebSocketEndpoint(BridgeSettings(), Admission((), ()), sessions)
+        settings, entrance = BridgeSettings(), Entrance(Admission((), ()), auth_timeout_s=1)
+        endpoint = WebSocketEndpoint(
+            settings,
+            entrance,
+            lambda browser: CedarConnection(browser, entrance, sessions, settings),
+        )
         app = web.Application()
         app.add_routes([web.get("/ws", endpoint.handle)])
         async with TestServer(app) as server, http.ws_connect(server.make_url("/ws")) as raw:

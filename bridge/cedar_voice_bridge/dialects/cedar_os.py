@@ -183,6 +183,8 @@ class CedarOsTurn:
                 return [ObjectEvent(setting)]
             case "error":
                 self._failed(response.error)
+            case _:
+                pass
         return []
 
     def _wrote(self, event: pb.ResponseEvent) -> list[Struct]:
@@ -197,6 +199,8 @@ class CedarOsTurn:
                     self._answer.usage = mirror(Usage, event.completed.usage)
                 if not self._answer.text:  # it was not streamed
                     return self._add(event.completed.text)
+            case _:
+                pass
         return []
 
     def _add(self, text: str) -> list[Struct]:

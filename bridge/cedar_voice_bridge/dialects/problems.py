@@ -23,3 +23,8 @@ class DialectError(Exception):
         self.message = message
         self.code = code
         self.field = field
+
+
+def code_name(code: "pb.ErrorCode.ValueType") -> str:
+    """The name of an error code as browsers are told it, such as "invalid_message"."""
+    return pb.ErrorCode.Name(code).removeprefix("ERROR_CODE_").lower()

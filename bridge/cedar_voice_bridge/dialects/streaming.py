@@ -4,8 +4,6 @@ They play every chunk on arrival. So they get MP3 files, each when the one befor
 played, and `complete` when all of them have.
 """
 
-from typing import Any
-
 import msgspec
 import pybase64
 from msgspec import Struct
@@ -15,7 +13,7 @@ from cedar_voice_bridge.dialects.cedar_websocket import frames
 from cedar_voice_bridge.dialects.cedar_websocket.requests import audio_of, read, requests_of
 from cedar_voice_bridge.dialects.cedar_websocket.responses import action_request, written
 from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
-from cedar_voice_bridge.dialects.problems import DialectError
+from cedar_voice_bridge.dialects.problems import DialectError, code_name
 from cedar_voice_bridge.dialects.silence import SILENT_MP3
 
 # -- what browsers send --------------------------------------------------------------------------
@@ -106,6 +104,12 @@ DownFrame = (
 )
 
 _DECODER = msgspec.json.Decoder(UpFrame)
+_COMPLETE = '{"type":"complete"'
+
+
+def is_complete(frame: str) -> bool:
+    """Whether a frame is the last of its turn."""
+    return frame.startswith(_COMPLETE)
 
 
 class StreamingSeed:
@@ -147,7 +151,12 @@ class StreamingSeed:
 
     def refuse(self, error: DialectError) -> list[str]:
         """The frames that tell a browser what is wrong with a frame of its own."""
-        return [written(StreamedFailure(message=error.message, code=_code_name(error.code)))]
+        return [written(StreamedFailure(message=error.message, code=code_name(error.code)))]
+
+    def give_up(self, reason: str) -> list[str]:
+        """The last frames of a session that cannot go on; its client waits for `complete`."""
+        failure = StreamedFailure(message=reason, code="unavailable")
+        return [written(failure), written(Complete(transcription="", response=""))]
 
     def _events(self, response: pb.VoiceSessionResponse, turn_id: int) -> list[Struct]:
         match response.WhichOneof("payload"):
@@ -203,7 +212,7 @@ class StreamingSeed:
 
     def _failed(self, error: pb.Error, turn_id: int) -> list[Struct]:
         failure = StreamedFailure(
-            message=error.message, code=_code_name(error.code), turn_id=turn_id
+            message=error.message, code=code_name(error.code), turn_id=turn_id
         )
         if turn_id in (0, self._answered_turn_id):
             return [failure]
@@ -227,7 +236,3 @@ def _chunk(data: bytes, is_last: bool, duration_ms: int, turn_id: int) -> Answer
         duration_ms=duration_ms,
         turn_id=turn_id,
     )
-
-
-def _code_name(code: Any) -> str:
-    return pb.ErrorCode.Name(code).removeprefix("ERROR_CODE_").lower()

@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.cedar_websocket import frames
 from cedar_voice_bridge.dialects.configuration import Settings
-from cedar_voice_bridge.dialects.problems import DialectError
+from cedar_voice_bridge.dialects.problems import DialectError, code_name
 
 _ENCODER = msgspec.json.Encoder()
 _Frame = TypeVar("_Frame", bound=msgspec.Struct)
@@ -38,9 +38,8 @@ def greeting(session_id: str) -> str:
 
 def refusal(error: DialectError) -> str:
     """The frame that tells a browser what is wrong with a frame of its own."""
-    code = pb.ErrorCode.DESCRIPTOR.values_by_number[error.code]
     failure = frames.Failure(
-        code=code.name.removeprefix("ERROR_CODE_").lower(),
+        code=code_name(error.code),
         message=error.message,
         retryable=False,
         field=error.field,

@@ -1,0 +1,174 @@
+"""The package cedar-os: one recording up, one answer down, as a whole or as a stream of events."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from uuid import uuid4
+
+import msgspec
+from aiohttp import web
+
+import cedar_voice.v1 as pb
+from cedar_voice_bridge import endings
+from cedar_voice_bridge.accept import AnswerForm, wanted_form
+from cedar_voice_bridge.browser import BrowserGone
+from cedar_voice_bridge.dialects.cedar_os import CedarOsTurn, Delivery, failed, request_of
+from cedar_voice_bridge.endings import unavailable
+from cedar_voice_bridge.entrance import session_id_of
+from cedar_voice_bridge.event_stream import EventStream
+from cedar_voice_bridge.forms import Form
+from cedar_voice_bridge.history import ConversationOver, Reader, ReadersLag
+from cedar_voice_bridge.hub import Conversation, Hub
+from cedar_voice_bridge.refusals import Refusal, refusal_of
+from cedar_voice_client import VoiceClientError
+from cedar_voice_client.errors import error_from_proto
+
+SILENCE_TIMEOUT_S = 60.0
+"""How long a turn may go on without a word from the service."""
+
+Responses = pb.VoiceSessionResponse
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A turn that is being answered."""
+
+    turn_id: int
+    conversation: Conversation[Responses]
+    reader: Reader[Responses]
+
+    async def responses(self) -> AsyncGenerator[Responses, None]:
+        """What the service says of the turn.
+
+        Raises:
+            VoiceClientError: it says no more.
+        """
+        while True:
+            try:
+                async with asyncio.timeout(SILENCE_TIMEOUT_S):
+                    entry = await self.reader.next()
+            except TimeoutError:
+                raise unavailable("the service does not answer") from None
+            except (ConversationOver, ReadersLag) as over:
+                failure = over.__cause__
+                if isinstance(failure, VoiceClientError):
+                    raise failure from None
+                raise unavailable("the session is over") from None
+            if entry.turn_id == self.turn_id:
+                yield entry.item
+
+
+class ExchangeEndpoint:
+    """Answers recordings.
+
+    Args:
+        hub: the sessions.
+        send_timeout_s: longest wait for a browser to take an event.
+    """
+
+    def __init__(self, hub: Hub[Responses], *, send_timeout_s: float) -> None:
+        self._hub = hub
+        self._send_timeout_s = send_timeout_s
+
+    async def answer(self, request: web.Request, form: Form, token: str | None) -> web.Response:
+        """Answer a recording as a whole.
+
+        Raises:
+            Refusal: the request cannot be served, or the answer failed.
+            VoiceClientError: the service fails or refuses; the class says why.
+        """
+        said = CedarOsTurn()
+        async with (
+            self._turn(form, token, "whole") as turn,
+            aclosing(turn.responses()) as responses,
+        ):
+            async for response in responses:
+                said.encode(response)
+                if said.is_over:
+                    break
+        if said.error is not None and not said.text:
+            raise refusal_of(error_from_proto(said.error))
+        return _RESPONSES[wanted_form(request.headers.get("Accept", ""))](said)
+
+    async def stream(
+        self, request: web.Request, form: Form, token: str | None
+    ) -> web.StreamResponse:
+        """Answer a recording as a stream of events, which ends in `done` or `error`.
+
+        Raises:
+            Refusal: the request cannot be served.
+            VoiceClientError: the service fails or refuses; the class says why.
+        """
+        stream = EventStream(request, send_timeout_s=self._send_timeout_s)
+        async with self._turn(form, token, "stream") as turn:
+            try:
+                await stream.open()
+                await self._tell(turn, stream)
+            except BrowserGone:
+                interrupt = pb.Control(interrupt=pb.Interrupt())
+                await turn.conversation.line.send([pb.VoiceSessionRequest(control=interrupt)])
+        return stream.response
+
+    async def _tell(self, turn: _Turn, stream: EventStream) -> None:
+        said = CedarOsTurn()
+        try:
+            async with aclosing(turn.responses()) as responses:
+                async for response in responses:
+                    if events := said.encode(response):
+                        await stream.send(events)
+                    if said.is_over:
+                        break
+        except VoiceClientError as failure:
+            await stream.send((failed(endings.public_message(failure)),))
+
+    @asynccontextmanager
+    async def _turn(
+        self, form: Form, token: str | None, delivery: Delivery
+    ) -> AsyncIterator[_Turn]:
+        """Begin a turn with the recording of a form; a session without a name ends with it."""
+        audio = form.files.get("audio", b"")
+        if not audio:
+            raise Refusal(400, "invalid_message", "audio: is missing", field="audio")
+        requests = request_of(audio, form.text("settings"), form.text("context"), delivery)
+        name = _session_of(form)
+        conversation = await self._hub.conversation(name or str(uuid4()), token)
+        try:
+            with conversation.read() as reader:
+                turn_id = await conversation.upload(requests)
+                yield _Turn(turn_id, conversation, reader)
+        finally:
+            if not name:
+                await conversation.finish()
+
+
+def _session_of(form: Form) -> str:
+    """The session that a recording belongs to; empty when it says nothing of the user.
+
+    Every application calls its first thread the same, so a thread alone is nobody's session.
+    """
+    if name := form.text("sessionId"):
+        return session_id_of(name)
+    user, thread = form.text("resourceId"), form.text("threadId")
+    return session_id_of(user, thread) if user and thread else ""
+
+
+def _as_json(said: CedarOsTurn) -> web.Response:
+    return web.Response(body=msgspec.json.encode(said.answer), content_type="application/json")
+
+
+def _as_audio(said: CedarOsTurn) -> web.Response:
+    if not said.answer_audio:
+        return web.Response(status=204)
+    return web.Response(body=said.answer_audio, content_type=AnswerForm.AUDIO.value)
+
+
+def _as_text(said: CedarOsTurn) -> web.Response:
+    return web.Response(text=said.text, content_type=AnswerForm.TEXT.value)
+
+
+_RESPONSES: dict[AnswerForm, Callable[[CedarOsTurn], web.Response]] = {
+    AnswerForm.JSON: _as_json,
+    AnswerForm.AUDIO: _as_audio,
+    AnswerForm.TEXT: _as_text,
+}

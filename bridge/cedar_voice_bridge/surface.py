@@ -1,0 +1,126 @@
+"""The voice API as browsers see it: which path leads to which dialect."""
+
+from collections.abc import AsyncIterator
+
+from aiohttp import hdrs, web
+
+import cedar_voice.v1 as pb
+from cedar_voice_bridge import cors
+from cedar_voice_bridge.admission import Admission
+from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
+from cedar_voice_bridge.dialects.streaming import StreamingSeed, is_complete
+from cedar_voice_bridge.entrance import Entrance
+from cedar_voice_bridge.exchange import ExchangeEndpoint, Responses
+from cedar_voice_bridge.forms import Form, read_form
+from cedar_voice_bridge.history import History
+from cedar_voice_bridge.hub import Conversation, Hub
+from cedar_voice_bridge.page import Handler
+from cedar_voice_bridge.sessions import Sessions
+from cedar_voice_bridge.settings import BridgeSettings
+from cedar_voice_bridge.streaming import Frames, StreamingConnection, StreamingEndpoint
+from cedar_voice_bridge.websocket import CedarConnection, WebSocketEndpoint
+from cedar_voice_client import VoiceClient
+
+
+class Surface:
+    """Every dialect, and what they share."""
+
+    def __init__(self, settings: BridgeSettings, admission: Admission, client: VoiceClient) -> None:
+        self._settings = settings
+        sessions = Sessions(client, open_timeout_s=settings.open_timeout_ms / 1000)
+        entrance = Entrance(admission, auth_timeout_s=settings.auth_timeout_ms / 1000)
+        send_timeout_s = settings.send_timeout_ms / 1000
+        self._entrance = entrance
+        self._shared = Hub(sessions, self._shared_conversation)
+        self._exchanged = Hub(sessions, self._exchanged_conversation)
+        self._streaming = StreamingEndpoint(entrance, self._shared, send_timeout_s=send_timeout_s)
+        self._exchange = ExchangeEndpoint(self._exchanged, send_timeout_s=send_timeout_s)
+        self._cedar_sockets = WebSocketEndpoint(
+            settings,
+            entrance,
+            lambda browser: CedarConnection(browser, entrance, sessions, settings),
+        )
+        self._streaming_sockets = WebSocketEndpoint(
+            settings,
+            entrance,
+            lambda browser: StreamingConnection(browser, entrance, self._shared),
+        )
+
+    def routes(self, index: Handler) -> list[web.RouteDef]:
+        """The routes of the API; `/` is a socket for whoever asks for one, else `index`."""
+
+        async def root(request: web.Request) -> web.StreamResponse:
+            is_socket = request.headers.get(hdrs.UPGRADE, "").lower() == "websocket"
+            return await (self._streaming_sockets.handle if is_socket else index)(request)
+
+        routes = [web.get("/", root)]
+        for base in self._settings.base_paths:
+            paths = (base or "/", f"{base}/stream", f"{base}/stream-response")
+            routes += [
+                web.get(f"{base}/ws", self._cedar_sockets.handle),
+                web.post(paths[0], self._answer),
+                web.post(paths[1], self._stream),
+                web.get(paths[2], self._streaming.events),
+                *(web.options(path, cors.preflight) for path in paths),
+            ]
+        return routes
+
+    async def serving(self, _: web.Application) -> AsyncIterator[None]:
+        """Hold the sessions for as long as the application serves."""
+        async with self._shared, self._exchanged:
+            yield
+
+    async def stop(self, _: web.Application) -> None:
+        """Let go of every browser: the bridge stops."""
+        self._shared.close()
+        self._exchanged.close()
+        await self._cedar_sockets.close()
+        await self._streaming_sockets.close()
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        form, token = await self._form(request)
+        return await self._exchange.answer(request, form, token)
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        """Two dialects post here: `audio` is a whole recording, `audioChunk` a piece of one."""
+        form, token = await self._form(request)
+        if "audio" in form.files:
+            return await self._exchange.stream(request, form, token)
+        return await self._streaming.upload(request, form, token)
+
+    async def _form(self, request: web.Request) -> tuple[Form, str | None]:
+        token = self._entrance.admit(request)
+        return await read_form(request, self._settings.max_upload_bytes), token
+
+    def _shared_conversation(self, session_id: str, token: str | None) -> Conversation[Frames]:
+        dialect = StreamingSeed()
+
+        def frames_of(response: pb.VoiceSessionResponse) -> Frames | None:
+            return tuple(dialect.encode(response)) or None
+
+        history: History[Frames] = History(
+            self._settings.session_history_bytes,
+            size_of=lambda frames: sum(map(len, frames)),
+            ends_turn=lambda frames: is_complete(frames[-1]),
+        )
+        return Conversation(
+            dialect.open(session_id),
+            token,
+            frames_of,
+            history,
+            idle_s=self._settings.session_idle_ms / 1000,
+        )
+
+    def _exchanged_conversation(
+        self, session_id: str, token: str | None
+    ) -> Conversation[Responses]:
+        history: History[Responses] = History(
+            self._settings.session_history_bytes, size_of=pb.VoiceSessionResponse.ByteSize
+        )
+        return Conversation(
+            played_chunk_by_chunk(session_id),
+            token,
+            lambda response: response,
+            history,
+            idle_s=self._settings.session_idle_ms / 1000,
+        )
