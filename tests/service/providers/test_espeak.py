@@ -6,13 +6,13 @@ import signal
 from array import array
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from pathlib import Path
 
 import pytest
 
 from cedar_voice_service.providers.espeak import EspeakSynthesizer, open_espeak
 from cedar_voice_service.providers.protocols import SpeechRequest
 from cedar_voice_service.settings import ServiceSettings
+from tests.support.children import child_pids
 from tests.support.hearing import Heard, measure
 
 HELLO = "Hello there, how are you today?"
@@ -31,12 +31,6 @@ async def spoken(engine: EspeakSynthesizer, request: SpeechRequest) -> Heard:
         samples.frombytes(block.data)
         rate_hz = block.sample_rate_hz
     return measure(samples, rate_hz)
-
-
-def child_pids() -> set[int]:
-    """The running children of this process."""
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return set(map(int, children))
 
 
 async def test_it_speaks_without_clipping_or_long_gaps() -> None:

@@ -1,0 +1,32 @@
+"""The child processes of this process, as Linux knows them."""
+
+import json
+import os
+import select
+from pathlib import Path
+
+SPEAKER = "cedar_voice_service.providers.espeak_worker"
+"""A module that a child process can run, and that starts fast."""
+
+HELLO = json.dumps(
+    {"text": "Hello", "language": "en-US", "variant": "", "words_per_minute": 175, "pitch": 50}
+).encode()
+"""A request that it answers."""
+
+
+def child_pids() -> set[int]:
+    """The children that run, or have ended and were not waited for."""
+    tasks = Path("/proc/self/task").iterdir()
+    return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+
+
+def wait_until_gone(pid: int, *, timeout_s: float) -> bool:
+    """Wait for the end of any process, ours or not."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([process], [], [], timeout_s)[0])
+    finally:
+        os.close(process)
