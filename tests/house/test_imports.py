@@ -15,9 +15,10 @@ SERVER_SIDE = {
     "pydantic",
     "structlog",
 }
-# Loads what is not ours once, then each module in a child of its own.
+# Loads what is not written by us once, then each module in a child of its own.
 IMPORT_EACH = """
 import os, sys, traceback
+import cedar_voice.v1.voice_service_pb2_grpc
 import aiohttp, av, grpc, jsonschema, msgspec, openai, pydantic_settings, rich, structlog, typer
 
 for module in sys.argv[1:]:
