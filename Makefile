@@ -27,7 +27,7 @@ serve: $(SERVE) ## run the service, the bridge and the voice page: ARGS="--help"
 
 .PHONY: test
 test: check wheel ## check, prove the wheel, run the tests: ARGS="-k name" selects some
-	@scripts/ensure_installed.sh chromium nodejs npm
+	@scripts/ensure_installed.sh chromium git nodejs npm
 	@echo "tests/cedar_clients: installing and building, unless that is done"
 	@$(BIN)/python -c 'from tests.support.cedar_clients import build; build()'
 	$(BIN)/pytest -n auto --maxprocesses 8 --dist loadgroup $(ARGS)
