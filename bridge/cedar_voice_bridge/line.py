@@ -1,6 +1,7 @@
 """The upward line of a shared session: one writer, in order, that knows what was refused."""
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +15,9 @@ from cedar_voice_client.errors import error_from_proto
 
 SETTLE_TIMEOUT_S = 30.0
 """How long the service may take to hear an upload."""
+
+QUIET_S = 0.25
+QUIET_TIMEOUT_S = 1.0
 
 _ROUNDS = 2
 """The answer to a ping overtakes what was said before it, but not what was said before the ping."""
@@ -30,6 +34,7 @@ class Line:
         """Whether an upload has begun a recording and none has ended it."""
         self._clock_s = clock_s
         self._used_at_s = clock_s()
+        self._sent_at_s = -math.inf
         self._may_write = asyncio.Lock()
         self._session: asyncio.Future[BrowserSession] = asyncio.get_running_loop().create_future()
         self._sent_sequence = 0
@@ -70,13 +75,25 @@ class Line:
         return self._clock_s() - self._used_at_s < duration_s
 
     async def send(self, requests: Iterable[pb.VoiceSessionRequest]) -> None:
-        """Send requests.
+        """Send what a socket says.
 
         Raises:
             VoiceClientError: they cannot be sent; the class says why.
         """
         async with self._may_write:
+            self._sent_at_s = self._clock_s()
             await self._write(requests)
+
+    async def until_quiet(self) -> None:
+        """Wait until sockets have sent nothing for a moment.
+
+        An upload that ends a recording overtakes what a socket has sent before it.
+        """
+        until_s = self._clock_s() + QUIET_TIMEOUT_S
+        while (quiet_at_s := self._sent_at_s + QUIET_S) > self._clock_s():
+            if self._clock_s() > until_s:
+                return
+            await asyncio.sleep(quiet_at_s - self._clock_s())
 
     async def upload(self, requests: Iterable[pb.VoiceSessionRequest]) -> int:
         """Send requests and wait until the service has taken them, not until it has answered.

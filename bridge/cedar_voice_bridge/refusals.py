@@ -25,6 +25,7 @@ _STATUSES: Mapping[ErrorCode, int] = {
     ErrorCode.STT_FAILED: 502,
     ErrorCode.LLM_FAILED: 502,
     ErrorCode.TTS_FAILED: 502,
+    ErrorCode.INVALID_ACTION: 502,
     ErrorCode.STAGE_TIMEOUT: 504,
 }
 

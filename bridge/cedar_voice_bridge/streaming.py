@@ -66,6 +66,8 @@ class StreamingEndpoint:
         try:
             chunk = _chunk_of(request, form)
             conversation = await self._hub.conversation(chunk.session_id, token)
+            if chunk.is_complete:
+                await conversation.line.until_quiet()
             await conversation.upload(_requests_of(chunk, conversation))
         except Refusal as refusal:
             return refusal.response(as_text=True)
