@@ -13,7 +13,7 @@ from enum import Enum
 from typing import assert_never
 
 from cedar_voice_service.audio.formats import AudioFormat
-from cedar_voice_service.errors import CallerError, CedarVoiceError, Code
+from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
@@ -141,6 +141,8 @@ class Machine:
                 if self.phase is Phase.LISTENING:
                     self._finish_listening()
             case on.InputRefused(error, client_sequence):
+                if error.stage is Stage.AUDIO_INPUT:
+                    self._recording.has_audio = True  # it came, though nobody can hear it
                 self._refuse(error, client_sequence)
             case _:
                 assert_never(event)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from cedar_voice_service.audio.formats import AudioFormat, Encoding
-from cedar_voice_service.errors import Code, EngineError, Stage
+from cedar_voice_service.errors import CallerError, Code, EngineError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
@@ -90,6 +90,15 @@ def test_stop_without_audio_is_refused_and_changes_nothing() -> None:
     (failed,) = driver.said_of(say.Failed)
     assert failed.error.code is Code.PROTOCOL_VIOLATION
     assert driver.is_in(Phase.IDLE)
+
+
+def test_stop_after_audio_that_could_not_be_decoded_is_no_second_error() -> None:
+    driver = MachineDriver()
+    error = CallerError("not audio", stage=Stage.AUDIO_INPUT)
+    driver.let(on.ListeningStarted(), on.InputRefused(error), on.ListeningStopped())
+    assert len(driver.said_of(say.Failed)) == 1
+    (final,) = driver.said_of(say.Transcription)
+    assert (final.text, final.is_final) == ("", True)
 
 
 @pytest.mark.parametrize("config", [MANUAL, SessionConfig()], ids=["manual", "server"])
