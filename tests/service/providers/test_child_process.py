@@ -16,7 +16,7 @@ from cedar_voice_service.providers.frames import DATA
 from tests.support.children import HELLO, SPEAKER, child_pids, wait_until_gone
 
 ABANDONED_PARENT = f"""
-import asyncio, os
+import asyncio, os, signal
 from cedar_voice_service.errors import Stage
 from cedar_voice_service.providers.child_process import ChildProcess
 
@@ -24,8 +24,12 @@ async def main():
     child = ChildProcess({SPEAKER!r}, Stage.TTS)
     await child.launch()
     await child.ready()
-    print(open(f"/proc/self/task/{{os.getpid()}}/children").read(), flush=True)
-    os.kill(os.getpid(), 9)
+    (pid,) = map(int, open(f"/proc/self/task/{{os.getpid()}}/children").read().split())
+    os.kill(pid, signal.SIGSTOP)
+    asyncio.ensure_future(child.ask(b"d", {HELLO!r}, timeout_ms=5_000))
+    await asyncio.sleep(0)
+    print(pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 asyncio.run(main())
 """
@@ -77,6 +81,7 @@ async def test_a_stopped_child_is_given_up_in_time() -> None:
         error = await failure_of(child.ask(DATA, HELLO, timeout_ms=100))
         assert error.code is Code.STAGE_TIMEOUT
         assert not child.is_usable
+        assert wait_until_gone(pid, timeout_s=10)
 
 
 async def test_a_cancelled_request_leaves_no_reply_for_the_next() -> None:
@@ -108,12 +113,16 @@ async def test_a_child_that_cannot_start_is_an_engine_error(
     assert "no_such_module" in capfd.readouterr().err
 
 
-def test_it_ends_when_its_parent_is_killed() -> None:
-    parent = subprocess.run(
-        [sys.executable, "-c", ABANDONED_PARENT], stdout=subprocess.PIPE, timeout=30, check=False
-    )
-    assert parent.returncode == -signal.SIGKILL
-    assert wait_until_gone(int(parent.stdout), timeout_s=10)
+def test_it_ends_in_silence_when_its_parent_is_killed_over_a_request() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", ABANDONED_PARENT], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as parent:
+        assert parent.wait(timeout=30) == -signal.SIGKILL
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        os.kill(pid, signal.SIGCONT)
+        assert wait_until_gone(pid, timeout_s=10)
+        assert parent.communicate()[1] == b""
 
 
 async def failure_of(request: Awaitable[object]) -> EngineError:

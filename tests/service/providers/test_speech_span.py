@@ -42,6 +42,13 @@ def test_quiet_before_and_after_is_cut_away(hum: int) -> None:
     assert span.voiced_ms > 1_200
 
 
+def test_a_hum_far_below_the_speech_is_not_speech() -> None:
+    silence = bytes(2_000 * BYTES_PER_MS)
+    span = span_of(silence + noise(1_500, 200) + speech_pcm())
+    assert span is not None
+    assert span.start_byte / BYTES_PER_MS >= 3_500 - MARGIN_MS
+
+
 def test_a_click_is_not_speech() -> None:
     click = array("h", [30_000] * 160).tobytes()
     span = span_of(noise(500, 300) + click + noise(2_000, 300) + speech_pcm())
