@@ -55,7 +55,7 @@ export class Transcript {
   answerIsOver(responseId) {
     const answer = this.#answers.get(responseId);
     answer?.classList.remove("pending");
-    if (answer && !answer.textContent) answer.remove();
+    if (answer?.className === "assistant" && !answer.textContent) answer.remove();
   }
 
   /**
