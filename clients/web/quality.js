@@ -1,0 +1,121 @@
+// @ts-check
+/** How well to record: as well as the connection carries. Pure; the time is an argument. */
+
+/** @typedef {"high" | "medium" | "low"} Quality */
+
+/**
+ * What is known about the connection at one moment.
+ *
+ * @typedef {object} Conditions
+ * @property {number} nowMs any clock that does not go back
+ * @property {string} [effectiveType] `navigator.connection.effectiveType`, where there is one
+ * @property {number} [backlogBytes] what waits to be sent: the socket's `bufferedAmount`
+ */
+
+/** Bits a second of each quality. @type {Readonly<Record<Quality, number>>} */
+export const BITS_PER_SECOND = Object.freeze({ high: 128_000, medium: 64_000, low: 32_000 });
+
+/** From best to worst. @type {readonly Quality[]} */
+const LADDER = ["high", "medium", "low"];
+
+const WIRE_BITS_PER_BYTE = 6; // base64 carries six bits of audio in each byte on the wire
+const MAX_BACKLOG_MS = 600; // more does not drain by itself
+const CLEAR_BACKLOG_MS = 100;
+const SETTLE_MS = 2_000; // what waited before a step down is not held against the new quality
+const FIRST_PATIENCE_MS = 5_000;
+const LONGEST_PATIENCE_MS = 80_000;
+
+/**
+ * The best quality for an effective type of connection; unknown types are taken for good ones.
+ *
+ * @param {string | undefined} effectiveType
+ * @returns {Quality}
+ */
+export function ceilingOf(effectiveType) {
+  if (effectiveType === "3g") return "medium";
+  return effectiveType === "2g" || effectiveType === "slow-2g" ? "low" : "high";
+}
+
+/**
+ * Decides about the quality of a recording.
+ *
+ * A growing backlog costs a step at once. The way back is a step after a time without backlog, and
+ * that time doubles whenever a step up was too much, so that the quality does not swing.
+ */
+export class QualityPolicy {
+  #quality;
+  #patienceMs = FIRST_PATIENCE_MS;
+  #changedAtMs = -Infinity;
+  #clearSinceMs = Infinity;
+  #climbed = false;
+
+  /** @param {Quality} quality to begin with */
+  constructor(quality = "high") {
+    this.#quality = quality;
+  }
+
+  /** The quality to record in. */
+  get quality() {
+    return this.#quality;
+  }
+
+  /**
+   * Take the present conditions into account.
+   *
+   * @param {Conditions} conditions
+   * @returns {Quality}
+   */
+  observe({ nowMs, effectiveType, backlogBytes = 0 }) {
+    const ceiling = LADDER.indexOf(ceilingOf(effectiveType));
+    const rung = LADDER.indexOf(this.#quality);
+    const backlogMs = this.#backlogMs(backlogBytes);
+    if (backlogMs > CLEAR_BACKLOG_MS) this.#clearSinceMs = Infinity;
+    else this.#clearSinceMs = Math.min(this.#clearSinceMs, nowMs);
+
+    if (rung < ceiling) this.#step(ceiling, nowMs, false);
+    else if (this.#isOverloaded(backlogMs, nowMs)) this.#stepDown(rung, nowMs);
+    else if (rung > ceiling && this.#isClear(nowMs)) this.#step(rung - 1, nowMs, true);
+    return this.#quality;
+  }
+
+  /** @param {number} backlogBytes */
+  #backlogMs(backlogBytes) {
+    return (backlogBytes * WIRE_BITS_PER_BYTE * 1000) / BITS_PER_SECOND[this.#quality];
+  }
+
+  /**
+   * @param {number} backlogMs
+   * @param {number} nowMs
+   */
+  #isOverloaded(backlogMs, nowMs) {
+    return backlogMs > MAX_BACKLOG_MS && nowMs - this.#changedAtMs >= SETTLE_MS;
+  }
+
+  /** @param {number} nowMs */
+  #isClear(nowMs) {
+    return nowMs - Math.max(this.#clearSinceMs, this.#changedAtMs) >= this.#patienceMs;
+  }
+
+  /**
+   * @param {number} rung
+   * @param {number} nowMs
+   */
+  #stepDown(rung, nowMs) {
+    if (rung === LADDER.length - 1) return;
+    const wasTooMuch = this.#climbed && nowMs - this.#changedAtMs < this.#patienceMs * 2;
+    if (wasTooMuch) this.#patienceMs = Math.min(this.#patienceMs * 2, LONGEST_PATIENCE_MS);
+    this.#step(rung + 1, nowMs, false);
+  }
+
+  /**
+   * @param {number} rung
+   * @param {number} nowMs
+   * @param {boolean} climbed
+   */
+  #step(rung, nowMs, climbed) {
+    this.#quality = LADDER[rung];
+    this.#changedAtMs = nowMs;
+    this.#clearSinceMs = Infinity;
+    this.#climbed = climbed;
+  }
+}
