@@ -1,7 +1,6 @@
 """The upward line of a shared session: one writer, in order, that knows what was refused."""
 
 import asyncio
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -34,7 +33,7 @@ class Line:
         """Whether an upload has begun a recording and none has ended it."""
         self._clock_s = clock_s
         self._used_at_s = clock_s()
-        self._sent_at_s = -math.inf
+        self._sent_at_s = clock_s()  # a socket may be about to
         self._may_write = asyncio.Lock()
         self._session: asyncio.Future[BrowserSession] = asyncio.get_running_loop().create_future()
         self._sent_sequence = 0
