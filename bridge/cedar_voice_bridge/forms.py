@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from cedar_voice_bridge.refusals import Refusal
 
@@ -43,7 +44,7 @@ async def read_form(request: web.Request, max_bytes: int) -> Form:
             return await _read(await request.multipart(), max_bytes)
     except TimeoutError:
         raise Refusal(408, "too_slow", "the body does not arrive") from None
-    except (ValueError, LookupError, AssertionError, RuntimeError):
+    except (HttpProcessingError, ValueError, LookupError, AssertionError, RuntimeError):
         raise Refusal(400, "invalid_message", "the body is not a form") from None
 
 
