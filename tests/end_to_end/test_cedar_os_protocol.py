@@ -213,6 +213,17 @@ async def test_volume_changes_the_sound(bridge: Bridge) -> None:
     assert 0.2 < peaks[1] / peaks[0] < 0.3
 
 
+async def test_pitch_changes_the_sound_and_not_its_length(bridge: Bridge) -> None:
+    sounds = []
+    for pitch in (1, 1.5):
+        chosen = {**SETTINGS, "pitch": pitch}
+        _, answer = await post(bridge, VOICE, sent_by_cedar_os(SPEECH, settings=chosen))
+        sounds.append(base64.b64decode(answer["audioData"]))
+    level, high = map(listen, sounds)
+    assert sounds[0] != sounds[1]
+    assert abs(level.duration_ms - high.duration_ms) < 200
+
+
 async def test_a_browser_that_speaks_itself_gets_no_audio(
     bridge: Bridge, standin: OpenAIStandin
 ) -> None:

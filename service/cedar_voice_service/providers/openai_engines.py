@@ -10,7 +10,8 @@ from cedar_voice_service.providers.openai_connection import Endpoint, connected
 from cedar_voice_service.providers.openai_responder import OpenAIResponder
 from cedar_voice_service.providers.openai_synthesizer import OpenAISynthesizer
 from cedar_voice_service.providers.openai_transcriber import OpenAITranscriber
-from cedar_voice_service.providers.protocols import EngineInfo
+from cedar_voice_service.providers.pitched import PitchedSynthesizer
+from cedar_voice_service.providers.protocols import EngineInfo, Synthesizer
 from cedar_voice_service.settings import ServiceSettings
 
 
@@ -31,11 +32,11 @@ async def open_openai_responder(settings: ServiceSettings) -> AsyncIterator[Open
 
 
 @asynccontextmanager
-async def open_openai_synthesizer(settings: ServiceSettings) -> AsyncIterator[OpenAISynthesizer]:
+async def open_openai_synthesizer(settings: ServiceSettings) -> AsyncIterator[Synthesizer]:
     """Text to speech; the connection is made by the first request."""
     endpoint = endpoint_of(settings, Stage.TTS)
     async with connected(endpoint) as client:
-        yield OpenAISynthesizer(client, endpoint, settings.tts_voice)
+        yield PitchedSynthesizer(OpenAISynthesizer(client, endpoint, settings.tts_voice))
 
 
 def openai_transcriber_info(settings: ServiceSettings) -> EngineInfo:
@@ -61,7 +62,7 @@ def openai_synthesizer_info(settings: ServiceSettings) -> EngineInfo:
     return EngineInfo(
         "openai",
         settings.tts_model,
-        f"natural speech at any rate but only one pitch, {_place(settings, Stage.TTS)}",
+        f"natural speech at any rate and pitch, {_place(settings, Stage.TTS)}",
     )
 
 

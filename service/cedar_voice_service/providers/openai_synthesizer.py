@@ -44,7 +44,7 @@ _NOT_RAW_TYPES = ("text/", "application/json", "audio/mp", "audio/wav", "audio/x
 
 
 class OpenAISynthesizer:
-    """Streams speech as raw PCM. It ignores pitch, which the API does not have.
+    """Streams speech as raw PCM. It ignores pitch, which the API does not have: see `pitched`.
 
     A voice that the server does not know is replaced by the default voice. OpenAI's voices are
     known; other servers tell only by refusing one.
