@@ -1,98 +1,235 @@
 // @ts-check
 /** The microphone: a recording in pieces of 100 ms, each handed over as base64, in order. */
 
-const TIMESLICE_MS = 100;
-const FORMATS = ["audio/webm;codecs=opus", "audio/mp4"]; // the second for Safari
+import { toBase64 } from "./base64.js";
+import { ContainerRecording } from "./container-recording.js";
+import { LevelMeter } from "./level-meter.js";
+import { PcmRecording } from "./pcm-recording.js";
+import { QualityPolicy } from "./quality.js";
+
+/** @typedef {import("./container-recording.js").Piece} Piece */
+/** @typedef {import("./quality.js").Quality} Quality */
+
+/**
+ * How to record.
+ *
+ * @typedef {object} MicrophoneOptions
+ * @property {"opus" | "pcm16"} [encoding] "opus" is WebM, or MP4 where there is no WebM; "pcm16" is
+ *   a WAV file without an end
+ * @property {() => number} [backlogBytes] what waits to be sent: the socket's `bufferedAmount`
+ * @property {Quality} [quality] to begin with
+ * @property {MediaTrackConstraints} [constraints]
+ */
+
+const WATCH_MS = 250;
+
+/** @type {MediaTrackConstraints} */
+const CONSTRAINTS = {
+  echoCancellation: true,
+  noiseSuppression: true,
+  autoGainControl: true,
+  channelCount: 1,
+};
 
 /** Why there is no recording, in words for the user. */
 export class MicrophoneError extends Error {}
 
-export class Microphone {
+/** Dispatches `quality` when it has begun to record in another quality. */
+export class Microphone extends EventTarget {
   #onChunk;
   #onLost;
-  /** @type {MediaRecorder | null} */
-  #recorder = null;
-  /** Resolves when every piece so far has been handed over. */
-  #handedOver = Promise.resolve();
+  #encoding;
+  #backlogBytes;
+  #constraints;
+  #policy;
+  /** Pending while the user is asked. @type {Promise<MediaStream> | null} */
+  #opening = null;
+  /** @type {MediaStream | null} */
+  #stream = null;
+  /** @type {ContainerRecording | PcmRecording | null} */
+  #recording = null;
+  /** @type {LevelMeter | null} */
+  #meter = null;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #watching;
 
   /**
-   * @param {(base64: string) => void} onChunk takes each piece
+   * @param {(base64: string, piece: Piece) => void} onChunk takes each piece
    * @param {() => void} onLost called when the device goes away
+   * @param {MicrophoneOptions} options
    */
-  constructor(onChunk, onLost) {
+  constructor(onChunk, onLost = () => {}, options = {}) {
+    super();
     this.#onChunk = onChunk;
     this.#onLost = onLost;
+    this.#encoding = options.encoding ?? "opus";
+    this.#backlogBytes = options.backlogBytes ?? (() => 0);
+    this.#constraints = options.constraints ?? CONSTRAINTS;
+    this.#policy = new QualityPolicy(options.quality);
   }
 
   /** Whether it records. */
   get isOn() {
-    return this.#recorder !== null;
+    return this.#recording !== null;
+  }
+
+  /** What is recorded, for others that listen to it; null while the microphone is closed. */
+  get stream() {
+    return this.#stream;
+  }
+
+  /** The quality that it records in. */
+  get quality() {
+    return this.#policy.quality;
+  }
+
+  /** Root mean square of the latest samples, 0 to 1. */
+  get level() {
+    return this.#measure()?.level ?? 0;
   }
 
   /**
-   * Begin a recording.
+   * The latest samples, -1 to 1; none while the microphone is closed.
+   *
+   * @returns {Float32Array}
+   */
+  waveform() {
+    return this.#measure()?.waveform() ?? new Float32Array();
+  }
+
+  /**
+   * Ask for the microphone and keep it open for the `start` that follows, so that the first word
+   * does not wait for the question.
+   *
+   * @throws {MicrophoneError} it cannot be had
+   */
+  async requestPermission() {
+    await this.#open();
+  }
+
+  /**
+   * Begin a recording, and ask for the microphone where that was not done. Nothing is recorded if
+   * `stop` is called while the user is still being asked.
    *
    * @throws {MicrophoneError} it cannot be had
    */
   async start() {
-    const stream = await open();
-    const mimeType = FORMATS.find((format) => MediaRecorder.isTypeSupported(format));
-    const recorder = new MediaRecorder(stream, { mimeType });
-    recorder.ondataavailable = ({ data }) => {
-      if (data.size > 0) this.#handOver(data);
-    };
-    for (const track of stream.getTracks()) track.onended = () => this.#onLost();
-    recorder.start(TIMESLICE_MS);
-    this.#recorder = recorder;
-  }
-
-  /** End the recording; resolves when its last piece has been handed over. */
-  async stop() {
-    const recorder = this.#recorder;
-    if (!recorder) return;
-    this.#recorder = null;
-    if (recorder.state !== "inactive") {
-      const stopped = new Promise((resolve) => recorder.addEventListener("stop", resolve));
-      recorder.stop();
-      await stopped;
+    const stream = await this.#open();
+    if (this.#recording || this.#stream !== stream) return;
+    const Recording = this.#encoding === "opus" ? ContainerRecording : PcmRecording;
+    const recording = new Recording(stream, (piece) => {
+      this.#onChunk(toBase64(piece.bytes), piece);
+    });
+    this.#recording = recording;
+    this.#watch();
+    this.#watching = setInterval(() => this.#watch(), WATCH_MS);
+    connection()?.addEventListener("change", this.#watch);
+    try {
+      await recording.record(this.quality);
+    } catch (error) {
+      await this.stop();
+      throw new MicrophoneError("This browser cannot record.", { cause: error });
     }
-    for (const track of recorder.stream.getTracks()) track.stop();
-    await this.#handedOver;
   }
 
-  /** @param {Blob} piece */
-  #handOver(piece) {
-    const encoded = toBase64(piece);
-    this.#handedOver = this.#handedOver.then(async () => this.#onChunk(await encoded));
+  /**
+   * Go on with a new container, which whoever has lost the beginning of the recording can read:
+   * a server after a lost connection, for one.
+   */
+  async restart() {
+    await this.#recording?.record(this.quality);
   }
+
+  /** End the recording and close the microphone; resolves when its last piece is handed over. */
+  async stop() {
+    const [recording, stream] = [this.#recording, this.#stream];
+    this.#recording = this.#stream = this.#opening = null;
+    clearInterval(this.#watching);
+    connection()?.removeEventListener("change", this.#watch);
+    this.#meter?.close();
+    this.#meter = null;
+    try {
+      await recording?.stop();
+    } finally {
+      if (stream) release(stream);
+    }
+  }
+
+  /** @returns {Promise<MediaStream>} the same to everybody who asks before there is an answer */
+  #open() {
+    if (this.#opening) return this.#opening;
+    const opening = open(this.#constraints).then(
+      (stream) => {
+        if (this.#opening === opening) this.#take(stream);
+        else release(stream);
+        return stream;
+      },
+      (error) => {
+        if (this.#opening === opening) this.#opening = null;
+        throw error;
+      },
+    );
+    this.#opening = opening;
+    return opening;
+  }
+
+  /** @param {MediaStream} stream */
+  #take(stream) {
+    this.#stream = stream;
+    for (const track of stream.getTracks()) {
+      track.onended = () => {
+        if (this.#stream === stream) this.#onLost();
+      };
+    }
+  }
+
+  #measure() {
+    if (this.#stream) this.#meter ??= new LevelMeter(this.#stream);
+    return this.#meter;
+  }
+
+  #watch = () => {
+    const before = this.quality;
+    const quality = this.#policy.observe({
+      nowMs: performance.now(),
+      effectiveType: connection()?.effectiveType,
+      backlogBytes: this.#backlogBytes(),
+    });
+    if (quality === before) return;
+    if (this.#encoding === "opus") this.#recording?.record(quality).catch(() => this.#onLost());
+    this.dispatchEvent(new Event("quality"));
+  };
 }
 
-/** @returns {Promise<MediaStream>} */
-async function open() {
+/** @param {MediaStream} stream */
+function release(stream) {
+  for (const track of stream.getTracks()) track.stop();
+}
+
+/** @returns {(EventTarget & { effectiveType?: string }) | undefined} not every browser tells */
+function connection() {
+  return /** @type {any} */ (navigator).connection;
+}
+
+/**
+ * @param {MediaTrackConstraints} constraints
+ * @returns {Promise<MediaStream>}
+ */
+async function open(constraints) {
   if (!navigator.mediaDevices || !window.MediaRecorder) {
     throw new MicrophoneError("The browser offers the microphone on https and localhost only.");
   }
   try {
-    return await navigator.mediaDevices.getUserMedia({
-      audio: { echoCancellation: true, noiseSuppression: true, channelCount: 1 },
-    });
+    return await navigator.mediaDevices.getUserMedia({ audio: constraints });
   } catch (error) {
-    const isDenied = error instanceof DOMException && error.name === "NotAllowedError";
-    throw new MicrophoneError(
-      isDenied ? "The microphone is not allowed for this page." : "No microphone was found.",
-    );
+    throw new MicrophoneError(reason(error), { cause: error });
   }
 }
 
-/**
- * @param {Blob} piece
- * @returns {Promise<string>}
- */
-function toBase64(piece) {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(String(reader.result).split(",", 2)[1]);
-    reader.onerror = () => reject(reader.error);
-    reader.readAsDataURL(piece);
-  });
+/** @param {unknown} error */
+function reason(error) {
+  const name = error instanceof DOMException ? error.name : "";
+  if (name === "NotAllowedError") return "The microphone is not allowed for this page.";
+  if (name === "NotReadableError") return "The microphone is used by another program.";
+  return "No microphone was found.";
 }

@@ -1,0 +1,25 @@
+// @ts-check
+/** Bytes as text and back. */
+
+const STRIDE_BYTES = 0x8000; // as many arguments as every browser takes
+
+/**
+ * @param {Uint8Array} bytes
+ * @returns {string}
+ */
+export function toBase64(bytes) {
+  let binary = "";
+  for (let at = 0; at < bytes.length; at += STRIDE_BYTES) {
+    binary += String.fromCharCode(...bytes.subarray(at, at + STRIDE_BYTES));
+  }
+  return btoa(binary);
+}
+
+/**
+ * @param {string} base64
+ * @returns {Uint8Array<ArrayBuffer>}
+ * @throws {DOMException} it is no base64
+ */
+export function toBytes(base64) {
+  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+}
