@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import structlog
 from aiohttp import web
 
-from cedar_voice_bridge import page
+from cedar_voice_bridge import documents, page
 from cedar_voice_bridge.admission import Admission
 from cedar_voice_bridge.cors import naming_origins
 from cedar_voice_bridge.refusals import answer_refusals
@@ -63,14 +63,15 @@ async def open_bridge(settings: BridgeSettings) -> AsyncIterator[str]:
 
 
 def build(settings: BridgeSettings, client: VoiceClient) -> web.Application:
-    """The application: every dialect under each base path, the page, the health check."""
+    """The application: every dialect, their documents, the page, the health check."""
     tokens = [token.get_secret_value() for token in settings.auth_tokens]
     admission = Admission(settings.allowed_origins, tokens)
     surface = Surface(settings, admission, client)
     root = page.folder()
     app = web.Application(middlewares=[answer_refusals])
     app.add_routes(surface.routes(page.index(root)))
-    app.add_routes([web.get("/healthz", _healthy), *page.routes(root)])
+    app.add_routes([web.get("/healthz", _healthy), *documents.routes(settings.base_paths)])
+    app.add_routes(page.routes(root))
     app.on_response_prepare.append(naming_origins(admission))
     app.cleanup_ctx.append(surface.serving)
     app.on_shutdown.append(surface.stop)
