@@ -1,49 +1,97 @@
 // @ts-check
 /** The loudspeaker: answer audio, piece after piece without a gap, until told to be silent. */
 
-const HEAD_START_S = 0.06; // so that the first piece is not cut by its own scheduling
+import { toBytes } from "./base64.js";
+import { Heard } from "./heard.js";
+
+const HEAD_START_S = 0.06; // so that a piece is not cut by its own scheduling
+const TOO_NEAR_S = 0.005; // the audio thread is ahead of the clock by some blocks
+const FADE_S = 0.005; // an end in the middle of a wave would click
+const REPORT_MS = 250;
 
 /**
- * @typedef {{ responseId: number, startsAt: number, duration: number,
- *   source: AudioBufferSourceNode }} Piece
+ * How far a response has been heard.
+ *
+ * @typedef {object} Playback
+ * @property {number} responseId
+ * @property {number} playedMs of the response, without pauses between its pieces
+ * @property {boolean} isPlaying whether more of it is in the queue
  */
 
-/** Dispatches `change` when it begins, goes on with another piece, or falls silent. */
+/**
+ * @typedef {object} Piece
+ * @property {number} responseId
+ * @property {number} startsAt seconds of the context
+ * @property {number} endsAt
+ * @property {AudioBufferSourceNode} source
+ * @property {GainNode} gain
+ */
+
+/**
+ * Dispatches `change` when it begins, goes on with another piece, falls silent, or is kept from
+ * sounding by the browser; `failure`, with `{responseId, error}` in `detail`, when a piece cannot
+ * be decoded.
+ */
 export class Player extends EventTarget {
   /** Seconds of audio that were decoded and put into the queue. */
   decodedSeconds = 0;
+  /** Told four times a second while it plays, and at the end. @type {(playback: Playback) => void} */
+  onPlayback = () => {};
 
+  #openContext;
   /** @type {AudioContext | null} */
   #context = null;
-  /** @type {Piece[]} */
-  #pieces = [];
-  #playing = 0;
+  /** What is or will be heard, in order. @type {Piece[]} */
+  #queue = [];
+  #heard = new Heard();
+  #latestId = 0;
   #silencedId = 0;
-  /** Keeps pieces in order: they are decoded one after the other. */
-  #decoding = Promise.resolve();
+  /** Keeps pieces in order: each is put into the queue after the one before it. */
+  #inOrder = Promise.resolve();
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #reporting;
+
+  /** @param {() => AudioContext} openContext */
+  constructor(openContext = () => new AudioContext()) {
+    super();
+    this.#openContext = openContext;
+  }
 
   /** Whether anything is being played. */
   get isPlaying() {
-    return this.#playing > 0;
+    return this.#queue.length > 0;
+  }
+
+  /** Whether the browser lets no sound out until the user has done something. */
+  get isBlocked() {
+    return this.isPlaying && this.#context?.state !== "running";
   }
 
   /** Let sound out. Browsers want it called by something that the user does. */
   unlock() {
-    this.#context ??= new AudioContext();
-    if (this.#context.state === "suspended") void this.#context.resume();
+    const context = this.#open();
+    if (context.state !== "running") void context.resume().catch(() => {});
   }
 
   /**
    * Play a piece after those before it.
    *
-   * @param {number} responseId
-   * @param {string} base64 a complete audio file
-   * @returns {Promise<void>} rejected when the browser cannot decode it
+   * A piece that cannot be decoded is left out, and the next ones are played; `failure` says so. The
+   * promise says so too, and nothing happens to those who do not wait for it.
+   *
+   * @param {number} responseId counts upward, from 1
+   * @param {string | Uint8Array<ArrayBuffer>} data a complete audio file, as base64 or bytes
+   * @returns {Promise<void>} resolved when it is in the queue
    */
-  play(responseId, base64) {
-    const played = this.#decoding.then(() => this.#enqueue(responseId, base64));
-    this.#decoding = played.catch(() => {});
-    return played;
+  play(responseId, data) {
+    if (responseId <= this.#silencedId) return Promise.resolve();
+    this.unlock();
+    this.#latestId = Math.max(this.#latestId, responseId);
+    const decoding = this.#decode(data);
+    decoding.catch(() => {}); // its turn to fail comes below
+    const queued = this.#inOrder.then(async () => this.#enqueue(responseId, await decoding));
+    this.#inOrder = queued.catch((error) => this.#fail(responseId, error));
+    return queued;
   }
 
   /**
@@ -53,69 +101,128 @@ export class Player extends EventTarget {
    */
   silence(responseId) {
     this.#silencedId = Math.max(this.#silencedId, responseId);
-    for (const piece of this.#pieces) {
-      if (piece.responseId <= responseId) piece.source.stop();
-    }
-    this.#pieces = this.#pieces.filter((piece) => piece.responseId > responseId);
+    const silenced = this.#queue.filter((piece) => piece.responseId <= responseId);
+    this.#queue = this.#queue.filter((piece) => piece.responseId > responseId);
+    for (const piece of silenced) this.#cut(piece);
+    for (const id of new Set(silenced.map((piece) => piece.responseId))) this.#changed(id);
   }
 
   /**
-   * How much of a response has been heard.
+   * Be silent at once, and play nothing more of what has come.
+   *
+   * @returns {{ responseId: number, playedMs: number }} how much of the latest response was heard
+   */
+  flush() {
+    this.silence(this.#latestId);
+    return { responseId: this.#latestId, playedMs: this.playedMs(this.#latestId) };
+  }
+
+  /**
+   * How much of a response has been heard. What the browser has given to the device counts when it
+   * sounds; of a response that is over, all that it has been given.
    *
    * @param {number} responseId
    * @returns {number} milliseconds
    */
   playedMs(responseId) {
     const context = this.#context;
-    if (!context) return 0;
-    const now = context.currentTime - (context.outputLatency || 0);
-    const seconds = this.#pieces
-      .filter((piece) => piece.responseId === responseId)
-      .map((piece) => Math.min(Math.max(now - piece.startsAt, 0), piece.duration))
-      .reduce((sum, played) => sum + played, 0);
-    return Math.round(seconds * 1000);
+    const isOver = !context || !this.#queue.some((piece) => piece.responseId === responseId);
+    const now = isOver ? Infinity : context.currentTime - (context.outputLatency || 0);
+    return Math.round(this.#heard.secondsOf(responseId, now) * 1000);
+  }
+
+  /** Be silent and give the loudspeaker back; a later `play` takes it again. */
+  async close() {
+    this.flush();
+    if (this.#context && this.#context.state !== "closed") await this.#context.close();
+  }
+
+  /** @returns {AudioContext} */
+  #open() {
+    if (this.#context && this.#context.state !== "closed") return this.#context;
+    const context = this.#openContext();
+    context.onstatechange = () => this.dispatchEvent(new Event("change"));
+    this.#context = context;
+    this.#heard = new Heard(); // its clock begins at 0
+    return context;
+  }
+
+  /** @param {string | Uint8Array<ArrayBuffer>} data */
+  async #decode(data) {
+    const bytes = typeof data === "string" ? toBytes(data) : data.slice();
+    return this.#open().decodeAudioData(bytes.buffer);
   }
 
   /**
    * @param {number} responseId
-   * @param {string} base64
+   * @param {AudioBuffer} buffer
    */
-  async #enqueue(responseId, base64) {
-    this.unlock();
-    const context = this.#context;
-    if (!context || responseId <= this.#silencedId) return;
-    const buffer = await context.decodeAudioData(toBytes(base64).buffer);
+  #enqueue(responseId, buffer) {
     if (responseId <= this.#silencedId) return;
-    const source = new AudioBufferSourceNode(context, { buffer });
-    const now = context.currentTime;
-    const startsAt = Math.max(now + HEAD_START_S, ...this.#pieces.map(endOf));
-    this.#pieces = this.#pieces.filter(
-      (piece) => piece.responseId === responseId || endOf(piece) > now,
-    );
-    this.#pieces.push({ responseId, startsAt, duration: buffer.duration, source });
-    source.connect(context.destination);
-    source.onended = () => this.#count(-1);
+    const context = this.#open();
+    const [source, gain] = [context.createBufferSource(), context.createGain()];
+    source.buffer = buffer;
+    source.connect(gain).connect(context.destination);
+    const startsAt = this.#nextStart(context.currentTime);
+    const endsAt = startsAt + buffer.duration;
+    const piece = { responseId, startsAt, endsAt, source, gain };
+    source.onended = () => this.#end(piece);
     source.start(startsAt);
+    this.#heard.add(responseId, startsAt, endsAt);
     this.decodedSeconds += buffer.duration;
-    this.#count(1);
-  }
-
-  /** @param {number} change */
-  #count(change) {
-    this.#playing += change;
+    this.#queue.push(piece);
+    this.#reporting ??= setInterval(() => this.#report(this.#queue[0].responseId), REPORT_MS);
     this.dispatchEvent(new Event("change"));
   }
-}
 
-/** @param {Piece} piece */
-function endOf(piece) {
-  return piece.startsAt + piece.duration;
-}
+  /**
+   * Where the queue ends: there without a gap, or after a moment if that is over or too near.
+   *
+   * @param {number} now
+   */
+  #nextStart(now) {
+    const endsAt = this.#queue.at(-1)?.endsAt ?? -Infinity;
+    return endsAt > now + TOO_NEAR_S ? endsAt : now + HEAD_START_S;
+  }
 
-/**
- * @param {string} base64
- * @returns {Uint8Array<ArrayBuffer>}
- */
-function toBytes(base64) {
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  /** @param {Piece} piece */
+  #cut({ source, gain, startsAt, responseId }) {
+    const now = this.#open().currentTime;
+    this.#heard.cut(responseId, now);
+    source.onended = null;
+    if (startsAt < now) gain.gain.setTargetAtTime(0, now, FADE_S / 3);
+    source.stop(now + (startsAt < now ? FADE_S : 0));
+  }
+
+  /** @param {Piece} piece */
+  #end(piece) {
+    piece.gain.disconnect();
+    this.#queue = this.#queue.filter((other) => other !== piece);
+    this.#changed(piece.responseId);
+  }
+
+  /** @param {number} responseId of what has ended */
+  #changed(responseId) {
+    const next = this.#queue[0]?.responseId;
+    if (next === undefined) {
+      clearInterval(this.#reporting);
+      this.#reporting = undefined;
+    }
+    if (next !== responseId) this.#report(responseId); // else it goes on, and the interval tells
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** @param {number} responseId */
+  #report(responseId) {
+    const isPlaying = this.#queue.some((piece) => piece.responseId === responseId);
+    this.onPlayback({ responseId, playedMs: this.playedMs(responseId), isPlaying });
+  }
+
+  /**
+   * @param {number} responseId
+   * @param {unknown} error
+   */
+  #fail(responseId, error) {
+    this.dispatchEvent(new CustomEvent("failure", { detail: { responseId, error } }));
+  }
 }

@@ -1,0 +1,82 @@
+/** The part of WebAudio that a player uses, on a clock that the test moves. */
+
+class Source {
+  buffer = null;
+  onended = null;
+  startsAt = Infinity;
+  stopsAt = Infinity;
+
+  connect(node) {
+    return node;
+  }
+
+  start(when) {
+    this.startsAt = when;
+  }
+
+  stop(when) {
+    this.stopsAt = when;
+  }
+
+  get endsAt() {
+    return Math.min(this.stopsAt, this.startsAt + this.buffer.duration);
+  }
+}
+
+/** Decodes text "seconds" into silence of that length, when the test says so. */
+export class FakeAudioContext {
+  currentTime = 0;
+  outputLatency = 0;
+  state = "running";
+  destination = {};
+  sources = [];
+  resumes = 0;
+  /** Decodings that wait, if the test wants to finish them itself. */
+  waiting = null;
+
+  async decodeAudioData(data) {
+    const duration = Number(new TextDecoder().decode(data));
+    if (this.waiting) await new Promise((resolve) => this.waiting.push(resolve));
+    if (!duration) throw new Error("not audio");
+    return { duration };
+  }
+
+  createBufferSource() {
+    this.sources.push(new Source());
+    return this.sources.at(-1);
+  }
+
+  createGain() {
+    return { connect: () => {}, disconnect: () => {}, gain: { setTargetAtTime: () => {} } };
+  }
+
+  async resume() {
+    this.resumes += 1;
+    if (this.state === "suspended") throw new Error("not allowed yet");
+  }
+
+  async close() {
+    this.state = "closed";
+  }
+
+  /** Let time pass; sources that end say so. */
+  advance(seconds) {
+    const until = this.currentTime + seconds;
+    const ending = this.sources.filter(({ endsAt }) => endsAt > this.currentTime);
+    for (const source of ending.sort((a, b) => a.endsAt - b.endsAt)) {
+      if (source.endsAt > until) break;
+      this.currentTime = source.endsAt;
+      source.onended?.();
+    }
+    this.currentTime = until;
+  }
+
+  /** When each source that was not stopped before it began is heard, as [from, to]. */
+  get heard() {
+    return this.sources
+      .filter(({ startsAt, endsAt }) => endsAt > startsAt)
+      .map(({ startsAt, endsAt }) => [rounded(startsAt), rounded(endsAt)]);
+  }
+}
+
+const rounded = (seconds) => Math.round(seconds * 1000) / 1000;
