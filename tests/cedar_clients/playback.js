@@ -3,9 +3,8 @@
   const { play } = HTMLMediaElement.prototype;
   const sounds = [];
   HTMLMediaElement.prototype.play = function () {
-    const sound = { startedMs: null, endedMs: null, playedMs: 0, decodedBytes: 0, failure: null };
+    const sound = { endedMs: null, playedMs: 0, decodedBytes: 0, failure: null };
     sounds.push(sound);
-    this.addEventListener('playing', () => (sound.startedMs ??= performance.now()));
     this.addEventListener('ended', () => {
       sound.endedMs = performance.now();
       sound.playedMs = this.currentTime * 1000;

@@ -112,9 +112,13 @@ async def until_said(page: Page, speech: str) -> None:
 class Sound:
     """One clip that a page has played; the clock is the page's."""
 
-    started_ms: float
     ended_ms: float
     played_ms: float
+
+    @property
+    def began_ms(self) -> float:
+        """When it began to sound: later than the browser reports, by the time its output takes."""
+        return self.ended_ms - self.played_ms
 
 
 async def sounds_of(page: Page) -> list[Sound]:
@@ -127,11 +131,9 @@ async def sounds_of(page: Page) -> list[Sound]:
     noted: list[dict[str, Any]] = await page.evaluate("sounds")
     assert [sound["failure"] for sound in noted if sound["failure"]] == []
     assert all(sound["decodedBytes"] > 0 for sound in noted)
-    return [Sound(s["startedMs"], s["endedMs"], s["playedMs"]) for s in noted]
+    return [Sound(s["endedMs"], s["playedMs"]) for s in noted]
 
 
 def longest_overlap_ms(sounds: Sequence[Sound]) -> float:
     """How long a clip sounds over the one before it; below zero is silence between them."""
-    return max(
-        (first.ended_ms - second.started_ms for first, second in pairwise(sounds)), default=0
-    )
+    return max((first.ended_ms - second.began_ms for first, second in pairwise(sounds)), default=0)

@@ -20,10 +20,10 @@ const stateSetters = {
     argsSchema: z.object({ theme: z.enum(['light', 'dark']) }),
     execute: (screen, setScreen, { theme }) => setScreen({ ...screen, theme }),
   },
-  open: {
-    name: 'open',
-    description: 'Open a page of the application',
-    argsSchema: z.enum(['home', 'settings']),
+  show: {
+    name: 'show',
+    description: 'Show a page of the application',
+    argsSchema: z.enum(['home', 'report']),
     execute: (screen, setScreen, page) => setScreen({ ...screen, page }),
   },
   closeWindow: {

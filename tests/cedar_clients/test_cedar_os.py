@@ -1,0 +1,99 @@
+"""The package cedar-os as npm has it, against the bridge."""
+
+import re
+from urllib.parse import urlencode
+
+import pytest
+from playwright.async_api import Page, expect
+
+from cedar_voice_service.server import open_server
+from tests.support.bridge import Bridge, bridging
+from tests.support.cedar_clients import Frontends, sounds_of, until_said
+from tests.support.service import LOCAL, settings
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.xdist_group("browser"),
+]
+
+TOKEN = "let-me-in"
+
+
+def application(bridge: Bridge, **query: str) -> str:
+    """The application, set up for a bridge."""
+    return f"cedar_os/index.html?{urlencode({'bridge': bridge.url, **query})}"
+
+
+async def talk(page: Page, speech: str = "") -> None:
+    """Say a sentence or nothing, as a person does with two buttons."""
+    await page.get_by_text("Allow the microphone").click()
+    await expect(page.locator("main")).to_have_attribute("data-permission", "granted")
+    await page.get_by_text("Talk").click()
+    if speech:
+        await until_said(page, speech)
+    await page.get_by_text("Stop").click()
+
+
+async def said(page: Page, role: str) -> str:
+    """The one message of the user or the assistant."""
+    return await page.locator(f"li[data-type=text][data-role={role}]").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("mode", "speech", "words", "changed"),
+    [
+        ({}, "theme_to_dark", {"theme", "dark"}, ("data-theme", "dark")),
+        ({"stream": ""}, "show_the_report", {"show", "report"}, ("data-page", "report")),
+        ({}, "close_the_window", {"close", "window"}, ("data-window", "closed")),
+    ],
+    ids=["an-object", "one-of-a-list", "without-arguments"],
+)
+async def test_a_spoken_command_is_answered_and_changes_the_state(
+    bridge: Bridge,
+    frontends: Frontends,
+    mode: dict[str, str],
+    speech: str,
+    words: set[str],
+    changed: tuple[str, str],
+) -> None:
+    async with frontends.page(application(bridge, **mode), saying=speech) as page:
+        main = page.locator("main")
+        await talk(page, speech)
+        await expect(main).to_have_attribute(*changed, timeout=20_000)
+        await expect(main).to_have_attribute("data-processing", "false")
+        await expect(main).to_have_attribute("data-speaking", "false", timeout=20_000)
+        assert words <= set((await said(page, "user")).split())
+        assert await said(page, "assistant")
+        assert await sounds_of(page)
+        assert await main.get_attribute("data-error") is None
+
+
+async def test_a_key_opens_and_a_wrong_one_is_told(frontends: Frontends) -> None:
+    guard = {"auth_tokens": (TOKEN,)}
+    async with (
+        open_server(settings(**LOCAL, **guard)) as (address, _),
+        bridging(address, **guard) as bridge,
+    ):
+        speech = "close_the_window"
+        async with frontends.page(application(bridge, key="guessed"), saying=speech) as page:
+            await talk(page)
+            refusal = "Voice endpoint returned 401"
+            await expect(page.locator("main")).to_have_attribute("data-error", refusal)
+        streaming = application(bridge, key=TOKEN, stream="")
+        async with frontends.page(streaming, saying=speech) as page:
+            await talk(page, speech)
+            await expect(page.locator("main")).to_have_attribute("data-window", "closed")
+
+
+@pytest.mark.parametrize("mode", [{}, {"stream": ""}], ids=["whole", "stream"])
+async def test_a_service_that_is_away_is_told_and_ends_the_wait(
+    frontends: Frontends, mode: dict[str, str]
+) -> None:
+    async with (
+        bridging("127.0.0.1:1") as bridge,
+        frontends.page(application(bridge, **mode), saying="close_the_window") as page,
+    ):
+        await talk(page)
+        main = page.locator("main")
+        await expect(main).to_have_attribute("data-error", re.compile("."), timeout=20_000)
+        await expect(main).to_have_attribute("data-processing", "false")
