@@ -5,7 +5,7 @@ import time
 import wave
 from typing import Any
 
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
 from tests.support.openai_script import Answer, Received, StageName, duration_ms, tokens_of
 
@@ -73,14 +73,14 @@ async def _read_form(request: web.Request) -> tuple[dict[str, Any], bytes]:
     """Read a form; a field whose name ends in [] is a list. The part `file` is the recording."""
     body: dict[str, Any] = {}
     audio = b""
-    for name, value in (await request.post()).items():
-        if isinstance(value, web.FileField):
-            with value.file as file:
-                audio = file.read()
-        elif name.endswith("[]"):
-            body.setdefault(name, []).append(value)
+    async for part in await request.multipart():
+        assert isinstance(part, BodyPartReader) and part.name is not None
+        if part.filename:
+            audio = bytes(await part.read())
+        elif part.name.endswith("[]"):
+            body.setdefault(part.name, []).append(await part.text())
         else:
-            body[name] = value
+            body[part.name] = await part.text()
     return body, audio
 
 
