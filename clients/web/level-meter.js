@@ -1,14 +1,16 @@
 // @ts-check
 /** How loud a stream is at this moment: for a waveform, and for the detection of speech. */
 
-const FFT_SIZE = 512; // 11 ms at 48 kHz
+const WAVE_SAMPLES = 1024; // 21 ms at 48 kHz
+const SPECTRUM_SAMPLES = 256; // what thresholds of Cedar clients are measured with
 
 export class LevelMeter {
   #context;
   #source;
-  #analyser;
-  #samples;
+  #wave;
   #spectrum;
+  #samples = new Float32Array(WAVE_SAMPLES);
+  #bins = new Uint8Array(SPECTRUM_SAMPLES / 2);
 
   /**
    * @param {MediaStream} stream
@@ -17,11 +19,8 @@ export class LevelMeter {
   constructor(stream, context = new AudioContext()) {
     this.#context = context;
     this.#source = context.createMediaStreamSource(stream);
-    this.#analyser = context.createAnalyser();
-    this.#analyser.fftSize = FFT_SIZE;
-    this.#source.connect(this.#analyser);
-    this.#samples = new Float32Array(FFT_SIZE);
-    this.#spectrum = new Uint8Array(this.#analyser.frequencyBinCount);
+    this.#wave = analyserOf(this.#source, WAVE_SAMPLES);
+    this.#spectrum = analyserOf(this.#source, SPECTRUM_SAMPLES);
     if (context.state === "suspended") void context.resume().catch(() => {});
   }
 
@@ -34,8 +33,8 @@ export class LevelMeter {
 
   /** Mean of the spectrum, 0 to 255: the scale that a threshold of speech is given in. */
   get loudness() {
-    this.#analyser.getByteFrequencyData(this.#spectrum);
-    return this.#spectrum.reduce((sum, bin) => sum + bin, 0) / this.#spectrum.length;
+    this.#spectrum.getByteFrequencyData(this.#bins);
+    return this.#bins.reduce((sum, bin) => sum + bin, 0) / this.#bins.length;
   }
 
   /**
@@ -44,7 +43,7 @@ export class LevelMeter {
    * @returns {Float32Array<ArrayBuffer>} overwritten by the next call
    */
   waveform() {
-    this.#analyser.getFloatTimeDomainData(this.#samples);
+    this.#wave.getFloatTimeDomainData(this.#samples);
     return this.#samples;
   }
 
@@ -53,4 +52,15 @@ export class LevelMeter {
     this.#source.disconnect();
     if (this.#context.state !== "closed") void this.#context.close();
   }
+}
+
+/**
+ * @param {AudioNode} source
+ * @param {number} fftSize
+ */
+function analyserOf(source, fftSize) {
+  const analyser = source.context.createAnalyser();
+  analyser.fftSize = fftSize;
+  source.connect(analyser);
+  return analyser;
 }

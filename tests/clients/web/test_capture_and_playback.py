@@ -6,6 +6,7 @@ from array import array
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from math import pi, sin
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,12 @@ import pytest
 from aiohttp import web
 from playwright.async_api import Page
 
+from cedar_voice_service.audio.encoder import open_encoder
+from cedar_voice_service.audio.formats import AudioFormat, Encoding, Framing, Pcm
 from tests.support.checkout import ROOT
-from tests.support.chromium import chromium
+from tests.support.chromium import chromium, write_microphone
 from tests.support.media import decoded_live, decoded_whole
+from tests.support.recordings import speech_pcm
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -50,6 +54,34 @@ STOP = """async () => {
     await window.microphone.stop();
     return { elapsedMs, pieces: window.pieces, tracks: window.stream.getTracks().map(
         (track) => track.readyState) };
+}"""
+PLAY = """async () => {
+    const { Player } = await import("/player.js");
+    const context = new AudioContext();
+    const tap = context.createGain();
+    tap.connect(context.destination);
+    const silence = new ConstantSourceNode(context, { offset: 0 });
+    silence.connect(tap); // a node without input hears nothing, not even silence
+    silence.start();
+    Object.defineProperty(context, "destination", { value: tap });
+    await context.audioWorklet.addModule("/pcm-worklet.js");
+    const listener = new AudioWorkletNode(context, "pcm-slices", {
+        numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit",
+        processorOptions: { sliceSamples: 480 },
+    });
+    window.heard = [];
+    window.peak = 0;
+    listener.port.onmessage = ({ data }) => {
+        window.heard.push(...data.samples);
+        window.peak = Math.max(...data.samples);
+    };
+    tap.connect(listener);
+    window.context = context;
+    window.failures = [];
+    window.reports = [];
+    window.player = new Player(() => context);
+    window.player.addEventListener("failure", ({ detail }) => failures.push(detail.responseId));
+    window.player.onPlayback = (playback) => window.reports.push(playback);
 }"""
 
 
@@ -185,3 +217,110 @@ async def test_stopped_while_the_user_is_asked_it_lets_go(tmp_path: Path) -> Non
         await page.evaluate(START)
         await page.wait_for_function("() => microphone.level > 0.1")
         assert (await stop(page)).tracks == ["ended"]
+
+
+async def test_speech_begins_once_and_ends_once(tmp_path: Path) -> None:
+    spoken = tmp_path / "spoken.wav"
+    write_microphone(spoken, speech_pcm("weather_in_london"))
+    async with opened(spoken) as page:
+        await page.evaluate(RECORD, {})
+        await page.evaluate(START)
+        await page.evaluate("""async () => {
+            const { VoiceActivityDetector } = await import("/voice-activity.js");
+            window.edges = [];
+            window.detector = new VoiceActivityDetector(window.stream);
+            detector.setSilenceTimeout(800);
+            detector.startDetection(() => edges.push("start"), () => edges.push("end"));
+        }""")
+        await page.wait_for_function("() => edges.includes('end')")
+        await pieces_are(page, 45)
+        assert await page.evaluate("edges") == ["start", "end"]
+        await page.evaluate("detector.stopDetection()")
+        await stop(page)
+
+
+def tone_chunks(count: int, chunk_ms: int = 600) -> list[str]:
+    """A tone as the service sends it: a whole MP3 for each phrase."""
+    encoder = open_encoder(AudioFormat(Encoding.MP3), Framing.SELF_CONTAINED)
+    samples = chunk_ms * RATE_HZ // 1000
+    chunks = []
+    for phrase in range(count):
+        times = (at / RATE_HZ for at in range(phrase * samples, (phrase + 1) * samples))
+        tone = array("h", (round(16_000 * sin(2 * pi * 440 * time)) for time in times))
+        chunks += [*encoder.feed(Pcm(tone.tobytes(), RATE_HZ)), *encoder.end_phrase()]
+    assert len(chunks) == count
+    return [base64.b64encode(chunk.data).decode() for chunk in chunks]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What came to the loudspeaker: from the first sound to the last."""
+
+    sound_ms: float
+    longest_gap_ms: float
+
+
+async def heard(page: Page) -> Heard:
+    """What came to the loudspeaker so far."""
+    samples, rate_hz = await page.evaluate("[window.heard, window.context.sampleRate]")
+    loud = [at for at, sample in enumerate(samples) if abs(sample) > 1_600]
+    longest = max(later - sooner for sooner, later in pairwise(loud))
+    return Heard((loud[-1] - loud[0]) * 1000 / rate_hz, longest * 1000 / rate_hz)
+
+
+async def is_silent(page: Page) -> None:
+    """Wait until a quarter of a second more has come to the loudspeaker."""
+    at = await page.evaluate("window.heard.length")
+    await page.wait_for_function("at => window.heard.length > at + 12000", arg=at)
+
+
+async def test_chunks_sound_as_one_and_what_is_broken_is_left_out() -> None:
+    chunks = tone_chunks(4)
+    async with opened() as page:
+        await page.evaluate(PLAY)
+        await page.evaluate(
+            "chunks => chunks.forEach(chunk => void player.play(1, chunk))",
+            [*chunks[:2], base64.b64encode(b"no sound at all").decode(), *chunks[2:]],
+        )
+        await page.wait_for_function("() => reports.at(-1)?.isPlaying === false")
+        await is_silent(page)
+        whole = await heard(page)
+        assert whole.longest_gap_ms < 30
+        assert whole.sound_ms == pytest.approx(2_400, abs=60)
+        assert await page.evaluate("failures") == [1]
+        report = await page.evaluate("reports.at(-1)")
+        assert report["playedMs"] == pytest.approx(2_400, abs=120)
+
+
+async def test_interrupted_it_is_silent_at_once_and_knows_what_was_heard() -> None:
+    chunks = tone_chunks(4)
+    async with opened() as page:
+        await page.evaluate(PLAY)
+        play = "([id, chunks]) => Promise.all(chunks.map(chunk => player.play(id, chunk)))"
+        await page.evaluate(play, [1, chunks])
+        await page.wait_for_function("() => player.playedMs(1) > 800")
+        flushed = await page.evaluate("() => player.flush()")
+        await page.evaluate(play, [1, chunks])
+        await is_silent(page)
+        cut = await heard(page)
+        assert flushed["responseId"] == 1
+        assert flushed["playedMs"] - 60 <= cut.sound_ms <= flushed["playedMs"] + 50
+        assert await page.evaluate("[player.isPlaying, peak]") == [False, 0]
+        await page.evaluate(play, [2, chunks[:1]])
+        await page.wait_for_function("() => peak > 1600")
+
+
+async def test_a_suspended_player_goes_on_when_it_may() -> None:
+    async with opened() as page:
+        await page.evaluate(PLAY)
+        await page.evaluate("""() => {
+            context.resume = async () => {};
+            return context.suspend();
+        }""")
+        await page.evaluate("chunks => chunks.forEach(c => void player.play(1, c))", tone_chunks(2))
+        await page.wait_for_function("() => player.isBlocked && player.decodedSeconds > 1")
+        assert await page.evaluate("player.playedMs(1)") == 0
+        await page.evaluate("() => { delete context.resume; player.unlock(); }")
+        await page.wait_for_function("() => reports.at(-1)?.isPlaying === false")
+        await is_silent(page)
+        assert (await heard(page)).sound_ms == pytest.approx(1_200, abs=60)
