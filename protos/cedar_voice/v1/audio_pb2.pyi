@@ -88,7 +88,7 @@ class _ChunkFramingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChunkFra
     CHUNK_FRAMING_WHOLE: _ChunkFraming.ValueType  # 3
     """The audio of a response is one complete file, sent without pacing when all
     of it is synthesized, for clients that take an answer as a whole. More than
-    512 KiB come in several chunks, each a file.
+    a minute comes in several chunks, each a file.
     """
 
 class ChunkFraming(_ChunkFraming, metaclass=_ChunkFramingEnumTypeWrapper):
@@ -107,7 +107,7 @@ part of one long, for clients that play each chunk in its own audio element.
 CHUNK_FRAMING_WHOLE: ChunkFraming.ValueType  # 3
 """The audio of a response is one complete file, sent without pacing when all
 of it is synthesized, for clients that take an answer as a whole. More than
-512 KiB come in several chunks, each a file.
+a minute comes in several chunks, each a file.
 """
 Global___ChunkFraming: _TypeAlias = ChunkFraming  # noqa: Y015
 

@@ -28,8 +28,8 @@ MIN_PIECE_MS = 4_000
 MAX_PIECE_MS = 6_000
 """A phrase longer than this is cut into pieces, at the quietest place after `MIN_PIECE_MS`."""
 
-MAX_WHOLE_BYTES = 512 << 10
-"""A whole response longer than this, a minute of MP3, comes in several files."""
+MAX_WHOLE_MS = 60_000
+"""A whole response longer than this comes in several files."""
 
 _QUIET_MS = 20
 _OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
@@ -200,7 +200,7 @@ class WholeEncoder:
     def feed(self, pcm: Pcm, gain: float = 1.0) -> list[EncodedChunk]:
         """See `SpeechEncoder.feed`."""
         self._encoded += self._file.write(self._voice.feed(pcm, gain))
-        return self._end_file() if len(self._encoded) > MAX_WHOLE_BYTES else []
+        return self._end_file() if self._file_ms >= MAX_WHOLE_MS else []
 
     def end_phrase(self) -> list[EncodedChunk]:
         """See `SpeechEncoder.end_phrase`: nobody listens yet."""
@@ -212,9 +212,13 @@ class WholeEncoder:
         self.end_phrase()
         return self._end_file()
 
+    @property
+    def _file_ms(self) -> int:
+        return _ms(self._file.sounding_samples, self.format.sample_rate_hz)
+
     def _end_file(self) -> list[EncodedChunk]:
         data = bytes(self._encoded) + self._file.close()
-        duration_ms = _ms(self._file.sounding_samples, self.format.sample_rate_hz)
+        duration_ms = self._file_ms
         start_ms, self._offset_ms = self._offset_ms, self._offset_ms + duration_ms
         self._file = _open_file(self.format)
         self._encoded.clear()
