@@ -120,13 +120,14 @@ export class Microphone extends EventTarget {
     const recording = new Recording(stream, (piece) => {
       this.#onChunk(toBase64(piece.bytes), piece);
     });
+    this.#watch(); // begins in the quality that the connection carries
     this.#recording = recording;
-    this.#watch();
     this.#watching = setInterval(() => this.#watch(), WATCH_MS);
     connection()?.addEventListener("change", this.#watch);
     try {
       await recording.record(this.quality);
     } catch (error) {
+      if (this.#recording !== recording) return; // stopped in the meantime
       await this.stop();
       throw new MicrophoneError("This browser cannot record.", { cause: error });
     }

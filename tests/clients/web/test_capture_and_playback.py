@@ -1,10 +1,8 @@
 """The browser package's microphone and player in a real browser, measured by what is heard."""
 
 import base64
-import wave
 from array import array
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import pi, sin
@@ -12,25 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 from playwright.async_api import Page
 
 from cedar_voice_service.audio.encoder import open_encoder
 from cedar_voice_service.audio.formats import AudioFormat, Encoding, Framing, Pcm
-from tests.support.checkout import ROOT
-from tests.support.chromium import chromium, write_microphone
+from tests.support.chromium import write_microphone
 from tests.support.media import decoded_live, decoded_whole
 from tests.support.recordings import speech_pcm
+from tests.support.sweep import RATE_HZ, moment_ms, sweep
+from tests.support.web_package import opened
 
 pytestmark = pytest.mark.xdist_group("browser")
 
-RATE_HZ = 16_000
 BYTES_PER_MS = RATE_HZ * 2 // 1000
-PATIENCE_MS = 20_000
-SWEEP_HZ = 300
-"""Where a sweep begins."""
-SWEEP_HZ_PER_S = 300
-"""How fast it rises: its pitch tells the time."""
 
 RECORD = """async (options) => {
     const { Microphone } = await import("/microphone.js");
@@ -83,51 +75,6 @@ PLAY = """async () => {
     window.player.addEventListener("failure", ({ detail }) => failures.push(detail.responseId));
     window.player.onPlayback = (playback) => window.reports.push(playback);
 }"""
-
-
-@asynccontextmanager
-async def opened(microphone: Path | None = None) -> AsyncIterator[Page]:
-    """An empty page beside the modules of the package."""
-    app = web.Application()
-    app.router.add_get("/", empty)
-    app.router.add_static("/", ROOT / "clients" / "web")
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        async with chromium(microphone) as browser:
-            page = await browser.new_page()
-            page.set_default_timeout(PATIENCE_MS)
-            problems: list[object] = []
-            page.on("pageerror", lambda problem: problems.append(problem))
-            await page.goto(f"http://127.0.0.1:{runner.addresses[0][1]}/")
-            yield page
-            assert not problems
-    finally:
-        await runner.cleanup()
-
-
-async def empty(request: web.Request) -> web.Response:
-    """A page with nothing on it."""
-    return web.Response(text="<!doctype html><title>empty</title>", content_type="text/html")
-
-
-def sweep(path: Path, seconds: float = 8) -> Path:
-    """A tone that rises steadily, as a recording for the microphone."""
-    times = (sample / RATE_HZ for sample in range(round(seconds * RATE_HZ)))
-    phases = (2 * pi * (SWEEP_HZ * t + SWEEP_HZ_PER_S * t * t / 2) for t in times)
-    with wave.open(str(path), "wb") as file:
-        file.setparams((1, 2, RATE_HZ, 0, "NONE", ""))
-        file.writeframes(array("h", (round(16_000 * sin(phase)) for phase in phases)).tobytes())
-    return path
-
-
-def moment_ms(pcm: bytes) -> float:
-    """When in the sweep the middle of these samples was: told by their pitch."""
-    samples = array("h", pcm)
-    rises = [at for at in range(1, len(samples)) if samples[at - 1] < 0 <= samples[at]]
-    pitch_hz = (len(rises) - 1) * RATE_HZ / (rises[-1] - rises[0])
-    return (pitch_hz - SWEEP_HZ) / SWEEP_HZ_PER_S * 1000
 
 
 def length_ms(pcm: bytes) -> float:
@@ -201,6 +148,42 @@ async def test_another_quality_is_another_recording_and_no_sound_is_lost(tmp_pat
     live = decoded_live(taken.pieces)
     assert length_ms(live) == pytest.approx(length_ms(high + medium), abs=100)
     assert length_ms(live) == pytest.approx(taken.elapsed_ms, abs=250)
+
+
+async def test_the_kind_of_connection_decides_at_once(tmp_path: Path) -> None:
+    async with opened(sweep(tmp_path / "sweep.wav")) as page:
+        await page.evaluate("""() => {
+            window.connection = Object.assign(new EventTarget(), { effectiveType: "3g" });
+            Object.defineProperty(navigator, "connection", { value: window.connection });
+        }""")
+        await page.evaluate(RECORD, {})
+        await page.evaluate(START)
+        await pieces_are(page, 5)
+        assert await page.evaluate("[microphone.quality, pieces.filter(p => p.begins).length]") == [
+            "medium",
+            1,
+        ]
+        await page.evaluate("""() => {
+            connection.effectiveType = "2g";
+            connection.dispatchEvent(new Event("change"));
+        }""")
+        assert await page.evaluate("microphone.quality") == "low"
+        await pieces_are(page, 10)
+        taken = await stop(page)
+    assert len(taken.containers) == 2
+    assert all(decoded_whole(b"".join(container)) for container in taken.containers)
+
+
+async def test_a_lost_beginning_is_made_up_for(tmp_path: Path) -> None:
+    async with opened(sweep(tmp_path / "sweep.wav")) as page:
+        await page.evaluate(RECORD, {})
+        await page.evaluate(START)
+        await pieces_are(page, 5)
+        await page.evaluate("microphone.restart()")
+        await pieces_are(page, 10)
+        taken = await stop(page)
+    _, again = taken.containers
+    assert length_ms(decoded_whole(b"".join(again))) > 200
 
 
 async def test_stopped_while_the_user_is_asked_it_lets_go(tmp_path: Path) -> None:
