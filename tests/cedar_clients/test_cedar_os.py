@@ -17,6 +17,8 @@ pytestmark = [
 ]
 
 TOKEN = "let-me-in"
+PATIENCE_MS = 20_000
+WHOLE_AND_STREAM = pytest.mark.parametrize("mode", [{}, {"stream": ""}], ids=["whole", "stream"])
 
 
 def application(bridge: Bridge, **query: str) -> str:
@@ -25,12 +27,13 @@ def application(bridge: Bridge, **query: str) -> str:
 
 
 async def talk(page: Page, speech: str = "") -> None:
-    """Say a sentence or nothing, as a person does with two buttons."""
+    """Say a sentence, or nothing for a moment, as a person does with two buttons."""
     await page.get_by_text("Allow the microphone").click()
-    await expect(page.locator("main")).to_have_attribute("data-permission", "granted")
+    await expect(page.locator("main")).to_have_attribute(
+        "data-permission", "granted", timeout=PATIENCE_MS
+    )
     await page.get_by_text("Talk").click()
-    if speech:
-        await until_said(page, speech)
+    await until_said(page, speech)
     await page.get_by_text("Stop").click()
 
 
@@ -59,9 +62,9 @@ async def test_a_spoken_command_is_answered_and_changes_the_state(
     async with frontends.page(application(bridge, **mode), saying=speech) as page:
         main = page.locator("main")
         await talk(page, speech)
-        await expect(main).to_have_attribute(*changed, timeout=20_000)
-        await expect(main).to_have_attribute("data-processing", "false")
-        await expect(main).to_have_attribute("data-speaking", "false", timeout=20_000)
+        await expect(main).to_have_attribute(*changed, timeout=PATIENCE_MS)
+        await expect(main).to_have_attribute("data-processing", "false", timeout=PATIENCE_MS)
+        await expect(main).to_have_attribute("data-speaking", "false", timeout=PATIENCE_MS)
         assert words <= set((await said(page, "user")).split())
         assert await said(page, "assistant")
         assert await sounds_of(page)
@@ -75,25 +78,42 @@ async def test_a_key_opens_and_a_wrong_one_is_told(frontends: Frontends) -> None
         bridging(address, **guard) as bridge,
     ):
         speech = "close_the_window"
-        async with frontends.page(application(bridge, key="guessed"), saying=speech) as page:
+        async with frontends.page(application(bridge, key="guessed")) as page:
             await talk(page)
             refusal = "Voice endpoint returned 401"
-            await expect(page.locator("main")).to_have_attribute("data-error", refusal)
+            await expect(page.locator("main")).to_have_attribute(
+                "data-error", refusal, timeout=PATIENCE_MS
+            )
         streaming = application(bridge, key=TOKEN, stream="")
         async with frontends.page(streaming, saying=speech) as page:
             await talk(page, speech)
-            await expect(page.locator("main")).to_have_attribute("data-window", "closed")
+            await expect(page.locator("main")).to_have_attribute(
+                "data-window", "closed", timeout=PATIENCE_MS
+            )
 
 
-@pytest.mark.parametrize("mode", [{}, {"stream": ""}], ids=["whole", "stream"])
+@WHOLE_AND_STREAM
+async def test_silence_is_answered_with_nothing(
+    bridge: Bridge, frontends: Frontends, mode: dict[str, str]
+) -> None:
+    async with frontends.page(application(bridge, **mode)) as page:
+        main = page.locator("main")
+        async with page.expect_response(lambda answer: answer.ok):
+            await talk(page)
+        await expect(main).to_have_attribute("data-processing", "false", timeout=PATIENCE_MS)
+        assert await page.locator("li").count() == 0
+        assert await main.get_attribute("data-error") is None
+
+
+@WHOLE_AND_STREAM
 async def test_a_service_that_is_away_is_told_and_ends_the_wait(
     frontends: Frontends, mode: dict[str, str]
 ) -> None:
     async with (
         bridging("127.0.0.1:1") as bridge,
-        frontends.page(application(bridge, **mode), saying="close_the_window") as page,
+        frontends.page(application(bridge, **mode)) as page,
     ):
         await talk(page)
         main = page.locator("main")
-        await expect(main).to_have_attribute("data-error", re.compile("."), timeout=20_000)
-        await expect(main).to_have_attribute("data-processing", "false")
+        await expect(main).to_have_attribute("data-error", re.compile("."), timeout=PATIENCE_MS)
+        await expect(main).to_have_attribute("data-processing", "false", timeout=PATIENCE_MS)

@@ -5,7 +5,7 @@ from playwright.async_api import Error, Page
 
 from cedar_voice_service.server import open_server
 from tests.support.bridge import Bridge, bridging
-from tests.support.cedar_clients import Frontends, longest_overlap_ms, sounds_of, until_said
+from tests.support.cedar_clients import Frontends, gaps_ms, sounds_of, until_said
 from tests.support.service import LOCAL, settings
 
 pytestmark = [
@@ -14,8 +14,10 @@ pytestmark = [
 ]
 
 PAGE = "surroundings/seeds.html"
-DECODER_START_MS = 120
-"""How far apart the moments may lie at which Chromium begins two clips."""
+CLOCK_ERROR_MS = 120
+"""How late Chromium may report the end of a clip on a busy machine."""
+SHORT_PAUSE_MS = 300
+"""A pause that passes for one between phrases."""
 
 
 async def install_slice(page: Page, endpoint: str) -> None:
@@ -62,7 +64,7 @@ async def test_the_component_talks_twice_and_an_action_changes_the_state(
         assert await page.evaluate("voice.partialTranscription")
         sounds = await sounds_of(page)
         assert len(sounds) >= 2
-        assert longest_overlap_ms(sounds) < DECODER_START_MS
+        assert min(gaps_ms(sounds)) > -CLOCK_ERROR_MS
         assert await page.evaluate("voice.theme") == "dark"
 
 
@@ -81,10 +83,14 @@ async def test_the_slice_is_answered_while_its_microphone_stays_open(
         user, assistant = await page.evaluate("voice.messages.map(({ content }) => content)")
         assert {"weather", "london"} <= set(user.split())
         assert assistant == await page.evaluate("voice.partialResponse")
-        assert await sounds_of(page)
+        sounds = await sounds_of(page)
+        assert sounds
+        assert all(-CLOCK_ERROR_MS < gap < SHORT_PAUSE_MS for gap in gaps_ms(sounds))
 
 
-async def test_the_testers_own_tests_pass(frontends: Frontends) -> None:
+async def test_the_tester_passes_up_to_the_test_that_it_does_not_have(
+    frontends: Frontends,
+) -> None:
     async with frontends.page(PAGE) as page:
         await page.wait_for_selector("html[data-ready]")
         results = await page.evaluate(
@@ -97,18 +103,14 @@ async def test_the_testers_own_tests_pass(frontends: Frontends) -> None:
                 return tester.testResults;
             }"""
         )
+        with pytest.raises(Error, match="testErrorHandling is not a function"):
+            await page.evaluate(
+                "given('websocket/websocket_tester websocket/websocket_tester_usage')"
+            )
     assert [(result["test"], result["status"]) for result in results] == [
         ("connection", "passed"),
         ("audio_streaming", "passed"),
     ]
-
-
-async def test_the_testers_run_stops_at_a_test_that_it_does_not_have(frontends: Frontends) -> None:
-    async with frontends.page(PAGE) as page:
-        await page.wait_for_selector("html[data-ready]")
-        run = "given('websocket/websocket_tester websocket/websocket_tester_usage')"
-        with pytest.raises(Error, match="testErrorHandling is not a function"):
-            await page.evaluate(run)
 
 
 async def test_the_resilient_connection_comes_back_to_its_session(
@@ -181,7 +183,7 @@ async def test_connect_with_auth_is_let_in_by_its_token_alone(frontends: Fronten
 async def test_the_activity_detector_starts_and_ends_a_turn(
     bridge: Bridge, frontends: Frontends
 ) -> None:
-    async with frontends.page(PAGE, saying="weather_in_london") as page:
+    async with frontends.page(PAGE, saying="close_the_window") as page:
         await install_slice(page, f"{bridge.url}/api/voice")
         await page.evaluate("voice.connectWebSocket()")
         await page.wait_for_function("voice.connectionStatus === 'connected'")
@@ -202,7 +204,7 @@ async def test_the_activity_detector_starts_and_ends_a_turn(
         await page.wait_for_function("!voice.isListening")
         await page.wait_for_function("voice.messages.length === 2")
         assert await page.evaluate("voice.voiceError") is None
-        assert "weather" in await page.evaluate("voice.messages[0].content")
+        assert "window" in await page.evaluate("voice.messages[0].content")
 
 
 async def test_recorders_that_all_talk_at_once_harm_nobody(frontends: Frontends) -> None:

@@ -84,14 +84,14 @@ class Frontends:
 
         Args:
             path: which page, with its query.
-            saying: the recorded speech that every microphone plays once from its opening.
+            saying: the recorded speech that every microphone plays once from its opening, or
+                nothing for silence.
             throwing: what the page's own code is known to throw.
 
         Raises:
             AssertionError: the page has thrown something else.
         """
-        if saying:
-            write_microphone(self._microphone, speech_pcm(saying))
+        write_microphone(self._microphone, _speech(saying))
         thrown: list[str] = []
         page = await self._browser.new_page()
         page.on("pageerror", lambda error: thrown.append(error.message))
@@ -105,7 +105,11 @@ class Frontends:
 
 async def until_said(page: Page, speech: str) -> None:
     """Wait for as long as a microphone takes to say it: the clock is the recording."""
-    await page.wait_for_timeout(LEAD_MS + len(speech_pcm(speech)) // 32)
+    await page.wait_for_timeout(LEAD_MS + len(_speech(speech)) // 32)
+
+
+def _speech(name: str) -> bytes:
+    return speech_pcm(name) if name else b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +138,6 @@ async def sounds_of(page: Page) -> list[Sound]:
     return [Sound(s["endedMs"], s["playedMs"]) for s in noted]
 
 
-def longest_overlap_ms(sounds: Sequence[Sound]) -> float:
-    """How long a clip sounds over the one before it; below zero is silence between them."""
-    return max((first.ended_ms - second.began_ms for first, second in pairwise(sounds)), default=0)
+def gaps_ms(sounds: Sequence[Sound]) -> list[float]:
+    """The silence between each clip and the next; below zero they sound at once."""
+    return [second.began_ms - first.ended_ms for first, second in pairwise(sounds)]
