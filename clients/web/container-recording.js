@@ -43,8 +43,8 @@ export class ContainerRecording {
   }
 
   /**
-   * Begin in a quality, or go on in another one: nothing is heard twice, and what a recorder holds
-   * back when it is stopped, less than a slice, is lost.
+   * Begin in a quality, or go on in another one: nothing is heard twice. What the
+   * encoder of the one before has not finished is lost: 10 ms, and more on a machine that is busy.
    *
    * @param {Quality} quality
    */
