@@ -2,79 +2,52 @@
 /** The page: joins the connection, the microphone, the loudspeaker and what is to be seen. */
 
 import { Microphone, MicrophoneError } from "./microphone.js";
+import { logAction } from "./page/action-log.js";
+import { BrowserVoice } from "./page/browser-voice.js";
+import { button, element, elementOf } from "./page/document.js";
+import { showLatency } from "./page/latency-bar.js";
+import { ReconnectBanner } from "./page/reconnect-banner.js";
+import { RetryClock } from "./page/retry-clock.js";
+import { SettingsForm } from "./page/settings-form.js";
+import { offerPanel, show, showProblem, suggestions } from "./page/view.js";
+import { Waveform } from "./page/waveform.js";
 import { Player } from "./player.js";
 import { TOOLS, perform } from "./tools.js";
 import { Transcript } from "./transcript.js";
 import { VoiceClient } from "./voice-client.js";
 
-/** @typedef {import("./voice-client.js").Frame} Frame */
+/** @typedef {import("./frames.js").DownFrames} DownFrames */
 
-const CONNECTION_WORDS = {
-  connecting: "Connecting",
-  connected: "Connected",
-  reconnecting: "Reconnecting",
-  refused: "Not allowed",
-  replaced: "Opened elsewhere",
-  closed: "Closed",
-};
-const HINTS_AWAY = {
-  connecting: "One moment",
-  reconnecting: "The connection is lost. Trying again",
-  refused: "This server lets nobody in without a token",
-  replaced: "This conversation goes on in another window",
-  closed: "Reload the page to talk again",
-};
-const HINTS = {
-  idle: "Press the microphone and speak",
-  listening: "Listening",
-  hearing: "Listening",
-  thinking: "One moment",
-  speaking: "Speaking",
-};
-
-/**
- * @template {HTMLElement} T
- * @param {string} id
- * @returns {T}
- */
-const element = (id) => /** @type {T} */ (document.getElementById(id));
-
-const page = document.body;
-const microphoneButton = /** @type {HTMLButtonElement} */ (element("microphone"));
-const sendButton = /** @type {HTMLButtonElement} */ (element("send"));
-const textInput = /** @type {HTMLInputElement} */ (element("text"));
-const language = /** @type {HTMLSelectElement} */ (element("language"));
-const voice = /** @type {HTMLSelectElement} */ (element("voice"));
-
-const suggestions = /** @type {NodeListOf<HTMLButtonElement>} */ (
-  document.querySelectorAll(".suggestion")
-);
+const textInput = elementOf("text", HTMLInputElement);
 
 const transcript = new Transcript(element("log"));
 const player = new Player();
+const browserVoice = new BrowserVoice();
+const settings = new SettingsForm((wishes) => client.configure({ settings: wishes }));
+const clock = new RetryClock();
 const client = new VoiceClient(
   location.origin.replace(/^http/, "ws") + "/api/voice/ws",
   {
-    settings: settings(),
+    settings: settings.values,
     context: { application: "the Cedar Voice page" },
     output: { encoding: "mp3", framing: "self_contained", maxLeadMs: 1000 },
     tools: TOOLS,
   },
   new URLSearchParams(location.hash.slice(1) || location.search).get("token"),
+  { clock, WebSocket: clock.WebSocket },
 );
 const microphone = new Microphone(
-  (data) => client.send({ type: "audio_chunk", data, timestamp: Date.now() }),
+  (data) => void client.sendAudio(data),
   () => void stopListening(),
+  { backlogBytes: () => client.socket?.bufferedAmount ?? 0 },
 );
+const waveform = new Waveform(elementOf("waveform", HTMLCanvasElement), () => microphone.level);
+const banner = new ReconnectBanner(() => clock.waitMs, () => client.connect());
 
 let isHearing = false;
 let isThinking = false;
 let isStarting = false;
-let answerId = 0;
-
-function settings() {
-  return { language: language.value, voiceId: voice.value };
-}
+let answerId = 0; // 0: of whichever comes
 
 // -- what the user does ---------------------------------------------------------------------------
 
@@ -83,8 +56,9 @@ async function startListening() {
   isStarting = true;
   try {
     player.unlock();
+    await microphone.requestPermission();
     interrupt();
-    client.send({ type: "start_listening" });
+    void client.startListening();
     await microphone.start();
     showProblem("");
   } catch (error) {
@@ -97,11 +71,12 @@ async function startListening() {
 
 async function stopListening() {
   if (!microphone.isOn) return;
-  isThinking ||= isHearing;
+  if (isHearing) think();
+  isHearing = false;
   const stopped = microphone.stop();
   render();
   await stopped;
-  client.send({ type: "stop_listening" });
+  void client.stopListening();
 }
 
 /** @param {string} text */
@@ -109,54 +84,71 @@ function say(text) {
   if (!text.trim() || client.status !== "connected") return;
   player.unlock();
   interrupt();
-  client.send({ type: "text", text });
+  client.say(text);
   transcript.userSaid(text);
   textInput.value = "";
-  isThinking = true;
+  think();
   showProblem("");
   render();
 }
 
-/** Stop the answer that is being given, and say how much of it was heard. */
-function interrupt() {
-  if (!player.isPlaying && !isThinking) return;
-  const playedMs = player.playedMs(answerId);
-  player.silence(answerId);
-  client.send({ type: "interrupt", responseId: answerId, playedMs });
+/** An answer is to come. */
+function think() {
+  isThinking = true;
+  answerId = 0;
 }
 
-microphoneButton.onclick = () => void (microphone.isOn ? stopListening() : startListening());
-element("stop").onclick = interrupt;
-element("problem-dismiss").onclick = () => showProblem("");
+/** Stop the answer that is being given, and say how much of it was heard. */
+function interrupt() {
+  if (!isSpeaking() && !isThinking) return;
+  const playedMs = player.playedMs(answerId);
+  beSilent(answerId);
+  client.interrupt(answerId, playedMs);
+  isThinking = false;
+  render();
+}
+
+/** @param {number} responseId */
+function beSilent(responseId) {
+  player.silence(responseId);
+  browserVoice.silence();
+}
+
+button("microphone").onclick = () => void (microphone.isOn ? stopListening() : startListening());
+button("stop").onclick = interrupt;
+button("problem-dismiss").onclick = () => showProblem("");
 element("composer").onsubmit = (event) => {
   event.preventDefault();
   say(textInput.value);
 };
 for (const suggestion of suggestions) suggestion.onclick = () => say(suggestion.textContent);
-for (const select of [language, voice]) {
-  select.onchange = () => client.configure({ settings: settings() });
-}
 document.addEventListener("keydown", ({ key }) => {
   if (key === "Escape") interrupt();
 });
 window.addEventListener("online", () => {
   if (client.status === "reconnecting") client.connect();
 });
+offerPanel();
 
 // -- what the service says ------------------------------------------------------------------------
 
-/** @type {Record<string, (frame: Frame) => void>} */
+/** @type {{ [K in keyof DownFrames]?: (frame: DownFrames[K]) => void }} */
 const HEARD = {
+  ready(frame) {
+    settings.adopt(frame.settings);
+  },
   speech({ event }) {
     isHearing = event === "started";
-    isThinking = event === "turn_ended";
+    isThinking = false;
+    if (event === "turn_ended") think();
   },
   transcription_partial({ text }) {
     transcript.userSays(text);
   },
   transcription_final({ text }) {
     isHearing = false;
-    isThinking = text !== "";
+    isThinking = false;
+    if (text) think();
     transcript.userSaid(text);
   },
   response_start({ responseId }) {
@@ -169,45 +161,57 @@ const HEARD = {
   },
   response_complete({ responseId, text }) {
     transcript.answerIsWritten(responseId, text);
+    const { useBrowserTTS, ...voice } = settings.values;
+    if (useBrowserTTS && !browserVoice.say(text, voice)) {
+      showProblem("This browser has no voice of its own. Switch its speech off in the settings.");
+    }
   },
   audio_chunk({ responseId, data }) {
-    player.play(responseId, data).catch(() => showProblem("An answer could not be played."));
+    void player.play(responseId, data);
   },
   audio_complete({ responseId }) {
     isThinking = false;
     transcript.answerIsOver(responseId);
   },
   interruption({ responseId, keptText }) {
-    player.silence(responseId);
+    beSilent(responseId);
     transcript.answerIsCut(responseId, keptText);
   },
   action(frame) {
-    const done = perform(/** @type {any} */ (frame));
+    const done = perform(frame);
+    logAction(frame, done !== "");
     if (done) transcript.note(done);
   },
   error({ message }) {
     isThinking = false;
     showProblem(message);
   },
+  turn_metrics(frame) {
+    showLatency(frame);
+  },
 };
 
-client.addEventListener("frame", (event) => {
-  const frame = /** @type {CustomEvent<Frame>} */ (event).detail;
-  HEARD[frame.type]?.(frame);
-  render();
-});
-client.addEventListener("status", () => {
-  if (client.status === "connected") showProblem("");
+for (const [type, hear] of Object.entries(HEARD)) {
+  client.on(/** @type {keyof DownFrames} */ (type), (frame) => {
+    /** @type {(frame: any) => void} */ (hear)(frame);
+    render();
+  });
+}
+client.on("status", (status) => {
+  if (status === "connected") showProblem("");
   else void loseConnection();
-  if (client.status === "refused") {
+  if (status === "refused") {
     showProblem("This server wants a token: add #token=… to the address of this page.");
   }
   render();
 });
-player.addEventListener("change", () => {
-  isThinking &&= !player.isPlaying;
-  render();
-});
+for (const loudspeaker of [player, browserVoice]) {
+  loudspeaker.addEventListener("change", () => {
+    isThinking &&= !isSpeaking();
+    render();
+  });
+}
+player.addEventListener("failure", () => showProblem("An answer could not be played."));
 
 /** A recording cannot go on without its beginning, so it ends with the connection. */
 async function loseConnection() {
@@ -219,44 +223,22 @@ async function loseConnection() {
 
 // -- what is to be seen ---------------------------------------------------------------------------
 
+function isSpeaking() {
+  return player.isPlaying || browserVoice.isPlaying;
+}
+
 function state() {
-  if (player.isPlaying) return "speaking";
+  if (isSpeaking()) return "speaking";
   if (isThinking) return "thinking";
   if (!microphone.isOn) return "idle";
   return isHearing ? "hearing" : "listening";
 }
 
 function render() {
-  const now = state();
-  const isConnected = client.status === "connected";
-  page.dataset.state = now;
-  page.dataset.connection = client.status;
-  page.dataset.decodedSeconds = player.decodedSeconds.toFixed(3);
-  write("connection", CONNECTION_WORDS[client.status]);
-  write("hint", client.status === "connected" ? HINTS[now] : HINTS_AWAY[client.status]);
-  element("stop").hidden = now !== "speaking";
-  element("welcome").hidden = element("log").childElementCount > 0;
-  for (const button of [microphoneButton, sendButton, ...suggestions]) {
-    button.disabled = !isConnected;
-  }
-  microphoneButton.ariaPressed = String(microphone.isOn);
-  microphoneButton.ariaLabel = microphone.isOn ? "Stop the microphone" : "Start the microphone";
-}
-
-/**
- * Screen readers read out what is written, so nothing is written twice.
- *
- * @param {string} id
- * @param {string} text
- */
-function write(id, text) {
-  if (element(id).textContent !== text) element(id).textContent = text;
-}
-
-/** @param {string} message empty to take it away */
-function showProblem(message) {
-  element("problem").hidden = !message;
-  element("problem-text").textContent = message;
+  const [connection, isRecording] = [client.status, microphone.isOn];
+  show({ state: state(), connection, isRecording, decodedSeconds: player.decodedSeconds });
+  banner.show(connection === "reconnecting");
+  waveform.run(isRecording);
 }
 
 client.connect();

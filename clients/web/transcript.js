@@ -5,6 +5,8 @@ export class Transcript {
   #list;
   /** @type {HTMLElement | null} what the user is saying, not final yet */
   #pending = null;
+  /** What the recognizer said last, and may take back. */
+  #latest = "";
   /** @type {Map<number, HTMLElement>} */
   #answers = new Map();
 
@@ -13,19 +15,34 @@ export class Transcript {
     this.#list = list;
   }
 
-  /** @param {string} text all of it so far */
+  /**
+   * Words that came twice are likely to stay; those behind them are greyed.
+   *
+   * @param {string} text all of it so far
+   */
   userSays(text) {
     if (!text) return;
     this.#pending ??= this.#add("user pending", "You");
-    this.#write(this.#pending, text);
+    this.#pending.ariaBusy = "true"; // read out when it is final
+    const stable = stablePart(this.#latest, text);
+    const unstable = document.createElement("span");
+    unstable.className = "unstable";
+    unstable.textContent = text.slice(stable.length);
+    this.#pending.replaceChildren(stable, unstable);
+    this.#latest = text;
+    this.#scroll();
   }
 
   /** @param {string} text empty when no word was understood */
   userSaid(text) {
-    this.userSays(text);
-    if (text) this.#pending?.classList.remove("pending");
-    else this.#pending?.remove();
+    const said = this.#pending ?? (text ? this.#add("user", "You") : null);
     this.#pending = null;
+    this.#latest = "";
+    if (!said) return;
+    if (!text) return said.remove();
+    said.classList.remove("pending");
+    said.ariaBusy = "false";
+    this.#write(said, text);
   }
 
   /** @param {number} responseId */
@@ -92,6 +109,22 @@ export class Transcript {
    */
   #write(item, text) {
     item.textContent = text;
+    this.#scroll();
+  }
+
+  #scroll() {
     this.#list.scrollTo({ top: this.#list.scrollHeight });
   }
+}
+
+/**
+ * The words that both begin with.
+ *
+ * @param {string} before
+ * @param {string} now
+ */
+function stablePart(before, now) {
+  const [old, words] = [before.split(/(?<= )/), now.split(/(?<= )/)];
+  const end = words.findIndex((word, index) => word.trim() !== old[index]?.trim());
+  return (end < 0 ? words : words.slice(0, end)).join("");
 }

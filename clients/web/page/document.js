@@ -1,0 +1,32 @@
+// @ts-check
+/** The elements of the page by their names. */
+
+/**
+ * @template {HTMLElement} T
+ * @param {string} id
+ * @param {new () => T} kind
+ * @returns {T}
+ * @throws {TypeError} the page has no such element
+ */
+export function elementOf(id, kind) {
+  const found = document.getElementById(id);
+  if (!(found instanceof kind)) throw new TypeError(`the page has no ${kind.name} "${id}"`);
+  return found;
+}
+
+/** @param {string} id */
+export const element = (id) => elementOf(id, HTMLElement);
+
+/** @param {string} id */
+export const button = (id) => elementOf(id, HTMLButtonElement);
+
+/**
+ * Screen readers read out what is written, so nothing is written twice.
+ *
+ * @param {string} id
+ * @param {string} text
+ */
+export function write(id, text) {
+  const found = element(id);
+  if (found.textContent !== text) found.textContent = text;
+}

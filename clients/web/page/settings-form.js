@@ -1,0 +1,72 @@
+// @ts-check
+/** The settings of the session: wishes go out at once, and what is in force is shown. */
+
+import { element, elementOf } from "./document.js";
+
+/** @typedef {import("../frames.js").Settings} Settings */
+
+export class SettingsForm {
+  #form = elementOf("settings", HTMLFormElement);
+
+  /** @param {(settings: Settings) => void} onChange takes the wishes */
+  constructor(onChange) {
+    this.#form.oninput = () => this.#showNumbers();
+    this.#form.onchange = () => onChange(this.values);
+    this.#form.onsubmit = (event) => event.preventDefault();
+    this.#showNumbers();
+  }
+
+  /** What the user wishes. @returns {Settings} */
+  get values() {
+    return Object.fromEntries(this.#controls().map((control) => [control.name, valueOf(control)]));
+  }
+
+  /**
+   * Show what is in force, but leave alone what the user is just changing.
+   *
+   * @param {Settings} settings
+   */
+  adopt(settings) {
+    const inForce = /** @type {Record<string, unknown>} */ (settings);
+    for (const control of this.#controls()) {
+      const value = inForce[control.name];
+      if (value !== undefined && control !== document.activeElement) put(control, value);
+    }
+    this.#showNumbers();
+  }
+
+  #controls() {
+    return [...this.#form.elements].filter(
+      (control) => control instanceof HTMLInputElement || control instanceof HTMLSelectElement,
+    );
+  }
+
+  #showNumbers() {
+    for (const control of this.#controls()) {
+      if (control.type !== "range") continue;
+      const number = Number(control.value);
+      const text = control.name === "volume" ? `${Math.round(number * 100)} %` : `${number} ×`;
+      element(`${control.id}-number`).textContent = text;
+      control.ariaValueText = text;
+    }
+  }
+}
+
+/** @param {HTMLInputElement | HTMLSelectElement} control */
+function valueOf(control) {
+  if (control instanceof HTMLSelectElement) return control.value;
+  return control.type === "checkbox" ? control.checked : Number(control.value);
+}
+
+/**
+ * @param {HTMLInputElement | HTMLSelectElement} control
+ * @param {unknown} value
+ */
+function put(control, value) {
+  if (control instanceof HTMLInputElement) {
+    if (control.type === "checkbox") control.checked = value === true;
+    else control.value = String(value);
+  } else if ([...control.options].some((option) => option.value === value)) {
+    control.value = String(value);
+  }
+}

@@ -1,0 +1,83 @@
+// @ts-check
+/** What of the page follows from the state of the conversation. */
+
+import { button, element, write } from "./document.js";
+
+/**
+ * @typedef {"idle" | "listening" | "hearing" | "thinking" | "speaking"} State
+ *
+ * @typedef {object} Moment
+ * @property {State} state
+ * @property {import("../voice-client.js").Status} connection
+ * @property {boolean} isRecording
+ * @property {number} decodedSeconds of answers
+ */
+
+const CONNECTION_WORDS = {
+  connecting: "Connecting",
+  connected: "Connected",
+  reconnecting: "Reconnecting",
+  refused: "Not allowed",
+  replaced: "Opened elsewhere",
+  closed: "Closed",
+};
+const HINTS_AWAY = {
+  connecting: "One moment",
+  reconnecting: "You can talk again when the connection is back",
+  refused: "This server lets nobody in without a token",
+  replaced: "This conversation goes on in another window",
+  closed: "Reload the page to talk again",
+};
+const HINTS = {
+  idle: "Press the microphone and speak",
+  listening: "Listening",
+  hearing: "Hearing you",
+  thinking: "Thinking",
+  speaking: "Speaking",
+};
+
+/** @type {NodeListOf<HTMLButtonElement>} */
+export const suggestions = document.querySelectorAll("button.suggestion");
+
+/** @param {Moment} moment */
+export function show({ state, connection, isRecording, decodedSeconds }) {
+  const isConnected = connection === "connected";
+  Object.assign(document.body.dataset, {
+    state,
+    connection,
+    decodedSeconds: decodedSeconds.toFixed(3),
+  });
+  write("connection", CONNECTION_WORDS[connection]);
+  write("hint", connection === "connected" ? HINTS[state] : HINTS_AWAY[connection]);
+  element("stop").hidden = state !== "speaking" && state !== "thinking";
+  element("welcome").hidden = element("log").childElementCount > 0;
+  const microphone = button("microphone");
+  for (const needy of [microphone, button("send"), ...suggestions]) needy.disabled = !isConnected;
+  microphone.ariaPressed = String(isRecording);
+  microphone.ariaLabel = isRecording ? "Stop the microphone" : "Start the microphone";
+}
+
+/** @param {string} message empty to take it away */
+export function showProblem(message) {
+  element("problem").hidden = !message;
+  write("problem-text", message);
+}
+
+/** On narrow screens the panel is opened by its button; on wide ones it is always there. */
+export function offerPanel() {
+  const [toggle, panel] = [button("panel-toggle"), element("panel")];
+  /** @param {boolean} isOpen */
+  const open = (isOpen) => {
+    document.body.classList.toggle("panel-open", isOpen);
+    toggle.ariaExpanded = String(isOpen);
+    toggle.textContent = isOpen ? "Close" : "Settings";
+    if (isOpen) panel.focus();
+  };
+  toggle.onclick = () => open(toggle.ariaExpanded !== "true");
+  panel.onkeydown = (event) => {
+    if (event.key !== "Escape" || toggle.ariaExpanded !== "true") return;
+    event.stopPropagation(); // closes the panel, interrupts nothing
+    open(false);
+    toggle.focus();
+  };
+}
