@@ -1,57 +1,39 @@
 """The voice page in a real browser: a recording spoken into its microphone, an answer played."""
 
-import json
+import re
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from cedar_voice_service.server import open_server
-from cedar_voice_service.settings import ServiceSettings
 from tests.support.bridge import Bridge, bridging
-from tests.support.chromium import chromium, write_microphone
 from tests.support.openai_standin import OpenAIStandin
-from tests.support.recordings import speech_pcm
 from tests.support.service import LOCAL, settings, settings_of
+from tests.support.voice_page import (
+    backend,
+    decoded_seconds,
+    is_connected,
+    is_in,
+    opened,
+    recording,
+)
 
 pytestmark = pytest.mark.xdist_group("browser")
-PATIENCE_MS = 20_000
 
-
-@asynccontextmanager
-async def backend(service: ServiceSettings, **bridge: Any) -> AsyncIterator[Bridge]:
-    """A service with these settings, and a bridge to it."""
-    async with open_server(service) as (address, _), bridging(address, **bridge) as running:
-        yield running
-
-
-@asynccontextmanager
-async def opened(
-    url: str, microphone: Path | None = None, sent: list[str] | None = None
-) -> AsyncIterator[Page]:
-    """The page in a browser that plays a recording into its microphone.
-
-    Args:
-        sent: takes the type of each frame that the page sends.
-    """
-    said = [] if sent is None else sent
-    async with chromium(microphone) as browser:
-        page = await browser.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        problems: list[object] = []
-        page.on("pageerror", lambda problem: problems.append(problem))
-        page.on("websocket", lambda socket: socket.on("framesent", lambda frame: note(frame, said)))
-        await page.goto(url)
-        yield page
-        assert not problems
-
-
-def note(frame: str | bytes, kinds: list[str]) -> None:
-    """Add the type of a frame to those before it."""
-    kinds.append(json.loads(frame)["type"])
+TALLEST_BAR = """() => {
+    const canvas = document.getElementById("waveform");
+    const { width, height } = canvas;
+    const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+    const drawn = (x, y) => data[(y * width + x) * 4 + 3] > 0;
+    const heights = Array.from({ length: width }, (_, x) =>
+        Array.from({ length: height }, (_, y) => drawn(x, y)).filter(Boolean).length);
+    return Math.max(...heights);
+}"""
+"""How many pixels the tallest bar of the waveform is high."""
 
 
 @pytest.fixture
@@ -59,28 +41,6 @@ async def calling() -> AsyncIterator[Bridge]:
     """A backend whose engines answer at once and at length."""
     async with OpenAIStandin() as standin, backend(settings_of(standin)) as bridge:
         yield bridge
-
-
-def recording(folder: Path, *names: str) -> Path:
-    """A recording for the microphone: these sentences, one at the heels of the other."""
-    path = folder / "microphone.wav"
-    write_microphone(path, b"".join(map(speech_pcm, names)))
-    return path
-
-
-async def is_in(page: Page, state: str) -> None:
-    """Wait until the page is in a state."""
-    await page.wait_for_selector(f"body[data-state={state}]")
-
-
-async def is_connected(page: Page) -> None:
-    """Wait until the page has a session."""
-    await page.wait_for_selector("body[data-connection=connected]")
-
-
-async def decoded_seconds(page: Page) -> float:
-    """How much answer audio the browser has decoded."""
-    return float(await page.get_attribute("body", "data-decoded-seconds") or 0)
 
 
 async def test_a_recording_is_understood_answered_and_spoken(tmp_path: Path) -> None:
@@ -105,7 +65,7 @@ async def test_words_are_shown_as_they_come_and_stop_ends_the_turn(tmp_path: Pat
     async with backend(settings(**LOCAL)) as bridge, opened(bridge.url, microphone, sent) as page:
         await is_connected(page)
         await page.get_by_role("button", name="Start the microphone").click()
-        await page.wait_for_selector(".log .user.pending")
+        await page.wait_for_selector(".log .user.pending .unstable:not(:empty)")
         await page.get_by_role("button", name="Stop the microphone").click()
         await page.wait_for_selector(".log .user:not(.pending)")
         await is_in(page, "speaking")
@@ -121,6 +81,7 @@ async def test_the_assistant_acts_on_the_page() -> None:
         await page.get_by_role("button", name="Please change the theme to dark").click()
         await page.wait_for_selector("html[data-theme=dark]")
         await expect(page.locator(".log .note")).to_have_text("Changed the theme to dark")
+        await expect(page.locator("#actions code")).to_have_text('page.setTheme("dark")')
 
 
 async def test_an_answer_can_be_stopped(calling: Bridge) -> None:
@@ -154,8 +115,12 @@ async def test_it_comes_back_when_the_bridge_does() -> None:
             await is_connected(page)
             await running.aclose()
             await page.wait_for_selector("body[data-connection=reconnecting]")
+            banner = page.locator("#reconnect")
+            await expect(banner).to_contain_text(re.compile(r"Trying again in \d s"))
+            await page.get_by_role("button", name="Retry now").click()
             async with bridging(service, http_address=bridge.address):
                 await is_connected(page)
+                await expect(banner).to_be_hidden()
                 await page.get_by_label("Message").fill("Still there?")
                 await page.get_by_role("button", name="Send").click()
                 await is_in(page, "speaking")
@@ -180,3 +145,57 @@ async def test_it_says_what_is_wrong_with_the_microphone(calling: Bridge) -> Non
         await expect(page.get_by_role("alert")).to_contain_text("microphone")
         await page.get_by_role("button", name="Dismiss").click()
         await expect(page.get_by_role("alert")).to_be_hidden()
+
+
+async def test_what_is_set_is_in_force_at_once(calling: Bridge) -> None:
+    heard: list[dict[str, Any]] = []
+    async with opened(calling.url, heard=heard) as page:
+        await is_connected(page)
+        await page.get_by_label("Language").select_option("de-DE")
+        await page.get_by_label("Voice").select_option("nova")
+        for name, value in {"Rate": "1.5", "Pitch": "0.75", "Volume": "0.5"}.items():
+            await page.get_by_label(name).fill(value)
+        await page.get_by_label("Speech of the browser").check()
+        await page.get_by_label("Words as they come").uncheck()
+        await page.get_by_role("button", name="What can you do?").click()
+        await expect(page.locator(".log .assistant:not(.pending)")).not_to_be_empty()
+        assert await decoded_seconds(page) == 0
+    ready = [frame for frame in heard if frame["type"] == "ready"]
+    wished = {"language": "de-DE", "voiceId": "nova", "rate": 1.5, "pitch": 0.75, "volume": 0.5}
+    wished |= {"useBrowserTTS": True, "stream": False}
+    assert ready[-1]["settings"].items() >= wished.items()
+    assert not {"response_chunk", "audio_chunk"} & {frame["type"] for frame in heard}
+
+
+async def test_the_waveform_moves_with_the_voice_and_the_turn_is_timed(
+    calling: Bridge, tmp_path: Path
+) -> None:
+    async with opened(calling.url, recording(tmp_path, "weather_in_london")) as page:
+        await is_connected(page)
+        assert await page.evaluate(TALLEST_BAR) <= 4
+        await page.get_by_role("button", name="Start the microphone").click()
+        await is_in(page, "hearing")
+        await page.wait_for_function(f"({TALLEST_BAR})() > 20")
+        await is_in(page, "speaking")
+        await page.keyboard.press("Escape")
+        latency = page.get_by_role("region", name="Latency of the last turn")
+        for stage in ("Endpointing", "Transcript", "First word", "First sound"):
+            await expect(latency).to_contain_text(re.compile(rf"{stage} \d+ ms"))
+        await page.get_by_role("button", name="Stop the microphone").click()
+        await page.wait_for_function(f"({TALLEST_BAR})() <= 4")
+
+
+async def test_it_fits_a_phone_and_needs_no_pointer(calling: Bridge) -> None:
+    async with opened(calling.url) as page:
+        await page.set_viewport_size({"width": 390, "height": 800})
+        await is_connected(page)
+        assert await page.evaluate("document.documentElement.scrollWidth") == 390
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        panel = page.get_by_role("complementary", name="Settings and actions")
+        await expect(panel).to_be_visible()
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_label("Language")).to_be_focused()
+        await page.keyboard.press("Escape")
+        await expect(panel).to_be_hidden()
+        await expect(page.get_by_role("button", name="Settings")).to_be_focused()

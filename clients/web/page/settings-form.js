@@ -45,7 +45,7 @@ export class SettingsForm {
     for (const control of this.#controls()) {
       if (control.type !== "range") continue;
       const number = Number(control.value);
-      const text = control.name === "volume" ? `${Math.round(number * 100)} %` : `${number} ×`;
+      const text = control.name === "volume" ? `${Math.round(number * 100)} %` : `${number.toFixed(2)} ×`;
       element(`${control.id}-number`).textContent = text;
       control.ariaValueText = text;
     }

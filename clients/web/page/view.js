@@ -23,7 +23,7 @@ const CONNECTION_WORDS = {
 };
 const HINTS_AWAY = {
   connecting: "One moment",
-  reconnecting: "You can talk again when the connection is back",
+  reconnecting: "Waiting for the connection",
   refused: "This server lets nobody in without a token",
   replaced: "This conversation goes on in another window",
   closed: "Reload the page to talk again",

@@ -30,7 +30,7 @@ export class Waveform {
 
   /** @param {boolean} isOn whether there is a microphone to listen to */
   run(isOn) {
-    if (isOn === this.#isRunning) return;
+    if (isOn && this.#isRunning) return;
     this.#isRunning = isOn;
     if (isOn) return this.#step();
     this.#heights = [];
