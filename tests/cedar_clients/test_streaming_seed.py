@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Page
 
 from tests.support.bridge import Bridge
-from tests.support.cedar_clients import Frontends, gaps_ms, sounds_of, until_said
+from tests.support.cedar_clients import CLOCK_ERROR_MS, Frontends, gaps_ms, sounds_of, until_said
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -15,8 +15,6 @@ pytestmark = [
 ]
 
 PAGE = "surroundings/seeds.html"
-CLOCK_ERROR_MS = 120
-"""How late Chromium may report the end of a clip on a busy machine."""
 
 
 @asynccontextmanager

@@ -1,11 +1,14 @@
 """The code of the WebSocket document, as it is given there, against the bridge."""
 
+import json
+from typing import Any
+
 import pytest
-from playwright.async_api import Error, Page
+from playwright.async_api import Error, Page, WebSocket
 
 from cedar_voice_service.server import open_server
 from tests.support.bridge import Bridge, bridging
-from tests.support.cedar_clients import Frontends, gaps_ms, sounds_of, until_said
+from tests.support.cedar_clients import CLOCK_ERROR_MS, Frontends, gaps_ms, sounds_of, until_said
 from tests.support.service import LOCAL, settings
 
 pytestmark = [
@@ -14,8 +17,6 @@ pytestmark = [
 ]
 
 PAGE = "surroundings/seeds.html"
-CLOCK_ERROR_MS = 120
-"""How late Chromium may report the end of a clip on a busy machine."""
 SHORT_PAUSE_MS = 300
 """A pause that passes for one between phrases."""
 
@@ -118,30 +119,32 @@ async def test_the_resilient_connection_comes_back_to_its_session(
 ) -> None:
     url = f"ws://{bridge.address}/api/voice/ws?sessionId=resilient"
     async with frontends.page(PAGE, saying="close_the_window") as page:
+        heard: list[dict[str, Any]] = []
+
+        def listen(socket: WebSocket) -> None:
+            socket.on("framereceived", lambda frame: heard.append(json.loads(frame)))
+
+        page.on("websocket", listen)
         await page.wait_for_selector("html[data-ready]")
-        heard = await page.evaluate(
+        await page.evaluate(
             """async (url) => {
                 const { ResilientWebSocketConnection } = await given(
                     'websocket/resilient_connection', 'ResilientWebSocketConnection');
-                const heard = [];
-                const hear = (until) => new Promise((resolve) => connection.onMessage((event) => {
-                    heard.push(event);
-                    if (event.type === until) resolve();
-                }));
+                const hear = (until) => new Promise((resolve) => connection.onMessage(
+                    (event) => event.type === until && resolve()));
                 const pieces = await recordPieces(2000);
                 const connection = new ResilientWebSocketConnection(url);
                 await connection.connect();
                 connection.send({ type: 'config', settings: {}, context: '{}' });
                 await hear('ready');
                 connection.close();
-                // Queued now, sent first thing when it is back, before anything else is.
+                // Queued now, and the first that it sends when it is back.
                 for (const piece of pieces) {
                     connection.send({ type: 'audio_chunk', data: await base64(piece) });
                 }
                 const closed = connection.ws;
                 while (connection.ws === closed) await new Promise(requestAnimationFrame);
                 await hear('audio_complete');
-                return heard;
             }""",
             url,
         )
