@@ -4,20 +4,57 @@
  *
  * @typedef {{ type: string } & Record<string, any>} Frame
  * @typedef {"connecting" | "connected" | "reconnecting" | "refused" | "replaced" | "closed"} Status
+ *
+ * @typedef {object} Dropped frames that will not be sent
+ * @property {"queue_full" | "session_lost" | "closed"} reason
+ * @property {number} count
+ *
+ * @typedef {import("./frames.js").DownFrames &
+ *   { frame: Frame, status: Status, dropped: Dropped }} VoiceEvents
+ *
+ * @typedef {object} VoiceClientOptions
+ * @property {string} [sessionId] of a session to go on with; a random one otherwise
+ * @property {number} [maxQueueBytes] of the frames that wait while there is no connection
+ * @property {new (url: URL) => WebSocket} [WebSocket] the browser's unless given
+ * @property {import("./live-socket.js").Clock} [clock] the browser's unless given
+ * @property {() => number} [random] 0 to 1
  */
 
-const PING_MS = 10_000;
-const SILENCE_MS = 25_000; // two pings unanswered, and some
+import { toBase64 } from "./base64.js";
+import { LiveSocket } from "./live-socket.js";
+import { OfflineQueue } from "./offline-queue.js";
+import { SeenFrames } from "./seen-frames.js";
+
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 8_000;
+const MAX_QUEUE_BYTES = 1 << 20; // about a minute of Opus at 96 kbit/s
 
 const UNAUTHORIZED = 1008;
 const TAKEN_OVER = 4409;
 
+/** @type {import("./live-socket.js").Clock} */
+const BROWSER_CLOCK = {
+  now: () => performance.now(),
+  setTimeout: (tick, delayMs) => setTimeout(tick, delayMs),
+  clearTimeout: (timer) => clearTimeout(timer),
+};
+
+/** There is no connection and there will be none; `status` says why. */
+export class ConnectionOver extends Error {
+  /** @param {Status} status */
+  constructor(status) {
+    super(`the connection is ${status}`);
+    this.name = "ConnectionOver";
+    this.status = status;
+  }
+}
+
 /**
- * Dispatches `status` when `status` has changed and `frame`, with the frame in `detail`.
+ * Dispatches every frame under its type and as `frame`, `status` when the status has changed, and
+ * `dropped` when frames will not be sent; each a `CustomEvent` with its value in `detail`.
  *
- * The session has one name for as long as the page lives, so a new socket goes on with it.
+ * The session has one name for as long as the client lives, so a new socket goes on with it. What
+ * the bridge says again after a drop is told once.
  */
 export class VoiceClient extends EventTarget {
   /** @type {Status} */
@@ -26,116 +63,279 @@ export class VoiceClient extends EventTarget {
   #url;
   #token;
   #config;
-  /** @type {WebSocket | null} */
-  #socket = null;
-  #attempts = 0;
-  #heardAt = 0;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #surroundings;
+  #queue;
+  #seen = new SeenFrames();
+  /** @type {LiveSocket | null} */
+  #live = null;
+  /** How the next socket is opened, and whether there was a session on one before. */
+  #comeback = { attempts: 0, retryAfterMs: 0, hadSession: false };
+  /** @type {any} */
   #retry;
-  /** @type {ReturnType<typeof setInterval> | undefined} */
-  #pinging;
+  /** Keeps what follows audio behind it: reading a Blob takes a moment. */
+  #audio = Promise.resolve();
 
   /**
-   * @param {string} url of the WebSocket
-   * @param {Record<string, any>} config sent whenever a socket opens
+   * @param {string | URL} url of the WebSocket
+   * @param {import("./frames.js").Config} config sent whenever a socket opens
    * @param {string | null} token bearer token, where the bridge wants one
+   * @param {VoiceClientOptions} options
    */
-  constructor(url, config, token = null) {
+  constructor(url, config = {}, token = null, options = {}) {
     super();
     this.#url = new URL(url);
-    this.#url.searchParams.set("sessionId", newName());
+    this.#url.searchParams.set("sessionId", options.sessionId ?? newName());
     this.#config = config;
     this.#token = token;
+    this.#surroundings = {
+      WebSocket: options.WebSocket ?? globalThis.WebSocket,
+      clock: options.clock ?? BROWSER_CLOCK,
+      random: options.random ?? Math.random,
+    };
+    this.#queue = new OfflineQueue(options.maxQueueBytes ?? MAX_QUEUE_BYTES);
+  }
+
+  /** The name of the session, the same for as long as the client lives. */
+  get sessionId() {
+    return /** @type {string} */ (this.#url.searchParams.get("sessionId"));
+  }
+
+  /** The present socket, if there is one. */
+  get socket() {
+    return this.#live?.socket ?? null;
+  }
+
+  /** The newest place in the session's sequence that was heard; 0 before the first. */
+  get lastSeq() {
+    return this.#seen.lastSeq;
   }
 
   /** Open a socket, and another whenever it is lost. */
   connect() {
-    clearTimeout(this.#retry);
     this.#drop();
-    this.#become(this.#attempts === 0 ? "connecting" : "reconnecting");
-    const socket = new WebSocket(this.#url);
-    this.#socket = socket;
-    this.#heardAt = performance.now();
-    this.#pinging = setInterval(() => this.#watch(), PING_MS);
-    socket.onopen = () => {
-      if (this.#token) this.send({ type: "auth", token: this.#token });
-      this.send({ type: "config", ...this.#config });
-    };
-    socket.onmessage = (event) => this.#hear(JSON.parse(event.data));
-    socket.onclose = (event) => this.#lose(event.code);
+    this.#become(this.#comeback.attempts === 0 ? "connecting" : "reconnecting");
+    this.#live = new LiveSocket(this.#url, this.#surroundings, {
+      opened: () => this.#introduce(),
+      heard: (frame) => this.#hear(frame),
+      lost: (closeCode) => this.#lose(closeCode),
+    });
+  }
+
+  /**
+   * Wait for the connection.
+   *
+   * @returns {Promise<void>}
+   * @throws {ConnectionOver} it is not coming
+   */
+  async opened() {
+    while (this.#isComing()) {
+      await new Promise((resolve) => this.addEventListener("status", resolve, { once: true }));
+    }
+    if (this.status !== "connected") throw new ConnectionOver(this.status);
   }
 
   /** Close the socket for good. */
   close() {
-    clearTimeout(this.#retry);
-    this.#drop();
-    this.#become("closed");
+    this.#end("closed");
   }
 
   /**
-   * Send a frame.
+   * Listen to one kind of event.
+   *
+   * @template {keyof VoiceEvents} K
+   * @param {K} type
+   * @param {(detail: VoiceEvents[K]) => void} listener
+   * @returns {() => void} stops listening
+   */
+  on(type, listener) {
+    /** @param {Event} event */
+    const heard = (event) => listener(/** @type {CustomEvent} */ (event).detail);
+    this.addEventListener(type, heard);
+    return () => this.removeEventListener(type, heard);
+  }
+
+  /**
+   * Send a frame, or let it wait for the connection.
    *
    * @param {Frame} frame
-   * @returns {boolean} whether there was a socket to send it on
+   * @returns {boolean} false when it will not be sent: the queue is full, or the connection over
    */
   send(frame) {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
-    this.#socket.send(JSON.stringify(frame));
-    return true;
+    if (this.status === "connected") return this.#transmit(frame) || this.#wait(frame);
+    return this.#isComing() ? this.#wait(frame) : this.#refuse("closed", 1);
+  }
+
+  /**
+   * Send a piece of a recording. Pieces go out in the order of the calls.
+   *
+   * @param {Blob | Uint8Array | string} audio string: base64
+   * @returns {Promise<boolean>} as of `send`
+   */
+  sendAudio(audio) {
+    const encoded = typeof audio === "string" ? Promise.resolve(audio) : encode(audio);
+    const timestamp = Date.now();
+    return this.#afterAudio(async () =>
+      this.send({ type: "audio_chunk", data: await encoded, timestamp }),
+    );
+  }
+
+  /**
+   * The following audio is new input.
+   *
+   * @returns {Promise<boolean>} as of `send`
+   */
+  startListening() {
+    return this.#afterAudio(async () => this.send({ type: "start_listening" }));
+  }
+
+  /**
+   * The user's turn is over; goes out behind all audio.
+   *
+   * @returns {Promise<boolean>} as of `send`
+   */
+  stopListening() {
+    return this.#afterAudio(async () => this.send({ type: "stop_listening" }));
+  }
+
+  /**
+   * A typed user turn.
+   *
+   * @param {string} text
+   * @returns {boolean} as of `send`
+   */
+  say(text) {
+    return this.send({ type: "text", text });
+  }
+
+  /**
+   * Stop an answer.
+   *
+   * @param {number} responseId 0 for whichever is in progress
+   * @param {number} [playedMs] how much of it was heard
+   * @returns {boolean} as of `send`
+   */
+  interrupt(responseId = 0, playedMs) {
+    return this.send({ type: "interrupt", responseId, playedMs });
   }
 
   /**
    * Change what is configured, now and for every later socket.
    *
-   * @param {Record<string, any>} patch
+   * @param {import("./frames.js").Config} patch
    */
   configure(patch) {
     this.#config = { ...this.#config, ...patch };
-    this.send({ type: "config", ...patch });
+    if (this.status === "connected") this.#transmit({ type: "config", ...patch });
+  }
+
+  #isComing() {
+    return this.status === "connecting" || this.status === "reconnecting";
+  }
+
+  #introduce() {
+    if (this.#token) this.#transmit({ type: "auth", token: this.#token });
+    this.#transmit({ type: "config", ...this.#config });
+  }
+
+  /** @param {Frame} frame */
+  #transmit(frame) {
+    return this.#live?.send(frame) ?? false;
+  }
+
+  /** @param {Frame} frame */
+  #wait(frame) {
+    return this.#queue.add(frame) || this.#refuse("queue_full", 1);
+  }
+
+  /**
+   * @param {Dropped["reason"]} reason
+   * @param {number} count
+   * @returns {false}
+   */
+  #refuse(reason, count) {
+    if (count > 0) this.#tell("dropped", { reason, count });
+    return false;
+  }
+
+  /**
+   * @template T
+   * @param {() => Promise<T>} act
+   * @returns {Promise<T>}
+   */
+  #afterAudio(act) {
+    const acted = this.#audio.then(act);
+    this.#audio = acted.then(noop, noop);
+    return acted;
   }
 
   /** @param {Frame} frame */
   #hear(frame) {
-    this.#heardAt = performance.now();
-    if (frame.type === "ready") {
-      this.#attempts = 0;
-      this.#become("connected");
-    }
-    this.dispatchEvent(new CustomEvent("frame", { detail: frame }));
+    if (frame.type === "ready") this.#begin(frame.resumed);
+    if (!this.#seen.isNew(frame)) return;
+    if (frame.type === "error") this.#comeback.retryAfterMs = frame.retryAfterMs ?? 0;
+    this.#tell("frame", frame);
+    this.#tell(frame.type, frame);
   }
 
-  #watch() {
-    if (performance.now() - this.#heardAt > SILENCE_MS) this.#lose(0);
-    else this.send({ type: "ping", sentAt: Date.now() });
+  /** @param {boolean} isResumed */
+  #begin(isResumed) {
+    const { hadSession } = this.#comeback;
+    this.#comeback = { attempts: 0, retryAfterMs: 0, hadSession: true };
+    if (!isResumed) this.#seen.reset();
+    if (!isResumed && hadSession) this.#refuse("session_lost", this.#queue.forgetSession());
+    for (const frame of this.#queue.takeAll()) this.#transmit(frame);
+    this.#become("connected");
   }
 
   /** @param {number} code */
   #lose(code) {
+    if (code === UNAUTHORIZED) return this.#end("refused");
+    if (code === TAKEN_OVER) return this.#end("replaced");
     this.#drop();
-    if (code === UNAUTHORIZED) return this.#become("refused");
-    if (code === TAKEN_OVER) return this.#become("replaced");
-    const longest = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#attempts);
-    this.#attempts += 1;
+    const { attempts, retryAfterMs } = this.#comeback;
+    const longestMs = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempts);
+    const delayMs = longestMs * (0.5 + this.#surroundings.random() / 2);
+    this.#comeback.attempts += 1;
     this.#become("reconnecting");
-    this.#retry = setTimeout(() => this.connect(), longest * (0.5 + Math.random() / 2));
+    this.#retry = this.#surroundings.clock.setTimeout(
+      () => this.connect(),
+      Math.max(delayMs, retryAfterMs),
+    );
   }
 
-  /** Forget the socket: a dead one may take minutes to say that it is closed. */
+  /** @param {Status} status */
+  #end(status) {
+    this.#drop();
+    this.#comeback.attempts = 0;
+    this.#become(status);
+    this.#refuse("closed", this.#queue.takeAll().length);
+  }
+
   #drop() {
-    clearInterval(this.#pinging);
-    const socket = this.#socket;
-    this.#socket = null;
-    if (!socket) return;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close();
+    this.#surroundings.clock.clearTimeout(this.#retry);
+    this.#live?.close();
+    this.#live = null;
   }
 
   /** @param {Status} status */
   #become(status) {
     if (status === this.status) return;
     this.status = status;
-    this.dispatchEvent(new Event("status"));
+    this.#tell("status", status);
   }
+
+  /**
+   * @param {string} type
+   * @param {unknown} detail
+   */
+  #tell(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+/** @param {Blob | Uint8Array} audio */
+async function encode(audio) {
+  return toBase64(audio instanceof Uint8Array ? audio : new Uint8Array(await audio.arrayBuffer()));
 }
 
 /** A random name; `crypto.randomUUID` is missing on pages without https. */
@@ -143,3 +343,5 @@ function newName() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
+
+function noop() {}

@@ -1,0 +1,119 @@
+// @ts-check
+/**
+ * The frames of the bridge's WebSocket as types. Durations are milliseconds, audio is base64, and
+ * fields that have nothing to say are left out.
+ *
+ * @typedef {object} Settings
+ * @property {string} [language] BCP 47, such as "en-US"
+ * @property {string} [voiceId]
+ * @property {number} [pitch] 1 is normal
+ * @property {number} [rate] 1 is normal
+ * @property {number} [volume] 0 to 1
+ * @property {boolean} [useBrowserTTS] no audio is sent
+ * @property {boolean} [autoAddToMessages]
+ * @property {boolean} [stream] false leaves out what is not final
+ *
+ * @typedef {object} Output
+ * @property {"mp3" | "wav" | "pcm_s16le" | "ogg_opus" | "webm_opus"} [encoding]
+ * @property {"continuous" | "self_contained" | "whole"} [framing]
+ * @property {number} [maxLeadMs] how far ahead of its playback audio is sent
+ *
+ * @typedef {object} TurnDetection
+ * @property {"manual" | "server_vad"} [mode]
+ * @property {number} [threshold]
+ * @property {number} [prefixPaddingMs]
+ * @property {number} [silenceDurationMs]
+ * @property {number} [minSpeechMs]
+ * @property {number} [maxUtteranceMs]
+ * @property {boolean} [interruptResponse]
+ * @property {number} [minInterruptionMs]
+ *
+ * @typedef {object} Tool
+ * @property {string} name
+ * @property {string} [description]
+ * @property {object} [parameters] JSON schema of the arguments
+ * @property {string} [stateKey]
+ * @property {string} [setterKey]
+ * @property {string[]} [argumentOrder] names of the setter's positional arguments
+ *
+ * @typedef {object} Config what a connection is configured with; what is not named stays
+ * @property {Settings} [settings]
+ * @property {unknown} [context] any JSON
+ * @property {Output} [output]
+ * @property {TurnDetection} [turnDetection]
+ * @property {Tool[]} [tools]
+ * @property {string} [systemPrompt]
+ */
+
+/**
+ * What browsers send.
+ *
+ * @typedef {{ type: "config" } & Config
+ *   | { type: "audio_chunk", data: string, timestamp?: number }
+ *   | { type: "start_listening" }
+ *   | { type: "stop_listening" }
+ *   | { type: "auth", token: string }
+ *   | { type: "interrupt", responseId?: number, playedMs?: number }
+ *   | { type: "text", text: string }
+ *   | { type: "ping", sentAt: number }} UpFrame
+ */
+
+/**
+ * What browsers receive, by type.
+ *
+ * @typedef {object} Place
+ * @property {number} [turnId]
+ * @property {number} [seq] place in the session's sequence; frames of one event share it
+ *
+ * @typedef {object} Usage
+ * @property {number} promptTokens
+ * @property {number} completionTokens
+ * @property {number} totalTokens
+ *
+ * @typedef {object} AudioFormat
+ * @property {string} encoding
+ * @property {number} sampleRateHz
+ * @property {number} channelCount
+ *
+ * @typedef {object} TurnMetrics
+ * @property {"turn_metrics"} type
+ * @property {boolean} interrupted
+ * @property {number} inputAudioMs
+ * @property {number} outputAudioMs
+ * @property {number} [responseLatencyMs]
+ * @property {number} [endpointingMs]
+ * @property {number} [sttFinalMs]
+ * @property {number} [llmFirstTokenMs]
+ * @property {number} [llmTotalMs]
+ * @property {number} [ttsFirstAudioMs]
+ * @property {number} [turnTotalMs]
+ *
+ * @typedef {{
+ *   connected: Place & { type: "connected", sessionId: string },
+ *   ready: Place & { type: "ready", sessionId: string, resumed: boolean, settings: Settings,
+ *     output: Output, turnDetection: TurnDetection },
+ *   transcription_partial: Place &
+ *     { type: "transcription_partial", text: string, confidence?: number },
+ *   transcription_final: Place & { type: "transcription_final", text: string, confidence?: number },
+ *   response_start: Place & { type: "response_start", responseId: number },
+ *   response_chunk: Place & { type: "response_chunk", responseId: number, text: string },
+ *   response_complete: Place & { type: "response_complete", responseId: number, text: string,
+ *     finishReason: string, usage?: Usage },
+ *   audio_chunk: Place & { type: "audio_chunk", responseId: number, data: string, isLast: boolean,
+ *     offsetMs: number, durationMs: number, format?: AudioFormat, text?: string },
+ *   audio_complete: Place & { type: "audio_complete", responseId: number },
+ *   action: Place & { type: "action", actionId: string, stateKey: string, setterKey: string,
+ *     args: unknown[], arguments: unknown, toolName?: string, responseId?: number },
+ *   error: Place & { type: "error", code: string, message: string, retryable: boolean,
+ *     fatal?: boolean, retryAfterMs?: number, stage?: string, field?: string },
+ *   speech: Place & { type: "speech", event: string, audioOffsetMs: number },
+ *   interruption: Place & { type: "interruption", responseId: number, reason: string,
+ *     heardMs: number, keptText: string },
+ *   turn_metrics: Place & TurnMetrics,
+ *   pong: Place & { type: "pong", sentAt: number, answeredAt: number },
+ * }} DownFrames
+ *
+ * @typedef {DownFrames[keyof DownFrames]} DownFrame
+ */
+
+export {};

@@ -1,0 +1,83 @@
+// @ts-check
+/**
+ * One WebSocket that is known to be alive: it is asked every now and then, and given up when silent.
+ *
+ * @typedef {object} Clock
+ * @property {() => number} now in milliseconds, never going back
+ * @property {(tick: () => void, delayMs: number) => any} setTimeout
+ * @property {(timer: any) => void} clearTimeout
+ *
+ * @typedef {object} Surroundings
+ * @property {new (url: URL) => WebSocket} WebSocket
+ * @property {Clock} clock
+ *
+ * @typedef {object} Listener
+ * @property {() => void} opened
+ * @property {(frame: any) => void} heard
+ * @property {(closeCode: number) => void} lost called once; 0 when it fell silent
+ */
+
+const PING_MS = 10_000;
+const SILENCE_MS = 25_000; // two pings unanswered, and some
+const OPEN = 1;
+
+export class LiveSocket {
+  #clock;
+  #listener;
+  #heardAt;
+  /** @type {any} */
+  #timer;
+
+  /**
+   * @param {URL} url
+   * @param {Surroundings} surroundings
+   * @param {Listener} listener
+   */
+  constructor(url, { WebSocket, clock }, listener) {
+    this.#clock = clock;
+    this.#listener = listener;
+    this.#heardAt = clock.now();
+    this.socket = new WebSocket(url);
+    this.socket.onopen = () => listener.opened();
+    this.socket.onmessage = ({ data }) => this.#hear(JSON.parse(data));
+    this.socket.onclose = ({ code }) => this.#lose(code);
+    this.#watch();
+  }
+
+  /**
+   * @param {{ type: string } & Record<string, any>} frame
+   * @returns {boolean} whether it was open to send it
+   */
+  send(frame) {
+    if (this.socket.readyState !== OPEN) return false;
+    this.socket.send(JSON.stringify(frame));
+    return true;
+  }
+
+  /** Close it and forget it: a dead one may take minutes to say that it is closed. */
+  close() {
+    this.#clock.clearTimeout(this.#timer);
+    this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
+    this.socket.close();
+  }
+
+  /** @param {any} frame */
+  #hear(frame) {
+    this.#heardAt = this.#clock.now();
+    this.#listener.heard(frame);
+  }
+
+  #watch() {
+    this.#timer = this.#clock.setTimeout(() => {
+      if (this.#clock.now() - this.#heardAt > SILENCE_MS) return this.#lose(0);
+      this.send({ type: "ping", sentAt: Date.now() });
+      this.#watch();
+    }, PING_MS);
+  }
+
+  /** @param {number} closeCode */
+  #lose(closeCode) {
+    this.close();
+    this.#listener.lost(closeCode);
+  }
+}

@@ -1,0 +1,89 @@
+/** What a client finds around it, under the hand of a test: sockets and time. */
+
+/** A WebSocket whose other side is the test. */
+export class Socket {
+  readyState = 0;
+  sent = [];
+  isClosed = false;
+
+  constructor(url) {
+    this.url = url;
+  }
+
+  /** What was sent of these types, as frames. */
+  frames(...types) {
+    return this.sent.map((text) => JSON.parse(text)).filter(({ type }) => types.includes(type));
+  }
+
+  send(text) {
+    this.sent.push(text);
+  }
+
+  close() {
+    this.isClosed = true;
+    this.readyState = 3;
+  }
+
+  /** The other side accepts, and says hello. */
+  welcome({ resumed = false } = {}) {
+    this.readyState = 1;
+    this.onopen?.();
+    this.say({ type: "connected", sessionId: "s" }, { type: "ready", sessionId: "s", resumed });
+  }
+
+  say(...frames) {
+    for (const frame of frames) this.onmessage?.({ data: JSON.stringify(frame) });
+  }
+
+  fail(code = 1006) {
+    this.readyState = 3;
+    this.onclose?.({ code });
+  }
+}
+
+/** Time that passes when it is told to. */
+export class ManualClock {
+  #nowMs = 0;
+  #timers = new Map();
+  #ids = 0;
+
+  now = () => this.#nowMs;
+
+  setTimeout = (tick, delayMs) => {
+    this.#ids += 1;
+    this.#timers.set(this.#ids, { tick, atMs: this.#nowMs + delayMs });
+    return this.#ids;
+  };
+
+  clearTimeout = (id) => this.#timers.delete(id);
+
+  advance(ms) {
+    const endMs = this.#nowMs + ms;
+    for (let due = this.#next(); due && due[1].atMs <= endMs; due = this.#next()) {
+      this.#timers.delete(due[0]);
+      this.#nowMs = due[1].atMs;
+      due[1].tick();
+    }
+    this.#nowMs = endMs;
+  }
+
+  get pending() {
+    return this.#timers.size;
+  }
+
+  #next() {
+    return [...this.#timers].sort(([, a], [, b]) => a.atMs - b.atMs)[0];
+  }
+}
+
+/** Options of a client in a test: its clock, and the sockets that it has opened. */
+export function surroundings() {
+  const sockets = [];
+  class Opened extends Socket {
+    constructor(url) {
+      super(url);
+      sockets.push(this);
+    }
+  }
+  return { sockets, clock: new ManualClock(), WebSocket: Opened, random: () => 1 };
+}

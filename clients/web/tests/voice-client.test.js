@@ -1,0 +1,266 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { ConnectionOver, VoiceClient } from "../voice-client.js";
+import { surroundings } from "./stand-ins.js";
+
+const URL_OF_BRIDGE = "ws://localhost/api/voice/ws";
+const HEADER = new Uint8Array([0x1a, 0x45, 0xdf, 0xa3, 0x01]);
+const TAIL = new Uint8Array([1, 2, 3, 4, 5]);
+
+function start({ config = {}, token = null, ...options } = {}) {
+  const around = surroundings();
+  const client = new VoiceClient(URL_OF_BRIDGE, config, token, { ...around, ...options });
+  client.connect();
+  return { client, ...around };
+}
+
+/** What the client says from now on, by type. */
+function heard(client, type) {
+  const details = [];
+  client.on(type, (detail) => details.push(detail));
+  return details;
+}
+
+test("a socket is authorized and configured before anything else", () => {
+  const { client, sockets } = start({ config: { settings: { rate: 2 } }, token: "t" });
+  client.say("hello");
+  sockets[0].welcome();
+  assert.deepEqual(
+    sockets[0].sent.map((text) => JSON.parse(text)),
+    [
+      { type: "auth", token: "t" },
+      { type: "config", settings: { rate: 2 } },
+      { type: "text", text: "hello" },
+    ],
+  );
+  assert.equal(client.status, "connected");
+});
+
+test("a session keeps its name from socket to socket", () => {
+  const { client, sockets, clock } = start();
+  sockets[0].fail();
+  clock.advance(500);
+  assert.equal(sockets.length, 2);
+  assert.equal(sockets[1].url.searchParams.get("sessionId"), client.sessionId);
+});
+
+test("a session can be gone on with by its name", () => {
+  const { sockets } = start({ sessionId: "mine" });
+  assert.equal(sockets[0].url.searchParams.get("sessionId"), "mine");
+});
+
+test("waits grow twofold up to a limit, and begin anew after a connection", () => {
+  const { client, sockets, clock } = start();
+  const waits = [];
+  for (let attempt = 0; attempt < 6; attempt += 1) {
+    sockets.at(-1).fail();
+    const count = sockets.length;
+    const before = clock.now();
+    while (sockets.length === count) clock.advance(1);
+    waits.push(clock.now() - before);
+  }
+  assert.deepEqual(waits, [500, 1000, 2000, 4000, 8000, 8000]);
+  assert.equal(client.status, "reconnecting");
+  sockets.at(-1).welcome({ resumed: true });
+  sockets.at(-1).fail();
+  clock.advance(500);
+  assert.equal(sockets.length, 8);
+});
+
+test("chance takes up to half of a wait away", () => {
+  const { sockets, clock } = start({ random: () => 0 });
+  sockets[0].fail();
+  clock.advance(249);
+  assert.equal(sockets.length, 1);
+  clock.advance(1);
+  assert.equal(sockets.length, 2);
+});
+
+test("an overloaded service is given the time that it asks for", () => {
+  const { sockets, clock } = start();
+  sockets[0].say({ type: "error", code: "overloaded", message: "later", retryAfterMs: 3000 });
+  sockets[0].fail(1013);
+  clock.advance(2999);
+  assert.equal(sockets.length, 1);
+  clock.advance(1);
+  assert.equal(sockets.length, 2);
+});
+
+test("a socket that falls silent is given up", () => {
+  const { client, sockets, clock } = start();
+  sockets[0].welcome();
+  clock.advance(20_000);
+  assert.equal(sockets[0].frames("ping").length, 2);
+  sockets[0].say({ type: "pong", sentAt: 0, answeredAt: 0 });
+  clock.advance(20_000);
+  assert.equal(client.status, "connected");
+  clock.advance(10_000);
+  assert.equal(client.status, "reconnecting");
+  assert.ok(sockets[0].isClosed);
+});
+
+test("frames wait in order while there is no connection", async () => {
+  const { client, sockets, clock } = start();
+  sockets[0].welcome();
+  sockets[0].fail();
+  client.startListening();
+  client.sendAudio(new Blob([HEADER]));
+  client.sendAudio(TAIL);
+  await client.stopListening();
+  clock.advance(500);
+  sockets[1].welcome({ resumed: true });
+  const sent = sockets[1].frames("start_listening", "audio_chunk", "stop_listening");
+  assert.deepEqual(
+    sent.map(({ type, data }) => data ?? type),
+    ["start_listening", "GkXfowE=", "AQIDBAU=", "stop_listening"],
+  );
+});
+
+test("the end of a recording goes out behind its last piece", async () => {
+  const { client, sockets } = start();
+  sockets[0].welcome();
+  let finish = () => {};
+  const piece = new Blob([TAIL]);
+  piece.arrayBuffer = () => new Promise((resolve) => (finish = () => resolve(TAIL.buffer)));
+  client.sendAudio(piece);
+  const stopped = client.stopListening();
+  await Promise.resolve();
+  assert.deepEqual(sockets[0].frames("stop_listening"), []);
+  finish();
+  await stopped;
+  const sent = sockets[0].frames("audio_chunk", "stop_listening");
+  assert.deepEqual(sent.map(({ type }) => type), ["audio_chunk", "stop_listening"]);
+});
+
+test("a piece that cannot be read fails alone", async () => {
+  const { client, sockets } = start();
+  sockets[0].welcome();
+  const piece = new Blob([TAIL]);
+  piece.arrayBuffer = () => Promise.reject(new Error("gone"));
+  await assert.rejects(client.sendAudio(piece), /gone/);
+  assert.equal(await client.stopListening(), true);
+});
+
+test("a full queue takes no more, and says so", () => {
+  const { client } = start({ maxQueueBytes: 60 });
+  const dropped = heard(client, "dropped");
+  assert.equal(client.say("a".repeat(20)), true);
+  assert.equal(client.say("b".repeat(20)), false);
+  assert.deepEqual(dropped, [{ reason: "queue_full", count: 1 }]);
+});
+
+test("the rest of a recording is not sent to a session that does not know its beginning", async () => {
+  const { client, sockets, clock } = start();
+  const dropped = heard(client, "dropped");
+  sockets[0].welcome();
+  sockets[0].fail();
+  await client.sendAudio(TAIL);
+  client.interrupt(1, 10);
+  client.say("hello");
+  await client.sendAudio(HEADER);
+  await client.sendAudio(TAIL);
+  clock.advance(500);
+  sockets[1].welcome({ resumed: false });
+  const sent = sockets[1].frames("audio_chunk", "interrupt", "text");
+  assert.deepEqual(sent.map(({ type, data }) => data ?? type), ["text", "GkXfowE=", "AQIDBAU="]);
+  assert.deepEqual(dropped, [{ reason: "session_lost", count: 2 }]);
+});
+
+test("what is said again after a drop is told once", () => {
+  const { client, sockets, clock } = start();
+  const chunks = heard(client, "response_chunk");
+  const audio = heard(client, "audio_chunk");
+  const ends = heard(client, "audio_complete");
+  sockets[0].welcome();
+  const said = [
+    { type: "response_chunk", seq: 4, responseId: 1, text: "a" },
+    { type: "audio_chunk", seq: 5, responseId: 1, data: "" },
+  ];
+  sockets[0].say(...said);
+  sockets[0].fail();
+  clock.advance(500);
+  sockets[1].welcome({ resumed: true });
+  sockets[1].say(...said, { type: "audio_complete", seq: 5, responseId: 1 });
+  assert.deepEqual([chunks.length, audio.length, ends.length], [1, 1, 1]);
+  assert.equal(client.lastSeq, 5);
+});
+
+test("a new session is heard from its beginning", () => {
+  const { client, sockets, clock } = start();
+  const chunks = heard(client, "response_chunk");
+  sockets[0].welcome();
+  sockets[0].say({ type: "response_chunk", seq: 9, responseId: 1, text: "a" });
+  sockets[0].fail();
+  clock.advance(500);
+  sockets[1].welcome({ resumed: false });
+  sockets[1].say({ type: "response_chunk", seq: 1, responseId: 1, text: "b" });
+  assert.deepEqual(chunks.map(({ text }) => text), ["a", "b"]);
+});
+
+test("a change of configuration holds for later sockets", () => {
+  const { client, sockets, clock } = start({ config: { context: 1, settings: { rate: 1 } } });
+  sockets[0].welcome();
+  client.configure({ settings: { rate: 2 } });
+  assert.deepEqual(sockets[0].frames("config")[1], { type: "config", settings: { rate: 2 } });
+  sockets[0].fail();
+  clock.advance(500);
+  sockets[1].welcome();
+  const [config] = sockets[1].frames("config");
+  assert.deepEqual(config, { type: "config", context: 1, settings: { rate: 2 } });
+});
+
+for (const [code, status] of [[1008, "refused"], [4409, "replaced"]]) {
+  test(`a connection that is ${status} is not opened again`, async () => {
+    const { client, sockets, clock } = start();
+    const dropped = heard(client, "dropped");
+    client.say("hello");
+    const opened = client.opened();
+    sockets[0].fail(code);
+    await assert.rejects(opened, (error) => error instanceof ConnectionOver);
+    clock.advance(60_000);
+    assert.equal(sockets.length, 1);
+    assert.equal(client.status, status);
+    assert.deepEqual(dropped, [{ reason: "closed", count: 1 }]);
+    assert.equal(client.say("more"), false);
+  });
+}
+
+test("a closed client opens nothing and leaves no timer", () => {
+  const { client, sockets, clock } = start();
+  sockets[0].fail();
+  client.close();
+  assert.equal(clock.pending, 0);
+  clock.advance(60_000);
+  assert.equal(sockets.length, 1);
+  assert.equal(client.status, "closed");
+});
+
+test("a client waits for its connection through failed attempts", async () => {
+  const { client, sockets, clock } = start();
+  const opened = client.opened();
+  sockets[0].fail();
+  clock.advance(500);
+  sockets[1].welcome();
+  await opened;
+  assert.equal(client.socket, sockets[1]);
+});
+
+test("a listener can stop listening", () => {
+  const { client, sockets } = start();
+  const texts = [];
+  const stop = client.on("transcription_final", ({ text }) => texts.push(text));
+  sockets[0].say({ type: "transcription_final", text: "a" });
+  stop();
+  sockets[0].say({ type: "transcription_final", text: "b" });
+  assert.deepEqual(texts, ["a"]);
+});
+
+test("an interruption says how much was heard", () => {
+  const { client, sockets } = start();
+  sockets[0].welcome();
+  client.interrupt(3, 1200);
+  assert.deepEqual(sockets[0].frames("interrupt"), [
+    { type: "interrupt", responseId: 3, playedMs: 1200 },
+  ]);
+});
