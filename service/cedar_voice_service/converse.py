@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 import grpc
 import structlog
@@ -31,6 +32,9 @@ log = structlog.get_logger("cedar_voice.converse")
 
 FIRST_MESSAGE_TIMEOUT_S = 10.0
 """How long a stream may be open without saying what it wants."""
+
+LAST_WORDS_S = 1.0
+"""How long a stream that ends with an error may take to read it."""
 
 HALF_CLOSE_GRACE_S = 0.05
 """How long after the end of a client's messages its cancellation may still show up."""
@@ -71,18 +75,36 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
     async def VoiceSession(  # type: ignore[override] # the stub types know only generators
         self, request_iterator: object, context: Context
     ) -> None:
-        """Run one stream: one task reads, this one writes, the session lives elsewhere."""
-        principal = self._principal_of(context.invocation_metadata())
-        config = await self._first_config(context)
-        runner, resume_after = self._find(config, principal)
-        with self._registry.attached(runner, resume_after=resume_after) as attachment:
-            await runner.receive(Received(on.StreamOpened()))
-            async with asyncio.TaskGroup() as group:
-                reading = group.create_task(self._read(context, runner))
-                error = await self._write(context, runner, attachment)
-                reading.cancel()
+        """Run one stream: one task reads, one writes, the session lives elsewhere."""
+        try:
+            principal = self._principal_of(context.invocation_metadata())
+            config = await self._first_config(context)
+            runner, resume_after = self._find(config, principal)
+            attaching = self._registry.attached(runner, resume_after=resume_after)
+            with attaching as attachment:
+                error = await self._join(context, runner, attachment)
+        except CedarVoiceError as refusal:
+            await context.write(_fatal(refusal))
+            raise
         if error is not None:
             raise error
+
+    async def _join(
+        self, context: Context, runner: SessionRunner, attachment: Attachment
+    ) -> CedarVoiceError | None:
+        """Copy both ways until the stream ends; the error it has to end with, if any."""
+        await runner.receive(Received(on.StreamOpened()))
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(self._read(context, runner, attachment))
+            writing = group.create_task(self._write(context, runner, attachment))
+            failing = group.create_task(attachment.failure())
+            await asyncio.wait((writing, failing), return_when=asyncio.FIRST_COMPLETED)
+            reading.cancel()
+            if not writing.done():  # perhaps for ever: the client does not read
+                await asyncio.wait((writing,), timeout=LAST_WORDS_S)
+            writing.cancel()
+            failing.cancel()
+        return None if failing.cancelled() else failing.result()
 
     def _principal_of(self, metadata: grpc.aio.Metadata | None) -> str:
         given = next((value for key, value in metadata or () if key == "authorization"), "")
@@ -119,29 +141,29 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         patch = patch_of(config, self._limits)
         return self._registry.open(config.session_id, patch, principal), None
 
-    async def _read(self, context: Context, runner: SessionRunner) -> None:
+    async def _read(self, context: Context, runner: SessionRunner, attachment: Attachment) -> None:
         while isinstance(request := await context.read(), pb.VoiceSessionRequest):
             event: on.RequestEvent | None
             try:
                 event = decode(request, self._limits)
             except CallerError as error:
                 event = on.InputRefused(error, request.sequence)
+            if attachment.has_failed:
+                return  # another stream drives the session now
             await runner.receive(Received(event, request.sequence, request.ack))
         # A client that is cancelled or killed looks, for a moment, like one that has half-closed;
         # its utterance is not over, it comes back with the rest. The cancellation ends this wait.
         await asyncio.sleep(HALF_CLOSE_GRACE_S)
-        await runner.receive(Received(on.InputEnded()))
+        if not attachment.has_failed:
+            await runner.receive(Received(on.InputEnded()))
 
-    async def _write(
-        self, context: Context, runner: SessionRunner, attachment: Attachment
-    ) -> CedarVoiceError | None:
-        try:
-            while (item := await attachment.next()) is not None:
-                await context.write(self._encode(item, runner))
-        except CedarVoiceError as error:
-            await context.write(pb.VoiceSessionResponse(error=encode_error(error, is_fatal=True)))
-            return error
-        return None
+    async def _write(self, context: Context, runner: SessionRunner, attachment: Attachment) -> None:
+        with suppress(grpc.aio.InternalError):  # the client is gone
+            try:
+                while (item := await attachment.next()) is not None:
+                    await context.write(self._encode(item, runner))
+            except CedarVoiceError as error:
+                await context.write(_fatal(error))
 
     def _encode(self, item: Notice | Numbered, runner: SessionRunner) -> pb.VoiceSessionResponse:
         ack = runner.accepted_sequence
@@ -160,6 +182,10 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
                 ready.limits.CopyFrom(encode_limits(self._limits))
                 ready.server_info.CopyFrom(self._info.server_info)
                 return pb.VoiceSessionResponse(ack=ack, ready=ready)
+
+
+def _fatal(error: CedarVoiceError) -> pb.VoiceSessionResponse:
+    return pb.VoiceSessionResponse(error=encode_error(error, is_fatal=True))
 
 
 def _violation(message: str) -> CallerError:

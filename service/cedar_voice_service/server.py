@@ -109,6 +109,7 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
             yield address, engines
         finally:
             await health_servicer.enter_graceful_shutdown()
+            registry.dismiss()
             await server.stop(STOP_GRACE_S)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import grpc
@@ -216,6 +216,48 @@ async def test_a_dropped_stream_is_resumed_without_a_gap() -> None:
         second.cancel()
 
 
+async def test_a_stream_that_was_taken_over_drives_the_session_no_longer() -> None:
+    async with plain_channel() as channel:
+        stub = voice_service_pb2_grpc.VoiceServiceStub(channel)
+        old, new = stub.VoiceSession(), stub.VoiceSession()
+        await old.write(pb.VoiceSessionRequest(config=pb.SessionConfig()))
+        token = (await _read(old, "ready")).ready.resume_token
+        resume = pb.SessionConfig(resume=pb.ResumeRequest(resume_token=token))
+        await new.write(pb.VoiceSessionRequest(config=resume))
+        await _read(new, "ready")
+        assert (await _read(old, "error")).error.code == pb.ERROR_CODE_SESSION_TAKEN_OVER
+        assert await old.code() is grpc.StatusCode.ABORTED
+        await new.write(pb.VoiceSessionRequest(ping=pb.Ping(sent_at_ms=7)))
+        assert (await _read(new, "pong")).pong.ping_sent_at_ms == 7
+        new.cancel()
+
+
+async def test_the_end_of_a_session_ends_its_answer() -> None:
+    async with running(settings(**LOCAL)) as client, client.session() as session:
+        await session.send_text("hello, who are you?")
+        kinds: list[type[events.Event]] = []
+        lasts = 0
+        async with asyncio.timeout(20):
+            async for event in session:
+                kinds.append(type(event))
+                if kinds == [events.ResponseStarted]:
+                    await session.end()
+                if isinstance(event, events.AudioChunk):
+                    lasts += event.is_last
+    assert events.Interruption in kinds
+    assert lasts == 1
+
+
+async def test_a_server_that_stops_says_so() -> None:
+    async with AsyncExitStack() as server:
+        address, _ = await server.enter_async_context(open_server(settings(**LOCAL)))
+        async with VoiceClient(address) as client, client.session() as session:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(server.aclose())
+                told = [event async for event in session if isinstance(event, events.ErrorEvent)]
+    assert [event.code for event in told] == [ErrorCode.UNAVAILABLE]
+
+
 async def test_a_client_that_drops_in_mid_utterance_goes_on_with_it() -> None:
     wav = speech_path("weather_in_london").read_bytes()
     half = len(wav) // 2
@@ -262,6 +304,8 @@ async def test_a_stream_that_begins_wrong_ends_with_a_status_that_says_why() -> 
         stub = voice_service_pb2_grpc.VoiceServiceStub(channel)
         call = stub.VoiceSession()
         await call.write(pb.VoiceSessionRequest(text=pb.TextInput(text="hello")))
+        refusal = (await _read(call, "error")).error
+        assert (refusal.code, refusal.fatal) == (pb.ERROR_CODE_PROTOCOL_VIOLATION, True)
         assert await call.code() is grpc.StatusCode.FAILED_PRECONDITION
         assert "config" in await call.details()
 

@@ -33,6 +33,14 @@ class Pong:
 
 Notice = Ready | Pong
 
+MAX_NOTICES = 64
+"""Notices that may wait for a stream that does not read."""
+
+
+def slow_consumer() -> CallerError:
+    """The error of a stream that is not read."""
+    return CallerError("events are not read", code=Code.SLOW_CONSUMER, stage=Stage.TRANSPORT)
+
 
 class Attachment:
     """One stream's view of a session: what it has to write, in order."""
@@ -40,9 +48,22 @@ class Attachment:
     def __init__(self, outbox: Outbox, first: Iterable[Notice | Numbered]) -> None:
         self._outbox = outbox
         self._first = deque(first)
+        self._notices: deque[Notice] = deque()
         self._changed = asyncio.Event()
+        self._failed = asyncio.Event()
         self._error: CedarVoiceError | None = None
         self._is_finished = False
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the stream has to end with an error, and drives the session no longer."""
+        return self._error is not None
+
+    async def failure(self) -> CedarVoiceError:
+        """Wait for the error that the stream has to end with."""
+        await self._failed.wait()
+        assert self._error is not None
+        return self._error
 
     async def next(self) -> Notice | Numbered | None:
         """Wait for the next thing to write; None when nothing will come any more.
@@ -55,6 +76,8 @@ class Attachment:
                 raise self._error
             if self._first:
                 return self._first.popleft()
+            if self._notices:
+                return self._notices.popleft()
             if (numbered := self._outbox.take()) is not None:
                 return numbered
             if self._is_finished:
@@ -63,9 +86,13 @@ class Attachment:
             await self._changed.wait()
 
     def notify(self, notice: Notice | None = None) -> None:
-        """Something changed; a notice goes out before what waits."""
+        """Something changed; a notice goes out before what waits, a newer `Ready` for an older."""
+        if isinstance(notice, Ready):
+            self._notices = deque(left for left in self._notices if not isinstance(left, Ready))
         if notice is not None:
-            self._first.append(notice)
+            self._notices.append(notice)
+        if len(self._notices) > MAX_NOTICES:
+            self.fail(slow_consumer())
         self._changed.set()
 
     def finish(self) -> None:
@@ -75,7 +102,8 @@ class Attachment:
 
     def fail(self, error: CedarVoiceError) -> None:
         """End with an error, at once."""
-        self._error = error
+        self._error = self._error or error
+        self._failed.set()
         self._changed.set()
 
 
@@ -133,9 +161,7 @@ class Delivery:
         if self._attachment is None:
             return
         if self._outbox.has_overflowed:
-            self._attachment.fail(
-                CallerError("events are not read", code=Code.SLOW_CONSUMER, stage=Stage.TRANSPORT)
-            )
+            self._attachment.fail(slow_consumer())
         self._attachment.notify()
 
     def notify(self, notice: Notice) -> None:

@@ -1,7 +1,7 @@
 """The microphone side of a session: the ear, a tape of what it heard, and the recognizer's feed."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from cedar_voice_service.audio.ear import Ear, Heard
 from cedar_voice_service.audio.formats import AudioFormat, Pcm
@@ -37,15 +37,18 @@ class Listener:
         """What still comes of the recording is not wanted."""
         self._ear.end()
 
-    def hear(self, data: bytes) -> list[on.EarEvent]:
+    def hear(self, data: bytes) -> Iterator[on.EarEvent]:
         """Take bytes as the client encoded them.
+
+        The events are made as they are asked for, each block kept just before its own: what a
+        block causes comes before the next block is given to a recognizer.
 
         Raises:
             CallerError: they cannot be decoded.
         """
         return self._keep(self._ear.feed(data))
 
-    def flush(self) -> list[on.EarEvent]:
+    def flush(self) -> Iterator[on.EarEvent]:
         """Take what the decoder still holds: the recording is over.
 
         Raises:
@@ -68,18 +71,14 @@ class Listener:
             self._feed.close()
             self._feed = None
 
-    def _keep(self, heard: Iterable[Heard]) -> list[on.EarEvent]:
-        events: list[on.EarEvent] = []
+    def _keep(self, heard: Iterable[Heard]) -> Iterator[on.EarEvent]:
         for block in heard:
             if block.pcm.data:
                 self._record(block)
             for edge in block.edges:
                 is_start = edge.kind is EdgeKind.STARTED
-                events.append(
-                    on.SpeechBegan(edge.at_ms) if is_start else on.SpeechPaused(edge.at_ms)
-                )
-            events.append(on.AudioHeard(block.end_ms))
-        return events
+                yield on.SpeechBegan(edge.at_ms) if is_start else on.SpeechPaused(edge.at_ms)
+            yield on.AudioHeard(block.end_ms)
 
     def _record(self, block: Heard) -> None:
         self._tape.append((block.end_ms, block.pcm))

@@ -58,14 +58,19 @@ class Registry:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        shutdown = EngineError(Stage.TRANSPORT, "the server shuts down", code=Code.UNAVAILABLE)
+        self.dismiss()
         for entry in list(self._entries.values()):
-            entry.runner.delivery.fail(shutdown)
             if entry.expiry is not None:
                 entry.expiry.cancel()
             if entry.task is not None:
                 entry.task.cancel()
         await self._group.__aexit__(None, None, None)
+
+    def dismiss(self) -> None:
+        """Tell every stream that the server shuts down."""
+        shutdown = EngineError(Stage.TRANSPORT, "the server shuts down", code=Code.UNAVAILABLE)
+        for entry in self._entries.values():
+            entry.runner.delivery.fail(shutdown)
 
     def open(self, session_id: str, patch: ConfigPatch, principal: str) -> SessionRunner:
         """Begin a session; an empty id lets us choose.
@@ -125,7 +130,13 @@ class Registry:
             if runner.delivery.detach(attachment) and entry is not None and entry.task is not None:
                 window_s = self._limits.resume_window_ms / 1000
                 loop = asyncio.get_running_loop()
-                entry.expiry = loop.call_later(window_s, entry.task.cancel)
+                entry.expiry = loop.call_later(window_s, self._expire, entry)
+
+    def _expire(self, entry: _Entry) -> None:
+        # Nobody may come back to a session that is being ended.
+        self._entries.pop(entry.runner.session_id, None)
+        if entry.task is not None:
+            entry.task.cancel()
 
     async def _live(self, entry: _Entry) -> None:
         runner = entry.runner
@@ -137,7 +148,8 @@ class Registry:
             error = EngineError(Stage.TRANSPORT, "internal error", code=Code.INTERNAL)
             runner.delivery.fail(error)
         finally:
-            del self._entries[runner.session_id]
+            if self._entries.get(runner.session_id) is entry:
+                del self._entries[runner.session_id]
             if entry.expiry is not None:
                 entry.expiry.cancel()
             log.info("session closed", session_id=runner.session_id)

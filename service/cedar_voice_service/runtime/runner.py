@@ -5,7 +5,7 @@ Only this task touches the machine, so there are no locks. A session outlives it
 
 import asyncio
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, assert_never
@@ -143,6 +143,7 @@ class SessionRunner:
             case on.Pinged(sent_at_ms):
                 self.delivery.notify(Pong(sent_at_ms))
             case on.SessionEnded():
+                self._handle(on.InterruptRequested(), group)
                 return False
             case on.ListeningStopped() | on.InputEnded():
                 self._hear(self._listener.flush, item.sequence, group)
@@ -159,13 +160,13 @@ class SessionRunner:
                 await asyncio.sleep(0)
 
     def _hear(
-        self, heard: Callable[[], list[on.EarEvent]], sequence: int, group: asyncio.TaskGroup
+        self, heard: Callable[[], Iterator[on.EarEvent]], sequence: int, group: asyncio.TaskGroup
     ) -> None:
-        events: list[on.Event]
         try:
-            events = [*heard()]
+            events = heard()
         except CallerError as error:
-            events = [on.InputRefused(error, sequence)]
+            self._handle(on.InputRefused(error, sequence), group)
+            return
         for event in events:
             self._handle(event, group)
 

@@ -16,12 +16,16 @@ async def transcribe(
     transcriber: Transcriber, feed: AudioFeed, *, turn_id: int, language: str, report: Report
 ) -> None:
     """Recognize one utterance and report what comes of it."""
+    is_final = False
     try:
         async with aclosing(transcriber.transcribe(feed, language)) as hypotheses:
             async for hypothesis in hypotheses:
                 if feed.is_overrun:
                     raise EngineError(Stage.STT, "the recognizer cannot keep up")
-                kind = on.FinalTranscribed if hypothesis.is_final else on.PartialTranscribed
+                is_final = hypothesis.is_final
+                kind = on.FinalTranscribed if is_final else on.PartialTranscribed
                 await report(kind(turn_id, hypothesis.text.strip(), hypothesis.confidence))
+        if not is_final:
+            raise EngineError(Stage.STT, "the recognizer ended without a result")
     except EngineError as error:
         await report(on.TranscriptionFailed(turn_id, error))

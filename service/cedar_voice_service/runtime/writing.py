@@ -83,6 +83,8 @@ class Writer:
             async for part in parts:
                 match part:
                     case ReplyText(piece):
+                        # Half a character, as JSON can spell it, cannot be sent to anybody.
+                        piece = piece.encode(errors="replace").decode()
                         text += piece
                         await self._report(on.ReplyWritten(self._turn_id, piece))
                         await self._speak(self._cutter.feed(piece))

@@ -160,9 +160,15 @@ class Machine:
             self._drop_turn() if discard else self._finish_listening()
         elif not recording.has_audio:
             self._refuse(CallerError("stop_listening without audio", code=Code.PROTOCOL_VIOLATION))
-        elif not recording.has_turn and not discard and self.phase is Phase.IDLE:
+        elif not recording.has_turn and not discard and self._may_still_listen:
+            self._drop_turn()  # an answer that plays on: who talks and stops wants to be heard
             self._listen(recording.from_ms)
             self._finish_listening()
+
+    @property
+    def _may_still_listen(self) -> bool:
+        is_answering = self.phase is Phase.RESPONDING and self._is_manual
+        return self.phase is Phase.IDLE or is_answering
 
     # -- what the ear hears --------------------------------------------------------------------
 
@@ -301,6 +307,7 @@ class Machine:
         turn = self._turn
         assert turn is not None
         self._end_input(turn)
+        self._recording.from_ms = self._hearing.heard_ms
         self._say(say.SpeechActivity(say.SpeechKind.TURN_ENDED, self._hearing.heard_ms))
         if turn.has_speech:
             turn.timings.endpointing_ms = self._hearing.silence_ms

@@ -8,7 +8,16 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cedar_voice_service.session.messages import Message, ResponseCompleted, ResponseDelta, Speech
+from cedar_voice_service.session.messages import (
+    ActionRequested,
+    Interrupted,
+    Message,
+    ResponseCompleted,
+    ResponseDelta,
+    ResponseStarted,
+    Speech,
+    Transcription,
+)
 
 OVERHEAD_BYTES = 128
 """What a message is counted for beside its payload."""
@@ -87,10 +96,15 @@ class Outbox:
 
 
 def _size(message: Message) -> int:
+    """What a message is counted for: four bytes a character is what text takes at most."""
     match message:
-        case Speech():
-            return OVERHEAD_BYTES + len(message.data)
-        case ResponseDelta() | ResponseCompleted():
-            return OVERHEAD_BYTES + 4 * len(message.text)
+        case Speech(data=data, text=text):
+            return OVERHEAD_BYTES + len(data) + 4 * len(text)
+        case Transcription(text=text) | ResponseDelta(text=text) | ResponseCompleted(text=text):
+            return OVERHEAD_BYTES + 4 * len(text)
+        case ResponseStarted(user_text=text) | Interrupted(kept_text=text):
+            return OVERHEAD_BYTES + 4 * len(text)
+        case ActionRequested(action=action):
+            return OVERHEAD_BYTES + 4 * (len(action.arguments_json) + len(action.args_json))
         case _:
             return OVERHEAD_BYTES

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
 from cedar_voice_service.errors import Code, EngineError, Stage
+from cedar_voice_service.session.schemas import accepts
 
 ACTION_SENT_JSON = '{"status": "sent to the application"}'
 """What the model is told of an action: it was sent, the application does the rest."""
@@ -61,8 +60,7 @@ def action_of(tools: tuple[Tool, ...], *, action_id: str, name: str, arguments_j
         raise _refusal(f"the model called {name!r} with arguments that are not JSON") from None
     if not isinstance(arguments, dict):
         raise _refusal(f"the model called {name!r} with arguments that are not an object")
-    problem = next(iter(Draft202012Validator(tool.parameters).iter_errors(arguments)), None)
-    if problem is not None:
+    if not accepts(tool.parameters, arguments):
         raise _refusal(f"the model called {name!r} with arguments its schema refuses")
     args = [arguments.get(key) for key in tool.argument_order]
     return Action(

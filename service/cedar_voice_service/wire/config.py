@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf.message import Message
-from jsonschema import Draft202012Validator, SchemaError
 
 import cedar_voice.v1 as pb
 from cedar_voice_service.audio.formats import OUTPUT_ENCODINGS, AudioFormat, Encoding, Framing
 from cedar_voice_service.errors import CallerError, Code
 from cedar_voice_service.session.config import ConfigPatch, Limits, OutputAudio, TurnMode
+from cedar_voice_service.session.schemas import problem_of
 from cedar_voice_service.session.tools import Tool
 from cedar_voice_service.wire.enums import (
     FRAMING_FROM_PB,
@@ -146,12 +146,8 @@ def _tool_of(message: pb.ToolDefinition, path: str) -> Tool:
         raise _invalid(f"{path}.name", "must be 1 to 64 characters of [A-Za-z0-9_-]")
     field = f"{path}.parameters_json_schema"
     schema = _json_of(message.parameters_json_schema or '{"type": "object"}', field)
-    if not isinstance(schema, dict) or schema.get("type") != "object":
-        raise _invalid(field, 'must be a JSON Schema whose type is "object"')
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError:
-        raise _invalid(field, "is not a valid JSON Schema") from None
+    if problem := problem_of(schema):
+        raise _invalid(field, problem)
     setter = message.state_setter
     return Tool(
         message.name,

@@ -104,6 +104,22 @@ def test_it_finishes_after_everything_is_written() -> None:
     run_virtually(scenario())
 
 
+def test_a_stream_that_does_not_read_piles_up_no_notices() -> None:
+    async def scenario() -> None:
+        delivery = Delivery(1 << 20)
+        attachment = delivery.attach(CONFIG, resume_after=None)
+        for number in range(1_000):
+            delivery.notify(Ready(SessionConfig(context_json=str(number))))
+        assert isinstance(await attachment.next(), Ready)
+        newest = await attachment.next()
+        assert isinstance(newest, Ready) and newest.config.context_json == "999"
+        for number in range(100):
+            delivery.notify(Pong(number))
+        assert (await attachment.failure()).code is Code.SLOW_CONSUMER
+
+    run_virtually(scenario())
+
+
 def test_a_purge_drops_waiting_audio_but_not_the_mark_of_its_end() -> None:
     async def scenario() -> None:
         delivery = Delivery(1 << 20)

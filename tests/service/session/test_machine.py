@@ -84,6 +84,26 @@ def test_a_turn_is_never_longer_than_the_limit() -> None:
     assert driver.is_in(Phase.TRANSCRIBING)
 
 
+def test_a_recording_that_goes_on_beyond_the_limit_is_cut_into_turns_of_their_own() -> None:
+    driver = MachineDriver(MANUAL)
+    driver.speak(60_000)
+    transcribed(driver, "")
+    driver.hear(30_000)
+    started = [command.from_ms for command in driver.asked_for(do.StartTranscribing)]
+    assert started == [0, 60_000]
+    assert driver.is_in(Phase.LISTENING)
+
+
+def test_who_talks_and_stops_during_an_answer_is_heard() -> None:
+    driver = MachineDriver(MANUAL)
+    driver.let(on.TextEntered("hi"), on.ReplyWritten(1, "A long answer."))
+    driver.speak(500)
+    driver.let(on.ListeningStopped())
+    (cut,) = driver.said_of(say.Interrupted)
+    assert cut.reason is say.InterruptionReason.NEW_INPUT
+    assert driver.is_in(Phase.TRANSCRIBING)
+
+
 def test_stop_without_audio_is_refused_and_changes_nothing() -> None:
     driver = MachineDriver()
     driver.let(on.ListeningStarted(), on.ListeningStopped())

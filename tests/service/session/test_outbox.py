@@ -1,10 +1,21 @@
 """The outbox: numbered without gaps, replayed without gaps or said to be truncated, bounded."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedar_voice_service.session.messages import ResponseDelta, Speech
+from cedar_voice_service.session.messages import (
+    ActionRequested,
+    Interrupted,
+    InterruptionReason,
+    Message,
+    ResponseDelta,
+    ResponseStarted,
+    Speech,
+    Transcription,
+)
 from cedar_voice_service.session.outbox import OVERHEAD_BYTES, Numbered, Outbox
+from cedar_voice_service.session.tools import Action
 
 
 def delta(text: str = "x") -> ResponseDelta:
@@ -83,6 +94,23 @@ def test_it_holds_no_more_than_its_bound_and_says_when_nobody_reads() -> None:
     outbox.put(Speech(1, bytes(100), 0, 10), turn_id=1)
     assert outbox.has_overflowed
     assert len(taken(outbox)) == 10
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        ResponseStarted(1, "x" * 500),
+        Transcription("x" * 500, is_final=True, confidence=None, start_ms=0, end_ms=1),
+        Interrupted(1, InterruptionReason.NEW_INPUT, 0, "x" * 500),
+        ActionRequested(1, Action("a", "t", "x" * 500, "", "", "[]")),
+        Speech(1, b"", 0, 0, text="x" * 500),
+    ],
+)
+def test_whatever_text_a_message_holds_is_counted(message: Message) -> None:
+    outbox = Outbox(10_000)
+    for _ in range(10):
+        outbox.put(message, turn_id=1)
+    assert outbox.has_overflowed
 
 
 def test_sent_messages_are_forgotten_before_waiting_ones() -> None:
