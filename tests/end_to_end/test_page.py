@@ -1,5 +1,6 @@
 """The voice page in a real browser: a recording spoken into its microphone, an answer played."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -7,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from cedar_voice_service.server import open_server
 from tests.support.bridge import Bridge, bridging
 from tests.support.openai_standin import OpenAIStandin
 from tests.support.service import LOCAL, settings, settings_of
 from tests.support.voice_page import (
+    PATIENCE_MS,
     backend,
     decoded_seconds,
     is_connected,
@@ -24,16 +26,19 @@ from tests.support.voice_page import (
 
 pytestmark = pytest.mark.xdist_group("browser")
 
-TALLEST_BAR = """() => {
+WAVE_REACHES = """async ([least, most]) => {
     const canvas = document.getElementById("waveform");
-    const { width, height } = canvas;
-    const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
-    const drawn = (x, y) => data[(y * width + x) * 4 + 3] > 0;
-    const heights = Array.from({ length: width }, (_, x) =>
-        Array.from({ length: height }, (_, y) => drawn(x, y)).filter(Boolean).length);
-    return Math.max(...heights);
+    const tallest = () => {
+        const { width, height } = canvas;
+        const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+        const drawn = (x, y) => data[(y * width + x) * 4 + 3] > 0;
+        return Math.max(...Array.from({ length: width }, (_, x) =>
+            Array.from({ length: height }, (_, y) => drawn(x, y)).filter(Boolean).length));
+    };
+    while (tallest() < least || tallest() > most) await new Promise(requestAnimationFrame);
 }"""
-"""How many pixels the tallest bar of the waveform is high."""
+"""Waits until the tallest bar is so many pixels high. (Polling by Playwright is against the page's
+security policy.)"""
 
 
 @pytest.fixture
@@ -41,6 +46,12 @@ async def calling() -> AsyncIterator[Bridge]:
     """A backend whose engines answer at once and at length."""
     async with OpenAIStandin() as standin, backend(settings_of(standin)) as bridge:
         yield bridge
+
+
+async def wave_reaches(page: Page, least_px: int, most_px: int) -> None:
+    """Wait until the tallest bar of the waveform is so high."""
+    async with asyncio.timeout(PATIENCE_MS / 1000):
+        await page.evaluate(WAVE_REACHES, [least_px, most_px])
 
 
 async def test_a_recording_is_understood_answered_and_spoken(tmp_path: Path) -> None:
@@ -172,17 +183,17 @@ async def test_the_waveform_moves_with_the_voice_and_the_turn_is_timed(
 ) -> None:
     async with opened(calling.url, recording(tmp_path, "weather_in_london")) as page:
         await is_connected(page)
-        assert await page.evaluate(TALLEST_BAR) <= 4
+        await wave_reaches(page, 1, 4)
         await page.get_by_role("button", name="Start the microphone").click()
         await is_in(page, "hearing")
-        await page.wait_for_function(f"({TALLEST_BAR})() > 20")
+        await wave_reaches(page, 20, 100)
         await is_in(page, "speaking")
         await page.keyboard.press("Escape")
         latency = page.get_by_role("region", name="Latency of the last turn")
         for stage in ("Endpointing", "Transcript", "First word", "First sound"):
             await expect(latency).to_contain_text(re.compile(rf"{stage} \d+ ms"))
         await page.get_by_role("button", name="Stop the microphone").click()
-        await page.wait_for_function(f"({TALLEST_BAR})() <= 4")
+        await wave_reaches(page, 1, 4)
 
 
 async def test_it_fits_a_phone_and_needs_no_pointer(calling: Bridge) -> None:
