@@ -1,0 +1,126 @@
+// @ts-check
+/** The latest part of a recording, always with the beginning that makes it decodable. */
+
+const EBML = [0x1a, 0x45, 0xdf, 0xa3];
+const CLUSTER = [0x1f, 0x43, 0xb6, 0x75];
+const MAX_CHUNKS = 10;
+
+/**
+ * Keeps the last chunks of a recording. What is older goes, except for the container's header; and
+ * what is kept begins with a whole cluster, since a decoder can begin nowhere else. Only WebM is
+ * cut: a recording in another container is kept whole.
+ *
+ * A chunk that begins with a header begins another recording, and what was before it goes.
+ */
+export class AudioStreamBuffer {
+  #maxChunks;
+  /** @type {Blob[]} */
+  #chunks = [];
+  /** The header's bytes; null before the first cluster is found. @type {Blob | null} */
+  #header = null;
+  /** Places of clusters in what is kept, beginning at the first kept byte. @type {number[]} */
+  #clusters = [];
+  /** The bytes before the chunk to be read: a cluster's mark may lie across a border. */
+  #carried = new Uint8Array();
+  #readChunks = 0;
+  #generation = 0;
+  #reading = Promise.resolve();
+
+  /** @param {number} maxChunks that are kept at least; older ones go with whole clusters */
+  constructor(maxChunks = MAX_CHUNKS) {
+    this.#maxChunks = maxChunks;
+  }
+
+  /**
+   * Take the next chunk. It is part of the combined audio at once; what is too old goes when the
+   * chunk has been looked into.
+   *
+   * @param {Blob} chunk
+   * @returns {Promise<void>} resolves then
+   */
+  addChunk(chunk) {
+    const generation = this.#generation;
+    this.#chunks.push(chunk);
+    this.#reading = this.#reading.then(async () => {
+      const bytes = new Uint8Array(await chunk.arrayBuffer());
+      if (generation === this.#generation) this.#look(bytes);
+    });
+    return this.#reading;
+  }
+
+  /** @returns {Blob} what is kept, as one decodable file */
+  getCombinedAudio() {
+    const parts = this.#header ? [this.#header, ...this.#chunks] : this.#chunks;
+    return new Blob(parts, { type: this.#chunks[0]?.type || "audio/webm" });
+  }
+
+  /** Forget everything: the next chunk begins a recording. */
+  clear() {
+    this.#generation += 1;
+    this.#chunks = [];
+    this.#forgetRecording();
+  }
+
+  #forgetRecording() {
+    this.#header = null;
+    this.#clusters = [];
+    this.#carried = new Uint8Array();
+    this.#readChunks = 0;
+  }
+
+  /** @param {Uint8Array} bytes of the first chunk that was not looked into */
+  #look(bytes) {
+    if (find(bytes, EBML, 0) === 0) {
+      this.#chunks.splice(0, this.#readChunks);
+      this.#forgetRecording();
+    }
+    const startsAt = sizeOf(this.#chunks.slice(0, this.#readChunks)) - this.#carried.length;
+    const text = Uint8Array.from([...this.#carried, ...bytes]);
+    for (let at = find(text, CLUSTER, 0); at >= 0; at = find(text, CLUSTER, at + 1)) {
+      this.#clusters.push(startsAt + at);
+    }
+    this.#carried = text.slice(-(CLUSTER.length - 1));
+    this.#readChunks += 1;
+    this.#dropOld();
+  }
+
+  /** Drop what lies before the last cluster that begins before the chunks to be kept. */
+  #dropOld() {
+    const keptFrom = sizeOf(this.#chunks.slice(0, Math.max(0, this.#readChunks - this.#maxChunks)));
+    const cut = this.#clusters.findLast((at) => at <= keptFrom) ?? 0;
+    if (cut === 0) return;
+    this.#header ??= new Blob(this.#chunks).slice(0, this.#clusters[0]);
+    this.#dropBytes(cut);
+    this.#clusters = this.#clusters.filter((at) => at >= cut).map((at) => at - cut);
+  }
+
+  /** @param {number} count */
+  #dropBytes(count) {
+    let left = count;
+    while (left > 0 && this.#chunks[0].size <= left) {
+      left -= this.#chunks[0].size;
+      this.#chunks.shift();
+      this.#readChunks -= 1;
+    }
+    if (left > 0) this.#chunks[0] = this.#chunks[0].slice(left, undefined, this.#chunks[0].type);
+  }
+}
+
+/** @param {Blob[]} chunks */
+function sizeOf(chunks) {
+  return chunks.reduce((sum, { size }) => sum + size, 0);
+}
+
+/**
+ * @param {Uint8Array} bytes
+ * @param {number[]} wanted
+ * @param {number} from
+ * @returns {number} where it is; -1 when it is not there
+ */
+function find(bytes, wanted, from) {
+  let at = bytes.indexOf(wanted[0], from);
+  while (at >= 0 && !wanted.every((byte, index) => bytes[at + index] === byte)) {
+    at = bytes.indexOf(wanted[0], at + 1);
+  }
+  return at;
+}
