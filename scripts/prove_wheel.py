@@ -15,8 +15,11 @@ CONTENT = (
     "cedar_voice/py.typed",
     "cedar_voice/v1/voice_service.proto",
     "cedar_voice_bridge/web/index.html",
+    "cedar_voice_bridge/web/page/view.js",
+    "cedar_voice_bridge/web/voice-client.js",
     "cedar_voice_client/py.typed",
 )
+NOT_SERVED = ("examples", "node_modules", "tests", "types")
 SDK_PROGRAM = """
 import asyncio, importlib.util
 import cedar_voice.v1
@@ -50,6 +53,10 @@ def faults(wheel: Path) -> list[str]:
     """What is in the wheel and should not be, or the other way round."""
     names = zipfile.ZipFile(wheel).namelist()
     strangers = sorted({name.split("/")[0] for name in names if not name.startswith("cedar_voice")})
+    for folder in NOT_SERVED:
+        strangers += [
+            name for name in names if name.startswith(f"cedar_voice_bridge/web/{folder}/")
+        ]
     missing = [name for name in CONTENT if name not in names]
     if not any(name.endswith("/licenses/LICENSE") for name in names):
         missing.append("LICENSE")

@@ -14,6 +14,8 @@ CONTENT_TYPES: Mapping[str, str] = {
     ".svg": "image/svg+xml",
 }
 
+UNSERVED_FOLDERS = frozenset({"examples", "node_modules", "tests", "types"})
+
 # Nothing but our own files runs; nobody frames the page, which may use the microphone; the address
 # of the page, which may hold a token, goes nowhere.
 HEADERS: Mapping[str, str] = {
@@ -44,9 +46,13 @@ def index(root: Path) -> Handler:
 
 
 def routes(root: Path) -> list[web.RouteDef]:
-    """One route for each file of the page."""
-    files = sorted(path for path in root.rglob("*") if path.suffix in CONTENT_TYPES)
-    return [web.get(f"/{path.relative_to(root).as_posix()}", _serve(path)) for path in files]
+    """One route for each file of the page; what lies beside it for its makers has none."""
+    files = (path.relative_to(root) for path in sorted(root.rglob("*")))
+    return [
+        web.get(f"/{file.as_posix()}", _serve(root / file))
+        for file in files
+        if file.suffix in CONTENT_TYPES and file.parts[0] not in UNSERVED_FOLDERS
+    ]
 
 
 def _serve(path: Path) -> Handler:
