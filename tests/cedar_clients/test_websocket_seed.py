@@ -17,7 +17,7 @@ pytestmark = [
 ]
 
 PAGE = "surroundings/seeds.html"
-SHORT_PAUSE_MS = 300
+SHORT_PAUSE_MS = 800
 """A pause that passes for one between phrases."""
 
 

@@ -1,0 +1,284 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { createWebSocketVoiceSlice } from "../voice-slice.js";
+import { surroundings } from "./stand-ins.js";
+
+class Loudspeaker extends EventTarget {
+  played = [];
+  silencedId = 0;
+  isPlaying = false;
+
+  unlock() {}
+
+  async play(responseId, data) {
+    this.played.push([responseId, data]);
+    this.turn(true);
+  }
+
+  silence(responseId) {
+    this.silencedId = responseId;
+    this.turn(false);
+  }
+
+  playedMs() {
+    return 700;
+  }
+
+  turn(isPlaying) {
+    this.isPlaying = isPlaying;
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+class Recorder {
+  isOn = false;
+  stream = null;
+  starts = 0;
+  restarts = 0;
+
+  constructor(onChunk, onLost) {
+    this.onChunk = onChunk;
+    this.onLost = onLost;
+  }
+
+  async requestPermission() {
+    if (this.refusal) throw this.refusal;
+    this.stream = {};
+  }
+
+  async start() {
+    this.starts += 1;
+    this.isOn = true;
+  }
+
+  async restart() {
+    this.restarts += Number(this.isOn);
+  }
+
+  async stop() {
+    if (this.isOn) this.onChunk("TEFTVA==");
+    this.isOn = false;
+    this.stream = null;
+  }
+}
+
+/** A store as zustand makes it, with the parts of a Cedar store that a test wants. */
+function open(parts = {}) {
+  const around = surroundings();
+  const player = new Loudspeaker();
+  let recorder;
+  let state = {};
+  const get = () => state;
+  const set = (partial) => (state = { ...state, ...partial });
+  const messages = [];
+  state = {
+    addMessage: (message) => messages.push(message),
+    ...parts,
+    ...createWebSocketVoiceSlice(set, get, undefined, {
+      player,
+      openMicrophone: (...given) => (recorder = new Recorder(...given)),
+      client: around,
+    }),
+  };
+  get().setVoiceEndpoint("http://localhost/api/chat/voice");
+  return { get, messages, player, recorder, ...around };
+}
+
+async function connected(parts) {
+  const store = open(parts);
+  const connecting = store.get().connectWebSocket();
+  store.sockets[0].welcome();
+  await connecting;
+  return store;
+}
+
+async function listening(parts) {
+  const store = await connected(parts);
+  await store.get().startListening();
+  return store;
+}
+
+test("connecting ends when the service is ready, and configures it", async () => {
+  const { get, sockets } = await connected({ stringifyAdditionalContext: () => '{"a":1}' });
+  assert.equal(get().connectionStatus, "connected");
+  assert.equal(get().websocket, sockets[0]);
+  assert.equal(sockets[0].url.pathname, "/api/chat/voice/ws");
+  assert.equal(sockets[0].url.protocol, "ws:");
+  assert.equal(sockets[0].url.searchParams.get("sessionId"), get().sessionId);
+  const [{ settings, context }] = sockets[0].frames("config");
+  assert.deepEqual([settings.language, context], ["en-US", '{"a":1}']);
+});
+
+test("an endpoint is needed", async () => {
+  const { get } = open();
+  get().setVoiceEndpoint("");
+  await get().connectWebSocket();
+  assert.equal(get().voiceError, "No voice endpoint is set");
+});
+
+test("a refused connection says why", async () => {
+  const { get, sockets } = open();
+  const connecting = get().connectWebSocket();
+  sockets[0].fail(1008);
+  await connecting;
+  assert.equal(get().connectionStatus, "error");
+  assert.match(get().voiceError, /token/);
+});
+
+test("the first call to listen connects, asks for the microphone and records", async () => {
+  const { get, sockets, recorder } = open();
+  const started = get().startListening();
+  sockets[0].welcome();
+  await started;
+  assert.equal(get().isListening, true);
+  assert.equal(get().voicePermissionStatus, "granted");
+  assert.equal(recorder.starts, 1);
+  assert.equal(sockets[0].frames("start_listening").length, 1);
+});
+
+test("listening begins once, however often it is asked for", async () => {
+  const { get, sockets, recorder } = await connected();
+  await Promise.all([get().startListening(), get().startListening()]);
+  await get().startListening();
+  assert.equal(recorder.starts, 1);
+  assert.equal(sockets[0].frames("start_listening").length, 1);
+});
+
+test("the end of a turn is said behind its last piece, and once", async () => {
+  const { get, sockets } = await listening();
+  await Promise.all([get().stopListening(), get().stopListening()]);
+  const sent = sockets[0].frames("audio_chunk", "stop_listening");
+  assert.deepEqual(sent.map(({ type }) => type), ["audio_chunk", "stop_listening"]);
+  assert.equal(get().isListening, false);
+});
+
+test("a refused microphone is told, and can be asked for again", async () => {
+  const { get, recorder } = await connected();
+  const cause = new DOMException("", "NotAllowedError");
+  recorder.refusal = new Error("not allowed", { cause });
+  await get().startListening();
+  assert.deepEqual(
+    [get().voicePermissionStatus, get().voiceError, get().isListening],
+    ["denied", "not allowed", false],
+  );
+  recorder.refusal = null;
+  await get().startListening();
+  assert.deepEqual([get().isListening, get().voiceError], [true, null]);
+});
+
+test("a recording goes on through a lost connection, with a header of its own", async () => {
+  const { get, sockets, clock, recorder } = await listening();
+  sockets[0].fail();
+  assert.equal(get().connectionStatus, "connecting");
+  assert.equal(recorder.restarts, 1);
+  recorder.onChunk("GkXfowE=");
+  clock.advance(500);
+  sockets[1].welcome({ resumed: true });
+  await new Promise(setImmediate); // the piece is on its way
+  assert.equal(get().connectionStatus, "connected");
+  assert.equal(get().websocket, sockets[1]);
+  assert.equal(sockets[1].frames("audio_chunk")[0].data, "GkXfowE=");
+});
+
+test("what was said becomes messages", async () => {
+  const { get, messages, sockets } = await connected();
+  const usage = { totalTokens: 3 };
+  sockets[0].say({ type: "transcription_partial", text: "hel" });
+  assert.equal(get().partialTranscription, "hel");
+  sockets[0].say(
+    { type: "transcription_final", text: "hello" },
+    { type: "response_start", responseId: 1 },
+    { type: "response_chunk", responseId: 1, text: "Good " },
+    { type: "response_chunk", responseId: 1, text: "day" },
+  );
+  assert.deepEqual([get().partialTranscription, get().partialResponse], ["", "Good day"]);
+  sockets[0].say({ type: "response_complete", responseId: 1, text: "Good day", usage });
+  assert.deepEqual(
+    messages.map(({ role, content, metadata }) => [role, content, metadata.source, metadata.usage]),
+    [["user", "hello", "voice", undefined], ["assistant", "Good day", "voice", usage]],
+  );
+});
+
+test("silence and unwanted messages are not added", async () => {
+  const { get, messages, sockets } = await connected();
+  sockets[0].say({ type: "transcription_final", text: "" });
+  get().updateVoiceSettings({ autoAddToMessages: false });
+  sockets[0].say({ type: "transcription_final", text: "hello" });
+  assert.deepEqual(messages, []);
+  assert.equal(sockets[0].frames("config").at(-1).settings.autoAddToMessages, false);
+});
+
+test("speaking lasts until the last sound is heard", async () => {
+  const { get, player, sockets } = await connected();
+  sockets[0].say({ type: "response_start", responseId: 1 });
+  assert.equal(get().isSpeaking, true);
+  sockets[0].say({ type: "audio_chunk", responseId: 1, data: "AA==", isLast: true });
+  sockets[0].say({ type: "audio_complete", responseId: 1 });
+  assert.equal(get().isSpeaking, true);
+  assert.deepEqual(player.played, [[1, "AA=="]]);
+  player.turn(false);
+  assert.equal(get().isSpeaking, false);
+});
+
+test("an answer without sound, and a lost connection, leave nobody speaking", async () => {
+  const { get, sockets } = await connected();
+  sockets[0].say({ type: "response_start", responseId: 1 });
+  sockets[0].say({ type: "audio_complete", responseId: 1 });
+  assert.equal(get().isSpeaking, false);
+  sockets[0].say({ type: "response_start", responseId: 2 });
+  sockets[0].fail();
+  assert.equal(get().isSpeaking, false);
+});
+
+test("speech over an answer ends it, and says how much was heard", async () => {
+  const { get, player, sockets } = await connected();
+  sockets[0].say({ type: "response_start", responseId: 2 });
+  await get().startListening();
+  assert.equal(player.silencedId, 2);
+  assert.deepEqual(sockets[0].frames("interrupt"), [
+    { type: "interrupt", responseId: 2, playedMs: 700 },
+  ]);
+});
+
+test("actions reach setters in the form of either kind of store", async () => {
+  const calls = [];
+  const frame = { type: "action", stateKey: "s", setterKey: "k", args: [1, 2] };
+  const older = await connected({ executeCustomSetter: (...given) => calls.push(given) });
+  older.sockets[0].say(frame, { ...frame, args: 3 }, { ...frame, stateKey: "" });
+  const newer = await connected({ executeStateSetter: (given) => calls.push(given) });
+  newer.sockets[0].say(frame, { ...frame, args: [{ a: 1 }] });
+  assert.deepEqual(calls, [
+    ["s", "k", 1, 2],
+    ["s", "k", 3],
+    { key: "s", setterKey: "k", args: [1, 2] },
+    { key: "s", setterKey: "k", args: { a: 1 } },
+  ]);
+});
+
+test("errors are shown, and frames of other kinds ignored", async () => {
+  const { get } = await connected();
+  get().handleWebSocketMessage({ type: "error", message: "no" });
+  get().handleWebSocketMessage({ type: "toString" });
+  assert.equal(get().voiceError, "no");
+});
+
+test("to disconnect ends everything, and one can connect again", async () => {
+  const { get, sockets, recorder } = await listening();
+  get().disconnectWebSocket();
+  await Promise.resolve();
+  assert.deepEqual(
+    [get().connectionStatus, get().websocket, get().isListening, recorder.isOn],
+    ["disconnected", null, false, false],
+  );
+  const connecting = get().connectWebSocket();
+  sockets[1].welcome();
+  await connecting;
+  assert.equal(get().connectionStatus, "connected");
+});
+
+test("reset goes back to the beginning", async () => {
+  const { get } = await listening();
+  get().resetVoiceState();
+  assert.deepEqual([get().voiceEndpoint, get().sessionId, get().isListening], ["", null, false]);
+});

@@ -1,0 +1,300 @@
+// @ts-check
+/**
+ * What the actions of the voice slice do: joins a store, the connection, microphone and loudspeaker.
+ *
+ * @typedef {import("./voice-slice.js").GetState} GetState
+ * @typedef {import("./voice-slice.js").SetState} SetState
+ * @typedef {import("./voice-slice.js").DownFrames} DownFrames
+ *
+ * @typedef {Pick<Player, "isPlaying" | "unlock" | "play" | "silence" | "playedMs" |
+ *   "addEventListener">} Loudspeaker
+ * @typedef {Pick<Microphone, "isOn" | "stream" | "requestPermission" | "start" | "restart" | "stop">
+ *   } Recorder
+ *
+ * @typedef {object} Surroundings what a conversation uses of the browser, replaceable for tests
+ * @property {Loudspeaker} [player]
+ * @property {(onChunk: (base64: string) => void, onLost: () => void) => Recorder} [openMicrophone]
+ * @property {import("./voice-client.js").VoiceClientOptions} [client]
+ */
+
+import { Microphone } from "./microphone.js";
+import { Player } from "./player.js";
+import { VoiceClient } from "./voice-client.js";
+
+/** Chunks are queued by the player, so they may come ahead of their time. */
+const OUTPUT = /** @type {const} */ ({
+  encoding: "mp3",
+  framing: "self_contained",
+  maxLeadMs: 1000,
+});
+
+/** The status of the connection in the words of the store. */
+const CONNECTION_STATUS = /** @type {const} */ ({
+  connecting: "connecting",
+  connected: "connected",
+  reconnecting: "connecting",
+  refused: "error",
+  replaced: "error",
+  closed: "disconnected",
+});
+
+const PROBLEMS = {
+  refused: "WebSocket connection refused: a token is missing or wrong",
+  replaced: "This conversation goes on in another window",
+};
+
+export class VoiceConversation {
+  #set;
+  #get;
+  #surroundings;
+  #player;
+  #microphone;
+  /** @type {VoiceClient | null} */
+  #client = null;
+  #endpoint = "";
+  #isWanted = false;
+  #responseId = 0;
+  /** Responses of which more audio comes. @type {Set<number>} */
+  #sounding = new Set();
+
+  /**
+   * @param {SetState} set
+   * @param {GetState} get
+   * @param {Surroundings} surroundings
+   */
+  constructor(set, get, surroundings) {
+    this.#set = set;
+    this.#get = get;
+    this.#surroundings = surroundings;
+    this.#player = surroundings.player ?? new Player();
+    this.#player.addEventListener("change", () => this.#showSpeaking());
+    const open = surroundings.openMicrophone ?? ((...given) => new Microphone(...given));
+    this.#microphone = open(
+      (base64) => void this.#client?.sendAudio(base64),
+      () => void this.stopListening(),
+    );
+  }
+
+  /** Connect to the store's endpoint, anew where there is a connection. */
+  async connect() {
+    const { voiceEndpoint } = this.#get();
+    try {
+      if (!this.#client || voiceEndpoint !== this.#endpoint) this.#open(voiceEndpoint);
+      this.configure();
+      this.#client?.connect();
+      await this.#client?.opened();
+    } catch (error) {
+      if (this.#get().voiceError === null) this.#fail(error);
+    }
+  }
+
+  /** Close the connection, and with it the session's microphone and sound. */
+  disconnect() {
+    void this.stopListening();
+    this.#player.silence(this.#responseId);
+    this.#client?.close();
+    this.#client = null;
+    this.#set({ connectionStatus: "disconnected", websocket: null });
+  }
+
+  /** Tell the service what the store says now. */
+  configure() {
+    const { voiceSettings, stringifyAdditionalContext } = this.#get();
+    const context = stringifyAdditionalContext?.();
+    this.#client?.configure({
+      settings: voiceSettings,
+      output: OUTPUT,
+      ...(context !== undefined && { context }),
+    });
+  }
+
+  /** @param {Blob} audioData */
+  send(audioData) {
+    this.#client?.sendAudio(audioData).catch((error) => this.#fail(error));
+  }
+
+  /** @param {string} base64Data */
+  play(base64Data) {
+    return this.#player.play(this.#responseId, base64Data).catch((error) => this.#fail(error));
+  }
+
+  /** Ask for the microphone. */
+  async requestPermission() {
+    try {
+      await this.#microphone.requestPermission();
+      this.#set({ voicePermissionStatus: "granted", audioStream: this.#microphone.stream });
+    } catch (error) {
+      const { name } = /** @type {any} */ (error).cause ?? {};
+      if (name === "NotAllowedError") this.#set({ voicePermissionStatus: "denied" });
+      this.#fail(error);
+    }
+  }
+
+  /** Connect and ask for the microphone where that is not done, and record. */
+  async startListening() {
+    if (this.#isWanted) return; // voice activity detectors call for every frame
+    this.#isWanted = true;
+    this.#set({ voiceError: null });
+    this.#player.unlock();
+    if (this.#get().connectionStatus !== "connected") await this.connect();
+    if (this.#isWanted && this.#get().connectionStatus === "connected") await this.#record();
+    if (!this.#microphone.isOn) this.#isWanted = false;
+  }
+
+  /** End the recording, and tell the service that the turn is over when its last piece is out. */
+  async stopListening() {
+    if (!this.#isWanted) return;
+    this.#isWanted = false;
+    this.#set({ isListening: false });
+    const wasOn = this.#microphone.isOn;
+    await this.#microphone.stop();
+    this.#set({ audioStream: null });
+    if (wasOn) await this.#client?.stopListening();
+  }
+
+  /** @param {{ type: string } & Record<string, any>} message a frame of the service */
+  hear(message) {
+    if (Object.hasOwn(this.#heard, message.type)) {
+      this.#heard[/** @type {keyof DownFrames} */ (message.type)]?.(/** @type {any} */ (message));
+    }
+  }
+
+  /** @type {{ [K in keyof DownFrames]?: (frame: DownFrames[K]) => void }} */
+  #heard = {
+    transcription_partial: ({ text }) => this.#set({ partialTranscription: text }),
+    transcription_final: ({ text }) => {
+      this.#set({ partialTranscription: "" });
+      if (text) this.#addMessage("user", text);
+    },
+    response_start: ({ responseId = this.#responseId }) => {
+      this.#responseId = responseId;
+      this.#sounding.add(responseId);
+      this.#set({ partialResponse: "" });
+      this.#showSpeaking();
+    },
+    response_chunk: ({ text }) => {
+      this.#set({ partialResponse: this.#get().partialResponse + text });
+    },
+    response_complete: ({ text, usage }) => {
+      this.#set({ partialResponse: "" });
+      this.#addMessage("assistant", text, { usage });
+    },
+    audio_chunk: ({ data, responseId = this.#responseId }) => {
+      if (responseId === this.#responseId) void this.#get().playAudioChunk(data);
+    },
+    audio_complete: ({ responseId = this.#responseId }) => this.#silenced(responseId),
+    interruption: ({ responseId }) => {
+      this.#player.silence(responseId);
+      this.#silenced(responseId);
+    },
+    action: (frame) => this.#act(frame),
+    error: ({ message }) => this.#fail(new Error(message)),
+  };
+
+  /** @param {string} endpoint */
+  #open(endpoint) {
+    this.#client?.close();
+    const client = new VoiceClient(addressOf(endpoint), {}, null, this.#surroundings.client);
+    this.#client = client;
+    this.#endpoint = endpoint;
+    this.#set({ sessionId: client.sessionId });
+    client.on("frame", (frame) => this.#get().handleWebSocketMessage(frame));
+    client.on("status", (status) => {
+      if (client === this.#client) this.#show(status);
+    });
+    client.on("dropped", ({ count, reason }) => {
+      if (reason !== "closed") this.#fail(new Error(`${count} messages were not sent: ${reason}`));
+    });
+  }
+
+  /** @param {import("./voice-client.js").Status} status */
+  #show(status) {
+    this.#set({
+      connectionStatus: CONNECTION_STATUS[status],
+      websocket: this.#client?.socket ?? null,
+    });
+    if (status === "connected") return;
+    this.#sounding.clear();
+    this.#showSpeaking();
+    if (status === "reconnecting") void this.#microphone.restart(); // what follows needs a header
+    if (status !== "refused" && status !== "replaced") return;
+    this.#fail(new Error(PROBLEMS[status]));
+    void this.stopListening();
+  }
+
+  async #record() {
+    if (!this.#microphone.stream) await this.#get().requestVoicePermission();
+    if (!this.#microphone.stream || !this.#isWanted) return;
+    this.#interrupt();
+    this.configure(); // the context is of now
+    void this.#client?.startListening();
+    try {
+      await this.#microphone.start();
+      this.#set({ isListening: this.#microphone.isOn, audioStream: this.#microphone.stream });
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Speech over an answer ends it. */
+  #interrupt() {
+    if (!this.#get().isSpeaking) return;
+    const playedMs = this.#player.playedMs(this.#responseId);
+    this.#player.silence(this.#responseId);
+    this.#client?.interrupt(this.#responseId, playedMs);
+  }
+
+  /** @param {number} responseId no more audio of it comes */
+  #silenced(responseId) {
+    this.#sounding.delete(responseId);
+    this.#showSpeaking();
+  }
+
+  #showSpeaking() {
+    const isSpeaking = this.#sounding.size > 0 || this.#player.isPlaying;
+    if (isSpeaking !== this.#get().isSpeaking) this.#set({ isSpeaking });
+  }
+
+  /** @param {DownFrames["action"]} frame */
+  #act({ stateKey, setterKey, args }) {
+    if (!stateKey || !setterKey) return;
+    const list = Array.isArray(args) ? args : [args];
+    const { executeStateSetter, executeCustomSetter } = this.#get();
+    if (executeStateSetter) {
+      executeStateSetter({ key: stateKey, setterKey, args: list.length === 1 ? list[0] : list });
+    } else {
+      executeCustomSetter?.(stateKey, setterKey, ...list);
+    }
+  }
+
+  /**
+   * @param {"user" | "assistant"} role
+   * @param {string} content
+   * @param {object} metadata
+   */
+  #addMessage(role, content, metadata = {}) {
+    const { voiceSettings, addMessage } = this.#get();
+    if (!voiceSettings.autoAddToMessages) return;
+    const timestamp = new Date().toISOString();
+    addMessage?.({ type: "text", role, content, metadata: { source: "voice", ...metadata, timestamp } });
+  }
+
+  /** @param {unknown} error */
+  #fail(error) {
+    this.#set({ voiceError: error instanceof Error ? error.message : "Connection failed" });
+  }
+}
+
+/**
+ * The address of the WebSocket of an endpoint: http or ws, absolute or relative to the page.
+ *
+ * @param {string} endpoint
+ * @throws {Error} there is none
+ */
+function addressOf(endpoint) {
+  if (!endpoint) throw new Error("No voice endpoint is set");
+  const url = new URL(endpoint, globalThis.location?.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  url.pathname = `${url.pathname.replace(/\/$/, "")}/ws`;
+  return url;
+}
