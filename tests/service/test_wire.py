@@ -106,6 +106,13 @@ def test_a_bad_value_is_refused_by_name(config: pb.SessionConfig, field: str) ->
             Code.MESSAGE_TOO_LARGE,
         ),
         (pb.VoiceSessionRequest(text=pb.TextInput(text="  ")), Code.INVALID_MESSAGE),
+        (pb.VoiceSessionRequest(control=pb.Control(say=pb.Say())), Code.INVALID_MESSAGE),
+        (
+            pb.VoiceSessionRequest(
+                control=pb.Control(create_response=pb.CreateResponse(instructions="x" * 5_000))
+            ),
+            Code.MESSAGE_TOO_LARGE,
+        ),
         (pb.VoiceSessionRequest(text=pb.TextInput(text="x" * 5_000)), Code.MESSAGE_TOO_LARGE),
         (
             pb.VoiceSessionRequest(config=pb.SessionConfig(session_id="late")),
@@ -145,16 +152,19 @@ def test_whatever_parses_is_decoded_or_refused(data: bytes) -> None:
 
 
 ERROR = EngineError(Stage.TTS, "no voice", retry_after_ms=70)
-METRICS = say.TurnMetrics(1, 2, 3, 4, 5, 6, 7, 8, 9, interrupted=True)
+METRICS = say.TurnMetrics(
+    1, 2, 3, 4, 5, 6, 7, 8, 9, True, 10, 11, 12, 13, say.Usage(14, 15), 16, 17, 18
+)
 MESSAGES: list[say.Message] = [
     say.SpeechActivity(say.SpeechKind.STOPPED, 5),
-    say.Transcription("hi", is_final=True, confidence=0.5, start_ms=1, end_ms=2),
+    say.Transcription("hi", is_final=True, confidence=0.5, start_ms=1, end_ms=2, stable_text="h"),
     say.ResponseStarted(1, "hi"),
     say.ResponseDelta(1, "ho"),
     say.ResponseCompleted(1, "ho", say.FinishReason.ERROR, say.Usage(2, 3), ERROR),
     say.Speech(1, b"x", 2, 3, "ho", AudioFormat(Encoding.WAV, 8_000, 1), is_last=True),
     say.ActionRequested(1, Action("a", "t", "{}", "s", "k", "[]")),
     say.Interrupted(1, say.InterruptionReason.NEW_INPUT, 4, "h"),
+    say.PlaybackHeld(1, held=True),
     say.Failed(ERROR, 9),
     METRICS,
 ]

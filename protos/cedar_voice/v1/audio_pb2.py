@@ -24,23 +24,23 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63\x65\x64\x61r_voice/v1/audio.proto\x12\x0e\x63\x65\x64\x61r_voice.v1\"m\n\x0b\x41udioFormat\x12/\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32\x1d.cedar_voice.v1.AudioEncoding\x12\x16\n\x0esample_rate_hz\x18\x02 \x01(\r\x12\x15\n\rchannel_count\x18\x03 \x01(\r\"\x1a\n\nInputAudio\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"\x99\x01\n\x11OutputAudioConfig\x12+\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x1b.cedar_voice.v1.AudioFormat\x12-\n\x07\x66raming\x18\x02 \x01(\x0e\x32\x1c.cedar_voice.v1.ChunkFraming\x12\x18\n\x0bmax_lead_ms\x18\x04 \x01(\rH\x00\x88\x01\x01\x42\x0e\n\x0c_max_lead_ms\"\xa4\x01\n\x0bOutputAudio\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x0f\n\x07is_last\x18\x03 \x01(\x08\x12\x11\n\toffset_ms\x18\x04 \x01(\r\x12\x13\n\x0b\x64uration_ms\x18\x05 \x01(\r\x12+\n\x06\x66ormat\x18\x06 \x01(\x0b\x32\x1b.cedar_voice.v1.AudioFormat\x12\x0c\n\x04text\x18\x07 \x01(\t*\xe9\x01\n\rAudioEncoding\x12\x1e\n\x1a\x41UDIO_ENCODING_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41UDIO_ENCODING_PCM_S16LE\x10\x01\x12\x1b\n\x17\x41UDIO_ENCODING_OGG_OPUS\x10\x06\x12\x1c\n\x18\x41UDIO_ENCODING_WEBM_OPUS\x10\x07\x12\x16\n\x12\x41UDIO_ENCODING_MP4\x10\x08\x12\x16\n\x12\x41UDIO_ENCODING_MP3\x10\t\x12\x17\n\x13\x41UDIO_ENCODING_FLAC\x10\n\x12\x16\n\x12\x41UDIO_ENCODING_WAV\x10\x0b*\x86\x01\n\x0c\x43hunkFraming\x12\x1d\n\x19\x43HUNK_FRAMING_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43HUNK_FRAMING_CONTINUOUS\x10\x01\x12 \n\x1c\x43HUNK_FRAMING_SELF_CONTAINED\x10\x02\x12\x17\n\x13\x43HUNK_FRAMING_WHOLE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63\x65\x64\x61r_voice/v1/audio.proto\x12\x0e\x63\x65\x64\x61r_voice.v1\"m\n\x0b\x41udioFormat\x12/\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32\x1d.cedar_voice.v1.AudioEncoding\x12\x16\n\x0esample_rate_hz\x18\x02 \x01(\r\x12\x15\n\rchannel_count\x18\x03 \x01(\r\"\x1a\n\nInputAudio\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"\xc7\x01\n\x11OutputAudioConfig\x12+\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x1b.cedar_voice.v1.AudioFormat\x12-\n\x07\x66raming\x18\x02 \x01(\x0e\x32\x1c.cedar_voice.v1.ChunkFraming\x12\x18\n\x0bmax_lead_ms\x18\x04 \x01(\rH\x00\x88\x01\x01\x12\x1a\n\rsupports_hold\x18\x05 \x01(\x08H\x01\x88\x01\x01\x42\x0e\n\x0c_max_lead_msB\x10\n\x0e_supports_hold\"\xa4\x01\n\x0bOutputAudio\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x12\x0f\n\x07is_last\x18\x03 \x01(\x08\x12\x11\n\toffset_ms\x18\x04 \x01(\r\x12\x13\n\x0b\x64uration_ms\x18\x05 \x01(\r\x12+\n\x06\x66ormat\x18\x06 \x01(\x0b\x32\x1b.cedar_voice.v1.AudioFormat\x12\x0c\n\x04text\x18\x07 \x01(\t*\xe9\x01\n\rAudioEncoding\x12\x1e\n\x1a\x41UDIO_ENCODING_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41UDIO_ENCODING_PCM_S16LE\x10\x01\x12\x1b\n\x17\x41UDIO_ENCODING_OGG_OPUS\x10\x06\x12\x1c\n\x18\x41UDIO_ENCODING_WEBM_OPUS\x10\x07\x12\x16\n\x12\x41UDIO_ENCODING_MP4\x10\x08\x12\x16\n\x12\x41UDIO_ENCODING_MP3\x10\t\x12\x17\n\x13\x41UDIO_ENCODING_FLAC\x10\n\x12\x16\n\x12\x41UDIO_ENCODING_WAV\x10\x0b*\x86\x01\n\x0c\x43hunkFraming\x12\x1d\n\x19\x43HUNK_FRAMING_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43HUNK_FRAMING_CONTINUOUS\x10\x01\x12 \n\x1c\x43HUNK_FRAMING_SELF_CONTAINED\x10\x02\x12\x17\n\x13\x43HUNK_FRAMING_WHOLE\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cedar_voice.v1.audio_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_AUDIOENCODING']._serialized_start=509
-  _globals['_AUDIOENCODING']._serialized_end=742
-  _globals['_CHUNKFRAMING']._serialized_start=745
-  _globals['_CHUNKFRAMING']._serialized_end=879
+  _globals['_AUDIOENCODING']._serialized_start=555
+  _globals['_AUDIOENCODING']._serialized_end=788
+  _globals['_CHUNKFRAMING']._serialized_start=791
+  _globals['_CHUNKFRAMING']._serialized_end=925
   _globals['_AUDIOFORMAT']._serialized_start=46
   _globals['_AUDIOFORMAT']._serialized_end=155
   _globals['_INPUTAUDIO']._serialized_start=157
   _globals['_INPUTAUDIO']._serialized_end=183
   _globals['_OUTPUTAUDIOCONFIG']._serialized_start=186
-  _globals['_OUTPUTAUDIOCONFIG']._serialized_end=339
-  _globals['_OUTPUTAUDIO']._serialized_start=342
-  _globals['_OUTPUTAUDIO']._serialized_end=506
+  _globals['_OUTPUTAUDIOCONFIG']._serialized_end=385
+  _globals['_OUTPUTAUDIO']._serialized_start=388
+  _globals['_OUTPUTAUDIO']._serialized_end=552
 # @@protoc_insertion_point(module_scope)

@@ -180,6 +180,7 @@ class OutputAudioConfig(_message.Message):
     FORMAT_FIELD_NUMBER: _builtins.int
     FRAMING_FIELD_NUMBER: _builtins.int
     MAX_LEAD_MS_FIELD_NUMBER: _builtins.int
+    SUPPORTS_HOLD_FIELD_NUMBER: _builtins.int
     framing: Global___ChunkFraming.ValueType
     """Whether each chunk can be decoded on its own."""
     max_lead_ms: _builtins.int
@@ -187,6 +188,10 @@ class OutputAudioConfig(_message.Message):
     at most Limits.max_output_lead_ms. 0 sends each chunk when the one before
     it has been played, for clients that play every chunk on arrival. Unset is
     read as Limits.max_output_lead_ms.
+    """
+    supports_hold: _builtins.bool
+    """The client pauses playback when told by PlaybackHold. Default false: the
+    server then takes what it has sent as playing on.
     """
     @_builtins.property
     def format(self) -> Global___AudioFormat:
@@ -198,14 +203,20 @@ class OutputAudioConfig(_message.Message):
         format: Global___AudioFormat | None = ...,
         framing: Global___ChunkFraming.ValueType = ...,
         max_lead_ms: _builtins.int | None = ...,
+        supports_hold: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_lead_ms", b"_max_lead_ms", "format", b"format", "max_lead_ms", b"max_lead_ms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_lead_ms", b"_max_lead_ms", "_supports_hold", b"_supports_hold", "format", b"format", "max_lead_ms", b"max_lead_ms", "supports_hold", b"supports_hold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_lead_ms", b"_max_lead_ms", "format", b"format", "framing", b"framing", "max_lead_ms", b"max_lead_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_lead_ms", b"_max_lead_ms", "_supports_hold", b"_supports_hold", "format", b"format", "framing", b"framing", "max_lead_ms", b"max_lead_ms", "supports_hold", b"supports_hold"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_lead_ms: _TypeAlias = _typing.Literal["max_lead_ms"]  # noqa: Y015
     _WhichOneofArgType__max_lead_ms: _TypeAlias = _typing.Literal["_max_lead_ms", b"_max_lead_ms"]  # noqa: Y015
+    _WhichOneofReturnType__supports_hold: _TypeAlias = _typing.Literal["supports_hold"]  # noqa: Y015
+    _WhichOneofArgType__supports_hold: _TypeAlias = _typing.Literal["_supports_hold", b"_supports_hold"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_lead_ms) -> _WhichOneofReturnType__max_lead_ms | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__supports_hold) -> _WhichOneofReturnType__supports_hold | None: ...
 
 Global___OutputAudioConfig: _TypeAlias = OutputAudioConfig  # noqa: Y015
 

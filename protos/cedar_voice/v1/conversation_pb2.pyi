@@ -73,6 +73,8 @@ class _SpeechEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SpeechEve
     """The user paused; the turn may continue."""
     SPEECH_EVENT_TURN_ENDED: _SpeechEvent.ValueType  # 3
     """The user's turn is over and is being answered."""
+    SPEECH_EVENT_NO_INPUT: _SpeechEvent.ValueType  # 4
+    """Nothing was said for TurnDetection.no_input_timeout_ms."""
 
 class SpeechEvent(_SpeechEvent, metaclass=_SpeechEventEnumTypeWrapper):
     """Kind of speech activity."""
@@ -85,6 +87,8 @@ SPEECH_EVENT_STOPPED: SpeechEvent.ValueType  # 2
 """The user paused; the turn may continue."""
 SPEECH_EVENT_TURN_ENDED: SpeechEvent.ValueType  # 3
 """The user's turn is over and is being answered."""
+SPEECH_EVENT_NO_INPUT: SpeechEvent.ValueType  # 4
+"""Nothing was said for TurnDetection.no_input_timeout_ms."""
 Global___SpeechEvent: _TypeAlias = SpeechEvent  # noqa: Y015
 
 class _InterruptionReason:
@@ -100,7 +104,9 @@ class _InterruptionReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_In
     INTERRUPTION_REASON_CLIENT_REQUEST: _InterruptionReason.ValueType  # 2
     """The client sent Control.interrupt."""
     INTERRUPTION_REASON_NEW_INPUT: _InterruptionReason.ValueType  # 3
-    """A newer input replaced it."""
+    """A newer input, Say or CreateResponse replaced it."""
+    INTERRUPTION_REASON_TURN_REOPENED: _InterruptionReason.ValueType  # 4
+    """The user went on speaking before any of it was heard: the turn is open again."""
 
 class InterruptionReason(_InterruptionReason, metaclass=_InterruptionReasonEnumTypeWrapper):
     """Why a response was cut off."""
@@ -112,7 +118,9 @@ INTERRUPTION_REASON_USER_SPEECH: InterruptionReason.ValueType  # 1
 INTERRUPTION_REASON_CLIENT_REQUEST: InterruptionReason.ValueType  # 2
 """The client sent Control.interrupt."""
 INTERRUPTION_REASON_NEW_INPUT: InterruptionReason.ValueType  # 3
-"""A newer input replaced it."""
+"""A newer input, Say or CreateResponse replaced it."""
+INTERRUPTION_REASON_TURN_REOPENED: InterruptionReason.ValueType  # 4
+"""The user went on speaking before any of it was heard: the turn is open again."""
 Global___InterruptionReason: _TypeAlias = InterruptionReason  # noqa: Y015
 
 @_typing.final
@@ -129,6 +137,8 @@ class Control(_message.Message):
     START_LISTENING_FIELD_NUMBER: _builtins.int
     STOP_LISTENING_FIELD_NUMBER: _builtins.int
     INTERRUPT_FIELD_NUMBER: _builtins.int
+    CREATE_RESPONSE_FIELD_NUMBER: _builtins.int
+    SAY_FIELD_NUMBER: _builtins.int
     END_SESSION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def start_listening(self) -> Global___StartListening:
@@ -143,6 +153,14 @@ class Control(_message.Message):
         """Stop the assistant's current response."""
 
     @_builtins.property
+    def create_response(self) -> Global___CreateResponse:
+        """Ask for a response without new input."""
+
+    @_builtins.property
+    def say(self) -> Global___Say:
+        """Speak a text as it is, without the language model."""
+
+    @_builtins.property
     def end_session(self) -> Global___EndSession:
         """End the session for good; the server closes the stream with OK."""
 
@@ -152,13 +170,15 @@ class Control(_message.Message):
         start_listening: Global___StartListening | None = ...,
         stop_listening: Global___StopListening | None = ...,
         interrupt: Global___Interrupt | None = ...,
+        create_response: Global___CreateResponse | None = ...,
+        say: Global___Say | None = ...,
         end_session: Global___EndSession | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "end_session", b"end_session", "interrupt", b"interrupt", "start_listening", b"start_listening", "stop_listening", b"stop_listening"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "create_response", b"create_response", "end_session", b"end_session", "interrupt", b"interrupt", "say", b"say", "start_listening", b"start_listening", "stop_listening", b"stop_listening"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "end_session", b"end_session", "interrupt", b"interrupt", "start_listening", b"start_listening", "stop_listening", b"stop_listening"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "create_response", b"create_response", "end_session", b"end_session", "interrupt", b"interrupt", "say", b"say", "start_listening", b"start_listening", "stop_listening", b"stop_listening"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["start_listening", "stop_listening", "interrupt", "end_session"]  # noqa: Y015
+    _WhichOneofReturnType_command: _TypeAlias = _typing.Literal["start_listening", "stop_listening", "interrupt", "create_response", "say", "end_session"]  # noqa: Y015
     _WhichOneofArgType_command: _TypeAlias = _typing.Literal["command", b"command"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_command) -> _WhichOneofReturnType_command | None: ...
 
@@ -230,8 +250,8 @@ class Interrupt(_message.Message):
     """Response to stop; 0 stops whichever is in progress."""
     played_ms: _builtins.int
     """How much of it the user heard, in milliseconds of its audio. The history
-    keeps only that part. Values past the end are clamped. Unset uses the
-    server's estimate.
+    keeps only that part. Values past the end are clamped. Unset uses the last
+    PlaybackReport, else the server's estimate.
     """
     def __init__(
         self,
@@ -248,6 +268,103 @@ class Interrupt(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__played_ms) -> _WhichOneofReturnType__played_ms | None: ...
 
 Global___Interrupt: _TypeAlias = Interrupt  # noqa: Y015
+
+@_typing.final
+class CreateResponse(_message.Message):
+    """Asks for a response to the conversation as it stands: a greeting, a
+    continuation, or the answer when TurnDetection.create_response is false. It
+    interrupts a response in progress; while the user's turn is still open it is
+    refused with ERROR_CODE_PROTOCOL_VIOLATION.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTRUCTIONS_FIELD_NUMBER: _builtins.int
+    instructions: _builtins.str
+    """Extra instructions for this response only, at most Limits.max_text_chars."""
+    def __init__(
+        self,
+        *,
+        instructions: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instructions", b"instructions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateResponse: _TypeAlias = CreateResponse  # noqa: Y015
+
+@_typing.final
+class Say(_message.Message):
+    """Speaks a text as it is: a response without the language model. It interrupts
+    a response in progress; while the user's turn is still open it is refused with
+    ERROR_CODE_PROTOCOL_VIOLATION.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    INTERRUPTIBLE_FIELD_NUMBER: _builtins.int
+    ADD_TO_HISTORY_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """The text to speak, not blank, at most Limits.max_text_chars."""
+    interruptible: _builtins.bool
+    """Whether the user's speech may interrupt it. Default true."""
+    add_to_history: _builtins.bool
+    """Whether the history keeps it as what the assistant said. Default true."""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        interruptible: _builtins.bool | None = ...,
+        add_to_history: _builtins.bool | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_add_to_history", b"_add_to_history", "_interruptible", b"_interruptible", "add_to_history", b"add_to_history", "interruptible", b"interruptible"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_add_to_history", b"_add_to_history", "_interruptible", b"_interruptible", "add_to_history", b"add_to_history", "interruptible", b"interruptible", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__add_to_history: _TypeAlias = _typing.Literal["add_to_history"]  # noqa: Y015
+    _WhichOneofArgType__add_to_history: _TypeAlias = _typing.Literal["_add_to_history", b"_add_to_history"]  # noqa: Y015
+    _WhichOneofReturnType__interruptible: _TypeAlias = _typing.Literal["interruptible"]  # noqa: Y015
+    _WhichOneofArgType__interruptible: _TypeAlias = _typing.Literal["_interruptible", b"_interruptible"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__add_to_history) -> _WhichOneofReturnType__add_to_history | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__interruptible) -> _WhichOneofReturnType__interruptible | None: ...
+
+Global___Say: _TypeAlias = Say  # noqa: Y015
+
+@_typing.final
+class PlaybackReport(_message.Message):
+    """How far the client has played the audio of a response. Clients that can tell
+    send one when playback begins, ends or is flushed, and about once a second in
+    between; from then on the server relies on it instead of its own clock.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESPONSE_ID_FIELD_NUMBER: _builtins.int
+    PLAYED_MS_FIELD_NUMBER: _builtins.int
+    response_id: _builtins.int
+    """Response being played."""
+    played_ms: _builtins.int
+    """Milliseconds of that response's audio played so far. Values past what was
+    sent are clamped.
+    """
+    def __init__(
+        self,
+        *,
+        response_id: _builtins.int = ...,
+        played_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["played_ms", b"played_ms", "response_id", b"response_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlaybackReport: _TypeAlias = PlaybackReport  # noqa: Y015
 
 @_typing.final
 class EndSession(_message.Message):
@@ -345,9 +462,11 @@ Global___Pong: _TypeAlias = Pong  # noqa: Y015
 
 @_typing.final
 class Transcription(_message.Message):
-    """What the user is saying (`is_final` false) or said (`is_final` true). Exactly
-    one final transcription is sent per spoken turn that is not discarded or
-    failed; when its text is empty, no response follows.
+    """What the user is saying (`is_final` false) or said (`is_final` true). One final
+    transcription is sent per spoken turn that is not discarded or failed; when
+    its text is empty, no response follows. A user who goes on speaking before the
+    answer is heard reopens the turn: another final of the same turn_id replaces
+    the first.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -355,6 +474,7 @@ class Transcription(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     IS_FINAL_FIELD_NUMBER: _builtins.int
     CONFIDENCE_FIELD_NUMBER: _builtins.int
+    STABLE_TEXT_FIELD_NUMBER: _builtins.int
     START_MS_FIELD_NUMBER: _builtins.int
     END_MS_FIELD_NUMBER: _builtins.int
     text: _builtins.str
@@ -364,6 +484,10 @@ class Transcription(_message.Message):
     confidence: _builtins.float
     """Likelihood that the text is right, 0.0 to 1.0. Unset when the recognizer
     gives none.
+    """
+    stable_text: _builtins.str
+    """Beginning of `text` that later partials of the turn only extend. Empty when
+    the recognizer does not tell. A final is stable as a whole.
     """
     start_ms: _builtins.int
     """Start of the speech, in milliseconds of input audio since the session began."""
@@ -375,12 +499,13 @@ class Transcription(_message.Message):
         text: _builtins.str = ...,
         is_final: _builtins.bool = ...,
         confidence: _builtins.float | None = ...,
+        stable_text: _builtins.str = ...,
         start_ms: _builtins.int = ...,
         end_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "confidence", b"confidence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "confidence", b"confidence", "end_ms", b"end_ms", "is_final", b"is_final", "start_ms", b"start_ms", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "confidence", b"confidence", "end_ms", b"end_ms", "is_final", b"is_final", "stable_text", b"stable_text", "start_ms", b"start_ms", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__confidence: _TypeAlias = _typing.Literal["confidence"]  # noqa: Y015
     _WhichOneofArgType__confidence: _TypeAlias = _typing.Literal["_confidence", b"_confidence"]  # noqa: Y015
@@ -628,6 +753,36 @@ class SpeechActivity(_message.Message):
 Global___SpeechActivity: _TypeAlias = SpeechActivity  # noqa: Y015
 
 @_typing.final
+class PlaybackHold(_message.Message):
+    """The user speaks over a response, and it is not clear yet whether that is an
+    interruption or a cough. The client pauses playback and keeps its queue, until
+    it is told to go on or an `interruption` says that the response is cut off.
+    The server decides within seconds, whatever happens.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESPONSE_ID_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    response_id: _builtins.int
+    """Response that is held."""
+    held: _builtins.bool
+    """True to pause, false to go on."""
+    def __init__(
+        self,
+        *,
+        response_id: _builtins.int = ...,
+        held: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["held", b"held", "response_id", b"response_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlaybackHold: _TypeAlias = PlaybackHold  # noqa: Y015
+
+@_typing.final
 class Interruption(_message.Message):
     """A response was cut off. The client stops playback and empties its queue at
     once, and drops any audio of this or an older response still to come.
@@ -681,6 +836,14 @@ class TurnMetrics(_message.Message):
     INPUT_AUDIO_MS_FIELD_NUMBER: _builtins.int
     OUTPUT_AUDIO_MS_FIELD_NUMBER: _builtins.int
     INTERRUPTED_FIELD_NUMBER: _builtins.int
+    FIRST_PHRASE_MS_FIELD_NUMBER: _builtins.int
+    FIRST_HEARD_MS_FIELD_NUMBER: _builtins.int
+    SPEECH_MS_FIELD_NUMBER: _builtins.int
+    STT_AUDIO_MS_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    DRAFTS_FIELD_NUMBER: _builtins.int
+    DROPPED_DRAFTS_FIELD_NUMBER: _builtins.int
+    DROPPED_DRAFT_TOKENS_FIELD_NUMBER: _builtins.int
     response_latency_ms: _builtins.int
     """End of the user's input to the first byte of answer audio handed to the
     transport, in milliseconds: the delay the user feels, less the network and
@@ -699,11 +862,35 @@ class TurnMetrics(_message.Message):
     turn_total_ms: _builtins.int
     """End of the user's input to the end of the response."""
     input_audio_ms: _builtins.int
-    """Audio of the turn given to the recognizer, in milliseconds."""
+    """Length of the user's turn, in milliseconds."""
     output_audio_ms: _builtins.int
     """Answer audio sent, in milliseconds."""
     interrupted: _builtins.bool
     """The response was interrupted."""
+    first_phrase_ms: _builtins.int
+    """End of the user's input to the first phrase that could be synthesized."""
+    first_heard_ms: _builtins.int
+    """End of the user's input to the first answer audio that the client reports
+    as played.
+    """
+    speech_ms: _builtins.int
+    """Speech in the user's turn, in milliseconds."""
+    stt_audio_ms: _builtins.int
+    """Audio sent to the recognizer, repeats for partial transcriptions included,
+    in milliseconds. Unset when the recognizer does not tell.
+    """
+    drafts: _builtins.int
+    """Answers begun before the turn was over, on what had been said by then."""
+    dropped_drafts: _builtins.int
+    """Of those, the ones thrown away because the user said more."""
+    dropped_draft_tokens: _builtins.int
+    """Tokens that the dropped drafts generated, as far as known: a count of the
+    pieces received.
+    """
+    @_builtins.property
+    def usage(self) -> Global___Usage:
+        """Tokens consumed by the response. Unset when the model does not tell."""
+
     def __init__(
         self,
         *,
@@ -717,19 +904,33 @@ class TurnMetrics(_message.Message):
         input_audio_ms: _builtins.int = ...,
         output_audio_ms: _builtins.int = ...,
         interrupted: _builtins.bool = ...,
+        first_phrase_ms: _builtins.int | None = ...,
+        first_heard_ms: _builtins.int | None = ...,
+        speech_ms: _builtins.int = ...,
+        stt_audio_ms: _builtins.int | None = ...,
+        usage: Global___Usage | None = ...,
+        drafts: _builtins.int = ...,
+        dropped_drafts: _builtins.int = ...,
+        dropped_draft_tokens: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_endpointing_ms", b"_endpointing_ms", "_llm_first_token_ms", b"_llm_first_token_ms", "_llm_total_ms", b"_llm_total_ms", "_response_latency_ms", b"_response_latency_ms", "_stt_final_ms", b"_stt_final_ms", "_tts_first_audio_ms", b"_tts_first_audio_ms", "_turn_total_ms", b"_turn_total_ms", "endpointing_ms", b"endpointing_ms", "llm_first_token_ms", b"llm_first_token_ms", "llm_total_ms", b"llm_total_ms", "response_latency_ms", b"response_latency_ms", "stt_final_ms", b"stt_final_ms", "tts_first_audio_ms", b"tts_first_audio_ms", "turn_total_ms", b"turn_total_ms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_endpointing_ms", b"_endpointing_ms", "_first_heard_ms", b"_first_heard_ms", "_first_phrase_ms", b"_first_phrase_ms", "_llm_first_token_ms", b"_llm_first_token_ms", "_llm_total_ms", b"_llm_total_ms", "_response_latency_ms", b"_response_latency_ms", "_stt_audio_ms", b"_stt_audio_ms", "_stt_final_ms", b"_stt_final_ms", "_tts_first_audio_ms", b"_tts_first_audio_ms", "_turn_total_ms", b"_turn_total_ms", "endpointing_ms", b"endpointing_ms", "first_heard_ms", b"first_heard_ms", "first_phrase_ms", b"first_phrase_ms", "llm_first_token_ms", b"llm_first_token_ms", "llm_total_ms", b"llm_total_ms", "response_latency_ms", b"response_latency_ms", "stt_audio_ms", b"stt_audio_ms", "stt_final_ms", b"stt_final_ms", "tts_first_audio_ms", b"tts_first_audio_ms", "turn_total_ms", b"turn_total_ms", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_endpointing_ms", b"_endpointing_ms", "_llm_first_token_ms", b"_llm_first_token_ms", "_llm_total_ms", b"_llm_total_ms", "_response_latency_ms", b"_response_latency_ms", "_stt_final_ms", b"_stt_final_ms", "_tts_first_audio_ms", b"_tts_first_audio_ms", "_turn_total_ms", b"_turn_total_ms", "endpointing_ms", b"endpointing_ms", "input_audio_ms", b"input_audio_ms", "interrupted", b"interrupted", "llm_first_token_ms", b"llm_first_token_ms", "llm_total_ms", b"llm_total_ms", "output_audio_ms", b"output_audio_ms", "response_latency_ms", b"response_latency_ms", "stt_final_ms", b"stt_final_ms", "tts_first_audio_ms", b"tts_first_audio_ms", "turn_total_ms", b"turn_total_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_endpointing_ms", b"_endpointing_ms", "_first_heard_ms", b"_first_heard_ms", "_first_phrase_ms", b"_first_phrase_ms", "_llm_first_token_ms", b"_llm_first_token_ms", "_llm_total_ms", b"_llm_total_ms", "_response_latency_ms", b"_response_latency_ms", "_stt_audio_ms", b"_stt_audio_ms", "_stt_final_ms", b"_stt_final_ms", "_tts_first_audio_ms", b"_tts_first_audio_ms", "_turn_total_ms", b"_turn_total_ms", "drafts", b"drafts", "dropped_draft_tokens", b"dropped_draft_tokens", "dropped_drafts", b"dropped_drafts", "endpointing_ms", b"endpointing_ms", "first_heard_ms", b"first_heard_ms", "first_phrase_ms", b"first_phrase_ms", "input_audio_ms", b"input_audio_ms", "interrupted", b"interrupted", "llm_first_token_ms", b"llm_first_token_ms", "llm_total_ms", b"llm_total_ms", "output_audio_ms", b"output_audio_ms", "response_latency_ms", b"response_latency_ms", "speech_ms", b"speech_ms", "stt_audio_ms", b"stt_audio_ms", "stt_final_ms", b"stt_final_ms", "tts_first_audio_ms", b"tts_first_audio_ms", "turn_total_ms", b"turn_total_ms", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__endpointing_ms: _TypeAlias = _typing.Literal["endpointing_ms"]  # noqa: Y015
     _WhichOneofArgType__endpointing_ms: _TypeAlias = _typing.Literal["_endpointing_ms", b"_endpointing_ms"]  # noqa: Y015
+    _WhichOneofReturnType__first_heard_ms: _TypeAlias = _typing.Literal["first_heard_ms"]  # noqa: Y015
+    _WhichOneofArgType__first_heard_ms: _TypeAlias = _typing.Literal["_first_heard_ms", b"_first_heard_ms"]  # noqa: Y015
+    _WhichOneofReturnType__first_phrase_ms: _TypeAlias = _typing.Literal["first_phrase_ms"]  # noqa: Y015
+    _WhichOneofArgType__first_phrase_ms: _TypeAlias = _typing.Literal["_first_phrase_ms", b"_first_phrase_ms"]  # noqa: Y015
     _WhichOneofReturnType__llm_first_token_ms: _TypeAlias = _typing.Literal["llm_first_token_ms"]  # noqa: Y015
     _WhichOneofArgType__llm_first_token_ms: _TypeAlias = _typing.Literal["_llm_first_token_ms", b"_llm_first_token_ms"]  # noqa: Y015
     _WhichOneofReturnType__llm_total_ms: _TypeAlias = _typing.Literal["llm_total_ms"]  # noqa: Y015
     _WhichOneofArgType__llm_total_ms: _TypeAlias = _typing.Literal["_llm_total_ms", b"_llm_total_ms"]  # noqa: Y015
     _WhichOneofReturnType__response_latency_ms: _TypeAlias = _typing.Literal["response_latency_ms"]  # noqa: Y015
     _WhichOneofArgType__response_latency_ms: _TypeAlias = _typing.Literal["_response_latency_ms", b"_response_latency_ms"]  # noqa: Y015
+    _WhichOneofReturnType__stt_audio_ms: _TypeAlias = _typing.Literal["stt_audio_ms"]  # noqa: Y015
+    _WhichOneofArgType__stt_audio_ms: _TypeAlias = _typing.Literal["_stt_audio_ms", b"_stt_audio_ms"]  # noqa: Y015
     _WhichOneofReturnType__stt_final_ms: _TypeAlias = _typing.Literal["stt_final_ms"]  # noqa: Y015
     _WhichOneofArgType__stt_final_ms: _TypeAlias = _typing.Literal["_stt_final_ms", b"_stt_final_ms"]  # noqa: Y015
     _WhichOneofReturnType__tts_first_audio_ms: _TypeAlias = _typing.Literal["tts_first_audio_ms"]  # noqa: Y015
@@ -739,11 +940,17 @@ class TurnMetrics(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__endpointing_ms) -> _WhichOneofReturnType__endpointing_ms | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__first_heard_ms) -> _WhichOneofReturnType__first_heard_ms | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__first_phrase_ms) -> _WhichOneofReturnType__first_phrase_ms | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__llm_first_token_ms) -> _WhichOneofReturnType__llm_first_token_ms | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__llm_total_ms) -> _WhichOneofReturnType__llm_total_ms | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__response_latency_ms) -> _WhichOneofReturnType__response_latency_ms | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__stt_audio_ms) -> _WhichOneofReturnType__stt_audio_ms | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__stt_final_ms) -> _WhichOneofReturnType__stt_final_ms | None: ...
     @_typing.overload

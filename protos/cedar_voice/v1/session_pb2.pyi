@@ -276,8 +276,11 @@ class TurnDetection(_message.Message):
     SILENCE_DURATION_MS_FIELD_NUMBER: _builtins.int
     MIN_SPEECH_MS_FIELD_NUMBER: _builtins.int
     MAX_UTTERANCE_MS_FIELD_NUMBER: _builtins.int
+    NO_INPUT_TIMEOUT_MS_FIELD_NUMBER: _builtins.int
+    CREATE_RESPONSE_FIELD_NUMBER: _builtins.int
     INTERRUPT_RESPONSE_FIELD_NUMBER: _builtins.int
     MIN_INTERRUPTION_MS_FIELD_NUMBER: _builtins.int
+    ADAPTIVE_FIELD_NUMBER: _builtins.int
     mode: Global___TurnDetectionMode.ValueType
     """Detection method."""
     threshold: _builtins.float
@@ -298,11 +301,25 @@ class TurnDetection(_message.Message):
     """A turn is ended after this much audio, in milliseconds. Unset is read as
     Limits.max_utterance_ms, which also caps it.
     """
+    no_input_timeout_ms: _builtins.int
+    """SPEECH_EVENT_NO_INPUT is sent after the server has waited this long for the
+    user to speak, in milliseconds, 0 to 600000. 0 (default) never sends it.
+    Counted from the end of playback.
+    """
+    create_response: _builtins.bool
+    """Start a response as soon as a turn ends. Default true. When false, the
+    client asks with Control.create_response.
+    """
     interrupt_response: _builtins.bool
     """The user's speech interrupts the assistant (barge-in). Default true."""
     min_interruption_ms: _builtins.int
-    """Continuous speech needed to interrupt, in milliseconds, 0 to 5000. Default
-    200. Keeps coughs from stopping the assistant.
+    """Speech needed to hold the assistant's audio, in milliseconds, 0 to 5000.
+    Default 200. Whether it is cut off is decided by what is said: words cut it,
+    a cough or an "mm-hm" lets it go on.
+    """
+    adaptive: _builtins.bool
+    """Lengthen the silence that ends a turn for a speaker who pauses longer within
+    turns: up to twice silence_duration_ms. Default true.
     """
     def __init__(
         self,
@@ -313,13 +330,20 @@ class TurnDetection(_message.Message):
         silence_duration_ms: _builtins.int | None = ...,
         min_speech_ms: _builtins.int | None = ...,
         max_utterance_ms: _builtins.int | None = ...,
+        no_input_timeout_ms: _builtins.int | None = ...,
+        create_response: _builtins.bool | None = ...,
         interrupt_response: _builtins.bool | None = ...,
         min_interruption_ms: _builtins.int | None = ...,
+        adaptive: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_interrupt_response", b"_interrupt_response", "_max_utterance_ms", b"_max_utterance_ms", "_min_interruption_ms", b"_min_interruption_ms", "_min_speech_ms", b"_min_speech_ms", "_mode", b"_mode", "_prefix_padding_ms", b"_prefix_padding_ms", "_silence_duration_ms", b"_silence_duration_ms", "_threshold", b"_threshold", "interrupt_response", b"interrupt_response", "max_utterance_ms", b"max_utterance_ms", "min_interruption_ms", b"min_interruption_ms", "min_speech_ms", b"min_speech_ms", "mode", b"mode", "prefix_padding_ms", b"prefix_padding_ms", "silence_duration_ms", b"silence_duration_ms", "threshold", b"threshold"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_adaptive", b"_adaptive", "_create_response", b"_create_response", "_interrupt_response", b"_interrupt_response", "_max_utterance_ms", b"_max_utterance_ms", "_min_interruption_ms", b"_min_interruption_ms", "_min_speech_ms", b"_min_speech_ms", "_mode", b"_mode", "_no_input_timeout_ms", b"_no_input_timeout_ms", "_prefix_padding_ms", b"_prefix_padding_ms", "_silence_duration_ms", b"_silence_duration_ms", "_threshold", b"_threshold", "adaptive", b"adaptive", "create_response", b"create_response", "interrupt_response", b"interrupt_response", "max_utterance_ms", b"max_utterance_ms", "min_interruption_ms", b"min_interruption_ms", "min_speech_ms", b"min_speech_ms", "mode", b"mode", "no_input_timeout_ms", b"no_input_timeout_ms", "prefix_padding_ms", b"prefix_padding_ms", "silence_duration_ms", b"silence_duration_ms", "threshold", b"threshold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_interrupt_response", b"_interrupt_response", "_max_utterance_ms", b"_max_utterance_ms", "_min_interruption_ms", b"_min_interruption_ms", "_min_speech_ms", b"_min_speech_ms", "_mode", b"_mode", "_prefix_padding_ms", b"_prefix_padding_ms", "_silence_duration_ms", b"_silence_duration_ms", "_threshold", b"_threshold", "interrupt_response", b"interrupt_response", "max_utterance_ms", b"max_utterance_ms", "min_interruption_ms", b"min_interruption_ms", "min_speech_ms", b"min_speech_ms", "mode", b"mode", "prefix_padding_ms", b"prefix_padding_ms", "silence_duration_ms", b"silence_duration_ms", "threshold", b"threshold"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_adaptive", b"_adaptive", "_create_response", b"_create_response", "_interrupt_response", b"_interrupt_response", "_max_utterance_ms", b"_max_utterance_ms", "_min_interruption_ms", b"_min_interruption_ms", "_min_speech_ms", b"_min_speech_ms", "_mode", b"_mode", "_no_input_timeout_ms", b"_no_input_timeout_ms", "_prefix_padding_ms", b"_prefix_padding_ms", "_silence_duration_ms", b"_silence_duration_ms", "_threshold", b"_threshold", "adaptive", b"adaptive", "create_response", b"create_response", "interrupt_response", b"interrupt_response", "max_utterance_ms", b"max_utterance_ms", "min_interruption_ms", b"min_interruption_ms", "min_speech_ms", b"min_speech_ms", "mode", b"mode", "no_input_timeout_ms", b"no_input_timeout_ms", "prefix_padding_ms", b"prefix_padding_ms", "silence_duration_ms", b"silence_duration_ms", "threshold", b"threshold"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__adaptive: _TypeAlias = _typing.Literal["adaptive"]  # noqa: Y015
+    _WhichOneofArgType__adaptive: _TypeAlias = _typing.Literal["_adaptive", b"_adaptive"]  # noqa: Y015
+    _WhichOneofReturnType__create_response: _TypeAlias = _typing.Literal["create_response"]  # noqa: Y015
+    _WhichOneofArgType__create_response: _TypeAlias = _typing.Literal["_create_response", b"_create_response"]  # noqa: Y015
     _WhichOneofReturnType__interrupt_response: _TypeAlias = _typing.Literal["interrupt_response"]  # noqa: Y015
     _WhichOneofArgType__interrupt_response: _TypeAlias = _typing.Literal["_interrupt_response", b"_interrupt_response"]  # noqa: Y015
     _WhichOneofReturnType__max_utterance_ms: _TypeAlias = _typing.Literal["max_utterance_ms"]  # noqa: Y015
@@ -330,12 +354,18 @@ class TurnDetection(_message.Message):
     _WhichOneofArgType__min_speech_ms: _TypeAlias = _typing.Literal["_min_speech_ms", b"_min_speech_ms"]  # noqa: Y015
     _WhichOneofReturnType__mode: _TypeAlias = _typing.Literal["mode"]  # noqa: Y015
     _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015
+    _WhichOneofReturnType__no_input_timeout_ms: _TypeAlias = _typing.Literal["no_input_timeout_ms"]  # noqa: Y015
+    _WhichOneofArgType__no_input_timeout_ms: _TypeAlias = _typing.Literal["_no_input_timeout_ms", b"_no_input_timeout_ms"]  # noqa: Y015
     _WhichOneofReturnType__prefix_padding_ms: _TypeAlias = _typing.Literal["prefix_padding_ms"]  # noqa: Y015
     _WhichOneofArgType__prefix_padding_ms: _TypeAlias = _typing.Literal["_prefix_padding_ms", b"_prefix_padding_ms"]  # noqa: Y015
     _WhichOneofReturnType__silence_duration_ms: _TypeAlias = _typing.Literal["silence_duration_ms"]  # noqa: Y015
     _WhichOneofArgType__silence_duration_ms: _TypeAlias = _typing.Literal["_silence_duration_ms", b"_silence_duration_ms"]  # noqa: Y015
     _WhichOneofReturnType__threshold: _TypeAlias = _typing.Literal["threshold"]  # noqa: Y015
     _WhichOneofArgType__threshold: _TypeAlias = _typing.Literal["_threshold", b"_threshold"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__adaptive) -> _WhichOneofReturnType__adaptive | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__create_response) -> _WhichOneofReturnType__create_response | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__interrupt_response) -> _WhichOneofReturnType__interrupt_response | None: ...
     @_typing.overload
@@ -346,6 +376,8 @@ class TurnDetection(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_speech_ms) -> _WhichOneofReturnType__min_speech_ms | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mode) -> _WhichOneofReturnType__mode | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__no_input_timeout_ms) -> _WhichOneofReturnType__no_input_timeout_ms | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__prefix_padding_ms) -> _WhichOneofReturnType__prefix_padding_ms | None: ...
     @_typing.overload
@@ -366,29 +398,40 @@ class PipelineConfig(_message.Message):
     SYSTEM_PROMPT_FIELD_NUMBER: _builtins.int
     TEMPERATURE_FIELD_NUMBER: _builtins.int
     MAX_OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    DRAFT_REPLIES_FIELD_NUMBER: _builtins.int
     system_prompt: _builtins.str
     """System instructions placed before the conversation."""
     temperature: _builtins.float
     """Sampling temperature, 0.0 to 2.0."""
     max_output_tokens: _builtins.int
     """Largest number of tokens one response may generate."""
+    draft_replies: _builtins.bool
+    """Begin the answer when the user pauses, before it is certain that the turn is
+    over; it is kept only if nothing more is said, and its actions wait. Costs
+    tokens when the user goes on: see TurnMetrics.dropped_drafts. Default true.
+    """
     def __init__(
         self,
         *,
         system_prompt: _builtins.str | None = ...,
         temperature: _builtins.float | None = ...,
         max_output_tokens: _builtins.int | None = ...,
+        draft_replies: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_output_tokens", b"_max_output_tokens", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "max_output_tokens", b"max_output_tokens", "system_prompt", b"system_prompt", "temperature", b"temperature"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_draft_replies", b"_draft_replies", "_max_output_tokens", b"_max_output_tokens", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "draft_replies", b"draft_replies", "max_output_tokens", b"max_output_tokens", "system_prompt", b"system_prompt", "temperature", b"temperature"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_output_tokens", b"_max_output_tokens", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "max_output_tokens", b"max_output_tokens", "system_prompt", b"system_prompt", "temperature", b"temperature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_draft_replies", b"_draft_replies", "_max_output_tokens", b"_max_output_tokens", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "draft_replies", b"draft_replies", "max_output_tokens", b"max_output_tokens", "system_prompt", b"system_prompt", "temperature", b"temperature"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__draft_replies: _TypeAlias = _typing.Literal["draft_replies"]  # noqa: Y015
+    _WhichOneofArgType__draft_replies: _TypeAlias = _typing.Literal["_draft_replies", b"_draft_replies"]  # noqa: Y015
     _WhichOneofReturnType__max_output_tokens: _TypeAlias = _typing.Literal["max_output_tokens"]  # noqa: Y015
     _WhichOneofArgType__max_output_tokens: _TypeAlias = _typing.Literal["_max_output_tokens", b"_max_output_tokens"]  # noqa: Y015
     _WhichOneofReturnType__system_prompt: _TypeAlias = _typing.Literal["system_prompt"]  # noqa: Y015
     _WhichOneofArgType__system_prompt: _TypeAlias = _typing.Literal["_system_prompt", b"_system_prompt"]  # noqa: Y015
     _WhichOneofReturnType__temperature: _TypeAlias = _typing.Literal["temperature"]  # noqa: Y015
     _WhichOneofArgType__temperature: _TypeAlias = _typing.Literal["_temperature", b"_temperature"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__draft_replies) -> _WhichOneofReturnType__draft_replies | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_output_tokens) -> _WhichOneofReturnType__max_output_tokens | None: ...
     @_typing.overload

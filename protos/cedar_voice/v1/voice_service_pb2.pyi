@@ -54,6 +54,7 @@ class VoiceSessionRequest(_message.Message):
     AUDIO_FIELD_NUMBER: _builtins.int
     CONTROL_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    PLAYBACK_FIELD_NUMBER: _builtins.int
     PING_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Position of this message in the session's client-to-server sequence.
@@ -87,6 +88,10 @@ class VoiceSessionRequest(_message.Message):
         """A typed user turn."""
 
     @_builtins.property
+    def playback(self) -> _conversation_pb2.PlaybackReport:
+        """How far a response has been played."""
+
+    @_builtins.property
     def ping(self) -> _conversation_pb2.Ping:
         """A liveness probe to the server."""
 
@@ -99,13 +104,14 @@ class VoiceSessionRequest(_message.Message):
         audio: _audio_pb2.InputAudio | None = ...,
         control: _conversation_pb2.Control | None = ...,
         text: _conversation_pb2.TextInput | None = ...,
+        playback: _conversation_pb2.PlaybackReport | None = ...,
         ping: _conversation_pb2.Ping | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "control", b"control", "payload", b"payload", "ping", b"ping", "text", b"text"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "control", b"control", "payload", b"payload", "ping", b"ping", "playback", b"playback", "text", b"text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "audio", b"audio", "config", b"config", "control", b"control", "payload", b"payload", "ping", b"ping", "sequence", b"sequence", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "audio", b"audio", "config", b"config", "control", b"control", "payload", b"payload", "ping", b"ping", "playback", b"playback", "sequence", b"sequence", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["config", "audio", "control", "text", "ping"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["config", "audio", "control", "text", "playback", "ping"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 
@@ -130,6 +136,7 @@ class VoiceSessionResponse(_message.Message):
     INTERRUPTION_FIELD_NUMBER: _builtins.int
     METRICS_FIELD_NUMBER: _builtins.int
     PONG_FIELD_NUMBER: _builtins.int
+    HOLD_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Position of this event in the session's server-to-client sequence, 1, 2, 3...
     without gaps. It survives reconnects and is what a client puts in
@@ -184,6 +191,10 @@ class VoiceSessionResponse(_message.Message):
     def pong(self) -> _conversation_pb2.Pong:
         """The answer to the client's liveness probe."""
 
+    @_builtins.property
+    def hold(self) -> _conversation_pb2.PlaybackHold:
+        """Pause playback, or go on."""
+
     def __init__(
         self,
         *,
@@ -200,12 +211,13 @@ class VoiceSessionResponse(_message.Message):
         interruption: _conversation_pb2.Interruption | None = ...,
         metrics: _conversation_pb2.TurnMetrics | None = ...,
         pong: _conversation_pb2.Pong | None = ...,
+        hold: _conversation_pb2.PlaybackHold | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "audio", b"audio", "error", b"error", "interruption", b"interruption", "metrics", b"metrics", "payload", b"payload", "pong", b"pong", "ready", b"ready", "response", b"response", "speech", b"speech", "transcription", b"transcription"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "audio", b"audio", "error", b"error", "hold", b"hold", "interruption", b"interruption", "metrics", b"metrics", "payload", b"payload", "pong", b"pong", "ready", b"ready", "response", b"response", "speech", b"speech", "transcription", b"transcription"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "action", b"action", "audio", b"audio", "error", b"error", "interruption", b"interruption", "metrics", b"metrics", "payload", b"payload", "pong", b"pong", "ready", b"ready", "response", b"response", "sequence", b"sequence", "speech", b"speech", "transcription", b"transcription", "turn_id", b"turn_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "action", b"action", "audio", b"audio", "error", b"error", "hold", b"hold", "interruption", b"interruption", "metrics", b"metrics", "payload", b"payload", "pong", b"pong", "ready", b"ready", "response", b"response", "sequence", b"sequence", "speech", b"speech", "transcription", b"transcription", "turn_id", b"turn_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["ready", "transcription", "response", "audio", "action", "error", "speech", "interruption", "metrics", "pong"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["ready", "transcription", "response", "audio", "action", "error", "speech", "interruption", "metrics", "pong", "hold"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 

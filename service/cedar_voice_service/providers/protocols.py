@@ -18,12 +18,18 @@ from cedar_voice_service.session.tools import Tool
 class Hypothesis:
     """What the recognizer believes was said, the whole utterance so far.
 
-    `confidence` is a real figure of the engine, 0.0 to 1.0, or None.
+    `confidence` is a real figure of the engine, 0.0 to 1.0, or None. `stable_text` begins `text`,
+    and later hypotheses only extend it. A partial is settled when it covers all that was said
+    before a pause: it would be the final if nothing more were said. `sent_ms` is the audio that the
+    engine was sent for the utterance, repeats included; None when it is not counted.
     """
 
     text: str
     is_final: bool
     confidence: float | None = None
+    stable_text: str = ""
+    is_settled: bool = False
+    sent_ms: int | None = None
 
 
 class Transcriber(Protocol):

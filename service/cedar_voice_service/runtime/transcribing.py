@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
 from cedar_voice_service.errors import EngineError, Stage
-from cedar_voice_service.providers.protocols import Transcriber
+from cedar_voice_service.providers.protocols import Hypothesis, Transcriber
 from cedar_voice_service.runtime.feed import AudioFeed
 from cedar_voice_service.session import events as on
 
@@ -23,9 +23,17 @@ async def transcribe(
                 if feed.is_overrun:
                     raise EngineError(Stage.STT, "the recognizer cannot keep up")
                 is_final = hypothesis.is_final
-                kind = on.FinalTranscribed if is_final else on.PartialTranscribed
-                await report(kind(turn_id, hypothesis.text.strip(), hypothesis.confidence))
+                await report(_event(turn_id, hypothesis))
         if not is_final:
             raise EngineError(Stage.STT, "the recognizer ended without a result")
     except EngineError as error:
         await report(on.TranscriptionFailed(turn_id, error))
+
+
+def _event(turn_id: int, heard: Hypothesis) -> on.FinalTranscribed | on.PartialTranscribed:
+    text = heard.text.strip()
+    if heard.is_final:
+        return on.FinalTranscribed(turn_id, text, heard.confidence, heard.sent_ms)
+    return on.PartialTranscribed(
+        turn_id, text, heard.confidence, heard.stable_text.strip(), heard.is_settled
+    )

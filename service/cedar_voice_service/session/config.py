@@ -40,8 +40,11 @@ class TurnDetection:
     silence_duration_ms: int = 500
     min_speech_ms: int = 100
     max_utterance_ms: int = 60_000
+    no_input_timeout_ms: int = 0
+    create_response: bool = True
     interrupt_response: bool = True
     min_interruption_ms: int = 200
+    adaptive: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +54,20 @@ class Generation:
     system_prompt: str = ""
     temperature: float | None = None
     max_output_tokens: int | None = None
+    draft_replies: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class OutputAudio:
-    """Format and pacing of answer audio; `max_lead_ms` of 0 sends at the pace of playback."""
+    """Format and pacing of answer audio; `max_lead_ms` of 0 sends at the pace of playback.
+
+    A client that supports hold pauses playback when told; one that does not plays on.
+    """
 
     format: AudioFormat = field(default_factory=AudioFormat)
     framing: Framing = Framing.CONTINUOUS
     max_lead_ms: int = 1_000
+    supports_hold: bool = False
 
 
 @dataclass(frozen=True, slots=True)

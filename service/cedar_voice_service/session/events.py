@@ -63,6 +63,31 @@ class InterruptRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class ResponseRequested:
+    """The client wants an answer to the conversation as it stands."""
+
+    instructions: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechRequested:
+    """The client wants a text spoken as it is."""
+
+    text: str
+    is_interruptible: bool = True
+    is_kept: bool = True
+    """Whether the history keeps it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackReported:
+    """The client has played this much of a response."""
+
+    response_id: int
+    played_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pinged:
     """The client probes for life; `sent_at_ms` is its own clock. Answered by the shell."""
 
@@ -121,20 +146,23 @@ class InputRefused:
 
 @dataclass(frozen=True, slots=True)
 class PartialTranscribed:
-    """The recognizer believes this so far."""
+    """The recognizer believes this so far; see `Hypothesis` for what the fields mean."""
 
     turn_id: int
     text: str
     confidence: float | None = None
+    stable_text: str = ""
+    is_settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FinalTranscribed:
-    """The recognizer is done."""
+    """The recognizer is done; `sent_ms` is the audio it was sent, None when that is not counted."""
 
     turn_id: int
     text: str
     confidence: float | None = None
+    sent_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +284,9 @@ CallerEvent = (
     | ListeningStopped
     | TextEntered
     | InterruptRequested
+    | ResponseRequested
+    | SpeechRequested
+    | PlaybackReported
     | StreamOpened
     | InputEnded
     | InputRefused

@@ -75,6 +75,9 @@ class Machine:
                 | on.ListeningStopped()
                 | on.TextEntered()
                 | on.InterruptRequested()
+                | on.ResponseRequested()
+                | on.SpeechRequested()
+                | on.PlaybackReported()
                 | on.StreamOpened()
                 | on.InputEnded()
                 | on.InputRefused()
@@ -134,6 +137,8 @@ class Machine:
                 response = self._turn.response if self._turn else None
                 if response and response_id in (0, response.response_id):
                     self._interrupt(say.InterruptionReason.CLIENT_REQUEST, played_ms)
+            case on.ResponseRequested() | on.SpeechRequested() | on.PlaybackReported():
+                pass
             case on.StreamOpened():
                 self._input_has_ended = False
             case on.InputEnded():
@@ -239,9 +244,9 @@ class Machine:
 
     def _take_transcript(self, turn: Turn, event: on.WorkEvent) -> None:
         match event:
-            case on.PartialTranscribed(text=text, confidence=confidence):
+            case on.PartialTranscribed(text=text, confidence=confidence, stable_text=stable):
                 if self.config.settings.stream:
-                    self._say_transcription(text, confidence, is_final=False)
+                    self._say_transcription(text, confidence, is_final=False, stable_text=stable)
             case on.FinalTranscribed(text=text, confidence=confidence):
                 if self.phase is Phase.LISTENING:  # the recognizer ended the utterance by itself
                     self._end_input(turn)
@@ -379,9 +384,12 @@ class Machine:
     def _refuse(self, error: CedarVoiceError, client_sequence: int = 0) -> None:
         self._commands.append(do.Send(say.Failed(error, client_sequence)))
 
-    def _say_transcription(self, text: str, confidence: float | None, *, is_final: bool) -> None:
+    def _say_transcription(
+        self, text: str, confidence: float | None, *, is_final: bool, stable_text: str = ""
+    ) -> None:
         turn = self._turn
         assert turn is not None
         start_ms = turn.from_ms or 0
         end_ms = self._hearing.heard_ms if turn.end_ms is None else turn.end_ms
-        self._say(say.Transcription(text, is_final, confidence, start_ms, end_ms))
+        stable_text = text if is_final else stable_text
+        self._say(say.Transcription(text, is_final, confidence, start_ms, end_ms, stable_text))

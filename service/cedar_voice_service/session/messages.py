@@ -14,6 +14,7 @@ class SpeechKind(Enum):
     STARTED = "started"
     STOPPED = "stopped"
     TURN_ENDED = "turn_ended"
+    NO_INPUT = "no_input"
 
 
 class FinishReason(Enum):
@@ -33,6 +34,7 @@ class InterruptionReason(Enum):
     USER_SPEECH = "user_speech"
     CLIENT_REQUEST = "client_request"
     NEW_INPUT = "new_input"
+    TURN_REOPENED = "turn_reopened"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +47,17 @@ class SpeechActivity:
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    """What the user is saying or said; times are on the timeline of input audio."""
+    """What the user is saying or said; times are on the timeline of input audio.
+
+    Later partials of the turn only extend `stable_text`, which begins `text`.
+    """
 
     text: str
     is_final: bool
     confidence: float | None
     start_ms: int
     end_ms: int
+    stable_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,14 @@ class Interrupted:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaybackHeld:
+    """The client is to pause playback of a response and keep what it has, or to go on."""
+
+    response_id: int
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """Something went wrong; the session goes on."""
 
@@ -142,6 +156,14 @@ class TurnMetrics:
     input_audio_ms: int
     output_audio_ms: int
     interrupted: bool
+    first_phrase_ms: int | None = None
+    first_heard_ms: int | None = None
+    speech_ms: int = 0
+    stt_audio_ms: int | None = None
+    usage: Usage | None = None
+    drafts: int = 0
+    dropped_drafts: int = 0
+    dropped_draft_tokens: int = 0
 
 
 Message = (
@@ -153,6 +175,7 @@ Message = (
     | Speech
     | ActionRequested
     | Interrupted
+    | PlaybackHeld
     | Failed
     | TurnMetrics
 )

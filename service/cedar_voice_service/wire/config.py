@@ -30,6 +30,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "turn_detection.silence_duration_ms": (100, 10_000),
     "turn_detection.min_speech_ms": (0, 2_000),
     "turn_detection.max_utterance_ms": (1_000, math.inf),
+    "turn_detection.no_input_timeout_ms": (0, 600_000),
     "turn_detection.min_interruption_ms": (0, 5_000),
     "pipeline.temperature": (0.0, 2.0),
     "pipeline.max_output_tokens": (1, math.inf),
@@ -129,7 +130,7 @@ def _output_audio_of(message: pb.OutputAudioConfig, limits: Limits) -> OutputAud
     framing = FRAMING_FROM_PB.get(message.framing, Framing.CONTINUOUS)
     if framing is Framing.WHOLE:
         lead_ms = _UNPACED_MS
-    return OutputAudio(audio_format, framing, lead_ms)
+    return OutputAudio(audio_format, framing, lead_ms, message.supports_hold)
 
 
 def _tools_of(message: pb.ToolSet, limits: Limits) -> tuple[Tool, ...]:

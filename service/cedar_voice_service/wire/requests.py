@@ -25,9 +25,11 @@ def decode(request: pb.VoiceSessionRequest, limits: Limits) -> on.RequestEvent |
         case "audio":
             return _audio_of(request.audio, limits)
         case "control":
-            return _control_of(request.control)
+            return _control_of(request.control, limits)
         case "text":
-            return _text_of(request.text, limits)
+            return on.TextEntered(_text_of(request.text.text, limits, "text.text"))
+        case "playback":
+            return on.PlaybackReported(request.playback.response_id, request.playback.played_ms)
         case "ping":
             return on.Pinged(request.ping.sent_at_ms)
         case _:
@@ -46,7 +48,7 @@ def _audio_of(audio: pb.InputAudio, limits: Limits) -> on.AudioReceived:
     return on.AudioReceived(audio.data)
 
 
-def _control_of(control: pb.Control) -> on.RequestEvent | None:
+def _control_of(control: pb.Control, limits: Limits) -> on.RequestEvent | None:
     match control.WhichOneof("command"):
         case "start_listening":
             start = control.start_listening
@@ -59,19 +61,38 @@ def _control_of(control: pb.Control) -> on.RequestEvent | None:
             interrupt = control.interrupt
             played_ms = interrupt.played_ms if interrupt.HasField("played_ms") else None
             return on.InterruptRequested(interrupt.response_id, played_ms)
+        case "create_response":
+            instructions = control.create_response.instructions
+            return on.ResponseRequested(
+                _bounded(instructions, limits, "create_response.instructions")
+            )
+        case "say":
+            return _say_of(control.say, limits)
         case "end_session":
             return on.SessionEnded()
         case _:
             return None
 
 
-def _text_of(text: pb.TextInput, limits: Limits) -> on.TextEntered:
-    if not text.text.strip():
-        raise CallerError("text is blank", field="text.text")
-    if len(text.text) > limits.max_text_chars:
+def _say_of(say: pb.Say, limits: Limits) -> on.SpeechRequested:
+    return on.SpeechRequested(
+        _text_of(say.text, limits, "say.text"),
+        is_interruptible=say.interruptible if say.HasField("interruptible") else True,
+        is_kept=say.add_to_history if say.HasField("add_to_history") else True,
+    )
+
+
+def _text_of(text: str, limits: Limits, field: str) -> str:
+    if not text.strip():
+        raise CallerError("text is blank", field=field)
+    return _bounded(text, limits, field)
+
+
+def _bounded(text: str, limits: Limits, field: str) -> str:
+    if len(text) > limits.max_text_chars:
         raise CallerError(
             f"text has at most {limits.max_text_chars} characters",
             code=Code.MESSAGE_TOO_LARGE,
-            field="text.text",
+            field=field,
         )
-    return on.TextEntered(text.text)
+    return text

@@ -60,6 +60,7 @@ def encode_ready(config: SessionConfig) -> pb.SessionReady:
             format=audio_format_to_pb(output.format),
             framing=FRAMING_TO_PB[output.framing],
             max_lead_ms=output.max_lead_ms,
+            supports_hold=output.supports_hold,
         ),
         turn_detection=pb.TurnDetection(
             mode=MODE_TO_PB[detection.mode],
@@ -68,8 +69,11 @@ def encode_ready(config: SessionConfig) -> pb.SessionReady:
             silence_duration_ms=detection.silence_duration_ms,
             min_speech_ms=detection.min_speech_ms,
             max_utterance_ms=detection.max_utterance_ms,
+            no_input_timeout_ms=detection.no_input_timeout_ms,
+            create_response=detection.create_response,
             interrupt_response=detection.interrupt_response,
             min_interruption_ms=detection.min_interruption_ms,
+            adaptive=detection.adaptive,
         ),
     )
 
@@ -97,6 +101,9 @@ def _set_payload(response: pb.VoiceSessionResponse, message: say.Message) -> Non
             response.interruption.reason = INTERRUPTION_TO_PB[reason]
             response.interruption.heard_ms = heard_ms
             response.interruption.kept_text = kept_text
+        case say.PlaybackHeld(response_id, held):
+            response.hold.response_id = response_id
+            response.hold.held = held
         case say.Failed(error, client_sequence):
             response.error.CopyFrom(
                 encode_error(error, is_fatal=False, client_sequence=client_sequence)
@@ -114,6 +121,7 @@ def _transcription(message: say.Transcription) -> pb.Transcription:
         confidence=message.confidence,
         start_ms=message.start_ms,
         end_ms=message.end_ms,
+        stable_text=message.stable_text,
     )
 
 
@@ -130,14 +138,20 @@ def _response(
             event.completed.text = text
             event.completed.finish_reason = FINISH_TO_PB[reason]
             if usage is not None:
-                event.completed.usage.prompt_tokens = usage.prompt_tokens
-                event.completed.usage.completion_tokens = usage.completion_tokens
-                event.completed.usage.total_tokens = usage.prompt_tokens + usage.completion_tokens
+                event.completed.usage.CopyFrom(_usage(usage))
             if error is not None:
                 event.completed.error.CopyFrom(encode_error(error, is_fatal=False))
         case _:
             assert_never(message)
     return event
+
+
+def _usage(usage: say.Usage) -> pb.Usage:
+    return pb.Usage(
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        total_tokens=usage.prompt_tokens + usage.completion_tokens,
+    )
 
 
 def _speech(message: say.Speech) -> pb.OutputAudio:
@@ -177,4 +191,12 @@ def _metrics(message: say.TurnMetrics) -> pb.TurnMetrics:
         input_audio_ms=message.input_audio_ms,
         output_audio_ms=message.output_audio_ms,
         interrupted=message.interrupted,
+        first_phrase_ms=message.first_phrase_ms,
+        first_heard_ms=message.first_heard_ms,
+        speech_ms=message.speech_ms,
+        stt_audio_ms=message.stt_audio_ms,
+        usage=_usage(message.usage) if message.usage else None,
+        drafts=message.drafts,
+        dropped_drafts=message.dropped_drafts,
+        dropped_draft_tokens=message.dropped_draft_tokens,
     )
