@@ -191,16 +191,16 @@ class SessionRunner:
                 self._listener.begin(audio_format)
             case do.EndRecording():
                 self._listener.end()
-            case do.StartTranscribing(turn_id, from_ms, language):
+            case do.StartTranscribing(work_id, from_ms, language):
                 feed = self._listener.open_feed(from_ms)
-                self._spawn(group, turn_id, partial(self._transcribe, turn_id, feed, language))
+                self._spawn(group, work_id, partial(self._transcribe, work_id, feed, language))
             case do.FinishTranscribing():
                 self._listener.close_feed()
             case do.StartReplying():
-                self._spawn(group, command.turn_id, partial(self._reply, command))
-            case do.CancelWork(turn_id):
+                self._spawn(group, command.work_id, partial(self._reply, command))
+            case do.CancelWork(work_id):
                 self._listener.close_feed()
-                for task in self._work.pop(turn_id, ()):
+                for task in self._work.pop(work_id, ()):
                     task.cancel()
             case do.PurgeSpeech(response_id):
                 self.delivery.purge_speech(response_id)
@@ -209,34 +209,34 @@ class SessionRunner:
             case _:
                 assert_never(command)
 
-    def _spawn(self, group: asyncio.TaskGroup, turn_id: int, work: Work) -> None:
-        task = group.create_task(self._guard(turn_id, work))
-        tasks = self._work.setdefault(turn_id, set())
+    def _spawn(self, group: asyncio.TaskGroup, work_id: int, work: Work) -> None:
+        task = group.create_task(self._guard(work_id, work))
+        tasks = self._work.setdefault(work_id, set())
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    async def _guard(self, turn_id: int, work: Work) -> None:
+    async def _guard(self, work_id: int, work: Work) -> None:
         """The edge at which a defect of an engine costs a turn, not the session."""
         try:
             await work()
         except Exception:
-            log.exception("work failed", turn_id=turn_id)
+            log.exception("work failed", work_id=work_id)
             error = EngineError(Stage.TRANSPORT, "internal error", code=Code.INTERNAL)
-            await self._events.put(on.WorkFailed(turn_id, error))
+            await self._events.put(on.WorkFailed(work_id, error))
 
-    async def _transcribe(self, turn_id: int, feed: AudioFeed, language: str) -> None:
+    async def _transcribe(self, work_id: int, feed: AudioFeed, language: str) -> None:
         await transcribe(
             self._engines.transcriber,
             feed,
-            turn_id=turn_id,
+            work_id=work_id,
             language=language,
             report=self._events.put,
         )
 
     async def _reply(self, command: do.StartReplying) -> None:
-        turn_id, config = command.turn_id, command.config
+        work_id, config = command.work_id, command.config
         phrases: asyncio.Queue[str | None] = asyncio.Queue(PHRASES_QUEUED)
-        writer = Writer(self._engines.responder, phrases, turn_id=turn_id, report=self._events.put)
+        writer = Writer(self._engines.responder, phrases, work_id=work_id, report=self._events.put)
         request = ReplyRequest(
             command.history,
             language=config.settings.language,
@@ -249,7 +249,7 @@ class SessionRunner:
         speaker = Speaker(
             self._engines.synthesizer,
             config,
-            turn_id=turn_id,
+            work_id=work_id,
             report=self._events.put,
             room=self._room,
         )

@@ -52,13 +52,13 @@ class Speaker:
         synthesizer: Synthesizer,
         config: SessionConfig,
         *,
-        turn_id: int,
+        work_id: int,
         report: Report,
         room: asyncio.Event,
     ) -> None:
         self._synthesizer = synthesizer
         self._config = config
-        self._turn_id = turn_id
+        self._work_id = work_id
         self._report = report
         self._room = room
         self._captions: list[str] = []
@@ -67,7 +67,7 @@ class Speaker:
     async def run(self, phrases: asyncio.Queue[str | None]) -> None:
         """Speak until None comes; a failed phrase ends the speech, not the answer."""
         if self._config.settings.use_browser_tts:
-            ended: on.WorkEvent = on.SpeechEnded(self._turn_id)
+            ended: on.WorkEvent = on.SpeechEnded(self._work_id)
         else:
             ended = await self._speak(phrases)
         while not self._is_done and await phrases.get() is not None:
@@ -85,10 +85,10 @@ class Speaker:
                 while (utterance := await upcoming.get()) is not None:
                     await self._say(utterance, encoder)
                 await self._hand_out(encoder.flush(), encoder)
-                ended = on.SpeechEnded(self._turn_id)
+                ended = on.SpeechEnded(self._work_id)
             except EngineError as error:
                 fetching.cancel()
-                ended = on.SpeechFailed(self._turn_id, error)
+                ended = on.SpeechFailed(self._work_id, error)
         return ended
 
     async def _fetch_ahead(
@@ -104,7 +104,7 @@ class Speaker:
 
     async def _say(self, utterance: _Utterance, encoder: SpeechEncoder) -> None:
         self._captions.append(utterance.text)
-        await self._report(on.SynthesisStarted(self._turn_id))  # a sign of life, phrase by phrase
+        await self._report(on.SynthesisStarted(self._work_id))  # a sign of life, phrase by phrase
         while (block := await utterance.blocks.get()) is not None:
             if isinstance(block, EngineError):
                 raise block
@@ -119,4 +119,4 @@ class Speaker:
             caption = " ".join(self._captions)
             self._captions.clear()
             spoken = SpokenChunk(chunk.data, chunk.offset_ms, chunk.duration_ms, caption)
-            await self._report(on.SpeechSynthesized(self._turn_id, spoken, encoder.format))
+            await self._report(on.SpeechSynthesized(self._work_id, spoken, encoder.format))

@@ -13,7 +13,7 @@ Report = Callable[[on.WorkEvent], Awaitable[None]]
 
 
 async def transcribe(
-    transcriber: Transcriber, feed: AudioFeed, *, turn_id: int, language: str, report: Report
+    transcriber: Transcriber, feed: AudioFeed, *, work_id: int, language: str, report: Report
 ) -> None:
     """Recognize one utterance and report what comes of it."""
     is_final = False
@@ -23,17 +23,17 @@ async def transcribe(
                 if feed.is_overrun:
                     raise EngineError(Stage.STT, "the recognizer cannot keep up")
                 is_final = hypothesis.is_final
-                await report(_event(turn_id, hypothesis))
+                await report(_event(work_id, hypothesis))
         if not is_final:
             raise EngineError(Stage.STT, "the recognizer ended without a result")
     except EngineError as error:
-        await report(on.TranscriptionFailed(turn_id, error))
+        await report(on.TranscriptionFailed(work_id, error))
 
 
-def _event(turn_id: int, heard: Hypothesis) -> on.FinalTranscribed | on.PartialTranscribed:
+def _event(work_id: int, heard: Hypothesis) -> on.FinalTranscribed | on.PartialTranscribed:
     text = heard.text.strip()
     if heard.is_final:
-        return on.FinalTranscribed(turn_id, text, heard.confidence, heard.sent_ms)
+        return on.FinalTranscribed(work_id, text, heard.confidence, heard.sent_ms)
     return on.PartialTranscribed(
-        turn_id, text, heard.confidence, heard.stable_text.strip(), heard.is_settled
+        work_id, text, heard.confidence, heard.stable_text.strip(), heard.is_settled
     )

@@ -36,12 +36,12 @@ class Writer:
         responder: Responder,
         phrases: asyncio.Queue[str | None],
         *,
-        turn_id: int,
+        work_id: int,
         report: Report,
     ) -> None:
         self._responder = responder
         self._phrases = phrases
-        self._turn_id = turn_id
+        self._work_id = work_id
         self._report = report
         self._cutter = PhraseCutter()
         self._call_count = 0
@@ -52,7 +52,7 @@ class Writer:
         try:
             ended = await self._write(request)
         except EngineError as error:
-            ended = on.ReplyFailed(self._turn_id, error)
+            ended = on.ReplyFailed(self._work_id, error)
         await self._report(ended)
         await self._speak(self._cutter.flush())
         await self._phrases.put(None)
@@ -71,7 +71,7 @@ class Writer:
                 break
             request = replace(request, history=request.history + items)
         usage = Usage(prompt_tokens, completion_tokens) if knows_usage else None
-        return on.ReplyEnded(self._turn_id, FinishReason(end.finish_reason), usage)
+        return on.ReplyEnded(self._work_id, FinishReason(end.finish_reason), usage)
 
     async def _round(self, request: ReplyRequest) -> tuple[ReplyEnd, tuple[HistoryItem, ...]]:
         """One call of the model; the items are what it must be told before it goes on."""
@@ -86,7 +86,7 @@ class Writer:
                         # Half a character, as JSON can spell it, cannot be sent to anybody.
                         piece = piece.encode(errors="replace").decode()
                         text += piece
-                        await self._report(on.ReplyWritten(self._turn_id, piece))
+                        await self._report(on.ReplyWritten(self._work_id, piece))
                         await self._speak(self._cutter.feed(piece))
                     case ToolCall():
                         calls.append(CalledTool(part.call_id, part.name, part.arguments_json))
@@ -102,14 +102,14 @@ class Writer:
         try:
             action = action_of(
                 request.tools,
-                action_id=f"action-{self._turn_id}-{self._call_count}",
+                action_id=f"action-{self._work_id}-{self._call_count}",
                 name=call.name,
                 arguments_json=call.arguments_json,
             )
         except EngineError as error:
-            await self._report(on.ToolRefused(self._turn_id, error))
+            await self._report(on.ToolRefused(self._work_id, error))
             return ToolOutcome(call.call_id, ACTION_REFUSED_JSON)
-        await self._report(on.ToolCalled(self._turn_id, call.call_id, action))
+        await self._report(on.ToolCalled(self._work_id, call.call_id, action))
         return ToolOutcome(call.call_id, ACTION_SENT_JSON)
 
     async def _speak(self, phrases: list[str]) -> None:

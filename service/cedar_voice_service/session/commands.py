@@ -39,7 +39,7 @@ class EndRecording:
 class StartTranscribing:
     """Recognize what is heard from `from_ms` on, until told to finish."""
 
-    turn_id: int
+    work_id: int
     from_ms: int
     language: str
 
@@ -48,14 +48,14 @@ class StartTranscribing:
 class FinishTranscribing:
     """The utterance is over; the final transcription is wanted."""
 
-    turn_id: int
+    work_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class StartReplying:
     """Answer the conversation: write, and speak unless the client speaks itself."""
 
-    turn_id: int
+    work_id: int
     config: SessionConfig
     history: tuple[HistoryItem, ...]
 
@@ -64,7 +64,7 @@ class StartReplying:
 class CancelWork:
     """Stop everything that works for this turn."""
 
-    turn_id: int
+    work_id: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Everything that can happen to a session.
 
-Three families: what the caller does, what the ear hears, what the work of turn N reports. Times of
+Three families: what the caller does, what the ear hears, what the work reports. Times of
 the ear are milliseconds of input audio since the session began.
 """
 
@@ -141,14 +141,14 @@ class InputRefused:
     client_sequence: int = 0
 
 
-# -- what the work of a turn reports -----------------------------------------------------------
+# -- what the work reports; each piece of it, a recognizer or an answer, has a number ------------
 
 
 @dataclass(frozen=True, slots=True)
 class PartialTranscribed:
     """The recognizer believes this so far; see `Hypothesis` for what the fields mean."""
 
-    turn_id: int
+    work_id: int
     text: str
     confidence: float | None = None
     stable_text: str = ""
@@ -159,7 +159,7 @@ class PartialTranscribed:
 class FinalTranscribed:
     """The recognizer is done; `sent_ms` is the audio it was sent, None when that is not counted."""
 
-    turn_id: int
+    work_id: int
     text: str
     confidence: float | None = None
     sent_ms: int | None = None
@@ -169,7 +169,7 @@ class FinalTranscribed:
 class TranscriptionFailed:
     """The recognizer failed."""
 
-    turn_id: int
+    work_id: int
     error: CedarVoiceError
 
 
@@ -177,7 +177,7 @@ class TranscriptionFailed:
 class ReplyWritten:
     """The model wrote more text."""
 
-    turn_id: int
+    work_id: int
     text: str
 
 
@@ -185,7 +185,7 @@ class ReplyWritten:
 class ToolCalled:
     """The model called a declared tool with valid arguments."""
 
-    turn_id: int
+    work_id: int
     call_id: str
     action: Action
 
@@ -194,7 +194,7 @@ class ToolCalled:
 class ToolRefused:
     """The model called a tool in a way that cannot become an action."""
 
-    turn_id: int
+    work_id: int
     error: CedarVoiceError
 
 
@@ -202,7 +202,7 @@ class ToolRefused:
 class ReplyEnded:
     """The model is done."""
 
-    turn_id: int
+    work_id: int
     finish_reason: FinishReason
     usage: Usage | None = None
 
@@ -211,7 +211,7 @@ class ReplyEnded:
 class ReplyFailed:
     """The model failed; what it wrote before is spoken."""
 
-    turn_id: int
+    work_id: int
     error: CedarVoiceError
 
 
@@ -219,14 +219,14 @@ class ReplyFailed:
 class SynthesisStarted:
     """The first phrase was given to the synthesizer."""
 
-    turn_id: int
+    work_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechSynthesized:
     """More answer audio is ready; `format` is that of the whole response."""
 
-    turn_id: int
+    work_id: int
     chunk: SpokenChunk
     format: AudioFormat
 
@@ -235,14 +235,14 @@ class SpeechSynthesized:
 class SpeechEnded:
     """All answer audio is ready."""
 
-    turn_id: int
+    work_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechFailed:
     """The synthesizer failed; the text of the answer is unaffected."""
 
-    turn_id: int
+    work_id: int
     error: CedarVoiceError
 
 
@@ -250,7 +250,7 @@ class SpeechFailed:
 class WorkFailed:
     """The work of the turn broke in a way nobody foresaw."""
 
-    turn_id: int
+    work_id: int
     error: CedarVoiceError
 
 

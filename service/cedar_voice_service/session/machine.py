@@ -231,7 +231,7 @@ class Machine:
 
     def _take_report(self, event: on.WorkEvent) -> None:
         turn = self._turn
-        if turn is None or event.turn_id != turn.turn_id:
+        if turn is None or event.work_id != turn.turn_id:
             return  # of a turn that is over
         turn.last_progress_at_ms = self._now_ms
         if isinstance(event, on.WorkFailed):

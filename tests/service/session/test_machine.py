@@ -26,7 +26,7 @@ MP3 = AudioFormat(Encoding.MP3)
 
 def transcribed(driver: MachineDriver, text: str = "hello there") -> int:
     """Bring the driver to the answer of its present turn; the number of the turn."""
-    turn_id = driver.asked_for(do.StartTranscribing)[-1].turn_id
+    turn_id = driver.asked_for(do.StartTranscribing)[-1].work_id
     driver.let(on.FinalTranscribed(turn_id, text))
     return turn_id
 
