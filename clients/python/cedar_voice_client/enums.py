@@ -59,12 +59,13 @@ class FinishReason(WireEnum):
 
 
 class SpeechEvent(WireEnum):
-    """What the server heard the user do."""
+    """What the server heard the user do, or not do."""
 
     UNSPECIFIED = 0
     STARTED = 1
     STOPPED = 2
     TURN_ENDED = 3
+    NO_INPUT = 4
 
 
 class InterruptionReason(WireEnum):
@@ -74,6 +75,7 @@ class InterruptionReason(WireEnum):
     USER_SPEECH = 1
     CLIENT_REQUEST = 2
     NEW_INPUT = 3
+    TURN_REOPENED = 4
 
 
 class PipelineStage(WireEnum):

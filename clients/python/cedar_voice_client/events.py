@@ -54,13 +54,16 @@ class Ready(Event):
 class Transcription(Event):
     """What the user is saying, or said when `is_final`: the whole utterance so far.
 
-    `confidence` is 0.0 to 1.0, None when the recognizer gives none. The times are milliseconds of
-    the session's input audio.
+    Later partials only extend `stable_text`, the beginning of `text`. Another final of the same
+    turn replaces the first: the user went on speaking before the answer was heard. `confidence` is
+    0.0 to 1.0, None when the recognizer gives none. The times are milliseconds of the session's
+    input audio.
     """
 
     text: str
     is_final: bool
     confidence: float | None
+    stable_text: str
     start_ms: int
     end_ms: int
 
@@ -163,10 +166,21 @@ class Action(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechActivity(Event):
-    """The user began to speak, paused, or ended the turn, as heard by the server."""
+    """The user began to speak, paused, ended the turn, or said nothing, as heard by the server."""
 
     event: SpeechEvent
     audio_offset_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaybackHold(Event):
+    """Pause the playback of a response and keep what is queued, or go on when not `held`.
+
+    The user speaks over it, and the server finds out whether that interrupts it.
+    """
+
+    response_id: int
+    held: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +198,11 @@ class Interruption(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnMetrics(Event):
-    """Timings of a finished turn, in milliseconds; None when the stage did not run."""
+    """Timings and counters of a finished turn.
+
+    Timings are milliseconds, None when the stage did not run. Of the `drafts`, answers begun before
+    the turn was over, `dropped_drafts` were thrown away, with `dropped_draft_tokens` generated.
+    """
 
     response_latency_ms: int | None
     endpointing_ms: int | None
@@ -196,6 +214,14 @@ class TurnMetrics(Event):
     input_audio_ms: int
     output_audio_ms: int
     interrupted: bool
+    first_phrase_ms: int | None
+    first_heard_ms: int | None
+    speech_ms: int
+    stt_audio_ms: int | None
+    usage: Usage | None
+    drafts: int
+    dropped_drafts: int
+    dropped_draft_tokens: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

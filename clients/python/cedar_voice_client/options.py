@@ -24,20 +24,24 @@ class OutputAudioConfig:
     """Format and pacing of the answer audio.
 
     `max_lead_ms` is how far the server sends ahead of playback; 0 is for clients that play every
-    chunk the moment it arrives.
+    chunk the moment it arrives. `supports_hold` says that the client heeds `PlaybackHold`.
     """
 
     format: AudioFormat | None = None
     framing: ChunkFraming = ChunkFraming.UNSPECIFIED
     max_lead_ms: int | None = None
+    supports_hold: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnDetection:
     """How the server finds the start and the end of the user's turn.
 
-    `threshold` is a speech probability, 0.0 to 1.0; `silence_duration_ms` of silence ends the turn;
-    speech of `min_interruption_ms` interrupts the answer when `interrupt_response` is on.
+    `threshold` is a speech probability, 0.0 to 1.0; `silence_duration_ms` of silence ends the turn,
+    up to twice as much for a speaker who pauses long when `adaptive` is on; speech of
+    `min_interruption_ms` holds the answer, and words interrupt it, when `interrupt_response` is on.
+    After `no_input_timeout_ms` without a word there is a `SpeechActivity` that says so, never when
+    it is 0. With `create_response` off, a turn is answered only when asked for.
     """
 
     mode: TurnDetectionMode | None = None
@@ -46,8 +50,11 @@ class TurnDetection:
     silence_duration_ms: int | None = None
     min_speech_ms: int | None = None
     max_utterance_ms: int | None = None
+    no_input_timeout_ms: int | None = None
+    create_response: bool | None = None
     interrupt_response: bool | None = None
     min_interruption_ms: int | None = None
+    adaptive: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +107,9 @@ class SessionOptions(VoiceSettings):
     """Everything that configures a session; as a patch, what is None stays as it is.
 
     `session_id` is the wanted name of a new session. `context` is application context for the
-    language model: any JSON value, {} for none. `tools` replaces the whole set, () removes it.
+    language model: any JSON value, {} for none. With `draft_replies` the answer is begun when the
+    user pauses, and kept only if nothing more is said. `tools` replaces the whole set, () removes
+    it.
     """
 
     session_id: str | None = None
@@ -111,4 +120,5 @@ class SessionOptions(VoiceSettings):
     system_prompt: str | None = None
     temperature: float | None = None
     max_output_tokens: int | None = None
+    draft_replies: bool | None = None
     tools: tuple[Tool, ...] | None = None

@@ -57,6 +57,8 @@ class VoiceSession(AsyncIterator[Event]):
         self._sent_sequence = 0
         self._received_sequence = 0
         self._acknowledged_sequence = 0
+        self._played: pb.PlaybackReport | None = None
+        self._is_reporting = False
         self._resources = AsyncExitStack()
 
     @property
@@ -117,13 +119,50 @@ class VoiceSession(AsyncIterator[Event]):
         """Take a typed turn."""
         await self._send(pb.VoiceSessionRequest(text=pb.TextInput(text=text)))
 
+    async def say(
+        self, text: str, *, interruptible: bool = True, add_to_history: bool = True
+    ) -> None:
+        """Have a text spoken as it is, without the language model.
+
+        Args:
+            text: what is spoken, as a response that replaces one in progress.
+            interruptible: whether the user's speech may interrupt it.
+            add_to_history: whether the language model gets to know that it was said.
+        """
+        command = pb.Say(text=text, interruptible=interruptible, add_to_history=add_to_history)
+        await self._control(pb.Control(say=command))
+
+    async def create_response(self, instructions: str = "") -> None:
+        """Ask for a response to the conversation as it stands, with instructions for it alone."""
+        command = pb.CreateResponse(instructions=instructions)
+        await self._control(pb.Control(create_response=command))
+
     async def interrupt(self, response_id: int = 0, played_ms: int | None = None) -> None:
         """Stop a response, 0 for whichever is in progress; safe at any time.
 
-        `played_ms` of its audio were heard; None leaves it to the server's estimate.
+        `played_ms` of its audio were heard; None leaves it to what was reported, or else to the
+        server's estimate.
         """
         command = pb.Interrupt(response_id=response_id, played_ms=played_ms)
         await self._control(pb.Control(interrupt=command))
+
+    async def report_playback(self, response_id: int, played_ms: int) -> None:
+        """Tell how much of a response's audio has been played, when that begins, ends, and at times
+        in between.
+
+        Only the newest position counts: while a report is on its way, the next one waits, is
+        replaced by any later one, and follows without a wait of its caller.
+        """
+        self._played = pb.PlaybackReport(response_id=response_id, played_ms=played_ms)
+        if self._is_reporting:
+            return
+        self._is_reporting = True
+        try:
+            while (report := self._played) is not None:
+                self._played = None
+                await self._transmit(pb.VoiceSessionRequest(playback=report))
+        finally:
+            self._is_reporting = False
 
     async def configure(self, patch: SessionOptions) -> None:
         """Change what the patch sets, from the next turn on; a `Ready` event confirms it."""

@@ -30,6 +30,7 @@ EVENT_OF_PAYLOAD: Mapping[str, type[events.Event]] = {
     "interruption": events.Interruption,
     "metrics": events.TurnMetrics,
     "pong": events.Pong,
+    "hold": events.PlaybackHold,
 }
 EVENT_OF_RESPONSE: Mapping[str, type[events.Event]] = {
     "started": events.ResponseStarted,

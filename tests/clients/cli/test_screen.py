@@ -20,9 +20,14 @@ ERROR = events.ErrorEvent(
 )
 
 
-def transcription(text: str, *, is_final: bool) -> events.Transcription:
+def transcription(text: str, *, is_final: bool, stable_text: str = "") -> events.Transcription:
     return events.Transcription(
-        text=text, is_final=is_final, confidence=None, start_ms=0, end_ms=900
+        text=text,
+        is_final=is_final,
+        confidence=None,
+        stable_text=stable_text,
+        start_ms=0,
+        end_ms=900,
     )
 
 

@@ -155,6 +155,53 @@ async def test_an_interrupt_without_a_playback_position_leaves_it_to_the_server(
     assert interrupt.response_id == 0 and not interrupt.HasField("played_ms")
 
 
+async def test_a_text_to_speak_and_a_response_without_input() -> None:
+    service = ScriptedService()
+    async with session_with(service) as session:
+        await session.say("Mind the gap.", interruptible=False)
+        await session.say("Doors closing.", add_to_history=False)
+        await session.create_response("Greet the user.")
+        await session.create_response()
+    (talk,) = service.conversations
+    assert [request.control for request in talk.requests[1:-1]] == [
+        pb.Control(say=pb.Say(text="Mind the gap.", interruptible=False, add_to_history=True)),
+        pb.Control(say=pb.Say(text="Doors closing.", interruptible=True, add_to_history=False)),
+        pb.Control(create_response=pb.CreateResponse(instructions="Greet the user.")),
+        pb.Control(create_response=pb.CreateResponse()),
+    ]
+    assert [request.sequence for request in talk.requests] == [0, 1, 2, 3, 4, 5]
+
+
+async def test_playback_positions_do_not_queue_behind_one_another() -> None:
+    service = ScriptedService()
+    async with session_with(service) as session:
+        async with asyncio.TaskGroup() as tasks:
+            for played_ms in range(1_000):
+                tasks.create_task(session.report_playback(1, played_ms))
+        await session.report_playback(2, 0)
+    (talk,) = service.conversations
+    reports = [request for request in talk.requests if request.HasField("playback")]
+    assert [(said.playback.response_id, said.playback.played_ms) for said in reports] == [
+        (1, 0),
+        (1, 999),
+        (2, 0),
+    ]
+    assert {said.sequence for said in reports} == {0}
+
+
+async def test_a_hold_is_an_event() -> None:
+    async def hold(talk: Conversation) -> None:
+        await talk.open()
+        await talk.say(turn_id=2, hold=pb.PlaybackHold(response_id=1, held=True))
+        await talk.say(turn_id=2, hold=pb.PlaybackHold(response_id=1, held=False))
+
+    async with session_with(ScriptedService(hold)) as session:
+        assert [event async for event in session] == [
+            events.PlaybackHold(sequence=1, turn_id=2, response_id=1, held=True),
+            events.PlaybackHold(sequence=2, turn_id=2, response_id=1, held=False),
+        ]
+
+
 async def test_a_client_that_only_listens_acknowledges() -> None:
     async def chatter(talk: Conversation) -> None:
         await talk.open()
