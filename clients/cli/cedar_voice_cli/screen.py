@@ -9,6 +9,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from cedar_voice_client import events
+from cedar_voice_client.enums import InterruptionReason
 
 
 class Screen(Protocol):
@@ -55,8 +56,9 @@ class PlainScreen:
     def show(self, event: events.Event) -> None:
         """Print a line, or more of the answer's line."""
         match event:
-            case events.Transcription(text=text, is_final=False):
-                self._print(Text(f"hearing: {text}"))
+            case events.Transcription(is_final=False):
+                stable, unstable = _parts_of(event)
+                self._print(Text(f"hearing: {stable}" + (f"[{unstable}]" if unstable else "")))
             case events.ResponseDelta(text=text):
                 if not self._is_in_answer:
                     self._console.print("answer: ", end="")
@@ -91,7 +93,7 @@ class LiveScreen:
 
     def __enter__(self) -> Self:
         self._live.start()
-        self._wait("listening")
+        self._wait("listening", Text())
         return self
 
     def __exit__(
@@ -111,11 +113,13 @@ class LiveScreen:
 
     def _redraw(self, event: events.Event) -> None:
         match event:
-            case events.Transcription(text=text, is_final=False):
-                self._wait("listening", f"hearing: {text}")
+            case events.Transcription(is_final=False):
+                stable, unstable = _parts_of(event)
+                said = Text.assemble(("hearing: ", "dim"), stable, (unstable, "dim italic"))
+                self._wait("listening", said)
             case events.Transcription() | events.ResponseStarted():
                 self._answer, self._answer_ms = "", 0
-                self._wait("thinking")
+                self._wait("thinking", Text())
             case events.ResponseDelta(text=text):
                 self._answer += text
                 self._show_answer()
@@ -129,13 +133,14 @@ class LiveScreen:
                 pass
 
     def _show_answer(self) -> None:
-        self._wait(f"speaking {self._answer_ms / 1_000:.1f} s", self._answer)
+        answer = Text(self._answer, style="dim")
+        self._wait(f"speaking {self._answer_ms / 1_000:.1f} s", answer)
 
-    def _wait(self, doing: str, text: str = "") -> None:
+    def _wait(self, doing: str, text: Text) -> None:
         self.doing = doing
         spinner = Spinner("dots", Text(doing, style="dim"))
-        wrapped = Text(text, style="dim", no_wrap=False, overflow="fold")
-        self._live.update(Group(wrapped, spinner) if text else spinner, refresh=True)
+        text.no_wrap, text.overflow = False, "fold"
+        self._live.update(Group(text, spinner) if text else spinner, refresh=True)
 
 
 def lines_of(event: events.Event) -> list[Text]:
@@ -149,15 +154,26 @@ def lines_of(event: events.Event) -> list[Text]:
             return lines_of(error)
         case events.Action():
             return [_labelled("action", _call_of(event), "bold magenta")]
+        case events.Interruption(reason=InterruptionReason.TURN_REOPENED):
+            return [_labelled("taken back", "the turn goes on", "yellow")]
         case events.Interruption(heard_ms=heard_ms):
             return [_labelled("interrupted", f"after {heard_ms / 1_000:.1f} s", "yellow")]
         case events.ErrorEvent(message=message, stage=stage, code=code):
             name = code.name.lower()
             return [_labelled("error", f"{message} ({stage.name.lower()}, {name})", "bold red")]
         case events.TurnMetrics():
-            return [_labelled("latency", _latencies_of(event), "dim")]
+            parts = {"latency": _latencies_of(event), "turn": _record_of(event)}
+            return [_labelled(label, text, "dim") for label, text in parts.items() if text]
         case _:
             return []
+
+
+def _parts_of(partial: events.Transcription) -> tuple[str, str]:
+    """What stays of a partial and what may still change; a recognizer that does not tell means
+    all of it to stay.
+    """
+    stable = partial.stable_text or partial.text
+    return stable, partial.text.removeprefix(stable)
 
 
 def _labelled(label: str, text: str, style: str) -> Text:
@@ -175,7 +191,29 @@ def _latencies_of(metrics: events.TurnMetrics) -> str:
         "to first audio": metrics.response_latency_ms,
         "transcript": metrics.stt_final_ms,
         "first token": metrics.llm_first_token_ms,
+        "first phrase": metrics.first_phrase_ms,
         "first speech": metrics.tts_first_audio_ms,
+        "first heard": metrics.first_heard_ms,
         "whole turn": metrics.turn_total_ms,
     }
     return ", ".join(f"{name} {ms} ms" for name, ms in stages.items() if ms is not None)
+
+
+def _record_of(metrics: events.TurnMetrics) -> str:
+    """What the turn was made of; what there was nothing of is left out."""
+    lengths_ms = {
+        "of input": metrics.input_audio_ms,
+        "of speech": metrics.speech_ms,
+        "recognized": metrics.stt_audio_ms,
+        "answered": metrics.output_audio_ms,
+    }
+    counts = {
+        "tokens": metrics.usage.total_tokens if metrics.usage else 0,
+        "drafts": metrics.drafts,
+        "dropped": metrics.dropped_drafts,
+        "their tokens": metrics.dropped_draft_tokens,
+    }
+    return ", ".join(
+        [f"{ms / 1_000:.1f} s {name}" for name, ms in lengths_ms.items() if ms]
+        + [f"{name} {count}" for name, count in counts.items() if count]
+    )

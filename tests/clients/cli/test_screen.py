@@ -1,5 +1,6 @@
 """What people see of a conversation."""
 
+from dataclasses import replace
 from io import StringIO
 
 from rich.console import Console
@@ -84,6 +85,51 @@ def test_failures_and_interruptions_are_told() -> None:
     )
     assert shown(INTERRUPTION) == "interrupted: after 1.2 s\n"
     assert shown(transcription("", is_final=True)) == "you: (nothing was understood)\n"
+
+
+def test_what_may_still_change_is_marked_in_what_is_heard() -> None:
+    assert shown(
+        transcription("what is the thyme", is_final=False, stable_text="what is "),
+        transcription("what is the", is_final=False, stable_text="what is the"),
+        transcription("what is", is_final=False),
+    ) == ("hearing: what is [the thyme]\nhearing: what is the\nhearing: what is\n")
+    partial = transcription("what is the thyme", is_final=False, stable_text="what is ")
+    styled = shown(partial, is_terminal=True)
+    assert "what is \x1b[2;3mthe thyme\x1b[0m" in styled
+
+
+def test_a_turn_that_goes_on_takes_its_answer_back() -> None:
+    reopened = replace(INTERRUPTION, reason=InterruptionReason.TURN_REOPENED, heard_ms=0)
+    assert shown(reopened) == "taken back: the turn goes on\n"
+
+
+def test_the_record_of_a_turn_names_what_there_was() -> None:
+    record = events.TurnMetrics(
+        response_latency_ms=321,
+        endpointing_ms=None,
+        stt_final_ms=12,
+        llm_first_token_ms=None,
+        llm_total_ms=None,
+        tts_first_audio_ms=40,
+        turn_total_ms=None,
+        input_audio_ms=2_100,
+        output_audio_ms=3_040,
+        interrupted=False,
+        first_phrase_ms=200,
+        first_heard_ms=350,
+        speech_ms=1_800,
+        stt_audio_ms=None,
+        usage=events.Usage(prompt_tokens=30, completion_tokens=12, total_tokens=42),
+        drafts=2,
+        dropped_drafts=1,
+        dropped_draft_tokens=14,
+    )
+    assert shown(record) == (
+        "latency: to first audio 321 ms, transcript 12 ms, first phrase 200 ms, "
+        "first speech 40 ms, first heard 350 ms\n"
+        "turn: 2.1 s of input, 1.8 s of speech, 3.0 s answered, tokens 42, drafts 2, dropped 1, "
+        "their tokens 14\n"
+    )
 
 
 def test_the_place_decides_the_screen() -> None:
