@@ -15,6 +15,7 @@ from cedar_voice_bridge.dialects.cedar_websocket.frames import Usage
 from cedar_voice_bridge.dialects.cedar_websocket.requests import pieces_of
 from cedar_voice_bridge.dialects.cedar_websocket.responses import mirror, written
 from cedar_voice_bridge.dialects.configuration import context_of, setters_in, settings_of
+from cedar_voice_bridge.dialects.utterances import rest_of
 
 Delivery = Literal["whole", "stream"]
 """One answer when all of it is there, or events as they come."""
@@ -140,6 +141,7 @@ class CedarOsTurn:
         self.answer_audio = b""
         self._answer = Answer(text="", transcription="")
         self._is_answering = False
+        self._taken_back_id = 0
         self._is_written = False
         self._is_spoken = False
 
@@ -169,12 +171,12 @@ class CedarOsTurn:
     def _events(self, response: pb.VoiceSessionResponse) -> list[Struct]:
         match response.WhichOneof("payload"):
             case "transcription" if response.transcription.is_final:
-                self._answer.transcription = response.transcription.text
-                self.is_over = not response.transcription.text  # nobody said anything
-                return [] if self.is_over else [TranscriptionEvent(self._answer.transcription)]
-            case "response":
+                return self._heard(response.transcription.text)
+            case "interruption":
+                self._interrupted(response.interruption)
+            case "response" if response.response.response_id != self._taken_back_id:
                 return self._wrote(response.response)
-            case "audio":
+            case "audio" if response.audio.response_id != self._taken_back_id:
                 self._is_spoken = response.audio.is_last
                 return self._spoke(response.audio.data)
             case "action" if response.action.setter_key:
@@ -186,6 +188,20 @@ class CedarOsTurn:
             case _:
                 pass
         return []
+
+    def _heard(self, text: str) -> list[Struct]:
+        """A message for the user's chat; a turn that goes on adds what its chat lacks."""
+        rest = rest_of(text, self._answer.transcription)
+        self._answer.transcription = text
+        self.is_over = not text  # nobody said anything
+        return [TranscriptionEvent(rest)] if rest else []
+
+    def _interrupted(self, interruption: pb.Interruption) -> None:
+        """The answer to a turn that goes on is none."""
+        if interruption.reason == pb.INTERRUPTION_REASON_TURN_REOPENED:
+            self._taken_back_id = interruption.response_id
+            self._answer.text, self.answer_audio = "", b""
+            self._is_answering = self._is_written = self._is_spoken = False
 
     def _wrote(self, event: pb.ResponseEvent) -> list[Struct]:
         match event.WhichOneof("event"):

@@ -42,6 +42,12 @@ def played_chunk_by_chunk(session_id: str) -> pb.SessionConfig:
     )
 
 
+def is_played_chunk_by_chunk(output: pb.OutputAudioConfig) -> bool:
+    """Whether the output in force is that of a client which says nothing of it."""
+    is_ahead = output.max_lead_ms > 0 or output.supports_hold
+    return output.framing == pb.CHUNK_FRAMING_SELF_CONTAINED and not is_ahead
+
+
 def named(struct: Struct) -> dict[str, Any]:
     """The values that are set; fields are named as in the contract."""
     values = msgspec.structs.asdict(struct)

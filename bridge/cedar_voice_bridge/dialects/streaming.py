@@ -117,6 +117,7 @@ class StreamingSeed:
 
     def __init__(self) -> None:
         self._answered_turn_id = 0
+        self._unanswered_turn_id = 0
         self._transcription = ""
         self._response = ""
         self._owes_last = False
@@ -134,7 +135,11 @@ class StreamingSeed:
         message = read(frame, _DECODER)
         if isinstance(message, StreamedChunk):
             return audio_of(message.audio_data, "audioData")
-        return requests_of(message)
+        requests = requests_of(message)
+        for request in requests:  # nobody would be told of a hold
+            if request.config.output_audio.supports_hold:
+                request.config.output_audio.supports_hold = False
+        return requests
 
     def token_in(self, frame: str) -> str | None:
         """The token of an `auth` frame; None for any other frame.
@@ -170,6 +175,10 @@ class StreamingSeed:
                 return [action_request(response.action, turn_id=turn_id)]
             case "error":
                 return self._failed(response.error, turn_id)
+            case "interruption":
+                if response.interruption.reason == pb.INTERRUPTION_REASON_TURN_REOPENED:
+                    self._answered_turn_id = 0  # its answer is none
+                return []
             case "metrics":
                 return self._ended(turn_id)
             case _:
@@ -184,7 +193,7 @@ class StreamingSeed:
             turn_id=turn_id,
         )
         if said.is_final and not said.text:
-            return [event, Complete(transcription="", response="", turn_id=turn_id)]
+            return [event, self._unanswered(turn_id)]
         return [event]
 
     def _wrote(self, event: pb.ResponseEvent, turn_id: int) -> list[Struct]:
@@ -195,8 +204,8 @@ class StreamingSeed:
                 return [ResponseStart(transcription=self._transcription, turn_id=turn_id)]
             case "delta":
                 return self._add(event.delta.text, turn_id)
-            case "completed" if not self._response:  # it was not streamed
-                return self._add(event.completed.text, turn_id)
+            case "completed" if not self._response and turn_id == self._answered_turn_id:
+                return self._add(event.completed.text, turn_id)  # it was not streamed
             case _:
                 return []
 
@@ -216,11 +225,17 @@ class StreamingSeed:
         )
         if turn_id in (0, self._answered_turn_id):
             return [failure]
-        # The turn ends unanswered, and its client waits for `complete`.
-        return [failure, Complete(transcription="", response="", turn_id=turn_id)]
+        return [failure, self._unanswered(turn_id)]
+
+    def _unanswered(self, turn_id: int) -> Complete:
+        """The end of a turn without an answer; its client waits for one."""
+        self._unanswered_turn_id = turn_id
+        return Complete(transcription="", response="", turn_id=turn_id)
 
     def _ended(self, turn_id: int) -> list[Struct]:
         """Everything is sent and played; only now may a chunk sound that has nothing to say."""
+        if turn_id == self._unanswered_turn_id:
+            return []
         closing = [_chunk(SILENT_MP3, True, 0, turn_id)] if self._owes_last else []
         self._owes_last = False
         complete = Complete(

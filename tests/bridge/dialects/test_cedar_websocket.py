@@ -78,6 +78,7 @@ def test_a_session_opens_with_what_clients_need_that_play_each_chunk_alone() -> 
     assert config.output_audio.format.encoding == pb.AUDIO_ENCODING_MP3
     assert config.output_audio.framing == pb.CHUNK_FRAMING_SELF_CONTAINED
     assert config.output_audio.HasField("max_lead_ms") and config.output_audio.max_lead_ms == 0
+    assert not config.output_audio.supports_hold
     assert config.turn_detection.mode == pb.TURN_DETECTION_MODE_SERVER_VAD
 
 

@@ -1,6 +1,7 @@
 """One connection in the dialect: frames in, requests out, and back."""
 
 import cedar_voice.v1 as pb
+from cedar_voice_bridge.dialects.cedar_websocket.chat import Chat
 from cedar_voice_bridge.dialects.cedar_websocket.frames import AudioComplete, Auth
 from cedar_voice_bridge.dialects.cedar_websocket.requests import read, requests_of
 from cedar_voice_bridge.dialects.cedar_websocket.responses import (
@@ -9,7 +10,10 @@ from cedar_voice_bridge.dialects.cedar_websocket.responses import (
     refusal,
     written,
 )
-from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
+from cedar_voice_bridge.dialects.configuration import (
+    is_played_chunk_by_chunk,
+    played_chunk_by_chunk,
+)
 from cedar_voice_bridge.dialects.problems import DialectError
 
 
@@ -18,6 +22,7 @@ class CedarWebSocket:
 
     def __init__(self) -> None:
         self._sounding: set[int] = set()
+        self._chat: Chat | None = Chat()
 
     def open(self, session_id: str) -> pb.SessionConfig:
         """The configuration that a session of this dialect opens with."""
@@ -47,11 +52,14 @@ class CedarWebSocket:
     def encode(self, response: pb.VoiceSessionResponse) -> list[str]:
         """The frames that say what the service says; none for what this dialect does not know."""
         match response.WhichOneof("payload"):
+            case "ready":
+                self._know(response.ready.output_audio)
             case "response" if response.response.HasField("started"):
                 self._sounding.add(response.response.response_id)
             case "audio" if response.audio.is_last:
                 self._sounding.discard(response.audio.response_id)
-        return frames_of(response)
+        told = response if self._chat is None else self._chat.told(response)
+        return [] if told is None else frames_of(told)
 
     def refuse(self, error: DialectError) -> list[str]:
         """The frames that tell a browser what is wrong with a frame of its own."""
@@ -61,3 +69,10 @@ class CedarWebSocket:
         """What is still owed when nothing more comes: an end to the sound of every response."""
         owed, self._sounding = sorted(self._sounding), set()
         return [written(AudioComplete(response_id=response_id)) for response_id in owed]
+
+    def _know(self, output: pb.OutputAudioConfig) -> None:
+        """Tell by its output what kind of client this is."""
+        if not is_played_chunk_by_chunk(output):
+            self._chat = None
+        elif self._chat is None:
+            self._chat = Chat()

@@ -30,16 +30,23 @@ class TurnDetection(Struct, rename="camel"):
     silence_duration_ms: UInt32 | UnsetType = UNSET
     min_speech_ms: UInt32 | UnsetType = UNSET
     max_utterance_ms: UInt32 | UnsetType = UNSET
+    no_input_timeout_ms: UInt32 | UnsetType = UNSET
+    create_response: bool | UnsetType = UNSET
     interrupt_response: bool | UnsetType = UNSET
     min_interruption_ms: UInt32 | UnsetType = UNSET
+    adaptive: bool | UnsetType = UNSET
 
 
 class Output(Struct, rename="camel"):
-    """The wanted audio; what is not named is as for a client that says nothing of it."""
+    """The wanted audio; what is not named is as for a client that says nothing of it.
+
+    `supportsHold` is for clients that heed `hold`.
+    """
 
     encoding: Encoding = "mp3"
     framing: Framing = "self_contained"
     max_lead_ms: UInt32 = 0
+    supports_hold: bool = False
 
 
 class Tool(Struct, rename="camel"):
@@ -54,7 +61,10 @@ class Tool(Struct, rename="camel"):
 
 
 class Config(Struct, tag="config", rename="camel"):
-    """Changes what it names; `context` is any JSON."""
+    """Changes what it names; `context` is any JSON.
+
+    With `draftReplies` an answer is begun when the user pauses, and kept if nothing more is said.
+    """
 
     settings: Settings | UnsetType = UNSET
     context: Raw | UnsetType = UNSET
@@ -62,6 +72,7 @@ class Config(Struct, tag="config", rename="camel"):
     turn_detection: TurnDetection | UnsetType = UNSET
     tools: list[Tool] | UnsetType = UNSET
     system_prompt: str | UnsetType = UNSET
+    draft_replies: bool | UnsetType = UNSET
 
 
 class AudioChunk(Struct, tag="audio_chunk"):
@@ -97,13 +108,49 @@ class Text(Struct, tag="text"):
     text: str
 
 
+class Say(Struct, tag="say", rename="camel"):
+    """Speak this text as it is, an answer without the language model.
+
+    Speech may interrupt it, and the conversation keeps it, unless told otherwise.
+    """
+
+    text: str
+    interruptible: bool | UnsetType = UNSET
+    add_to_history: bool | UnsetType = UNSET
+
+
+class CreateResponse(Struct, tag="create_response"):
+    """Answer the conversation as it stands, by instructions for this answer alone."""
+
+    instructions: str = ""
+
+
+class Playback(Struct, tag="playback", rename="camel"):
+    """So much of an answer's audio has been played."""
+
+    response_id: UInt32
+    played_ms: UInt32
+
+
 class Ping(Struct, tag="ping", rename="camel"):
     """Are you there? `sentAt` comes back."""
 
     sent_at: Int64 = 0
 
 
-UpFrame = Config | AudioChunk | StartListening | StopListening | Auth | Interrupt | Text | Ping
+UpFrame = (
+    Config
+    | AudioChunk
+    | StartListening
+    | StopListening
+    | Auth
+    | Interrupt
+    | Text
+    | Say
+    | CreateResponse
+    | Playback
+    | Ping
+)
 
 # -- what browsers receive -----------------------------------------------------------------------
 
@@ -122,14 +169,22 @@ class Connected(Event, tag="connected"):
 
 
 class PartialTranscription(Event, tag="transcription_partial"):
-    """What the user is saying, the whole of it so far."""
+    """What the user is saying, the whole of it so far.
+
+    Later ones of the turn only extend `stableText`, its beginning.
+    """
 
     text: str
     confidence: float | None = None
+    stable_text: str = ""
 
 
 class FinalTranscription(Event, tag="transcription_final"):
-    """What the user said; no answer follows when it is empty."""
+    """What the user said; no answer follows when it is empty.
+
+    Another one of the same turn replaces it: the user went on before the answer was heard. A client
+    that says nothing of its output gets what the other one adds, and none that is empty.
+    """
 
     text: str
     confidence: float | None = None
@@ -229,10 +284,17 @@ class Ready(Event, tag="ready"):
 
 
 class Speech(Event, tag="speech"):
-    """The user began or stopped speaking, or ended the turn."""
+    """The user began or stopped speaking, ended the turn, or said nothing for long."""
 
     event: str
     audio_offset_ms: int
+
+
+class Hold(Event, tag="hold", rename="camel"):
+    """Pause an answer and keep what is queued, or go on; only for clients that asked for it."""
+
+    response_id: int
+    held: bool
 
 
 class Interruption(Event, tag="interruption"):
@@ -245,11 +307,18 @@ class Interruption(Event, tag="interruption"):
 
 
 class Metrics(Event, tag="turn_metrics"):
-    """Latencies of a finished turn, of the stages that ran."""
+    """The record of a finished turn; latencies are of the stages that ran.
+
+    Of the `drafts`, answers begun before the turn was over, `droppedDrafts` were thrown away.
+    """
 
     interrupted: bool
     input_audio_ms: int
     output_audio_ms: int
+    speech_ms: int
+    drafts: int
+    dropped_drafts: int
+    dropped_draft_tokens: int
     response_latency_ms: int | None = None
     endpointing_ms: int | None = None
     stt_final_ms: int | None = None
@@ -257,6 +326,10 @@ class Metrics(Event, tag="turn_metrics"):
     llm_total_ms: int | None = None
     tts_first_audio_ms: int | None = None
     turn_total_ms: int | None = None
+    first_phrase_ms: int | None = None
+    first_heard_ms: int | None = None
+    stt_audio_ms: int | None = None
+    usage: Usage | None = None
 
 
 class Pong(Event, tag="pong"):

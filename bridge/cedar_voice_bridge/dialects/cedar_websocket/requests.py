@@ -51,6 +51,12 @@ def requests_of(frame: frames.UpFrame) -> list[pb.VoiceSessionRequest]:
             return [_control(interrupt=pb.Interrupt(**named(frame)))]
         case frames.Text(text=text):
             return [pb.VoiceSessionRequest(text=pb.TextInput(text=text))]
+        case frames.Say():
+            return [_control(say=pb.Say(**named(frame)))]
+        case frames.CreateResponse(instructions=instructions):
+            return [_control(create_response=pb.CreateResponse(instructions=instructions))]
+        case frames.Playback():
+            return [pb.VoiceSessionRequest(playback=pb.PlaybackReport(**named(frame)))]
         case frames.Ping(sent_at=sent_at):
             return [pb.VoiceSessionRequest(ping=pb.Ping(sent_at_ms=sent_at))]
         case frames.Auth():
@@ -101,6 +107,8 @@ def _config(frame: frames.Config) -> pb.SessionConfig:
         config.tools.CopyFrom(pb.ToolSet(tools=map(_tool, frame.tools)))
     if frame.system_prompt is not UNSET:
         config.pipeline.system_prompt = frame.system_prompt
+    if frame.draft_replies is not UNSET:
+        config.pipeline.draft_replies = frame.draft_replies
     return config
 
 
@@ -117,6 +125,7 @@ def _output_audio(output: frames.Output) -> pb.OutputAudioConfig:
         ),
         framing=pb.ChunkFraming.Value(f"CHUNK_FRAMING_{output.framing.upper()}"),
         max_lead_ms=output.max_lead_ms,
+        supports_hold=output.supports_hold,
     )
 
 

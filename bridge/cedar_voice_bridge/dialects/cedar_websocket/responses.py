@@ -25,6 +25,8 @@ _MOVED = (
     ("pipeline.", ""),
     ("audio.data", "data"),
     ("text.text", "text"),
+    ("say.", ""),
+    ("create_response.", ""),
     ("context_json", "context"),
     ("parameters_json_schema", "parameters"),
     ("state_setter.", ""),
@@ -69,8 +71,11 @@ def frames_of(response: pb.VoiceSessionResponse) -> list[str]:
             events = [mirror(frames.Speech, response.speech, **place)]
         case "interruption":
             events = [mirror(frames.Interruption, response.interruption, **place)]
+        case "hold":
+            events = [mirror(frames.Hold, response.hold, **place)]
         case "metrics":
-            events = [mirror(frames.Metrics, response.metrics, **place)]
+            metrics = response.metrics
+            events = [mirror(frames.Metrics, metrics, usage=_usage(metrics), **place)]
         case "pong":
             pong = response.pong
             events = [frames.Pong(sent_at=pong.ping_sent_at_ms, answered_at=pong.sent_at_ms)]
@@ -95,11 +100,14 @@ def _response(event: pb.ResponseEvent, place: dict[str, int]) -> list[frames.Eve
             completed = event.completed
             if not completed.text and completed.finish_reason != pb.FINISH_REASON_STOP:
                 return []  # it ended before its first word; clients would show an empty message
-            has_usage = completed.HasField("usage")
-            usage = mirror(frames.Usage, completed.usage) if has_usage else None
+            usage = _usage(completed)
             return [mirror(frames.ResponseComplete, completed, usage=usage, **place)]
         case _:
             return []
+
+
+def _usage(message: pb.ResponseCompleted | pb.TurnMetrics) -> frames.Usage | None:
+    return mirror(frames.Usage, message.usage) if message.HasField("usage") else None
 
 
 def _audio(audio: pb.OutputAudio, place: dict[str, int]) -> list[frames.Event]:
