@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 EngineChoice = Literal["auto", "openai", "local"]
+TranscriberChoice = Literal["auto", "openai", "openai-realtime", "local"]
 
 
 def _split(value: object) -> object:
@@ -34,8 +35,13 @@ class ServiceSettings(BaseSettings):
         "auto", description="auto is console on a terminal and json elsewhere"
     )
 
-    stt_engine: EngineChoice = Field("auto", description="speech to text")
+    stt_engine: TranscriberChoice = Field(
+        "auto", description="speech to text; openai-realtime transcribes while the user speaks"
+    )
     stt_model: str = Field("gpt-4o-mini-transcribe", description="model of the openai engine")
+    stt_realtime_model: str = Field(
+        "gpt-live-transcribe", description="model of the openai-realtime engine"
+    )
     stt_base_url: str = Field("", description="OpenAI-compatible server for speech to text")
     stt_api_key: SecretStr = Field(SecretStr(""), description="its key")
     llm_engine: EngineChoice = Field("auto", description="language model")

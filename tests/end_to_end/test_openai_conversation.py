@@ -16,6 +16,7 @@ from cedar_voice_client import (
     events,
 )
 from cedar_voice_client.options import AudioFormat
+from tests.support.openai_realtime import RealtimeFault
 from tests.support.openai_script import INSTANT, TRANSCRIPT, Fault, StageName
 from tests.support.openai_standin import OpenAIStandin
 from tests.support.recordings import speech_path
@@ -112,3 +113,38 @@ async def test_a_stage_that_hangs_is_given_up() -> None:
             failure = heard[-1]
             assert isinstance(failure, events.ErrorEvent)
             assert failure.code is ErrorCode.STAGE_TIMEOUT
+
+
+async def test_realtime_transcription_shows_the_words_as_they_are_spoken() -> None:
+    async with OpenAIStandin(latencies=INSTANT) as standin:
+        service = settings_of(standin, stt_engine="openai-realtime")
+        async with running(service) as client, client.session(OPTIONS) as session:
+            await session.start_listening()
+            await session.send_audio(speech_path("open_the_settings").read_bytes())
+            first = (await until(session, events.Transcription))[-1]
+            await session.stop_listening()
+            heard = await until(session, events.ResponseStarted)
+    assert isinstance(first, events.Transcription) and not first.is_final
+    assert TRANSCRIPT.startswith(first.text)
+    told = [event for event in heard if isinstance(event, events.Transcription)]
+    assert [event.text for event in told if event.is_final] == [TRANSCRIPT]
+    (connection,) = standin.realtime.connections
+    assert connection.refused == [] and not standin.requests_of("stt")
+
+
+async def test_realtime_transcription_that_fails_is_told_and_the_session_lives() -> None:
+    async with OpenAIStandin(latencies=INSTANT) as standin:
+        standin.realtime.script.fault = RealtimeFault("append", "cut")
+        service = settings_of(standin, stt_engine="openai-realtime")
+        async with running(service) as client, client.session(OPTIONS) as session:
+            await speak(session)
+            heard = await until(session, events.ErrorEvent)
+            failure = heard[-1]
+            assert isinstance(failure, events.ErrorEvent)
+            assert failure.code is ErrorCode.STT_FAILED and failure.retryable
+            standin.realtime.script.fault = None
+            await speak(session)
+            heard = await until(session, events.ResponseStarted)
+    assert [e.text for e in heard if isinstance(e, events.Transcription) and e.is_final] == [
+        TRANSCRIPT
+    ]

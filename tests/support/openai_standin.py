@@ -1,4 +1,4 @@
-"""A local server that speaks OpenAI's HTTP API for transcription, chat and speech.
+"""A local server that speaks OpenAI's API for transcription, also realtime, chat and speech.
 
 It stands in for the vendor behind the real `openai` SDK: real multipart uploads, server-sent
 events and chunked audio, with latencies and faults on demand. It refuses what the vendor refuses.
@@ -18,6 +18,7 @@ from typing import Self
 
 from aiohttp import web
 
+from tests.support.openai_realtime import RealtimeStandin
 from tests.support.openai_script import (
     SPEECH_RATE_HZ,
     TRANSCRIPT,
@@ -55,8 +56,8 @@ class OpenAIStandin:
     """The server. Use it as `async with OpenAIStandin() as server: server.base_url`.
 
     `transcript`, `answers`, `latencies` and `faults` may be changed while it runs. The nth chat
-    request gets the nth answer, later ones the last. `requests` holds everything received. With an
-    `api_key` it lets in nobody else.
+    request gets the nth answer, later ones the last. `requests` holds everything received over
+    HTTP, `realtime` serves the realtime API. With an `api_key` it lets in nobody else.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class OpenAIStandin:
         self.faults = faults or {}
         self.api_key = api_key
         self.requests: list[Received] = []
+        self.realtime = RealtimeStandin()
         self.base_url = ""
         self._arrival = asyncio.Condition()
         self._running = AsyncExitStack()
@@ -91,6 +93,7 @@ class OpenAIStandin:
         app.router.add_post("/v1/audio/transcriptions", self._handler("stt", self._transcribe))
         app.router.add_post("/v1/chat/completions", self._handler("llm", self._complete))
         app.router.add_post("/v1/audio/speech", self._handler("tts", self._speak))
+        app.router.add_get("/v1/realtime", self.realtime.handle)
         runner = web.AppRunner(
             app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None
         )

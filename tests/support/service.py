@@ -22,7 +22,7 @@ def settings_of(standin: OpenAIStandin, **values: Any) -> ServiceSettings:
     names = ("stt_engine", "llm_engine", "tts_engine")
     engines = dict.fromkeys(names, "openai")
     access = {"OPENAI_BASE_URL": standin.base_url, "OPENAI_API_KEY": "test-key"}
-    return settings(**engines, **access, **values)
+    return settings(**engines | access | values)
 
 
 @asynccontextmanager

@@ -37,7 +37,7 @@ async def _rehearse_stage(
     settings: ServiceSettings, engines: Engines, stage: Stage, info: EngineInfo
 ) -> Finding:
     name = f"{info.name} {info.model}".strip()
-    if info.name == "openai":
+    if info.name in ("openai", "openai-realtime"):
         return _remote(settings, stage, Finding(stage.value, f"{name}: {info.description}"))
     started_s = time.perf_counter()
     try:

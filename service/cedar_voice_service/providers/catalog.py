@@ -52,7 +52,7 @@ async def open_engines(settings: ServiceSettings) -> AsyncGenerator[Engines, Non
 
 
 def chosen(settings: ServiceSettings, stage: Stage) -> str:
-    """The engine of a stage, "openai" or "local".
+    """The engine of a stage: "openai", "local", or "openai-realtime" for speech to text.
 
     "auto" takes OpenAI where the stage has a key or a base URL, of its own or for all stages.
     """
@@ -80,11 +80,17 @@ def describe(engines: Engines) -> list[str]:
 async def _open_transcriber(
     settings: ServiceSettings, stack: AsyncExitStack
 ) -> tuple[Transcriber, EngineInfo]:
-    if chosen(settings, Stage.STT) == "openai":
+    choice = chosen(settings, Stage.STT)
+    if choice == "openai":
         from cedar_voice_service.providers import openai_engines as openai
 
         engine = await stack.enter_async_context(openai.open_openai_transcriber(settings))
         return engine, openai.openai_transcriber_info(settings)
+    if choice == "openai-realtime":
+        from cedar_voice_service.providers import openai_engines as openai
+
+        live = await stack.enter_async_context(openai.open_openai_realtime_transcriber(settings))
+        return live, openai.openai_realtime_transcriber_info(settings)
     _require("pocketsphinx", Stage.STT)
     from cedar_voice_service.providers import pocketsphinx
 

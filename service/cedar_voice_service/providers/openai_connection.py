@@ -1,14 +1,14 @@
 """What the OpenAI engines share: a server per stage, one connection pool, and timed waits.
 
-Every wait for a useful result of a server goes through `timed_wait`, which also is the one place
-that turns the vendor's exceptions into `EngineError`.
+Every wait for a useful result of a server goes through `timed_wait`; `translated_errors` is the one
+place that turns the vendor's exceptions into `EngineError`.
 """
 
 import asyncio
 import math
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import anyio
 import httpx2
 from openai import APIStatusError, AsyncOpenAI, DefaultAsyncHttpx2Client, OpenAIError
+from websockets.exceptions import InvalidStatus, WebSocketException
 
 from cedar_voice_service.errors import Code, EngineError, Stage
 
@@ -28,6 +29,7 @@ _LIMITS = httpx2.Limits(
 _NO_KEY = "none"
 _LONGEST_RETRY_AFTER_S = 3_600
 _RETRYABLE_STATUSES = (408, 409, 429)
+_LASTING_KINDS = ("invalid_request_error", "authentication_error", "permission_error")
 _EXHAUSTED_CODES = ("insufficient_quota", "billing_hard_limit_reached")
 _STAGE_NAMES = {
     Stage.STT: "speech recognition",
@@ -85,19 +87,29 @@ async def timed_wait(endpoint: Endpoint) -> AsyncIterator[None]:
         EngineError: of the endpoint's stage, for whatever went wrong; code STAGE_TIMEOUT when
             nothing useful came in time.
     """
-    name = _STAGE_NAMES[endpoint.stage]
+    with translated_errors(endpoint.stage):
+        try:
+            async with asyncio.timeout(endpoint.timeout_ms / 1000):
+                yield
+        except TimeoutError as error:
+            message = f"{_STAGE_NAMES[endpoint.stage]} gave nothing for {endpoint.timeout_ms} ms"
+            raise EngineError(endpoint.stage, message, code=Code.STAGE_TIMEOUT) from error
+
+
+@contextmanager
+def translated_errors(stage: Stage) -> Iterator[None]:
+    """Raise what a vendor's libraries raise as an `EngineError` of a stage."""
+    name = _STAGE_NAMES[stage]
     try:
-        async with asyncio.timeout(endpoint.timeout_ms / 1000):
-            yield
-    except TimeoutError as error:
-        message = f"{name} gave nothing for {endpoint.timeout_ms} ms"
-        raise EngineError(endpoint.stage, message, code=Code.STAGE_TIMEOUT) from error
+        yield
     except APIStatusError as error:
-        raise _refusal(endpoint.stage, error) from error
+        raise _refusal(stage, error.status_code, error.code, error.response.headers) from error
+    except InvalidStatus as error:
+        raise _refusal(stage, error.response.status_code, None, error.response.headers) from error
     except ValueError as error:
-        raise EngineError(endpoint.stage, f"{name} gave an unreadable answer") from error
-    except (OpenAIError, httpx2.HTTPError, OSError, anyio.EndOfStream) as error:
-        raise EngineError(endpoint.stage, f"the connection to {name} failed") from error
+        raise EngineError(stage, f"{name} gave an unreadable answer") from error
+    except (OpenAIError, httpx2.HTTPError, WebSocketException, OSError, anyio.EndOfStream) as error:
+        raise EngineError(stage, f"the connection to {name} failed") from error
 
 
 async def timed_results(
@@ -113,17 +125,39 @@ async def timed_results(
             yield result
 
 
-def _refusal(stage: Stage, error: APIStatusError) -> EngineError:
-    # The vendor's message may quote a key or the conversation; its code is a plain word.
-    code = error.code if re.fullmatch(r"[a-z0-9_.-]{1,64}", error.code or "") else None
-    detail = f"status {error.status_code}" + (f", {code}" if code else "")
-    may_pass = error.status_code in _RETRYABLE_STATUSES or error.status_code >= 500
+def reported_failure(stage: Stage, kind: str | None, code: str | None) -> EngineError:
+    """The error for a failure that a server reports on an open connection.
+
+    Args:
+        stage: what failed.
+        kind: the vendor's class of errors; those of a request stay, all others may pass.
+        code: the vendor's name of the error, which is shown.
+    """
+    shown = _plain(code) or _plain(kind)
+    return EngineError(
+        stage,
+        f"{_STAGE_NAMES[stage]} reported a failure" + (f" ({shown})" if shown else ""),
+        retryable=kind not in _LASTING_KINDS and code not in _EXHAUSTED_CODES,
+    )
+
+
+def _refusal(
+    stage: Stage, status: int, code: str | None, headers: Mapping[str, str]
+) -> EngineError:
+    shown = _plain(code)
+    detail = f"status {status}" + (f", {shown}" if shown else "")
+    may_pass = status in _RETRYABLE_STATUSES or status >= 500
     return EngineError(
         stage,
         f"{_STAGE_NAMES[stage]} refused the request ({detail})",
         retryable=may_pass and code not in _EXHAUSTED_CODES,
-        retry_after_ms=_retry_after_ms(error.response.headers.get("retry-after", "")),
+        retry_after_ms=_retry_after_ms(headers.get("retry-after", "")),
     )
+
+
+def _plain(code: str | None) -> str | None:
+    """A code that may be shown: the vendor's message may quote a key or the conversation."""
+    return code if re.fullmatch(r"[a-z0-9_.-]{1,64}", code or "") else None
 
 
 def _retry_after_ms(header: str) -> int:

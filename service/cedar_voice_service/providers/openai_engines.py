@@ -2,11 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from pydantic import SecretStr
 
 from cedar_voice_service.errors import Stage
 from cedar_voice_service.providers.openai_connection import Endpoint, connected
+from cedar_voice_service.providers.openai_realtime_connection import RealtimeSessions
+from cedar_voice_service.providers.openai_realtime_transcriber import OpenAIRealtimeTranscriber
 from cedar_voice_service.providers.openai_responder import OpenAIResponder
 from cedar_voice_service.providers.openai_synthesizer import OpenAISynthesizer
 from cedar_voice_service.providers.openai_transcriber import OpenAITranscriber
@@ -21,6 +24,16 @@ async def open_openai_transcriber(settings: ServiceSettings) -> AsyncIterator[Op
     endpoint = endpoint_of(settings, Stage.STT)
     async with connected(endpoint) as client:
         yield OpenAITranscriber(client, endpoint)
+
+
+@asynccontextmanager
+async def open_openai_realtime_transcriber(
+    settings: ServiceSettings,
+) -> AsyncIterator[OpenAIRealtimeTranscriber]:
+    """Speech to text while the user speaks; each utterance makes a connection of its own."""
+    endpoint = replace(endpoint_of(settings, Stage.STT), model=settings.stt_realtime_model)
+    async with connected(endpoint) as client:
+        yield OpenAIRealtimeTranscriber(RealtimeSessions(client, endpoint), endpoint)
 
 
 @asynccontextmanager
@@ -45,6 +58,15 @@ def openai_transcriber_info(settings: ServiceSettings) -> EngineInfo:
         "openai",
         settings.stt_model,
         f"transcribes each utterance at its end, in many languages, {_place(settings, Stage.STT)}",
+    )
+
+
+def openai_realtime_transcriber_info(settings: ServiceSettings) -> EngineInfo:
+    """The speech recognizer that hears along, as shown to people."""
+    return EngineInfo(
+        "openai-realtime",
+        settings.stt_realtime_model,
+        f"transcribes while the user speaks, in many languages, {_place(settings, Stage.STT)}",
     )
 
 

@@ -55,6 +55,16 @@ async def test_the_openai_engines_open_without_a_connection() -> None:
         assert {info.name for info in engines.infos.values()} == {"openai"}
 
 
+async def test_realtime_transcription_is_chosen_by_name() -> None:
+    settings = ServiceSettings.model_validate(
+        {"OPENAI_API_KEY": "key", "OPENAI_BASE_URL": "", "stt_engine": "openai-realtime"}
+    )
+    async with open_engines(settings) as engines:
+        line = describe(engines)[0]
+    assert line.startswith("speech to text: openai-realtime gpt-live-transcribe")
+    assert "while the user speaks" in line and "by OpenAI" in line
+
+
 @pytest.mark.parametrize("package", ["pocketsphinx", "espeakng_loader"])
 async def test_a_missing_package_is_named_with_its_remedy(
     monkeypatch: pytest.MonkeyPatch, package: str

@@ -1,0 +1,131 @@
+"""Speech to text over OpenAI's `realtime` socket, while the user speaks."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+from openai.types.realtime import (
+    ConversationItemInputAudioTranscriptionCompletedEvent,
+    ConversationItemInputAudioTranscriptionDeltaEvent,
+    InputAudioBufferCommittedEvent,
+)
+
+from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.providers.openai_connection import Endpoint, timed_results
+from cedar_voice_service.providers.openai_realtime_connection import (
+    RealtimeSession,
+    RealtimeSessions,
+    Told,
+)
+from cedar_voice_service.providers.openai_realtime_transcript import Transcript
+from cedar_voice_service.providers.protocols import Hypothesis
+
+SHORTEST_UTTERANCE_MS = 100
+"""Anything shorter cannot hold a word, and is not worth an item."""
+
+
+class OpenAIRealtimeTranscriber:
+    """Transcribes an utterance while it is spoken, sending its audio once.
+
+    Each utterance has a connection of its own. The handshake runs while the user speaks and the
+    audio waits meanwhile, so that it delays the first partial, and the final only of an utterance
+    that is shorter than the handshake. In return a broken connection costs one utterance, none is
+    held while nobody speaks, and no session reaches the age at which the vendor ends it.
+
+    `gpt-live-transcribe` and `gpt-realtime-whisper` tell their words as they hear them; the other
+    models begin when a piece of the utterance is committed.
+    """
+
+    def __init__(self, sessions: RealtimeSessions, endpoint: Endpoint) -> None:
+        self._sessions = sessions
+        self._endpoint = endpoint
+
+    async def transcribe(
+        self, audio: AsyncIterator[Pcm], language: str
+    ) -> AsyncGenerator[Hypothesis, None]:
+        """Recognize one utterance. See `Transcriber.transcribe`."""
+        spoken = language.partition("-")[0].lower()
+        async with self._sessions.open(spoken) as session:
+            utterance = _Utterance(session, Transcript(spoken))
+            async with aclosing(_while_heard(audio, session.events())) as news:
+                async for item in news:
+                    partial = await utterance.take(item)
+                    if partial is not None:
+                        yield partial
+            await utterance.end()
+            async with aclosing(timed_results(self._endpoint, session.events())) as events:
+                while utterance.is_awaited:
+                    partial = await utterance.take(await anext(events))
+                    if partial is not None:
+                        yield partial
+            yield utterance.final()
+
+
+class _Utterance:
+    """An utterance on its way: what was committed of it, and what has been told."""
+
+    def __init__(self, session: RealtimeSession, transcript: Transcript) -> None:
+        self._session = session
+        self._transcript = transcript
+        self._sent_ms = 0.0
+        self._commit_count = 0
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether something that was committed has not been transcribed yet."""
+        return self._transcript.complete_count < self._commit_count
+
+    async def take(self, item: Pcm | Told) -> Hypothesis | None:
+        """Send what was heard, or note what was told, which may give a partial."""
+        transcript = self._transcript
+        match item:
+            case Pcm():
+                await self._session.append(item)
+                self._sent_ms += item.duration_ms
+                return None
+            case InputAudioBufferCommittedEvent():
+                transcript.begin(item.item_id)
+                return None
+            case ConversationItemInputAudioTranscriptionDeltaEvent():
+                transcript.extend(item.item_id, item.delta or "")
+            case ConversationItemInputAudioTranscriptionCompletedEvent():
+                transcript.complete(item.item_id, item.transcript)
+        return transcript.partial(is_settled=False, sent_ms=round(self._sent_ms))
+
+    async def end(self) -> None:
+        """The utterance is over: let the rest of it be transcribed."""
+        if self._sent_ms >= SHORTEST_UTTERANCE_MS:
+            await self._commit()
+
+    def final(self) -> Hypothesis:
+        """All that was said."""
+        return self._transcript.final(sent_ms=round(self._sent_ms))
+
+    async def _commit(self) -> None:
+        await self._session.commit()
+        self._commit_count += 1
+
+
+async def _while_heard(
+    audio: AsyncIterator[Pcm], events: AsyncGenerator[Told, None]
+) -> AsyncGenerator[Pcm | Told, None]:
+    """What is heard and what is told meanwhile, as it comes, until the audio ends."""
+    async with aclosing(events):
+        hearing = asyncio.ensure_future(anext(audio, None))
+        listening = asyncio.ensure_future(anext(events))
+        try:
+            while True:
+                await asyncio.wait((hearing, listening), return_when=asyncio.FIRST_COMPLETED)
+                if listening.done():
+                    yield listening.result()
+                    listening = asyncio.ensure_future(anext(events))
+                if hearing.done():
+                    block = hearing.result()
+                    if block is None:
+                        return
+                    yield block
+                    hearing = asyncio.ensure_future(anext(audio, None))
+        finally:
+            hearing.cancel()
+            listening.cancel()
+            await asyncio.gather(hearing, listening, return_exceptions=True)

@@ -1,0 +1,246 @@
+"""Realtime transcription through the real SDK against the stand-in, over real sockets."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import pytest
+
+from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.errors import Code, EngineError, Stage
+from cedar_voice_service.providers.openai_engines import open_openai_realtime_transcriber
+from cedar_voice_service.providers.protocols import Hypothesis, Transcriber
+from tests.support.openai_engines import recording, settings_of
+from tests.support.openai_realtime import (
+    MODELS,
+    RATE_HZ,
+    RealtimeFault,
+    RealtimeScript,
+)
+from tests.support.openai_script import TRANSCRIPT
+from tests.support.openai_standin import OpenAIStandin
+
+SPOKEN_MODEL = "gpt-4o-transcribe"
+"""A model that tells nothing before a commit."""
+
+
+@asynccontextmanager
+async def opened(server: OpenAIStandin, **changes: Any) -> AsyncIterator[Transcriber]:
+    """The engine; at its end nothing of it may go on, and nothing it sent was refused."""
+    before = asyncio.all_tasks()
+    settings = settings_of(server.base_url, **{"stage_timeout_ms": 5_000, **changes})
+    async with open_openai_realtime_transcriber(settings) as engine:
+        yield engine
+    async with asyncio.timeout(5):
+        for connection in server.realtime.connections:
+            await connection.ended.wait()
+    assert [each for each in server.realtime.connections if each.refused] == []
+    mine = ("websockets", "cedar_voice_service")
+    assert [
+        task for task in asyncio.all_tasks() - before if any(name in repr(task) for name in mine)
+    ] == []
+
+
+async def transcribed(
+    server: OpenAIStandin,
+    audio: AsyncIterator[Pcm] | None = None,
+    *,
+    language: str = "en-US",
+    **changes: Any,
+) -> list[Hypothesis]:
+    """Everything that the engine yields for an utterance."""
+    async with opened(server, **changes) as engine:
+        return [each async for each in engine.transcribe(audio or recording(3_000), language)]
+
+
+async def endless() -> AsyncGenerator[Pcm, None]:
+    """An utterance that goes on: one second, and then nothing is heard any more."""
+    async for block in recording(1_000):
+        yield block
+    await asyncio.Event().wait()
+
+
+async def test_words_come_while_they_are_spoken(server: OpenAIStandin) -> None:
+    told = asyncio.Event()
+
+    async def speech() -> AsyncIterator[Pcm]:
+        async for block in recording(1_000):
+            yield block
+        await told.wait()
+        async for block in recording(2_000):
+            yield block
+
+    heard = []
+    async with opened(server) as engine:
+        async for hypothesis in engine.transcribe(speech(), "en-US"):
+            heard.append(hypothesis)
+            told.set()
+    assert heard[-1].text == TRANSCRIPT and heard[-1].is_final
+    assert sum(each.is_final for each in heard) == 1
+    assert heard[0].text == "what" and not heard[0].is_final
+
+
+async def test_stable_text_begins_the_text_and_only_grows(server: OpenAIStandin) -> None:
+    heard = await transcribed(server)
+    partials = heard[:-1]
+    assert [each.text for each in partials][:3] == ["what", "what is", "what is on"]
+    assert [each.stable_text for each in partials][:3] == ["", "what", "what is"]
+    for earlier, later in zip(partials, [*partials[1:], heard[-1]], strict=True):
+        assert earlier.text.startswith(earlier.stable_text)
+        assert later.text.startswith(earlier.stable_text)
+
+
+async def test_a_model_that_tells_nothing_before_a_commit_still_gives_partials(
+    server: OpenAIStandin,
+) -> None:
+    heard = await transcribed(server, stt_realtime_model=SPOKEN_MODEL)
+    assert [each.text for each in heard][:2] == ["what", "what is"]
+    assert heard[-1].text == TRANSCRIPT
+
+
+async def test_a_final_that_differs_from_its_deltas_stands(server: OpenAIStandin) -> None:
+    server.realtime.script = RealtimeScript(("to day is fine",), completions=("Today is fine.",))
+    heard = await transcribed(server)
+    assert heard[-1].text == "Today is fine."
+    assert all("Today" not in each.text for each in heard[:-1])
+
+
+async def test_the_audio_is_sent_once_at_the_rate_of_the_api(server: OpenAIStandin) -> None:
+    heard = await transcribed(server, recording(1_500, block_ms=20))
+    (connection,) = server.realtime.connections
+    (item,) = connection.items
+    assert len(item) / 2 / RATE_HZ == pytest.approx(1.5, abs=0.001)
+    assert heard[-1].sent_ms == 1_500
+    assert connection.types.count("input_audio_buffer.append") <= 1_500 / 60 + 1
+
+
+@pytest.mark.parametrize("duration_ms", [0, 90])
+async def test_too_little_audio_is_silence(duration_ms: int, server: OpenAIStandin) -> None:
+    heard = await transcribed(server, recording(duration_ms, block_ms=10))
+    assert heard == [Hypothesis("", is_final=True, sent_ms=duration_ms)]
+    assert "input_audio_buffer.commit" not in server.realtime.connections[0].types
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(("language", "code"), [("de-DE", "de"), ("EN", "en"), ("", None)])
+async def test_the_session_is_one_that_the_model_takes(
+    model: str, language: str, code: str | None, server: OpenAIStandin
+) -> None:
+    await transcribed(server, recording(200), language=language, stt_realtime_model=model)
+    (connection,) = server.realtime.connections
+    sent = connection.session["audio"]["input"]["transcription"]
+    assert sent.pop("model") == model
+    assert list(sent.values()) in ([], [code], [[code]])
+    assert bool(sent) is (code is not None)
+    assert connection.api_key == "secret-key"
+
+
+async def test_each_utterance_has_a_connection_of_its_own(server: OpenAIStandin) -> None:
+    async with opened(server) as engine:
+        for _ in range(2):
+            heard = [each async for each in engine.transcribe(recording(), "en-US")]
+            assert heard[-1].text == TRANSCRIPT
+    first, second = server.realtime.connections
+    assert len(first.items) == len(second.items) == 1
+    assert first.close_code == second.close_code == 1000
+
+
+async def test_two_utterances_at_once_do_not_mix(server: OpenAIStandin) -> None:
+    async with opened(server) as engine, asyncio.TaskGroup() as tasks:
+        both = [
+            tasks.create_task(_collect(engine.transcribe(recording(length_ms), "en-US")))
+            for length_ms in (1_000, 2_000)
+        ]
+    assert [task.result()[-1].sent_ms for task in both] == [1_000, 2_000]
+    assert sorted(len(each.items[0]) for each in server.realtime.connections) == [48_000, 96_000]
+
+
+async def test_cancelling_in_mid_utterance_closes_the_socket(server: OpenAIStandin) -> None:
+    async with opened(server) as engine, asyncio.TaskGroup() as tasks:
+        work = tasks.create_task(_collect(engine.transcribe(endless(), "en-US")))
+        await server.realtime.wait_for("input_audio_buffer.append", 5)
+        work.cancel()
+    assert server.realtime.connections[0].close_code == 1000
+
+
+async def test_closing_after_a_partial_closes_the_socket(server: OpenAIStandin) -> None:
+    async with (
+        opened(server) as engine,
+        aclosing(engine.transcribe(endless(), "en-US")) as hypotheses,
+    ):
+        assert not (await anext(hypotheses)).is_final
+    assert server.realtime.connections[0].close_code == 1000
+
+
+async def _collect(hypotheses: AsyncIterator[Hypothesis]) -> list[Hypothesis]:
+    return [each async for each in hypotheses]
+
+
+async def failure(server: OpenAIStandin, fault: RealtimeFault, **changes: Any) -> EngineError:
+    """What a fault becomes; the audio never ends unless the fault waits for the commit."""
+    server.realtime.script.fault = fault
+    audio = recording() if fault.at == "commit" else endless()
+    with pytest.raises(EngineError) as caught:
+        async with asyncio.timeout(20):
+            await transcribed(server, audio, **changes)
+    assert caught.value.stage is Stage.STT
+    assert "secret" not in str(caught.value)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("fault", "retryable"),
+    [
+        (RealtimeFault("connect", "refuse", status=503), True),
+        (RealtimeFault("connect", "refuse", status=401), False),
+        (RealtimeFault("update", "error", kind="invalid_request_error"), False),
+        (RealtimeFault("append", "error"), True),
+        (RealtimeFault("append", "error", code="insufficient_quota"), False),
+        (RealtimeFault("append", "close"), True),
+        (RealtimeFault("append", "cut"), True),
+        (RealtimeFault("append", "garbage"), True),
+        (RealtimeFault("commit", "error"), True),
+        (RealtimeFault("commit", "failed"), True),
+        (RealtimeFault("commit", "failed", kind="invalid_request_error"), False),
+        (RealtimeFault("commit", "close"), True),
+        (RealtimeFault("commit", "cut"), True),
+    ],
+    ids=lambda value: f"{value.at}-{value.does}" if isinstance(value, RealtimeFault) else "",
+)
+async def test_a_fault_is_a_typed_error(
+    fault: RealtimeFault, retryable: bool, server: OpenAIStandin
+) -> None:
+    error = await failure(server, fault, stage_timeout_ms=15_000)
+    assert error.code is Code.STT_FAILED
+    assert error.retryable is retryable
+
+
+async def test_a_refusal_tells_when_to_come_back(server: OpenAIStandin) -> None:
+    fault = RealtimeFault("connect", "refuse", status=429, retry_after="2")
+    error = await failure(server, fault)
+    assert (error.retryable, error.retry_after_ms) == (True, 2_000)
+
+
+@pytest.mark.parametrize(
+    "fault", [RealtimeFault("connect", "silence"), RealtimeFault("commit", "silence")]
+)
+async def test_silence_is_given_up(fault: RealtimeFault, server: OpenAIStandin) -> None:
+    error = await failure(server, fault, stage_timeout_ms=200)
+    assert error.code is Code.STAGE_TIMEOUT and error.retryable
+
+
+async def test_a_server_that_takes_no_more_audio_is_given_up(server: OpenAIStandin) -> None:
+    server.realtime.script.fault = RealtimeFault("append", "deafness")
+    with pytest.raises(EngineError) as caught:
+        async with asyncio.timeout(15):  # the library itself would wait 20 s before it hangs up
+            await transcribed(server, recording(600_000, block_ms=1_000), stage_timeout_ms=200)
+    assert caught.value.code is Code.STAGE_TIMEOUT
+
+
+async def test_a_server_that_is_not_there_is_a_typed_error() -> None:
+    settings = settings_of("http://127.0.0.1:9/v1")
+    async with open_openai_realtime_transcriber(settings) as engine:
+        with pytest.raises(EngineError) as caught:
+            await _collect(engine.transcribe(recording(), "en-US"))
+    assert caught.value.retryable and caught.value.code is Code.STT_FAILED

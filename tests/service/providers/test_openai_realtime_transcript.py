@@ -1,0 +1,91 @@
+"""What becomes of the items of a realtime transcription, in whatever order they are told."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cedar_voice_service.providers.openai_realtime_transcript import Transcript
+from cedar_voice_service.providers.protocols import Hypothesis
+
+ITEMS = ("first", "second", "third")
+
+
+def partial_of(transcript: Transcript) -> Hypothesis:
+    partial = transcript.partial(is_settled=False, sent_ms=0)
+    assert partial is not None
+    return partial
+
+
+def test_items_stand_in_the_order_of_their_commits() -> None:
+    transcript = Transcript("en")
+    for item_id in ITEMS:
+        transcript.begin(item_id)
+    transcript.complete("third", "Go home.")
+    transcript.complete("first", "Stop it.")
+    transcript.extend("second", " Now")
+    assert partial_of(transcript).text == "Stop it. Now Go home."
+    assert transcript.complete_count == 2
+
+
+def test_nothing_is_stable_behind_an_item_that_is_not_complete() -> None:
+    transcript = Transcript("en")
+    transcript.extend("first", "Stop it n")
+    transcript.complete("second", "Go home.")
+    assert partial_of(transcript).stable_text == "Stop it"
+    transcript.complete("first", "Stop it now.")
+    assert partial_of(transcript).stable_text == "Stop it now. Go home."
+
+
+def test_what_contradicts_stable_text_waits_for_the_final() -> None:
+    transcript = Transcript("en")
+    transcript.extend("first", "to day is")
+    assert partial_of(transcript).stable_text == "to day"
+    transcript.complete("first", "Today is fine.")
+    assert transcript.partial(is_settled=True, sent_ms=0) is None
+    assert transcript.final(sent_ms=0).text == "Today is fine."
+
+
+def test_what_was_not_committed_is_shown_but_not_final() -> None:
+    transcript = Transcript("en")
+    transcript.complete("first", "Stop it.")
+    transcript.extend("second", "you")
+    assert partial_of(transcript).text == "Stop it. you"
+    assert transcript.final(sent_ms=0).text == "Stop it."
+
+
+def test_words_are_not_spaced_where_the_language_does_not() -> None:
+    transcript = Transcript("ja")
+    transcript.complete("first", "止めて。")
+    transcript.complete("second", "帰って。")
+    assert transcript.final(sent_ms=0).text == "止めて。帰って。"
+
+
+def test_a_delta_after_the_completion_changes_nothing() -> None:
+    transcript = Transcript("en")
+    transcript.complete("first", "Stop it.")
+    transcript.extend("first", " late")
+    assert transcript.final(sent_ms=0).text == "Stop it."
+
+
+TELLINGS = st.lists(
+    st.one_of(
+        st.tuples(st.just("extend"), st.sampled_from(ITEMS), st.text(" ab", max_size=4)),
+        st.tuples(st.just("complete"), st.sampled_from(ITEMS), st.text(" ab", max_size=8)),
+    ),
+    max_size=20,
+)
+
+
+@given(TELLINGS, st.sampled_from(["en", "ja"]))
+def test_stable_text_is_never_taken_back(
+    tellings: list[tuple[str, str, str]], language: str
+) -> None:
+    transcript = Transcript(language)
+    stable = ""
+    for verb, item_id, text in tellings:
+        getattr(transcript, verb)(item_id, text)
+        partial = transcript.partial(is_settled=False, sent_ms=0)
+        if partial is None:
+            continue
+        assert partial.stable_text.startswith(stable)
+        assert partial.text.startswith(partial.stable_text)
+        stable = partial.stable_text
