@@ -32,6 +32,11 @@ class MachineDriver:
             self.commands += self.machine.handle(event, self.now_ms)
         return self.commands[start:]
 
+    @property
+    def transcribing(self) -> int:
+        """The work of the newest recognizer."""
+        return self.asked_for(do.StartTranscribing)[-1].work_id
+
     def is_in(self, phase: Phase) -> bool:
         """Whether the session is busy with this."""
         return self.machine.phase is phase

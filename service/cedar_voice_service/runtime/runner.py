@@ -14,13 +14,13 @@ import structlog
 
 from cedar_voice_service.errors import CallerError, Code, EngineError, Stage
 from cedar_voice_service.providers.catalog import Engines
-from cedar_voice_service.providers.protocols import ReplyRequest
+from cedar_voice_service.providers.protocols import ReplyRequest, Responder
 from cedar_voice_service.runtime.delivery import Attachment, Delivery, Pong, Ready
 from cedar_voice_service.runtime.feed import AudioFeed
 from cedar_voice_service.runtime.listener import Listener
 from cedar_voice_service.runtime.speaking import Speaker
 from cedar_voice_service.runtime.transcribing import transcribe
-from cedar_voice_service.runtime.writing import Writer
+from cedar_voice_service.runtime.writing import Reciter, Writer
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import Limits, SessionConfig
@@ -84,7 +84,7 @@ class SessionRunner:
         self._listener.begin(config.input_audio)
         self._events: asyncio.Queue[Received | on.WorkEvent] = asyncio.Queue(QUEUED_EVENTS)
         self._room = asyncio.Event()
-        self._work: dict[int, set[asyncio.Task[None]]] = {}
+        self._work: dict[int, asyncio.Task[None]] = {}
 
     @property
     def accepted_sequence(self) -> int:
@@ -112,9 +112,8 @@ class SessionRunner:
                         pass
                 finally:
                     self._listener.close_feed()
-                    for tasks in self._work.values():
-                        for task in tasks:
-                            task.cancel()
+                    for task in self._work.values():
+                        task.cancel()
         self.delivery.finish()
 
     async def _next(self) -> Received | on.WorkEvent | on.TimePassed:
@@ -198,10 +197,10 @@ class SessionRunner:
                 self._listener.close_feed()
             case do.StartReplying():
                 self._spawn(group, command.work_id, partial(self._reply, command))
+            case do.StartReciting():
+                self._spawn(group, command.work_id, partial(self._recite, command))
             case do.CancelWork(work_id):
-                self._listener.close_feed()
-                for task in self._work.pop(work_id, ()):
-                    task.cancel()
+                self._cancel(work_id)
             case do.PurgeSpeech(response_id):
                 self.delivery.purge_speech(response_id)
             case do.CloseStream():
@@ -211,9 +210,12 @@ class SessionRunner:
 
     def _spawn(self, group: asyncio.TaskGroup, work_id: int, work: Work) -> None:
         task = group.create_task(self._guard(work_id, work))
-        tasks = self._work.setdefault(work_id, set())
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        self._work[work_id] = task
+        task.add_done_callback(lambda _: self._work.pop(work_id, None))
+
+    def _cancel(self, work_id: int) -> None:
+        if (task := self._work.get(work_id)) is not None:
+            task.cancel()
 
     async def _guard(self, work_id: int, work: Work) -> None:
         """The edge at which a defect of an engine costs a turn, not the session."""
@@ -225,18 +227,19 @@ class SessionRunner:
             await self._events.put(on.WorkFailed(work_id, error))
 
     async def _transcribe(self, work_id: int, feed: AudioFeed, language: str) -> None:
-        await transcribe(
-            self._engines.transcriber,
-            feed,
-            work_id=work_id,
-            language=language,
-            report=self._events.put,
-        )
+        try:
+            await transcribe(
+                self._engines.transcriber,
+                feed,
+                work_id=work_id,
+                language=language,
+                report=self._events.put,
+            )
+        finally:
+            feed.close()
 
     async def _reply(self, command: do.StartReplying) -> None:
-        work_id, config = command.work_id, command.config
-        phrases: asyncio.Queue[str | None] = asyncio.Queue(PHRASES_QUEUED)
-        writer = Writer(self._engines.responder, phrases, work_id=work_id, report=self._events.put)
+        config = command.config
         request = ReplyRequest(
             command.history,
             language=config.settings.language,
@@ -246,6 +249,17 @@ class SessionRunner:
             temperature=config.generation.temperature,
             max_output_tokens=config.generation.max_output_tokens,
         )
+        await self._answer(self._engines.responder, request, config, command.work_id)
+
+    async def _recite(self, command: do.StartReciting) -> None:
+        reciter = Reciter(command.text)
+        await self._answer(reciter, ReplyRequest(()), command.config, command.work_id)
+
+    async def _answer(
+        self, responder: Responder, request: ReplyRequest, config: SessionConfig, work_id: int
+    ) -> None:
+        phrases: asyncio.Queue[str | None] = asyncio.Queue(PHRASES_QUEUED)
+        writer = Writer(responder, phrases, work_id=work_id, report=self._events.put)
         speaker = Speaker(
             self._engines.synthesizer,
             config,

@@ -1,12 +1,14 @@
 """Running a language model for one turn: text, actions and phrases as they come."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
 from cedar_voice_service.errors import EngineError
 from cedar_voice_service.providers.protocols import (
     ReplyEnd,
+    ReplyPart,
     ReplyRequest,
     ReplyText,
     Responder,
@@ -26,6 +28,18 @@ from cedar_voice_service.session.tools import ACTION_REFUSED_JSON, ACTION_SENT_J
 
 MAX_ROUNDS = 4
 """How often a model may call tools before it has to speak."""
+
+
+class Reciter:
+    """A responder that says a text as it is."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    async def respond(self, request: ReplyRequest) -> AsyncGenerator[ReplyPart, None]:
+        """Write the text. See `Responder.respond`."""
+        yield ReplyText(self._text)
+        yield ReplyEnd()
 
 
 class Writer:

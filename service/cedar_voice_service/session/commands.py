@@ -61,8 +61,17 @@ class StartReplying:
 
 
 @dataclass(frozen=True, slots=True)
+class StartReciting:
+    """Speak a text as it is."""
+
+    work_id: int
+    config: SessionConfig
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class CancelWork:
-    """Stop everything that works for this turn."""
+    """Stop this work, and everything it began."""
 
     work_id: int
 
@@ -87,6 +96,7 @@ Command = (
     | StartTranscribing
     | FinishTranscribing
     | StartReplying
+    | StartReciting
     | CancelWork
     | PurgeSpeech
     | CloseStream

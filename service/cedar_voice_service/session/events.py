@@ -278,19 +278,18 @@ WorkEvent = (
     | WorkFailed
 )
 
-CallerEvent = (
+InputEvent = ListeningStarted | ListeningStopped | StreamOpened | InputEnded | InputRefused
+
+WishEvent = (
     Configured
-    | ListeningStarted
-    | ListeningStopped
     | TextEntered
     | InterruptRequested
     | ResponseRequested
     | SpeechRequested
     | PlaybackReported
-    | StreamOpened
-    | InputEnded
-    | InputRefused
 )
+
+CallerEvent = InputEvent | WishEvent
 
 RequestEvent = CallerEvent | AudioReceived | Pinged | SessionEnded
 

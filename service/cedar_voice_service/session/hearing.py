@@ -6,6 +6,7 @@ All times are milliseconds of input audio since the session began.
 from dataclasses import dataclass
 
 from cedar_voice_service.session.config import TurnDetection
+from cedar_voice_service.session.endpointing import Patience
 
 
 @dataclass(slots=True)
@@ -27,12 +28,17 @@ class Hearing:
         """Whether the user speaks now."""
         self.unclaimed_since_ms: int | None = None
         """Where speech began that belongs to no turn yet."""
+        self.pause_ms = 0
+        """The silence before the newest speech, since the speech before that."""
+        self.patience = Patience()
         self._speech_began_ms = 0
         self._speech_ended_ms: int | None = None
 
     def began(self, at_ms: int) -> None:
         """Speech was detected."""
         self.is_speaking = True
+        if self._speech_ended_ms is not None:
+            self.pause_ms = max(0, at_ms - self._speech_ended_ms)
         self._speech_began_ms = at_ms
         self._speech_ended_ms = None
         if self.unclaimed_since_ms is None:
@@ -60,10 +66,7 @@ class Hearing:
             return None
         return max(0, self.heard_ms - self._speech_ended_ms)
 
-    def is_silent_for(self, duration_ms: int) -> bool:
-        """Whether at least this much silence followed the last speech."""
-        return self.silence_ms is not None and self.silence_ms >= duration_ms
-
-    def interrupts(self, detection: TurnDetection) -> bool:
-        """Whether what is heard is enough to cut the assistant off."""
-        return detection.interrupt_response and self.speech_ms >= detection.min_interruption_ms
+    def has_ended(self, detection: TurnDetection) -> bool:
+        """Whether enough silence followed the last speech to end the turn."""
+        silence_ms = self.silence_ms
+        return silence_ms is not None and silence_ms >= self.patience.silence_ms(detection)

@@ -56,9 +56,17 @@ class History:
         """The conversation, oldest first."""
         return tuple(self._items)
 
+    def retract_user_message(self) -> None:
+        """Forget the newest item, which is what the user said: there is more of it to come."""
+        if self._items and isinstance(self._items[-1], UserMessage):
+            del self._items[-1]
+
     def _forget(self) -> None:
-        # A conversation starts with the user: a tool outcome whose call is forgotten is refused
-        # by language models.
-        del self._items[: max(0, len(self._items) - self._max_items)]
+        surplus = len(self._items) - self._max_items
+        if surplus <= 0:
+            return
+        del self._items[:surplus]
+        # What is left begins with the user: language models refuse the outcome of a tool call
+        # that is forgotten.
         while self._items and not isinstance(self._items[0], UserMessage):
             del self._items[0]

@@ -2,7 +2,7 @@
 
 The client is taken to play each chunk when it arrives or when the one before ends, whichever is
 later. From that follow both the pace, a bounded lead over playback, and the estimate of what was
-heard when the user interrupts.
+heard when the user interrupts. A client that reports its playback corrects that clock.
 """
 
 from collections import deque
@@ -27,6 +27,7 @@ class Playout:
         self._waiting: deque[SpokenChunk] = deque()
         self._sent: list[SpokenChunk] = []
         self._ends_at_ms = 0
+        self._held_at_ms: int | None = None
         self.sent_ms = 0
         """Audio handed out so far."""
 
@@ -42,8 +43,20 @@ class Playout:
 
     @property
     def next_at_ms(self) -> int | None:
-        """When the next chunk is due; None when none waits."""
-        return self._ends_at_ms - self._max_lead_ms if self._waiting else None
+        """When the next chunk is due; None when none waits, or all wait for a release."""
+        if self.is_held or self.is_drained:
+            return None
+        return self._ends_at_ms - self._max_lead_ms
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether everything was handed out."""
+        return not self._waiting
+
+    @property
+    def is_held(self) -> bool:
+        """Whether nothing is handed out until the release."""
+        return self._held_at_ms is not None
 
     @property
     def ends_at_ms(self) -> int:
@@ -56,7 +69,9 @@ class Playout:
 
     def take_due(self, now_ms: int) -> list[SpokenChunk]:
         """Hand out what may be sent now."""
-        due = []
+        due: list[SpokenChunk] = []
+        if self.is_held:
+            return due
         while self._waiting and self._ends_at_ms - self._max_lead_ms <= now_ms:
             chunk = self._waiting.popleft()
             self._ends_at_ms = max(now_ms, self._ends_at_ms) + chunk.duration_ms
@@ -64,6 +79,20 @@ class Playout:
             self._sent.append(SpokenChunk(b"", chunk.offset_ms, chunk.duration_ms, chunk.text))
             due.append(chunk)
         return due
+
+    def hold(self, now_ms: int) -> None:
+        """Hand nothing out until the release."""
+        self._held_at_ms = now_ms
+
+    def release(self, now_ms: int, *, was_paused: bool) -> None:
+        """Go on; `was_paused` says that the client did not play in between."""
+        if self._held_at_ms is not None and was_paused:
+            self._ends_at_ms += now_ms - self._held_at_ms
+        self._held_at_ms = None
+
+    def report(self, played_ms: int, now_ms: int) -> None:
+        """The client has played this much by now."""
+        self._ends_at_ms = now_ms + self.sent_ms - min(played_ms, self.sent_ms)
 
     def clear(self) -> None:
         """Drop what was not handed out."""

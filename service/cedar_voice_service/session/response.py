@@ -4,6 +4,8 @@ Takes the reports of the work and returns the messages that follow from them. Wh
 messages hold exactly one `ResponseStarted`, one `ResponseCompleted` and one last `Speech`.
 """
 
+from dataclasses import dataclass
+
 from cedar_voice_service.audio.formats import AudioFormat
 from cedar_voice_service.errors import CedarVoiceError
 from cedar_voice_service.session import events as on
@@ -16,19 +18,37 @@ from cedar_voice_service.session.history import (
     ToolOutcome,
 )
 from cedar_voice_service.session.playout import Playout
-from cedar_voice_service.session.timings import Timings
+from cedar_voice_service.session.timings import ResponseTimings
 from cedar_voice_service.session.tools import ACTION_SENT_JSON
 
 
-class Response:
-    """One response in progress. Times are clock milliseconds."""
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a response is treated: whether speech may interrupt it, whether the history keeps it."""
 
-    def __init__(self, response_id: int, config: SessionConfig, timings: Timings) -> None:
+    is_interruptible: bool = True
+    is_kept: bool = True
+
+
+class Response:
+    """One response in progress, made by the work `work_id`. Times are clock milliseconds."""
+
+    def __init__(
+        self,
+        response_id: int,
+        work_id: int,
+        config: SessionConfig,
+        now_ms: int,
+        manner: Manner | None = None,
+    ) -> None:
         self.response_id = response_id
+        self.work_id = work_id
+        self.config = config
+        self.manner = manner or Manner()
         self.playout = Playout(config.output_audio.max_lead_ms)
+        self.timings = ResponseTimings(now_ms)
+        self.usage: say.Usage | None = None
         self.was_cut = False
-        self._config = config
-        self._timings = timings
         self._written: list[str] = []
         self._calls: list[CalledTool] = []
         self._kept_text = ""
@@ -47,9 +67,26 @@ class Response:
         """Whether the text is complete."""
         return self._is_written
 
+    @property
+    def piece_count(self) -> int:
+        """Pieces of text that the model wrote."""
+        return len(self._written)
+
+    @property
+    def has_acted(self) -> bool:
+        """Whether the model called a tool: that cannot be taken back."""
+        return bool(self._calls)
+
+    def was_perceived_by(self, at_ms: int) -> bool:
+        """Whether the user can have noticed by then that it is answered."""
+        if self.config.settings.use_browser_tts:
+            return bool(self._written)
+        sent_at_ms = self.timings.first_sent_at_ms
+        return sent_at_ms is not None and sent_at_ms <= at_ms
+
     def is_over(self, now_ms: int) -> bool:
         """Whether everything was sent and, as far as can be told, heard."""
-        return self.is_sent and now_ms >= self.playout.ends_at_ms
+        return self.is_sent and not self.playout.is_held and now_ms >= self.playout.ends_at_ms
 
     @property
     def is_sent(self) -> bool:
@@ -60,6 +97,8 @@ class Response:
     def history_items(self) -> list[HistoryItem]:
         """What the conversation keeps of the response once it is over."""
         items: list[HistoryItem] = []
+        if not self.manner.is_kept:
+            return items
         if self._calls:
             items.append(AssistantMessage("", tool_calls=tuple(self._calls)))
             items += [ToolOutcome(call.call_id, ACTION_SENT_JSON) for call in self._calls]
@@ -72,9 +111,9 @@ class Response:
         """Take a report of the work for this response."""
         match event:
             case on.ReplyWritten(text=text) if not self._is_written:
-                self._timings.mark("first_token_at_ms", now_ms)
+                self.timings.mark("first_token_at_ms", now_ms)
                 self._written.append(text)
-                is_wanted = self._config.settings.stream
+                is_wanted = self.config.settings.stream
                 return [say.ResponseDelta(self.response_id, text)] if is_wanted else []
             case on.ToolCalled(call_id=call_id, action=action):
                 self._calls.append(CalledTool(call_id, action.tool_name, action.arguments_json))
@@ -89,10 +128,10 @@ class Response:
                     *self._complete(say.FinishReason.ERROR, now_ms, error=error),
                 ]
             case on.SynthesisStarted():
-                self._timings.mark("synthesis_started_at_ms", now_ms)
+                self.timings.mark("synthesis_started_at_ms", now_ms)
                 return []
             case on.SpeechSynthesized(chunk=chunk, format=audio_format) if not self._is_synthesized:
-                self._timings.mark("first_speech_at_ms", now_ms)
+                self.timings.mark("first_speech_at_ms", now_ms)
                 self._format = audio_format
                 self.playout.add(chunk)
                 return self.due(now_ms)
@@ -109,9 +148,9 @@ class Response:
         """The audio to be sent now."""
         messages: list[say.Message] = []
         for chunk in self.playout.take_due(now_ms):
-            is_first = self._timings.first_sent_at_ms is None
-            self._timings.mark("first_sent_at_ms", now_ms)
-            self._is_closed = self._is_synthesized and self.playout.next_at_ms is None
+            is_first = self.timings.first_sent_at_ms is None
+            self.timings.mark("first_sent_at_ms", now_ms)
+            self._is_closed = self._is_synthesized and self.playout.is_drained
             messages.append(
                 say.Speech(
                     self.response_id,
@@ -123,9 +162,31 @@ class Response:
                     is_last=self._is_closed,
                 )
             )
-        if self._is_synthesized and self.playout.next_at_ms is None and not self._is_closed:
+        if self._is_synthesized and self.playout.is_drained and not self._is_closed:
             messages.append(self._close())
         return messages
+
+    def hold(self, now_ms: int) -> list[say.Message]:
+        """Send no more audio until the release; a client that can pauses what it has."""
+        self.playout.hold(now_ms)
+        return self._tell_hold(held=True)
+
+    def release(self, now_ms: int) -> list[say.Message]:
+        """Go on; nothing happens unless the response is held."""
+        if not self.playout.is_held:
+            return []
+        self.playout.release(now_ms, was_paused=self.config.output_audio.supports_hold)
+        return self._tell_hold(held=False)
+
+    def _tell_hold(self, *, held: bool) -> list[say.Message]:
+        supports_hold = self.config.output_audio.supports_hold
+        return [say.PlaybackHeld(self.response_id, held)] if supports_hold else []
+
+    def report_playback(self, played_ms: int, now_ms: int) -> None:
+        """The client has played this much of the audio."""
+        self.playout.report(played_ms, now_ms)
+        if played_ms > 0:
+            self.timings.mark("first_heard_at_ms", now_ms - played_ms)
 
     def cut(
         self, reason: say.InterruptionReason, played_ms: int | None, now_ms: int
@@ -134,7 +195,7 @@ class Response:
         heard_ms = self.playout.heard_ms(now_ms)
         if played_ms is not None:
             heard_ms = min(played_ms, self.playout.sent_ms)
-        is_silent = self._config.settings.use_browser_tts
+        is_silent = self.config.settings.use_browser_tts
         self._kept_text = self.text if is_silent else self.playout.heard_text(heard_ms)
         self.was_cut = True
         by_client = reason is say.InterruptionReason.CLIENT_REQUEST
@@ -164,7 +225,8 @@ class Response:
         if self._is_written:
             return []
         self._is_written = True
-        self._timings.mark("written_at_ms", now_ms)
+        self.usage = usage
+        self.timings.mark("written_at_ms", now_ms)
         return [say.ResponseCompleted(self.response_id, self.text, reason, usage, error)]
 
     def _abandon_speech(self) -> list[say.Message]:

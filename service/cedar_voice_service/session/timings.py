@@ -4,20 +4,27 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Timings:
-    """Marks of one turn. Each is set once, by `mark`."""
+class InputTimings:
+    """Marks of the user's input. The newest counts: a turn may be reopened."""
 
-    input_ended_at_ms: int | None = None
+    ended_at_ms: int | None = None
     endpointing_ms: int | None = None
     transcribed_at_ms: int | None = None
-    reply_requested_at_ms: int | None = None
+
+
+@dataclass(slots=True)
+class ResponseTimings:
+    """Marks of a response. Each but the first is set once, by `mark`."""
+
+    requested_at_ms: int
     first_token_at_ms: int | None = None
     written_at_ms: int | None = None
     synthesis_started_at_ms: int | None = None
     first_speech_at_ms: int | None = None
     first_sent_at_ms: int | None = None
+    first_heard_at_ms: int | None = None
 
-    def mark(self, name: str, now_ms: int) -> None:
+    def mark(self, name: str, at_ms: int) -> None:
         """Set the mark `name` unless it is set."""
         if getattr(self, name) is None:
-            setattr(self, name, now_ms)
+            setattr(self, name, at_ms)

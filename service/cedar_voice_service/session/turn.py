@@ -6,22 +6,35 @@ Times ending in `_at_ms` are clock milliseconds, the others are on the timeline 
 from dataclasses import dataclass, field
 
 from cedar_voice_service.errors import Code, EngineError, Stage
+from cedar_voice_service.session.draft import Draft
 from cedar_voice_service.session.messages import TurnMetrics
 from cedar_voice_service.session.response import Response
-from cedar_voice_service.session.timings import Timings
+from cedar_voice_service.session.timings import InputTimings
 
 
 @dataclass(slots=True)
 class Turn:
-    """A turn in progress; `from_ms` is where its audio begins, None for typed input."""
+    """A turn in progress.
+
+    `from_ms` is where its audio begins, None for input that was not spoken; `said_text` is what was
+    said before the user went on in the same turn. `instructions` is None unless the client asked
+    for the response by itself.
+    """
 
     turn_id: int
     from_ms: int | None
     last_progress_at_ms: int
+    hearing_work_id: int = 0
     end_ms: int | None = None
     has_speech: bool = False
+    speech_from_ms: int = 0
+    said_text: str = ""
+    user_text: str = ""
+    instructions: str | None = None
+    draft: Draft | None = None
     response: Response | None = None
-    timings: Timings = field(default_factory=Timings)
+    timings: InputTimings = field(default_factory=InputTimings)
+    counts: "Counts" = field(default_factory=lambda: Counts())
 
     @property
     def timeout(self) -> EngineError:
@@ -32,22 +45,52 @@ class Turn:
         message = f"the {stage.value} stage took too long"
         return EngineError(stage, message, code=Code.STAGE_TIMEOUT)
 
+    def whole(self, text: str) -> str:
+        """The whole utterance, given what was recognized since the user last went on."""
+        return f"{self.said_text} {text}".strip()
+
     def metrics(self, now_ms: int) -> TurnMetrics:
         """The record of the turn, which is over now."""
-        marks = self.timings
-        ended = marks.input_ended_at_ms
+        response = self.response
+        assert response is not None
+        marks, counts = response.timings, self.counts
+        ended = self.timings.ended_at_ms
         return TurnMetrics(
             response_latency_ms=_between(ended, marks.first_sent_at_ms),
-            endpointing_ms=marks.endpointing_ms,
-            stt_final_ms=_between(ended, marks.transcribed_at_ms),
-            llm_first_token_ms=_between(marks.reply_requested_at_ms, marks.first_token_at_ms),
-            llm_total_ms=_between(marks.reply_requested_at_ms, marks.written_at_ms),
+            endpointing_ms=self.timings.endpointing_ms,
+            stt_final_ms=_between(ended, self.timings.transcribed_at_ms),
+            llm_first_token_ms=_between(marks.requested_at_ms, marks.first_token_at_ms),
+            llm_total_ms=_between(marks.requested_at_ms, marks.written_at_ms),
             tts_first_audio_ms=_between(marks.synthesis_started_at_ms, marks.first_speech_at_ms),
             turn_total_ms=_between(ended, now_ms),
             input_audio_ms=_between(self.from_ms, self.end_ms) or 0,
-            output_audio_ms=self.response.playout.sent_ms if self.response else 0,
-            interrupted=bool(self.response and self.response.was_cut),
+            output_audio_ms=response.playout.sent_ms,
+            interrupted=response.was_cut,
+            first_phrase_ms=_between(ended, marks.synthesis_started_at_ms),
+            first_heard_ms=_between(ended, marks.first_heard_at_ms),
+            speech_ms=counts.speech_ms,
+            stt_audio_ms=counts.stt_audio_ms,
+            usage=response.usage,
+            drafts=counts.drafts,
+            dropped_drafts=counts.dropped_drafts,
+            dropped_draft_tokens=counts.dropped_draft_tokens,
         )
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a turn consumed; `stt_audio_ms` is None while no recognizer told."""
+
+    speech_ms: int = 0
+    stt_audio_ms: int | None = None
+    drafts: int = 0
+    dropped_drafts: int = 0
+    dropped_draft_tokens: int = 0
+
+    def transcribed(self, sent_ms: int | None) -> None:
+        """A recognizer is done; it was sent this much."""
+        if sent_ms is not None:
+            self.stt_audio_ms = (self.stt_audio_ms or 0) + sent_ms
 
 
 def _between(start_ms: int | None, end_ms: int | None) -> int | None:

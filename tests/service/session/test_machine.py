@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from cedar_voice_service.audio.formats import AudioFormat, Encoding
 from cedar_voice_service.errors import CallerError, Code, EngineError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
@@ -20,29 +19,7 @@ from cedar_voice_service.session.machine import Phase
 from cedar_voice_service.session.playout import SpokenChunk
 from cedar_voice_service.session.tools import Action
 from tests.support.machine_driver import MANUAL, MachineDriver
-
-MP3 = AudioFormat(Encoding.MP3)
-
-
-def transcribed(driver: MachineDriver, text: str = "hello there") -> int:
-    """Bring the driver to the answer of its present turn; the number of the turn."""
-    turn_id = driver.asked_for(do.StartTranscribing)[-1].work_id
-    driver.let(on.FinalTranscribed(turn_id, text))
-    return turn_id
-
-
-def answering(driver: MachineDriver, *, speech_ms: int = 2_000) -> int:
-    """Bring the driver to speaking "One two three four." for `speech_ms`; the turn."""
-    driver.speak(600)
-    driver.pause(600)
-    turn_id = transcribed(driver)
-    chunk = SpokenChunk(b"mp3", 0, speech_ms, "One two three four.")
-    driver.let(
-        on.ReplyWritten(turn_id, "One two three four."),
-        on.SynthesisStarted(turn_id),
-        on.SpeechSynthesized(turn_id, chunk, MP3),
-    )
-    return turn_id
+from tests.support.spoken_turns import MP3, answering, transcribed
 
 
 def test_silence_ends_a_turn_that_the_server_delimits() -> None:
@@ -144,9 +121,9 @@ def test_discarded_speech_is_not_transcribed() -> None:
 
 def test_an_answer_is_written_spoken_and_remembered() -> None:
     driver = MachineDriver()
-    turn_id = answering(driver, speech_ms=700)
+    work_id = answering(driver, speech_ms=700)
     driver.let(
-        on.ReplyEnded(turn_id, say.FinishReason.STOP, say.Usage(5, 7)), on.SpeechEnded(turn_id)
+        on.ReplyEnded(work_id, say.FinishReason.STOP, say.Usage(5, 7)), on.SpeechEnded(work_id)
     )
     assert driver.is_in(Phase.RESPONDING)  # it is still being heard
     driver.wait(700)
@@ -162,8 +139,8 @@ def test_an_answer_is_written_spoken_and_remembered() -> None:
 
 def test_the_last_audio_of_a_response_is_marked_once() -> None:
     driver = MachineDriver()
-    turn_id = answering(driver)
-    driver.let(on.ReplyEnded(turn_id, say.FinishReason.STOP), on.SpeechEnded(turn_id))
+    work_id = answering(driver)
+    driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP), on.SpeechEnded(work_id))
     lasts = [speech.is_last for speech in driver.said_of(say.Speech)]
     assert lasts == [False, True]
 
@@ -172,15 +149,15 @@ def test_speech_over_the_answer_cuts_it_and_begins_a_turn_with_that_speech() -> 
     driver = MachineDriver()
     answering(driver)
     began_ms = driver.heard_ms
-    driver.speak(100)
-    assert driver.is_in(Phase.RESPONDING)
-    driver.hear(200)
+    driver.wait(500)
+    driver.speak(300)
+    driver.let(on.PartialTranscribed(driver.transcribing, "wait"))
     (cut,) = driver.said_of(say.Interrupted)
-    assert cut == say.Interrupted(1, say.InterruptionReason.USER_SPEECH, 200, "")
+    assert cut == say.Interrupted(1, say.InterruptionReason.USER_SPEECH, 800, "One")
     assert driver.asked_for(do.PurgeSpeech) == [do.PurgeSpeech(1)]
-    assert driver.asked_for(do.StartTranscribing)[-1] == do.StartTranscribing(
-        2, began_ms - 300, "en-US"
-    )
+    assert driver.asked_for(do.StartTranscribing)[-1].from_ms == began_ms - 300
+    assert driver.is_in(Phase.LISTENING)
+    assert driver.said_of(say.Transcription)[-1].text == "wait"
 
 
 def test_a_cough_does_not_interrupt() -> None:
@@ -196,16 +173,14 @@ def test_speech_during_transcription_is_not_lost() -> None:
     driver = MachineDriver()
     driver.speak(600)
     driver.pause(500)
-    began_ms = driver.heard_ms
+    ended_ms = driver.heard_ms
     driver.speak(400)
     driver.pause(600)
     assert driver.is_in(Phase.TRANSCRIBING)
     transcribed(driver, "first half")
     driver.hear(100)
-    assert driver.asked_for(do.StartTranscribing)[-1] == do.StartTranscribing(
-        2, began_ms - 300, "en-US"
-    )
-    assert driver.machine.history.items == (UserMessage("first half"),)
+    assert driver.asked_for(do.StartTranscribing)[-1].from_ms == ended_ms  # nothing heard twice
+    assert driver.said_of(say.ResponseStarted) == []
 
 
 def test_speech_that_was_over_before_the_answer_began_is_not_lost_either() -> None:
@@ -218,22 +193,19 @@ def test_speech_that_was_over_before_the_answer_began_is_not_lost_either() -> No
     driver.wait(1_000)
     assert driver.is_in(Phase.TRANSCRIBING)
     transcribed(driver, "second half")
-    assert driver.machine.history.items == (
-        UserMessage("first half"),
-        UserMessage("second half"),
-    )
+    assert driver.machine.history.items == (UserMessage("first half second half"),)
 
 
 def test_nothing_of_a_cut_answer_is_said_after_the_cut() -> None:
     driver = MachineDriver()
-    turn_id = answering(driver)
+    work_id = answering(driver)
     driver.let(on.InterruptRequested())
     said = len(driver.said)
     driver.let(
-        on.ReplyWritten(turn_id, "late"),
-        on.SpeechSynthesized(turn_id, SpokenChunk(b"late", 2_000, 100), MP3),
-        on.ReplyEnded(turn_id, say.FinishReason.STOP),
-        on.SpeechEnded(turn_id),
+        on.ReplyWritten(work_id, "late"),
+        on.SpeechSynthesized(work_id, SpokenChunk(b"late", 2_000, 100), MP3),
+        on.ReplyEnded(work_id, say.FinishReason.STOP),
+        on.SpeechEnded(work_id),
     )
     assert len(driver.said) == said
 
@@ -284,8 +256,8 @@ def test_without_streaming_only_finals_are_sent() -> None:
     driver.speak(600)
     driver.let(on.PartialTranscribed(1, "hel"))
     driver.pause(600)
-    transcribed(driver)
-    driver.let(on.ReplyWritten(1, "Hi."), on.ReplyEnded(1, say.FinishReason.STOP))
+    work_id = transcribed(driver)
+    driver.let(on.ReplyWritten(work_id, "Hi."), on.ReplyEnded(work_id, say.FinishReason.STOP))
     assert driver.said_of(say.ResponseDelta) == []
     finals = [said.is_final for said in driver.said_of(say.Transcription)]
     assert finals == [True]
@@ -296,15 +268,17 @@ def test_an_engine_that_hangs_costs_its_turn_and_not_the_session(stage: Stage) -
     driver = MachineDriver()
     driver.speak(600)
     driver.pause(600)
+    work_id = 0
     if stage is not Stage.STT:
-        turn_id = transcribed(driver)
+        work_id = transcribed(driver)
         if stage is Stage.TTS:
-            driver.let(on.ReplyWritten(turn_id, "Hi."))
-            driver.let(on.ReplyEnded(turn_id, say.FinishReason.STOP))
+            driver.let(on.ReplyWritten(work_id, "Hi."))
+            driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP))
     driver.wait(15_000)
     (failed,) = driver.said_of(say.Failed)
     assert (failed.error.code, failed.error.stage) == (Code.STAGE_TIMEOUT, stage)
-    assert driver.asked_for(do.CancelWork) == [do.CancelWork(1)]
+    working = driver.transcribing if stage is Stage.STT else work_id
+    assert driver.asked_for(do.CancelWork) == [do.CancelWork(working)]
     assert driver.is_in(Phase.IDLE)
 
 
@@ -353,9 +327,9 @@ def test_the_end_of_input_finishes_the_turn_and_then_closes() -> None:
     driver.speak(500)
     driver.let(on.InputEnded())
     assert driver.asked_for(do.CloseStream) == []
-    turn_id = transcribed(driver)
-    driver.let(on.ReplyWritten(turn_id, "Hi."), on.ReplyEnded(turn_id, say.FinishReason.STOP))
-    driver.let(on.SpeechEnded(turn_id))
+    work_id = transcribed(driver)
+    driver.let(on.ReplyWritten(work_id, "Hi."), on.ReplyEnded(work_id, say.FinishReason.STOP))
+    driver.let(on.SpeechEnded(work_id))
     assert driver.asked_for(do.CloseStream) == [do.CloseStream()]
 
 

@@ -1,7 +1,10 @@
 """What holds of the turn machine whatever happens, in whatever order.
 
-A random caller, ear and engines drive it; the engines also report for turns that are over.
+A random caller, ear and engines drive it; the engines also report for work that is over.
 """
+
+import re
+from collections import Counter
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -18,17 +21,21 @@ from cedar_voice_service.session.config import (
     TurnDetection,
     TurnMode,
 )
+from cedar_voice_service.session.draft import MAX_DRAFTS
+from cedar_voice_service.session.interruption import LONGEST_HOLD_MS
 from cedar_voice_service.session.machine import Phase
 from cedar_voice_service.session.playout import SpokenChunk
+from cedar_voice_service.session.tools import Action
 from tests.support.machine_driver import MachineDriver
 
 MP3 = AudioFormat(Encoding.MP3)
-TURNS = st.integers(1, 8)
+BACK = st.integers(0, 4)
+"""Which piece of work reports: 0 for the newest of its kind, 1 for the one before."""
 
 
-def words_of(turn_id: int) -> str:
-    """What the engines say in a turn, and in no other."""
-    return f"Words of turn {turn_id}. "
+def words_of(work_id: int) -> str:
+    """What an engine says in one piece of work, and in no other."""
+    return f"word{work_id} "
 
 
 class Conversation(RuleBasedStateMachine):
@@ -37,11 +44,17 @@ class Conversation(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         config = SessionConfig(
-            turn_detection=TurnDetection(mode=TurnMode.SERVER_VAD),
-            output_audio=OutputAudio(max_lead_ms=300),
+            turn_detection=TurnDetection(mode=TurnMode.SERVER_VAD, no_input_timeout_ms=3_000),
+            output_audio=OutputAudio(max_lead_ms=300, supports_hold=True),
         )
         self.driver = MachineDriver(config)
         self.is_speaking = False
+        self.calls = 0
+
+    def work(self, kind: type[do.StartTranscribing | do.StartReplying], back: int) -> int:
+        """A piece of work of a kind that was asked for; a made-up one when there is none."""
+        ids = [command.work_id for command in self.driver.asked_for(kind)]
+        return ids[-1 - back] if back < len(ids) else 999
 
     @rule(ms=st.sampled_from([100, 300, 700]))
     def hear(self, ms: int) -> None:
@@ -59,9 +72,13 @@ class Conversation(RuleBasedStateMachine):
         self.is_speaking = False
         self.driver.pause(ms)
 
-    @rule(ms=st.sampled_from([1, 200, 2_000, 20_000]))
+    @rule(ms=st.sampled_from([1, 200, LONGEST_HOLD_MS, 20_000]))
     def wait(self, ms: int) -> None:
         self.driver.wait(ms)
+        if ms >= LONGEST_HOLD_MS:
+            holds = self.driver.said_of(say.PlaybackHeld)
+            cuts = [cut.response_id for cut in self.driver.said_of(say.Interrupted)]
+            assert not holds or not holds[-1].held or holds[-1].response_id in cuts
 
     @rule(
         event=st.sampled_from(
@@ -70,8 +87,14 @@ class Conversation(RuleBasedStateMachine):
                 on.ListeningStopped(),
                 on.ListeningStopped(discard=True),
                 on.TextEntered("typed"),
+                on.SpeechRequested("said"),
+                on.SpeechRequested("said", is_interruptible=False),
+                on.ResponseRequested(),
+                on.ResponseRequested("briefly"),
                 on.InterruptRequested(),
                 on.InterruptRequested(played_ms=150),
+                on.PlaybackReported(1, 100),
+                on.PlaybackReported(2, 100),
                 on.InputEnded(),
                 on.StreamOpened(),
             ]
@@ -80,34 +103,53 @@ class Conversation(RuleBasedStateMachine):
     def call(self, event: on.Event) -> None:
         self.driver.let(event)
 
-    @rule(turn_id=TURNS, is_silence=st.booleans())
-    def recognize(self, turn_id: int, is_silence: bool) -> None:
-        text = "" if is_silence else words_of(turn_id)
-        self.driver.let(on.PartialTranscribed(turn_id, text), on.FinalTranscribed(turn_id, text))
+    @rule(back=BACK, is_settled=st.booleans())
+    def recognize_so_far(self, back: int, is_settled: bool) -> None:
+        work_id = self.work(do.StartTranscribing, back)
+        text = words_of(work_id)
+        self.driver.let(on.PartialTranscribed(work_id, text, is_settled=is_settled))
 
-    @rule(turn_id=TURNS, stage=st.sampled_from(["stt", "llm", "tts", "work"]))
-    def fail(self, turn_id: int, stage: str) -> None:
+    @rule(back=BACK, text=st.sampled_from(["", "mm-hm", "words", "others"]))
+    def recognize(self, back: int, text: str) -> None:
+        work_id = self.work(do.StartTranscribing, back)
+        text = words_of(work_id) if text == "words" else text
+        self.driver.let(on.FinalTranscribed(work_id, text))
+
+    @rule(back=BACK, stage=st.sampled_from(["stt", "llm", "tts", "work"]))
+    def fail(self, back: int, stage: str) -> None:
         error = EngineError(Stage.LLM, "broken")
+        hearing = self.work(do.StartTranscribing, back)
+        replying = self.work(do.StartReplying, back)
         reports: dict[str, on.Event] = {
-            "stt": on.TranscriptionFailed(turn_id, error),
-            "llm": on.ReplyFailed(turn_id, error),
-            "tts": on.SpeechFailed(turn_id, error),
-            "work": on.WorkFailed(turn_id, error),
+            "stt": on.TranscriptionFailed(hearing, error),
+            "llm": on.ReplyFailed(replying, error),
+            "tts": on.SpeechFailed(replying, error),
+            "work": on.WorkFailed(replying, error),
         }
         self.driver.let(reports[stage])
 
-    @rule(turn_id=TURNS)
-    def write(self, turn_id: int) -> None:
-        self.driver.let(on.ReplyWritten(turn_id, words_of(turn_id)))
+    @rule(back=BACK)
+    def write(self, back: int) -> None:
+        work_id = self.work(do.StartReplying, back)
+        self.driver.let(on.ReplyWritten(work_id, words_of(work_id)))
 
-    @rule(turn_id=TURNS, ms=st.integers(1, 800))
-    def synthesize(self, turn_id: int, ms: int) -> None:
-        chunk = SpokenChunk(b"x", 0, ms, words_of(turn_id))
-        self.driver.let(on.SpeechSynthesized(turn_id, chunk, MP3))
+    @rule(back=BACK)
+    def call_tool(self, back: int) -> None:
+        self.calls += 1
+        work_id = self.work(do.StartReplying, back)
+        action = Action(f"action-{self.calls}", "t", "{}", "", "", "[]")
+        self.driver.let(on.ToolCalled(work_id, str(self.calls), action))
 
-    @rule(turn_id=TURNS)
-    def finish(self, turn_id: int) -> None:
-        self.driver.let(on.ReplyEnded(turn_id, say.FinishReason.STOP), on.SpeechEnded(turn_id))
+    @rule(back=BACK, ms=st.integers(1, 800))
+    def synthesize(self, back: int, ms: int) -> None:
+        work_id = self.work(do.StartReplying, back)
+        chunk = SpokenChunk(b"x", 0, ms, words_of(work_id))
+        self.driver.let(on.SpeechSynthesized(work_id, chunk, MP3))
+
+    @rule(back=BACK)
+    def finish(self, back: int) -> None:
+        work_id = self.work(do.StartReplying, back)
+        self.driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP), on.SpeechEnded(work_id))
 
     @invariant()
     def nothing_of_a_turn_is_said_after_its_end(self) -> None:
@@ -121,43 +163,29 @@ class Conversation(RuleBasedStateMachine):
                 assert all(later.turn_id != send.turn_id for later in sends[number + 1 :])
 
     @invariant()
-    def a_message_holds_only_words_of_its_own_turn(self) -> None:
-        for send in self.driver.sends():
-            match send.message:
-                case (
+    def nothing_of_cancelled_work_is_said(self) -> None:
+        cancelled: set[str] = set()
+        for command in self.driver.commands:
+            match command:
+                case do.CancelWork(work_id):
+                    cancelled.add(words_of(work_id).strip())
+                case do.Send(
                     say.Transcription(text=text)
                     | say.ResponseDelta(text=text)
-                    | say.ResponseCompleted(text=text)
                     | say.Speech(text=text)
                 ):
-                    assert text.replace(words_of(send.turn_id), "") == ""
+                    assert not cancelled & set(re.findall(r"word\d+", text))
                 case _:
                     pass
 
     @invariant()
-    def one_turn_works_at_a_time(self) -> None:
-        working: set[int] = set()
-        for command in self.driver.commands:
-            match command:
-                case do.StartTranscribing(turn_id) | do.StartReplying(turn_id):
-                    working = {turn for turn in working if not self._is_over(turn, command)}
-                    working.add(turn_id)
-                    assert len(working) == 1
-                case do.CancelWork(turn_id):
-                    working.discard(turn_id)
-                case _:
-                    pass
-
-    def _is_over(self, turn_id: int, before: do.Command) -> bool:
-        """Whether the recognizer or the answer of a turn reported its end before a command."""
-        earlier = self.driver.commands[: self.driver.commands.index(before)]
-        for command in earlier:
-            if isinstance(command, do.Send) and command.turn_id == turn_id:
-                message = command.message
-                is_final = isinstance(message, say.Transcription) and message.is_final
-                if is_final or isinstance(message, say.TurnMetrics | say.Failed):
-                    return True
-        return False
+    def one_recognizer_works_at_a_time(self) -> None:
+        begun = [command.work_id for command in self.driver.asked_for(do.StartTranscribing)]
+        cancelled = {command.work_id for command in self.driver.asked_for(do.CancelWork)}
+        assert len(begun) == len(set(begun))
+        finals = sum(1 for said in self.driver.said_of(say.Transcription) if said.is_final)
+        finished = len(self.driver.asked_for(do.FinishTranscribing))
+        assert len(set(begun) - cancelled) <= 1 + finished + finals
 
     @invariant()
     def a_response_has_one_beginning_one_end_and_one_last_audio(self) -> None:
@@ -182,13 +210,40 @@ class Conversation(RuleBasedStateMachine):
             assert all(sorted(steps) == ["completed", "last", "started"] for steps in finished)
 
     @invariant()
-    def a_turn_has_at_most_one_final_transcription(self) -> None:
-        finals = [
-            send.turn_id
-            for send in self.driver.sends()
-            if isinstance(send.message, say.Transcription) and send.message.is_final
-        ]
-        assert len(finals) == len(set(finals))
+    def a_turn_is_final_once_unless_it_is_reopened(self) -> None:
+        finals: Counter[int] = Counter()
+        for send in self.driver.sends():
+            match send.message:
+                case say.Transcription(is_final=True):
+                    finals[send.turn_id] += 1
+                case say.Interrupted(reason=say.InterruptionReason.TURN_REOPENED):
+                    finals[send.turn_id] -= 1
+                case _:
+                    pass
+        assert all(count <= 1 for count in finals.values())
+
+    @invariant()
+    def an_action_follows_the_final_words_of_its_turn_and_is_asked_for_once(self) -> None:
+        final: set[int] = set()
+        spoken: set[int] = set()
+        asked: list[str] = []
+        for send in self.driver.sends():
+            match send.message:
+                case say.Transcription(is_final=is_final):
+                    spoken.add(send.turn_id)
+                    if is_final:
+                        final.add(send.turn_id)
+                case say.ActionRequested(action=action):
+                    assert send.turn_id in final or send.turn_id not in spoken
+                    asked.append(action.action_id)
+                case _:
+                    pass
+        assert len(asked) == len(set(asked))
+
+    @invariant()
+    def drafts_are_few_and_counted(self) -> None:
+        for metrics in self.driver.said_of(say.TurnMetrics):
+            assert metrics.dropped_drafts <= metrics.drafts <= MAX_DRAFTS
 
     @invariant()
     def every_state_but_idle_and_push_to_talk_has_a_deadline(self) -> None:

@@ -1,0 +1,216 @@
+"""The side of a session that listens: at most one turn, from its first sound to its final words."""
+
+from cedar_voice_service.errors import CedarVoiceError
+from cedar_voice_service.session import commands as do
+from cedar_voice_service.session import events as on
+from cedar_voice_service.session import messages as say
+from cedar_voice_service.session.config import TurnDetection, TurnMode
+from cedar_voice_service.session.conversation import Conversation
+from cedar_voice_service.session.hearing import Hearing, Recording
+from cedar_voice_service.session.turn import Turn
+
+INPUT_IDLE_MS = 1_000
+"""Audio that stops coming for this long ends a turn that the server delimits."""
+
+
+class Listening:
+    """The turn that is heard or transcribed, if any.
+
+    A turn that begins while an answer is heard is a candidate: nothing is said of it until it is
+    admitted.
+    """
+
+    def __init__(self, conversation: Conversation) -> None:
+        self.hearing = Hearing()
+        self.recording = Recording()
+        self.turn: Turn | None = None
+        self._conversation = conversation
+        self._is_candidate = False
+
+    @property
+    def is_hearing(self) -> bool:
+        """Whether a turn takes audio in, its end being open."""
+        return self.turn is not None and self.turn.end_ms is None
+
+    @property
+    def deadline_ms(self) -> int | None:
+        """When the clock is to be looked at."""
+        turn = self.turn
+        if turn is None:
+            return None
+        if turn.end_ms is not None:
+            return turn.last_progress_at_ms + self._conversation.stage_timeout_ms
+        return None if self._is_manual else turn.last_progress_at_ms + INPUT_IDLE_MS
+
+    @property
+    def _detection(self) -> TurnDetection:
+        return self._conversation.config.turn_detection
+
+    @property
+    def _is_manual(self) -> bool:
+        return self._detection.mode is TurnMode.MANUAL
+
+    # -- beginning -----------------------------------------------------------------------------
+
+    def begin(self, from_ms: int, *, is_candidate: bool = False) -> None:
+        """Begin a turn with the audio from there on."""
+        turn = Turn(self._conversation.last_turn_id + 1, from_ms, self._conversation.now_ms)
+        turn.has_speech = self.hearing.is_speaking
+        self.turn, self._is_candidate = turn, is_candidate
+        self.recording.has_turn = True
+        self._transcribe(turn, from_ms)
+        if not is_candidate:
+            self._conversation.last_turn_id = turn.turn_id
+        self._claim_speech(turn)
+
+    def begin_with_speech(self, *, is_candidate: bool = False) -> None:
+        """Begin a turn with the speech that no turn has taken."""
+        since_ms = self.hearing.unclaimed_since_ms
+        assert since_ms is not None
+        self.begin(self._padded(since_ms), is_candidate=is_candidate)
+
+    def go_on(self, turn: Turn) -> None:
+        """The user goes on with a turn that seemed over: what was said stays part of it."""
+        since_ms = self.hearing.unclaimed_since_ms
+        assert since_ms is not None
+        self.hearing.patience.learn(self.hearing.pause_ms)
+        from_ms = max(turn.end_ms or 0, self._padded(since_ms))
+        turn.said_text, turn.end_ms = turn.user_text, None
+        turn.last_progress_at_ms = self._conversation.now_ms
+        self.turn, self._is_candidate = turn, False
+        self._transcribe(turn, from_ms)
+        self._claim_speech(turn)
+
+    def may_go_on(self, turn: Turn) -> bool:
+        """Whether what is said next can still belong to the turn."""
+        if self._is_manual or turn.from_ms is None:
+            return False
+        if turn.response is not None and turn.response.has_acted:
+            return False
+        return self.hearing.heard_ms - turn.from_ms < self._detection.max_utterance_ms
+
+    def admit(self) -> None:
+        """The candidate is a turn like any other: say what was kept back."""
+        turn = self.turn
+        assert turn is not None
+        self._is_candidate = False
+        self._conversation.last_turn_id = turn.turn_id
+        self._say(turn, say.SpeechActivity(say.SpeechKind.STARTED, turn.speech_from_ms))
+        if turn.end_ms is not None:
+            self._say(turn, say.SpeechActivity(say.SpeechKind.TURN_ENDED, turn.end_ms))
+
+    def _transcribe(self, turn: Turn, from_ms: int) -> None:
+        work_id = turn.hearing_work_id = self._conversation.next_work_id()
+        language = self._conversation.config.settings.language
+        self._conversation.order(do.StartTranscribing(work_id, from_ms, language))
+
+    def _claim_speech(self, turn: Turn) -> None:
+        """Make the speech that is heard part of the turn."""
+        since_ms = self.hearing.unclaimed_since_ms
+        if since_ms is not None:
+            turn.has_speech, turn.speech_from_ms = True, since_ms
+            self.hearing.claim()
+            self._say(turn, say.SpeechActivity(say.SpeechKind.STARTED, since_ms))
+
+    def _padded(self, since_ms: int) -> int:
+        return max(0, since_ms - self._detection.prefix_padding_ms)
+
+    # -- hearing -------------------------------------------------------------------------------
+
+    def hear(self, event: on.EarEvent) -> None:
+        """Take what the ear tells."""
+        turn = self.turn if self.is_hearing else None
+        match event:
+            case on.AudioHeard(end_ms):
+                self.hearing.heard_ms = end_ms
+                self.recording.has_audio = True
+            case on.SpeechBegan(at_ms):
+                self.hearing.began(at_ms)
+                if turn is not None:
+                    if turn.has_speech:
+                        self.hearing.patience.learn(self.hearing.pause_ms)
+                    self._claim_speech(turn)
+            case on.SpeechPaused(at_ms):
+                self.hearing.paused(at_ms)
+                if turn is not None:
+                    turn.counts.speech_ms += self.hearing.speech_ms
+                    self._say(turn, say.SpeechActivity(say.SpeechKind.STOPPED, at_ms))
+
+    def consider_endpoint(self) -> None:
+        """End the turn if enough silence followed, or if it is too long."""
+        turn = self.turn
+        if turn is None or turn.end_ms is not None or turn.from_ms is None:
+            return
+        turn.last_progress_at_ms = self._conversation.now_ms
+        is_too_long = self.hearing.heard_ms - turn.from_ms >= self._detection.max_utterance_ms
+        if is_too_long or (not self._is_manual and self.hearing.has_ended(self._detection)):
+            self.finish()
+
+    def look_at_clock(self) -> None:
+        """End a turn whose audio stopped coming, give up one whose recognizer did."""
+        turn, deadline_ms = self.turn, self.deadline_ms
+        if turn is None or deadline_ms is None or self._conversation.now_ms < deadline_ms:
+            return
+        if turn.end_ms is None:
+            self.finish()
+        else:
+            self.fail(turn.timeout)
+
+    # -- ending --------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """The turn's input is over: its final transcription is wanted."""
+        turn = self.turn
+        assert turn is not None
+        self.end_input(turn)
+        self.recording.from_ms = self.hearing.heard_ms
+        if self.hearing.is_speaking:
+            turn.counts.speech_ms += self.hearing.speech_ms
+        self._say(turn, say.SpeechActivity(say.SpeechKind.TURN_ENDED, self.hearing.heard_ms))
+        if turn.has_speech:
+            turn.timings.endpointing_ms = self.hearing.silence_ms
+            self._conversation.order(do.FinishTranscribing(turn.hearing_work_id))
+        else:
+            # Recognizers make words up when they are given silence.
+            self.say_transcription(turn, on.FinalTranscribed(turn.hearing_work_id, ""))
+            self.drop()
+
+    def end_input(self, turn: Turn) -> None:
+        """Note that the turn's input ends here."""
+        turn.end_ms = self.hearing.heard_ms
+        turn.last_progress_at_ms = turn.timings.ended_at_ms = self._conversation.now_ms
+
+    def fail(self, error: CedarVoiceError) -> None:
+        """Give the turn up: it cannot be transcribed."""
+        assert self.turn is not None
+        self._conversation.say(0 if self._is_candidate else self.turn.turn_id, say.Failed(error))
+        self.drop()
+
+    def drop(self) -> None:
+        """Forget the turn, if there is one."""
+        turn, self.turn = self.turn, None
+        if turn is not None:
+            self._conversation.order(do.CancelWork(turn.hearing_work_id))
+
+    # -- what is said --------------------------------------------------------------------------
+
+    def say_transcription(
+        self, turn: Turn, event: on.PartialTranscribed | on.FinalTranscribed
+    ) -> None:
+        """Say what was recognized, with what was said before the user went on."""
+        text = turn.whole(event.text)
+        is_final = isinstance(event, on.FinalTranscribed)
+        stable_text = (
+            text if isinstance(event, on.FinalTranscribed) else turn.whole(event.stable_text)
+        )
+        confidence = None if turn.said_text else event.confidence
+        end_ms = self.hearing.heard_ms if turn.end_ms is None else turn.end_ms
+        start_ms = turn.from_ms or 0
+        self._say(
+            turn,
+            say.Transcription(text, is_final, confidence, start_ms, end_ms, stable_text),
+        )
+
+    def _say(self, turn: Turn, message: say.Message) -> None:
+        if not self._is_candidate:
+            self._conversation.say(turn.turn_id, message)

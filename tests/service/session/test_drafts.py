@@ -1,0 +1,142 @@
+"""Answers begun before the turn is over: kept only if they fit, and never seen before."""
+
+import pytest
+
+from cedar_voice_service.errors import EngineError, Stage
+from cedar_voice_service.session import commands as do
+from cedar_voice_service.session import events as on
+from cedar_voice_service.session import messages as say
+from cedar_voice_service.session.config import (
+    ConfigPatch,
+    Generation,
+    SessionConfig,
+    TurnDetection,
+)
+from cedar_voice_service.session.draft import MAX_DRAFTS
+from cedar_voice_service.session.machine import Phase
+from cedar_voice_service.session.tools import Action
+from tests.support.machine_driver import MachineDriver
+from tests.support.spoken_turns import spoken
+
+
+def drafting(text: str = "hello there") -> tuple[MachineDriver, int]:
+    """A turn whose speech paused, and the work of the draft that answers it."""
+    driver = MachineDriver()
+    driver.speak(600)
+    driver.pause(200)
+    driver.let(on.PartialTranscribed(driver.transcribing, text, is_settled=True))
+    return driver, driver.asked_for(do.StartReplying)[-1].work_id
+
+
+def finished(driver: MachineDriver, text: str) -> None:
+    """The turn ends with these words."""
+    driver.pause(400)
+    driver.let(on.FinalTranscribed(driver.transcribing, text))
+
+
+def test_a_draft_with_the_final_words_is_the_answer() -> None:
+    driver, work_id = drafting("Hello there")
+    driver.let(*spoken(work_id))
+    finished(driver, "hello, there!")
+    assert len(driver.asked_for(do.StartReplying)) == 1
+    assert driver.said_of(say.ResponseStarted) == [say.ResponseStarted(1, "hello, there!")]
+    assert [delta.text for delta in driver.said_of(say.ResponseDelta)] == ["One two three four."]
+    assert [speech.data for speech in driver.said_of(say.Speech)] == [b"mp3"]
+    driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP), on.SpeechEnded(work_id))
+    driver.wait(3_000)
+    (metrics,) = driver.said_of(say.TurnMetrics)
+    assert (metrics.response_latency_ms, metrics.drafts, metrics.dropped_drafts) == (0, 1, 0)
+
+
+def test_nothing_of_a_draft_is_said_before_the_turn_is_over() -> None:
+    driver, work_id = drafting()
+    action = Action("a", "t", "{}", "", "", "[]")
+    driver.let(*spoken(work_id), on.ToolCalled(work_id, "call-1", action))
+    driver.hear(200)
+    driver.wait(200)
+    assert driver.said_of(say.ResponseStarted) == []
+    assert driver.said_of(say.Speech) == []
+    assert driver.said_of(say.ActionRequested) == []
+    finished(driver, "hello there")
+    assert driver.said_of(say.ActionRequested) == [say.ActionRequested(1, action)]
+
+
+def test_a_draft_is_dropped_when_more_is_said() -> None:
+    driver, work_id = drafting()
+    driver.let(on.ReplyWritten(work_id, "Hi "), on.ReplyWritten(work_id, "you."))
+    driver.speak(300)
+    driver.let(on.PartialTranscribed(driver.transcribing, "hello there friend"))
+    assert driver.asked_for(do.CancelWork) == [do.CancelWork(work_id)]
+    finished(driver, "hello there friend")
+    assert driver.said_of(say.ResponseDelta) == []
+    newest = driver.asked_for(do.StartReplying)[-1].work_id
+    driver.let(on.ReplyEnded(newest, say.FinishReason.STOP), on.SpeechEnded(newest))
+    (metrics,) = driver.said_of(say.TurnMetrics)
+    assert (metrics.drafts, metrics.dropped_drafts, metrics.dropped_draft_tokens) == (1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        ConfigPatch(replaced={"context_json": '{"page": 2}'}),
+        ConfigPatch(generation={"system_prompt": "Be brief."}),
+        ConfigPatch(settings={"language": "de-DE"}),
+    ],
+    ids=["context", "instructions", "language"],
+)
+def test_a_draft_of_another_configuration_is_not_the_answer(patch: ConfigPatch) -> None:
+    driver, work_id = drafting()
+    driver.let(on.Configured(patch))
+    finished(driver, "hello there")
+    assert do.CancelWork(work_id) in driver.asked_for(do.CancelWork)
+    replies = driver.asked_for(do.StartReplying)
+    assert len(replies) == 2 and replies[-1].config == driver.machine.config
+
+
+def test_a_draft_that_fails_is_tried_again_when_the_turn_is_over() -> None:
+    driver, work_id = drafting()
+    driver.let(on.ReplyFailed(work_id, EngineError(Stage.LLM, "no")))
+    finished(driver, "hello there")
+    assert driver.said_of(say.Failed) == []
+    assert len(driver.asked_for(do.StartReplying)) == 2
+
+
+def test_drafts_of_a_turn_are_limited() -> None:
+    driver = MachineDriver()
+    words = ""
+    for count in range(MAX_DRAFTS + 2):
+        driver.speak(300)
+        driver.pause(200)
+        words += f"word{count} "
+        driver.let(on.PartialTranscribed(driver.transcribing, words, is_settled=True))
+    assert len(driver.asked_for(do.StartReplying)) == MAX_DRAFTS
+
+
+def test_the_same_words_at_a_second_pause_keep_the_draft() -> None:
+    driver, _ = drafting()
+    driver.let(on.PartialTranscribed(driver.transcribing, "Hello there.", is_settled=True))
+    assert len(driver.asked_for(do.StartReplying)) == 1
+    assert driver.asked_for(do.CancelWork) == []
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        SessionConfig(generation=Generation(draft_replies=False)),
+        SessionConfig(turn_detection=TurnDetection(create_response=False)),
+    ],
+    ids=["not wanted", "no answer wanted"],
+)
+def test_no_draft_is_begun_where_none_is_wanted(config: SessionConfig) -> None:
+    driver = MachineDriver(config)
+    driver.speak(600)
+    driver.pause(200)
+    driver.let(on.PartialTranscribed(driver.transcribing, "hello", is_settled=True))
+    assert driver.asked_for(do.StartReplying) == []
+
+
+def test_discarding_the_turn_discards_its_draft() -> None:
+    driver, work_id = drafting()
+    driver.let(on.ListeningStopped(discard=True))
+    assert do.CancelWork(work_id) in driver.asked_for(do.CancelWork)
+    assert driver.is_in(Phase.IDLE)

@@ -1,0 +1,244 @@
+"""Speech over an answer: held, then understood, then let go on or cut off."""
+
+from dataclasses import replace
+
+import pytest
+
+from cedar_voice_service.errors import EngineError, Stage
+from cedar_voice_service.session import commands as do
+from cedar_voice_service.session import events as on
+from cedar_voice_service.session import messages as say
+from cedar_voice_service.session.config import OutputAudio, SessionConfig, TurnDetection
+from cedar_voice_service.session.history import AssistantMessage, UserMessage
+from cedar_voice_service.session.interruption import (
+    CERTAIN_SPEECH_MS,
+    LONGEST_HOLD_MS,
+    Verdict,
+    judge,
+)
+from cedar_voice_service.session.machine import Phase
+from cedar_voice_service.session.playout import SpokenChunk
+from cedar_voice_service.session.tools import Action
+from tests.support.machine_driver import MachineDriver
+from tests.support.spoken_turns import MP3, answering, spoken, thinking, transcribed
+
+HOLDING = SessionConfig(output_audio=OutputAudio(max_lead_ms=300, supports_hold=True))
+HELD = say.PlaybackHeld(1, held=True)
+RELEASED = say.PlaybackHeld(1, held=False)
+
+
+def spoken_over(config: SessionConfig = HOLDING, *, speech_ms: int = 300) -> MachineDriver:
+    """An answer that was heard for half a second, and speech over it that goes on."""
+    driver = MachineDriver(config)
+    answering(driver)
+    driver.wait(500)
+    driver.speak(speech_ms)
+    return driver
+
+
+@pytest.mark.parametrize(
+    ("text", "is_complete", "verdict"),
+    [
+        ("Stop!", False, Verdict.INTERRUPTION),
+        ("no", True, Verdict.INTERRUPTION),
+        ("Yeah, but what about", False, Verdict.INTERRUPTION),
+        ("Mm-hm.", True, Verdict.BACKCHANNEL),
+        ("I see, okay.", True, Verdict.BACKCHANNEL),
+        ("MHM", False, Verdict.OPEN),
+        ("", False, Verdict.OPEN),
+        ("", True, Verdict.BACKCHANNEL),
+        ("停", False, Verdict.INTERRUPTION),
+    ],
+)
+def test_words_tell_an_interruption(text: str, is_complete: bool, verdict: Verdict) -> None:
+    assert judge(text, is_complete=is_complete) is verdict
+
+
+def test_speech_over_an_answer_holds_it_first() -> None:
+    driver = spoken_over()
+    assert driver.said_of(say.PlaybackHeld) == [HELD]
+    assert driver.said_of(say.Interrupted) == []
+    assert driver.is_in(Phase.RESPONDING)
+
+
+def test_no_audio_is_sent_while_the_answer_is_held() -> None:
+    driver = spoken_over()
+    sent = len(driver.said_of(say.Speech))
+    driver.let(on.SpeechSynthesized(2, SpokenChunk(b"more", 2_000, 500), MP3))
+    driver.hear(500)
+    assert len(driver.said_of(say.Speech)) == sent
+
+
+@pytest.mark.parametrize("text", ["", "mm-hm", "Okay."])
+def test_a_hum_lets_the_answer_go_on_and_is_no_turn(text: str) -> None:
+    driver = spoken_over()
+    driver.pause(200)
+    driver.let(on.PartialTranscribed(driver.transcribing, text, is_settled=True))
+    assert driver.said_of(say.PlaybackHeld) == [HELD, RELEASED]
+    assert driver.asked_for(do.CancelWork) == [do.CancelWork(driver.transcribing)]
+    assert [said.text for said in driver.said_of(say.Transcription)] == ["hello there"]
+    driver.let(on.ReplyEnded(2, say.FinishReason.STOP), on.SpeechEnded(2))
+    driver.wait(10_000)
+    assert driver.machine.history.items[-1] == AssistantMessage("One two three four.")
+
+
+def test_the_next_turn_after_a_hum_has_the_next_number() -> None:
+    driver = spoken_over()
+    driver.pause(200)
+    driver.let(on.FinalTranscribed(driver.transcribing, "mm-hm"))
+    driver.speak(300)
+    driver.let(on.PartialTranscribed(driver.transcribing, "stop"))
+    assert {send.turn_id for send in driver.sends()} == {1, 2}
+
+
+def test_words_cut_the_answer_off() -> None:
+    driver = spoken_over()
+    driver.let(on.PartialTranscribed(driver.transcribing, "stop"))
+    (cut,) = driver.said_of(say.Interrupted)
+    assert cut.reason is say.InterruptionReason.USER_SPEECH
+    assert do.CancelWork(2) in driver.asked_for(do.CancelWork)
+    assert driver.is_in(Phase.LISTENING)
+    driver.pause(600)
+    transcribed(driver, "stop it")
+    assert driver.machine.history.items == (
+        UserMessage("hello there"),
+        AssistantMessage("One", interrupted=True),
+        UserMessage("stop it"),
+    )
+
+
+def test_the_final_words_of_a_recognizer_without_partials_cut_it_too() -> None:
+    driver = spoken_over()
+    driver.pause(600)
+    driver.let(on.FinalTranscribed(driver.transcribing, "stop"))
+    assert len(driver.said_of(say.Interrupted)) == 1
+    started = driver.said_of(say.ResponseStarted)[-1]
+    assert started == say.ResponseStarted(2, "stop")
+
+
+def test_unstable_words_do_not_cut_while_stable_ones_are_only_a_hum() -> None:
+    driver = spoken_over()
+    work_id = driver.transcribing
+    driver.let(on.PartialTranscribed(work_id, "okay so", stable_text="okay"))
+    assert driver.said_of(say.Interrupted) == []
+
+
+def test_speech_too_long_for_a_hum_cuts_without_words() -> None:
+    driver = spoken_over(speech_ms=CERTAIN_SPEECH_MS)
+    assert len(driver.said_of(say.Interrupted)) == 1
+    assert driver.is_in(Phase.LISTENING)
+
+
+def test_an_answer_is_never_held_for_ever() -> None:
+    driver = spoken_over()
+    driver.pause(200)
+    driver.wait(LONGEST_HOLD_MS)
+    assert driver.said_of(say.PlaybackHeld)[-1] == RELEASED
+    assert driver.is_in(Phase.RESPONDING)
+    driver.let(on.FinalTranscribed(driver.transcribing, "stop"))
+    assert len(driver.said_of(say.Interrupted)) == 1
+
+
+def test_a_recognizer_that_fails_over_an_answer_lets_it_go_on() -> None:
+    driver = spoken_over()
+    driver.let(on.TranscriptionFailed(driver.transcribing, EngineError(Stage.STT, "no")))
+    assert driver.said_of(say.PlaybackHeld)[-1] == RELEASED
+    assert len(driver.said_of(say.Failed)) == 1
+
+
+def test_a_client_that_pauses_has_not_heard_what_it_did_not_play() -> None:
+    driver = spoken_over()  # 800 ms after the first audio, held for the last 100
+    driver.wait(400)
+    driver.let(on.PartialTranscribed(driver.transcribing, "stop"))
+    (cut,) = driver.said_of(say.Interrupted)
+    assert cut.heard_ms == 700
+
+
+def test_a_client_that_cannot_pause_plays_on_while_it_is_decided() -> None:
+    config = replace(HOLDING, output_audio=OutputAudio(max_lead_ms=300))
+    driver = spoken_over(config)
+    assert driver.said_of(say.PlaybackHeld) == []
+    driver.wait(400)
+    driver.let(on.PartialTranscribed(driver.transcribing, "stop"))
+    (cut,) = driver.said_of(say.Interrupted)
+    assert cut.heard_ms == 1_200
+
+
+def test_what_the_client_reports_as_played_is_what_was_heard() -> None:
+    driver = MachineDriver(HOLDING)
+    answering(driver, speech_ms=4_000)
+    driver.wait(1_500)
+    driver.let(on.PlaybackReported(1, 1_000))
+    driver.wait(100)
+    driver.let(on.InterruptRequested())
+    (cut,) = driver.said_of(say.Interrupted)
+    assert (cut.heard_ms, cut.kept_text) == (1_100, "One")
+    metrics = driver.said_of(say.TurnMetrics)[-1]
+    assert metrics.first_heard_ms == 500 + (metrics.response_latency_ms or 0)
+
+
+def test_a_player_that_lags_is_waited_for() -> None:
+    driver = MachineDriver(HOLDING)
+    work_id = answering(driver, speech_ms=1_000)
+    driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP), on.SpeechEnded(work_id))
+    driver.wait(900)
+    driver.let(on.PlaybackReported(1, 100))
+    driver.wait(800)
+    assert driver.is_in(Phase.RESPONDING)
+    driver.wait(100)
+    assert driver.is_in(Phase.IDLE)
+
+
+def test_speech_before_the_first_sound_of_the_answer_reopens_the_turn() -> None:
+    driver = MachineDriver()
+    thinking(driver, "turn on")
+    driver.speak(300)
+    (cut,) = driver.said_of(say.Interrupted)
+    assert cut == say.Interrupted(1, say.InterruptionReason.TURN_REOPENED, 0, "")
+    driver.pause(800)
+    transcribed(driver, "the light")
+    finals = [said.text for said in driver.said_of(say.Transcription) if said.is_final]
+    assert finals == ["turn on", "turn on the light"]
+    assert {send.turn_id for send in driver.sends()} == {1}
+    assert driver.machine.history.items == (UserMessage("turn on the light"),)
+
+
+def test_a_turn_is_not_reopened_once_it_acted() -> None:
+    driver = MachineDriver()
+    work_id = thinking(driver)
+    driver.let(on.ToolCalled(work_id, "call-1", Action("a", "t", "{}", "", "", "[]")))
+    driver.speak(300)
+    driver.let(on.PartialTranscribed(driver.transcribing, "and more"))
+    (cut,) = driver.said_of(say.Interrupted)
+    assert cut.reason is say.InterruptionReason.USER_SPEECH
+    _, asked, _ = driver.machine.history.items
+    assert isinstance(asked, AssistantMessage) and asked.tool_calls[0].call_id == "call-1"
+
+
+def test_a_speaker_who_pauses_longer_is_given_more_time() -> None:
+    driver = MachineDriver()
+    for _ in range(4):
+        driver.speak(300)
+        driver.pause(400)
+    driver.hear(100)
+    assert driver.is_in(Phase.LISTENING)  # half a second of silence does not end it any more
+    driver.hear(200)
+    assert driver.is_in(Phase.TRANSCRIBING)
+
+
+def test_patience_can_be_turned_off() -> None:
+    driver = MachineDriver(SessionConfig(turn_detection=TurnDetection(adaptive=False)))
+    for _ in range(4):
+        driver.speak(300)
+        driver.pause(400)
+    driver.hear(100)
+    assert driver.is_in(Phase.TRANSCRIBING)
+
+
+def test_speech_does_not_interrupt_what_must_be_heard() -> None:
+    driver = MachineDriver(HOLDING)
+    driver.let(on.SpeechRequested("Listen.", is_interruptible=False), *spoken(1))
+    driver.wait(100)
+    driver.speak(900)
+    assert driver.said_of(say.PlaybackHeld) == []
+    assert driver.is_in(Phase.RESPONDING)

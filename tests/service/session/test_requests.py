@@ -1,0 +1,135 @@
+"""What a client asks for beside speech: an answer, a text to be spoken, to be told of silence."""
+
+import pytest
+
+from cedar_voice_service.errors import Code
+from cedar_voice_service.session import commands as do
+from cedar_voice_service.session import events as on
+from cedar_voice_service.session import messages as say
+from cedar_voice_service.session.config import SessionConfig, TurnDetection
+from cedar_voice_service.session.history import AssistantMessage, UserMessage
+from cedar_voice_service.session.machine import MAX_WAITING_SPEECHES, Phase
+from tests.support.machine_driver import MANUAL, MachineDriver
+from tests.support.spoken_turns import answering, spoken, thinking, transcribed
+
+SILENT = SessionConfig(turn_detection=TurnDetection(create_response=False))
+
+
+def recited(driver: MachineDriver, text: str) -> None:
+    """The engines speak the text that was asked for last."""
+    work_id = driver.asked_for(do.StartReciting)[-1].work_id
+    driver.let(
+        on.ReplyWritten(work_id, text),
+        on.ReplyEnded(work_id, say.FinishReason.STOP),
+        on.SpeechEnded(work_id),
+    )
+
+
+def test_a_text_is_spoken_as_it_is_and_kept() -> None:
+    driver = MachineDriver()
+    driver.let(on.SpeechRequested("Good morning."))
+    assert driver.asked_for(do.StartReplying) == []
+    recited(driver, "Good morning.")
+    assert driver.machine.history.items == (AssistantMessage("Good morning."),)
+    assert driver.is_in(Phase.IDLE)
+
+
+def test_a_text_need_not_be_kept() -> None:
+    driver = MachineDriver()
+    driver.let(on.SpeechRequested("Beep.", is_kept=False))
+    recited(driver, "Beep.")
+    assert driver.machine.history.items == ()
+
+
+def test_a_text_waits_for_the_user_to_finish_and_for_the_answer() -> None:
+    driver = MachineDriver()
+    driver.speak(300)
+    driver.let(on.SpeechRequested("By the way."))
+    assert driver.asked_for(do.StartReciting) == []
+    driver.pause(600)
+    work_id = transcribed(driver)
+    driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP), on.SpeechEnded(work_id))
+    (asked,) = driver.asked_for(do.StartReciting)
+    assert asked.text == "By the way."
+    assert driver.said_of(say.Interrupted) == []
+
+
+def test_no_more_texts_wait_than_fit() -> None:
+    driver = MachineDriver()
+    driver.speak(300)
+    driver.let(*[on.SpeechRequested("one of many")] * (MAX_WAITING_SPEECHES + 1))
+    (failed,) = driver.said_of(say.Failed)
+    assert failed.error.code is Code.OVERLOADED
+
+
+@pytest.mark.parametrize(
+    "event", [on.SpeechRequested("Stop."), on.ResponseRequested()], ids=["say", "answer"]
+)
+def test_what_the_client_wants_replaces_an_answer(event: on.Event) -> None:
+    driver = MachineDriver()
+    answering(driver)
+    driver.let(event)
+    (cut,) = driver.said_of(say.Interrupted)
+    assert cut.reason is say.InterruptionReason.NEW_INPUT
+    assert driver.said_of(say.ResponseStarted)[-1] == say.ResponseStarted(2, "")
+
+
+def test_an_answer_can_be_asked_for_before_anything_was_said() -> None:
+    driver = MachineDriver()
+    driver.let(on.ResponseRequested("Greet the user."))
+    (asked,) = driver.asked_for(do.StartReplying)
+    assert asked.history == ()
+    assert asked.config.generation.system_prompt == "Greet the user."
+    assert driver.machine.config.generation.system_prompt == ""  # for this response only
+
+
+def test_a_client_may_want_to_be_asked_before_an_answer() -> None:
+    driver = MachineDriver(SILENT)
+    thinking(driver, "what time is it")
+    assert driver.is_in(Phase.IDLE)
+    assert driver.asked_for(do.StartReplying) == []
+    driver.let(on.ResponseRequested())
+    (asked,) = driver.asked_for(do.StartReplying)
+    assert asked.history == (UserMessage("what time is it"),)
+
+
+def test_an_answer_asked_for_while_the_user_speaks_comes_when_the_turn_is_over() -> None:
+    driver = MachineDriver(SILENT)
+    driver.speak(600)
+    driver.let(on.ResponseRequested("Briefly."))
+    assert driver.asked_for(do.StartReplying) == []
+    driver.pause(600)
+    transcribed(driver, "what time is it")
+    (asked,) = driver.asked_for(do.StartReplying)
+    assert asked.config.generation.system_prompt == "Briefly."
+
+
+def test_silence_is_told_once_and_counted_from_the_end_of_the_answer() -> None:
+    driver = MachineDriver(SessionConfig(turn_detection=TurnDetection(no_input_timeout_ms=3_000)))
+    driver.let(on.TextEntered("hi"), *spoken(1, speech_ms=2_000))
+    driver.let(on.ReplyEnded(1, say.FinishReason.STOP), on.SpeechEnded(1))
+    driver.wait(4_900)
+    assert say.SpeechKind.NO_INPUT not in kinds(driver)
+    driver.wait(20_000)
+    assert kinds(driver).count(say.SpeechKind.NO_INPUT) == 1
+    driver.speak(600)
+    driver.pause(600)
+    transcribed(driver, "")
+    driver.wait(3_000)
+    assert kinds(driver).count(say.SpeechKind.NO_INPUT) == 2
+
+
+def test_speech_after_typed_text_in_the_same_recording_is_heard() -> None:
+    driver = MachineDriver(MANUAL)
+    driver.let(on.ListeningStarted())
+    driver.speak(500)
+    driver.let(on.TextEntered("typed"))
+    driver.let(*spoken(driver.asked_for(do.StartReplying)[-1].work_id))
+    driver.hear(500)
+    driver.let(on.ListeningStopped())
+    assert driver.is_in(Phase.TRANSCRIBING)
+
+
+def kinds(driver: MachineDriver) -> list[say.SpeechKind]:
+    """The kinds of speech activity told so far."""
+    return [activity.kind for activity in driver.said_of(say.SpeechActivity)]
