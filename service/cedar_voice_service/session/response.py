@@ -4,7 +4,7 @@ Takes the reports of the work and returns the messages that follow from them. Wh
 messages hold exactly one `ResponseStarted`, one `ResponseCompleted` and one last `Speech`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cedar_voice_service.audio.formats import AudioFormat
 from cedar_voice_service.errors import CedarVoiceError
@@ -30,6 +30,16 @@ class Manner:
     is_kept: bool = True
 
 
+@dataclass(slots=True)
+class _Script:
+    """What the model wrote and called."""
+
+    pieces: list[str] = field(default_factory=list)
+    calls: list[CalledTool] = field(default_factory=list)
+    is_complete: bool = False
+    usage: say.Usage | None = None
+
+
 class Response:
     """One response in progress, made by the work `work_id`. Times are clock milliseconds."""
 
@@ -47,12 +57,9 @@ class Response:
         self.manner = manner or Manner()
         self.playout = Playout(config.output_audio.max_lead_ms)
         self.timings = ResponseTimings(now_ms)
-        self.usage: say.Usage | None = None
         self.was_cut = False
-        self._written: list[str] = []
-        self._calls: list[CalledTool] = []
+        self._script = _Script()
         self._kept_text = ""
-        self._is_written = False
         self._is_synthesized = False
         self._is_closed = False
         self._format: AudioFormat | None = None
@@ -60,27 +67,32 @@ class Response:
     @property
     def text(self) -> str:
         """What the model wrote so far."""
-        return "".join(self._written)
+        return "".join(self._script.pieces)
 
     @property
     def is_written(self) -> bool:
         """Whether the text is complete."""
-        return self._is_written
+        return self._script.is_complete
+
+    @property
+    def usage(self) -> say.Usage | None:
+        """Tokens consumed, as far as the model told."""
+        return self._script.usage
 
     @property
     def piece_count(self) -> int:
         """Pieces of text that the model wrote."""
-        return len(self._written)
+        return len(self._script.pieces)
 
     @property
     def has_acted(self) -> bool:
         """Whether the model called a tool: that cannot be taken back."""
-        return bool(self._calls)
+        return bool(self._script.calls)
 
     def was_perceived_by(self, at_ms: int) -> bool:
         """Whether the user can have noticed by then that it is answered."""
         if self.config.settings.use_browser_tts:
-            return bool(self._written)
+            return bool(self._script.pieces)
         sent_at_ms = self.timings.first_sent_at_ms
         return sent_at_ms is not None and sent_at_ms <= at_ms
 
@@ -91,7 +103,7 @@ class Response:
     @property
     def is_sent(self) -> bool:
         """Whether everything was sent, text and audio."""
-        return self._is_written and self._is_closed
+        return self._script.is_complete and self._is_closed
 
     @property
     def history_items(self) -> list[HistoryItem]:
@@ -99,9 +111,9 @@ class Response:
         items: list[HistoryItem] = []
         if not self.manner.is_kept:
             return items
-        if self._calls:
-            items.append(AssistantMessage("", tool_calls=tuple(self._calls)))
-            items += [ToolOutcome(call.call_id, ACTION_SENT_JSON) for call in self._calls]
+        if self._script.calls:
+            items.append(AssistantMessage("", tool_calls=tuple(self._script.calls)))
+            items += [ToolOutcome(call.call_id, ACTION_SENT_JSON) for call in self._script.calls]
         text = self._kept_text if self.was_cut else self.text
         if text.strip():
             items.append(AssistantMessage(text, interrupted=self.was_cut))
@@ -110,13 +122,15 @@ class Response:
     def take(self, event: on.WorkEvent, now_ms: int) -> list[say.Message]:
         """Take a report of the work for this response."""
         match event:
-            case on.ReplyWritten(text=text) if not self._is_written:
+            case on.ReplyWritten(text=text) if not self._script.is_complete:
                 self.timings.mark("first_token_at_ms", now_ms)
-                self._written.append(text)
+                self._script.pieces.append(text)
                 is_wanted = self.config.settings.stream
                 return [say.ResponseDelta(self.response_id, text)] if is_wanted else []
             case on.ToolCalled(call_id=call_id, action=action):
-                self._calls.append(CalledTool(call_id, action.tool_name, action.arguments_json))
+                self._script.calls.append(
+                    CalledTool(call_id, action.tool_name, action.arguments_json)
+                )
                 return [say.ActionRequested(self.response_id, action)]
             case on.ToolRefused(error=error):
                 return [say.Failed(error)]
@@ -222,10 +236,10 @@ class Response:
         usage: say.Usage | None = None,
         error: CedarVoiceError | None = None,
     ) -> list[say.Message]:
-        if self._is_written:
+        if self._script.is_complete:
             return []
-        self._is_written = True
-        self.usage = usage
+        self._script.is_complete = True
+        self._script.usage = usage
         self.timings.mark("written_at_ms", now_ms)
         return [say.ResponseCompleted(self.response_id, self.text, reason, usage, error)]
 
