@@ -155,7 +155,8 @@ class CedarConnection:
         try:
             while response is not None:
                 await self._browser.say(self._dialect.encode(response))
-                session.delivered(response)
+                if not self._dialect.is_withholding:
+                    session.delivered(response)
                 is_told = is_told or response.error.fatal
                 response = await session.receive()
         except BrowserGone:

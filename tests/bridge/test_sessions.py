@@ -4,7 +4,7 @@ import grpc
 
 import cedar_voice.v1 as pb
 from tests.support.bridge import Bridge, bridging
-from tests.support.scripted_service import Conversation, ScriptedService, serving
+from tests.support.scripted_service import Conversation, ScriptedService, ready, serving
 
 
 class Registry:
@@ -53,6 +53,32 @@ async def test_a_browser_that_comes_back_gets_its_session() -> None:
         assert (await opened(bridge))["resumed"]
     resume = registry.opened[1].resume
     assert (resume.resume_token, resume.last_received_sequence) == ("of mine", 2)
+
+
+async def test_a_browser_that_leaves_before_it_is_told_all_is_told_again() -> None:
+    opened: list[pb.SessionConfig] = []
+    completed = pb.ResponseCompleted(text="Done.", finish_reason=pb.FINISH_REASON_STOP)
+
+    async def answer_without_sound(talk: Conversation) -> None:
+        request = await talk.hear()
+        assert request is not None
+        opened.append(request.config)
+        await talk.say(is_numbered=False, ready=ready(request.config))
+        started = pb.ResponseStarted(user_text="do it")
+        await talk.say(response=pb.ResponseEvent(response_id=1, started=started))
+        await talk.say(response=pb.ResponseEvent(response_id=1, completed=completed))
+        await talk.say(speech=pb.SpeechActivity(event=pb.SPEECH_EVENT_STARTED))
+        while await talk.hear() is not None:
+            pass
+
+    service = ScriptedService(answer_without_sound)
+    async with serving(service) as address, bridging(address) as bridge:
+        async with bridge.connect("?sessionId=mine") as socket:
+            await socket.hear_until("speech")
+        assert "response_complete" not in socket.kinds
+        async with bridge.connect("?sessionId=mine") as socket:
+            await socket.hear_until("ready")
+    assert opened[1].resume.last_received_sequence == 1
 
 
 async def test_a_session_that_has_gone_begins_anew() -> None:

@@ -5,38 +5,81 @@ from cedar_voice_bridge.dialects.utterances import rest_of
 
 
 class Chat:
-    """One such chat. It remembers what it has been told that later turns out not to be the end."""
+    """What such a client is told, so that no message is one too many.
+
+    A user who goes on before the answer is heard makes a longer utterance of the one that was told,
+    and the answer void. So the client is told the words that it has no message of, and the whole
+    text of an answer not before its sound begins.
+    """
 
     def __init__(self) -> None:
+        self.adds_messages = True
+        """Whether the client is of this kind; another one is told everything as it is said."""
         self._turn_id = 0
-        self._told = ""
-        self._taken_back_id = 0
+        self._utterance = ""
+        self._void_id = 0
+        self._sounding_id = 0
+        self._sequence = 0
+        self._written: pb.VoiceSessionResponse | None = None
 
-    def told(self, response: pb.VoiceSessionResponse) -> pb.VoiceSessionResponse | None:
-        """What to tell it of a response; None for one that would make a message that is none.
+    def told(self, response: pb.VoiceSessionResponse) -> list[pb.VoiceSessionResponse]:
+        """What to tell the client of a response, in this order."""
+        self._sequence = max(self._sequence, response.sequence)
+        if not self.adds_messages:
+            return [*self.withheld(), response]
+        match response.WhichOneof("payload"):
+            case "transcription":
+                return [self._transcribed(response)]
+            case "response" if response.response.HasField("completed"):
+                return self._completed(response)
+            case "audio":
+                self._sounding_id = max(self._sounding_id, response.audio.response_id)
+                return [*self.withheld(), response]
+            case "interruption":
+                self._interrupted(response.interruption)
+            case _:
+                pass
+        return [response]
 
-        That is the answer to a turn that goes on, of which nothing was heard.
-        """
-        if response.HasField("transcription"):
-            return self._transcribed(response)
-        if response.interruption.reason == pb.INTERRUPTION_REASON_TURN_REOPENED:
-            self._taken_back_id = response.interruption.response_id
-        answer = response.response
-        if answer.HasField("completed") and answer.response_id == self._taken_back_id:
-            return None
-        return response
+    @property
+    def is_withholding(self) -> bool:
+        """Whether the client is still to be told the text of an answer."""
+        return self._written is not None
+
+    def withheld(self) -> list[pb.VoiceSessionResponse]:
+        """The text of an answer that the client is still to be told."""
+        written, self._written = self._written, None
+        if written is None:
+            return []
+        written.sequence = self._sequence  # clients pass over what is older than what they know
+        return [written]
 
     def _transcribed(self, response: pb.VoiceSessionResponse) -> pb.VoiceSessionResponse:
-        """The words that it has no message of; none of them are told as a partial of nothing."""
+        """The words that it has no message of; a final one without any is told as a partial."""
         if response.turn_id != self._turn_id:
-            self._turn_id, self._told = response.turn_id, ""
+            self._turn_id, self._utterance = response.turn_id, ""
         rest = pb.VoiceSessionResponse()
         rest.CopyFrom(response)
         said = rest.transcription
         whole = said.text
-        said.text = rest_of(whole, self._told)
+        said.text = rest_of(whole, self._utterance)
         said.stable_text = said.stable_text[len(whole) - len(said.text) :]
         if said.is_final:
-            self._told = whole
+            self._utterance = whole
             said.is_final = bool(said.text)
         return rest
+
+    def _completed(self, response: pb.VoiceSessionResponse) -> list[pb.VoiceSessionResponse]:
+        response_id = response.response.response_id
+        if response_id == self._void_id:
+            return []
+        if response_id <= self._sounding_id:
+            return [response]
+        self._written = pb.VoiceSessionResponse()
+        self._written.CopyFrom(response)
+        return []
+
+    def _interrupted(self, interruption: pb.Interruption) -> None:
+        if interruption.reason == pb.INTERRUPTION_REASON_TURN_REOPENED:
+            self._void_id = interruption.response_id
+            self._written = None

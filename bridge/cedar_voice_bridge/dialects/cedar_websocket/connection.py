@@ -22,7 +22,12 @@ class CedarWebSocket:
 
     def __init__(self) -> None:
         self._sounding: set[int] = set()
-        self._chat: Chat | None = Chat()
+        self._chat = Chat()
+
+    @property
+    def is_withholding(self) -> bool:
+        """Whether the browser is still to be told something of what was encoded."""
+        return self._chat.is_withholding
 
     def open(self, session_id: str) -> pb.SessionConfig:
         """The configuration that a session of this dialect opens with."""
@@ -53,26 +58,22 @@ class CedarWebSocket:
         """The frames that say what the service says; none for what this dialect does not know."""
         match response.WhichOneof("payload"):
             case "ready":
-                self._know(response.ready.output_audio)
+                output = response.ready.output_audio
+                self._chat.adds_messages = is_played_chunk_by_chunk(output)
             case "response" if response.response.HasField("started"):
                 self._sounding.add(response.response.response_id)
             case "audio" if response.audio.is_last:
                 self._sounding.discard(response.audio.response_id)
-        told = response if self._chat is None else self._chat.told(response)
-        return [] if told is None else frames_of(told)
+        return [frame for told in self._chat.told(response) for frame in frames_of(told)]
 
     def refuse(self, error: DialectError) -> list[str]:
         """The frames that tell a browser what is wrong with a frame of its own."""
         return [refusal(error)]
 
     def close(self) -> list[str]:
-        """What is still owed when nothing more comes: an end to the sound of every response."""
+        """What is still owed when nothing more comes: an end to every response and its sound."""
         owed, self._sounding = sorted(self._sounding), set()
-        return [written(AudioComplete(response_id=response_id)) for response_id in owed]
-
-    def _know(self, output: pb.OutputAudioConfig) -> None:
-        """Tell by its output what kind of client this is."""
-        if not is_played_chunk_by_chunk(output):
-            self._chat = None
-        elif self._chat is None:
-            self._chat = Chat()
+        return [
+            *(frame for told in self._chat.withheld() for frame in frames_of(told)),
+            *(written(AudioComplete(response_id=response_id)) for response_id in owed),
+        ]
