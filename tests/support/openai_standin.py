@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import fields
+from functools import lru_cache
 from typing import Self
 
 from aiohttp import web
@@ -55,9 +56,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class OpenAIStandin:
     """The server. Use it as `async with OpenAIStandin() as server: server.base_url`.
 
-    `transcript`, `answers`, `latencies` and `faults` may be changed while it runs. The nth chat
-    request gets the nth answer, later ones the last. `requests` holds everything received over
-    HTTP, `realtime` serves the realtime API. With an `api_key` it lets in nobody else.
+    `transcript`, `answers`, `latencies`, `faults` and the `formats` of its speech may be changed
+    while it runs. The nth chat request gets the nth answer, later ones the last. `requests` holds
+    everything received over HTTP, `realtime` serves the realtime API. With an `api_key` it lets in
+    nobody else.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class OpenAIStandin:
         self.latencies = latencies or Latencies()
         self.faults = faults or {}
         self.api_key = api_key
+        self.formats: Sequence[str] = tuple(_ENCODERS)
         self.requests: list[Received] = []
         self.realtime = RealtimeStandin()
         self.base_url = ""
@@ -171,12 +174,13 @@ class OpenAIStandin:
 
     async def _speak(self, reply: "_Reply") -> None:
         body = reply.received.body
-        check_speech(body)
+        check_speech(body, self.formats)
         encoding = body.get("response_format", "mp3")
-        pcm = speech_pcm(body["input"], body.get("speed", 1.0))
         factor = self.latencies.tts_realtime_factor
         pace = Pace(self.latencies.tts_first_byte_ms, SPEECH_BLOCK_MS / factor if factor else 0)
-        blocks = await asyncio.to_thread(_speech_blocks, pcm, encoding)
+        blocks = await asyncio.to_thread(
+            _speech_blocks, body["input"], body.get("speed", 1.0), encoding
+        )
         await reply.begin(_CONTENT_TYPES[encoding])
         for block in blocks:
             await pace.tick()
@@ -238,8 +242,10 @@ class _Reply:
             await self.response.write(b": nothing yet\n\n" + chat_event(self.received.body, {}))
 
 
-def _speech_blocks(pcm: bytes, encoding: str) -> list[bytes]:
-    """Encode speech, in pieces of about `SPEECH_BLOCK_MS` each, cut within samples."""
+@lru_cache(maxsize=64)
+def _speech_blocks(text: str, speed: float, encoding: str) -> list[bytes]:
+    """Encode speech, in pieces of about `SPEECH_BLOCK_MS` each, cut within samples and frames."""
+    pcm = speech_pcm(text, speed)
     data = _ENCODERS[encoding](pcm)
     block_count = max(1, len(pcm) * 1000 // (SPEECH_RATE_HZ * 2 * SPEECH_BLOCK_MS))
     size_bytes = len(data) // block_count | 1

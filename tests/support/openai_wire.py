@@ -3,6 +3,7 @@
 import json
 import time
 import wave
+from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import BodyPartReader, web
@@ -139,7 +140,7 @@ def check_chat(body: dict[str, Any]) -> None:
         raise Refused("tool_calls must be followed by tool messages for each of them")
 
 
-def check_speech(body: dict[str, Any]) -> None:
+def check_speech(body: dict[str, Any], formats: Sequence[str]) -> None:
     """Refuse a speech request that is not one."""
     if not body.get("model") or not body.get("input"):
         raise Refused("model and input are needed")
@@ -147,7 +148,7 @@ def check_speech(body: dict[str, Any]) -> None:
         raise Refused("voice: Input should be one of the voices")
     if not 0.25 <= body.get("speed", 1.0) <= 4.0:
         raise Refused("speed: Input should be between 0.25 and 4")
-    if body.get("response_format", "mp3") not in ("pcm", "wav", "mp3"):
+    if body.get("response_format", "mp3") not in formats:
         raise Refused("response_format is not offered here")
 
 

@@ -1,4 +1,4 @@
-"""libav's decoders: packets of a track in, 16 kHz mono out. Nothing of libavformat is used."""
+"""libav's decoders: packets of a track in, mono out. Nothing of libavformat is used."""
 
 from collections.abc import Iterable
 from typing import cast
@@ -18,9 +18,9 @@ MAX_FAILED_PACKETS = 10
 
 
 class TrackDecoder:
-    """Decodes one track. A damaged packet is left out."""
+    """Decodes one track, by default at the rate of listening. A damaged packet is left out."""
 
-    def __init__(self, track: Track) -> None:
+    def __init__(self, track: Track, sample_rate_hz: int = LISTENING_RATE_HZ) -> None:
         codec = cast(AudioCodecContext, CodecContext.create(track.codec, "r"))
         codec.thread_count = 1
         if track.extradata:
@@ -30,7 +30,7 @@ class TrackDecoder:
         if track.channel_count:
             codec.layout = f"{track.channel_count} channels"
         self._codec = codec
-        self._resampler = Resampler(LISTENING_RATE_HZ)
+        self._resampler = Resampler(sample_rate_hz)
         self._failed_packets = 0
         self._has_sounded = False
 

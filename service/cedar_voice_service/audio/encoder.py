@@ -14,9 +14,10 @@ from cedar_voice_service.audio.formats import (
     AudioFormat,
     Encoding,
     Framing,
-    Pcm,
+    Sound,
 )
-from cedar_voice_service.audio.resampler import Resampler, frame_of
+from cedar_voice_service.audio.mp3 import FrameQueue, Mp3Frames
+from cedar_voice_service.audio.voice import Voice
 from cedar_voice_service.errors import CallerError, Code
 
 DEFAULT_RATE_HZ = 24_000
@@ -52,12 +53,27 @@ class SpeechEncoder(Protocol):
         """What the chunks really are: no 0 and no AUTO in it."""
         ...
 
-    def feed(self, pcm: Pcm, gain: float = 1.0) -> list[EncodedChunk]:
-        """Encode a block of any rate, made softer by `gain`, 0.0 to 1.0."""
+    @property
+    def passes_mp3(self) -> bool:
+        """Whether MP3 is better fed as it is than as samples: its frames are passed on."""
+        ...
+
+    def feed(self, sound: Sound, gain: float = 1.0) -> list[EncodedChunk]:
+        """Encode samples of any rate, made softer by `gain`, 0.0 to 1.0.
+
+        MP3 keeps its own loudness.
+
+        Raises:
+            CallerError: what is to be MP3 is none.
+        """
         ...
 
     def end_phrase(self) -> list[EncodedChunk]:
-        """A phrase is complete: give out what a listener should not wait for."""
+        """A phrase is complete: give out what a listener should not wait for.
+
+        Raises:
+            CallerError: as `feed`.
+        """
         ...
 
     def flush(self) -> list[EncodedChunk]:
@@ -88,30 +104,47 @@ class StreamEncoder:
 
     def __init__(self, audio_format: AudioFormat) -> None:
         self.format = audio_format
+        self.passes_mp3 = audio_format.encoding is Encoding.MP3
         self._file = _open_stream(audio_format)
-        self._voice = _Voice(audio_format.sample_rate_hz)
+        self._voice = Voice(audio_format.sample_rate_hz, passes_mp3=self.passes_mp3)
         self._chunk_bytes = _bytes_of(CHUNK_MS, audio_format.sample_rate_hz)
         self._samples = bytearray()
+        self._passing = FrameQueue()
         self._has_sounded = False
+        """Whether there is something in the file."""
+        self._finished_samples = 0
+        """Samples that were given out before the file."""
         self._offset_ms = 0
 
-    def feed(self, pcm: Pcm, gain: float = 1.0) -> list[EncodedChunk]:
+    def feed(self, sound: Sound, gain: float = 1.0) -> list[EncodedChunk]:
         """See `SpeechEncoder.feed`."""
-        self._samples += self._voice.feed(pcm, gain)
-        chunks: list[EncodedChunk] = []
-        while len(self._samples) >= self._chunk_bytes:
-            chunks += self._write(self._chunk_bytes)
-        return chunks
+        return self._take(self._voice.feed(sound, gain))
 
     def end_phrase(self) -> list[EncodedChunk]:
         """See `SpeechEncoder.end_phrase`."""
-        self._samples += self._voice.flush()
-        return self._write(len(self._samples))
+        chunks = self._take(self._voice.flush())
+        return [*chunks, *self._pass(self._passing.count), *self._write(len(self._samples))]
 
     def flush(self) -> list[EncodedChunk]:
         """See `SpeechEncoder.flush`."""
         chunks = self.end_phrase()
         return chunks + self._chunk(self._file.close()) if self._has_sounded else chunks
+
+    def _take(self, parts: list[bytes | Mp3Frames]) -> list[EncodedChunk]:
+        chunks: list[EncodedChunk] = []
+        for part in parts:
+            if isinstance(part, Mp3Frames):
+                chunks += self._end_file()
+                self._passing.put(part)
+                chunk_frames = self._passing.frames_in(self._chunk_bytes // SAMPLE_BYTES)
+                while self._passing.count >= chunk_frames:
+                    chunks += self._pass(chunk_frames)
+            else:
+                chunks += self._pass(self._passing.count)
+                self._samples += part
+                while len(self._samples) >= self._chunk_bytes:
+                    chunks += self._write(self._chunk_bytes)
+        return chunks
 
     def _write(self, count: int) -> list[EncodedChunk]:
         samples = bytes(self._samples[:count])
@@ -119,26 +152,44 @@ class StreamEncoder:
         self._has_sounded = self._has_sounded or bool(samples)
         return self._chunk(self._file.write(samples))
 
+    def _pass(self, frame_count: int) -> list[EncodedChunk]:
+        self._finished_samples += frame_count * self._passing.frame_samples
+        return self._chunk(self._passing.take(frame_count))
+
+    def _end_file(self) -> list[EncodedChunk]:
+        """Make way for frames that were encoded elsewhere."""
+        if not self._has_sounded:
+            return []
+        chunks = self._write(len(self._samples)) + self._chunk(self._file.close())
+        self._finished_samples += self._file.sounding_samples
+        self._file = _open_stream(self.format)
+        self._has_sounded = False
+        return chunks
+
     def _chunk(self, data: bytes) -> list[EncodedChunk]:
         if not data:
             return []
         start_ms = self._offset_ms
-        self._offset_ms = _ms(self._file.sounding_samples, self.format.sample_rate_hz)
+        samples = self._finished_samples + self._file.sounding_samples
+        self._offset_ms = _ms(samples, self.format.sample_rate_hz)
         return [EncodedChunk(data, start_ms, self._offset_ms - start_ms)]
 
 
 class PhraseEncoder:
     """A file per phrase, or per piece of a long one. See `SpeechEncoder`.
 
-    Encodes while it is fed, so that no call is long; only what may yet be cut waits.
+    Encodes while it is fed, so that no call is long; only what may yet be cut waits. MP3 frames are
+    passed on, unless a long phrase has no frame to cut before: that one is decoded and encoded.
     """
 
     def __init__(self, audio_format: AudioFormat) -> None:
         self.format = audio_format
-        self._voice = _Voice(audio_format.sample_rate_hz)
+        self.passes_mp3 = audio_format.encoding is Encoding.MP3
+        self._voice = Voice(audio_format.sample_rate_hz, passes_mp3=self.passes_mp3)
         self._min_bytes = _bytes_of(MIN_PIECE_MS, audio_format.sample_rate_hz)
         self._max_bytes = _bytes_of(MAX_PIECE_MS, audio_format.sample_rate_hz)
         self._samples = bytearray()
+        self._passing = FrameQueue()
         self._file = _open_file(audio_format)
         self._encoded: list[bytes] = []
         self._encoded_bytes = 0
@@ -146,9 +197,32 @@ class PhraseEncoder:
         self._finished_samples = 0
         """Samples in the files before it."""
 
-    def feed(self, pcm: Pcm, gain: float = 1.0) -> list[EncodedChunk]:
+    def feed(self, sound: Sound, gain: float = 1.0) -> list[EncodedChunk]:
         """See `SpeechEncoder.feed`."""
-        self._samples += self._voice.feed(pcm, gain)
+        return self._take(self._voice.feed(sound, gain))
+
+    def end_phrase(self) -> list[EncodedChunk]:
+        """See `SpeechEncoder.end_phrase`."""
+        chunks = self._take(self._voice.flush())
+        self._write(len(self._samples))
+        return [*chunks, *self._end_piece(), *self._pass(self._passing.count)]
+
+    def flush(self) -> list[EncodedChunk]:
+        """See `SpeechEncoder.flush`."""
+        return self.end_phrase()
+
+    def _take(self, parts: list[bytes | Mp3Frames]) -> list[EncodedChunk]:
+        chunks: list[EncodedChunk] = []
+        for part in parts:
+            if isinstance(part, Mp3Frames):
+                self._passing.put(part)
+                chunks += self._pass_pieces()
+            else:
+                self._samples += part
+                chunks += self._encode_pieces()
+        return chunks
+
+    def _encode_pieces(self) -> list[EncodedChunk]:
         chunks: list[EncodedChunk] = []
         while self._encoded_bytes + len(self._samples) > self._max_bytes:
             self._write(self._min_bytes - self._encoded_bytes)
@@ -158,15 +232,21 @@ class PhraseEncoder:
         self._write(self._min_bytes - self._encoded_bytes)
         return chunks
 
-    def end_phrase(self) -> list[EncodedChunk]:
-        """See `SpeechEncoder.end_phrase`."""
-        self._samples += self._voice.flush()
-        self._write(len(self._samples))
-        return self._end_piece()
+    def _pass_pieces(self) -> list[EncodedChunk]:
+        chunks: list[EncodedChunk] = []
+        while self._passing.sample_count * SAMPLE_BYTES > self._max_bytes:
+            cut = self._passing.last_cut(
+                self._min_bytes // SAMPLE_BYTES, self._max_bytes // SAMPLE_BYTES
+            )
+            if cut is None:
+                self._samples += self._voice.decode(self._passing.take_all())
+                return chunks + self._encode_pieces()
+            chunks += self._pass(cut)
+        return chunks
 
-    def flush(self) -> list[EncodedChunk]:
-        """See `SpeechEncoder.flush`."""
-        return self.end_phrase()
+    def _pass(self, frame_count: int) -> list[EncodedChunk]:
+        data = self._passing.take(frame_count)
+        return self._chunk(data, frame_count * self._passing.frame_samples)
 
     def _write(self, at_most: int) -> None:
         samples = bytes(self._samples[:at_most])
@@ -178,13 +258,17 @@ class PhraseEncoder:
         if not self._encoded_bytes:
             return []
         data = b"".join((*self._encoded, self._file.close()))
-        start_ms = _ms(self._finished_samples, self.format.sample_rate_hz)
-        self._finished_samples += self._file.sounding_samples
-        end_ms = _ms(self._finished_samples, self.format.sample_rate_hz)
+        chunks = self._chunk(data, self._file.sounding_samples)
         self._file = _open_file(self.format)
         self._encoded.clear()
         self._encoded_bytes = 0
-        return [EncodedChunk(data, start_ms, end_ms - start_ms)]
+        return chunks
+
+    def _chunk(self, data: bytes, sample_count: int) -> list[EncodedChunk]:
+        start_ms = _ms(self._finished_samples, self.format.sample_rate_hz)
+        self._finished_samples += sample_count
+        end_ms = _ms(self._finished_samples, self.format.sample_rate_hz)
+        return [EncodedChunk(data, start_ms, end_ms - start_ms)] if data else []
 
 
 class WholeEncoder:
@@ -192,25 +276,31 @@ class WholeEncoder:
 
     def __init__(self, audio_format: AudioFormat) -> None:
         self.format = audio_format
-        self._voice = _Voice(audio_format.sample_rate_hz)
+        self.passes_mp3 = False
+        self._voice = Voice(audio_format.sample_rate_hz, passes_mp3=False)
         self._file = _open_file(audio_format)
         self._encoded = bytearray()
         self._offset_ms = 0
 
-    def feed(self, pcm: Pcm, gain: float = 1.0) -> list[EncodedChunk]:
+    def feed(self, sound: Sound, gain: float = 1.0) -> list[EncodedChunk]:
         """See `SpeechEncoder.feed`."""
-        self._encoded += self._file.write(self._voice.feed(pcm, gain))
+        self._write(self._voice.feed(sound, gain))
         return self._end_file() if self._file_ms >= MAX_WHOLE_MS else []
 
     def end_phrase(self) -> list[EncodedChunk]:
         """See `SpeechEncoder.end_phrase`: nobody listens yet."""
-        self._encoded += self._file.write(self._voice.flush())
+        self._write(self._voice.flush())
         return []
 
     def flush(self) -> list[EncodedChunk]:
         """See `SpeechEncoder.flush`."""
         self.end_phrase()
         return self._end_file()
+
+    def _write(self, parts: list[bytes | Mp3Frames]) -> None:
+        for part in parts:
+            assert isinstance(part, bytes)  # nothing is passed on
+            self._encoded += self._file.write(part)
 
     @property
     def _file_ms(self) -> int:
@@ -223,21 +313,6 @@ class WholeEncoder:
         self._file = _open_file(self.format)
         self._encoded.clear()
         return [EncodedChunk(data, start_ms, duration_ms)] if duration_ms else []
-
-
-class _Voice:
-    """Brings blocks to the encoder's rate and the listener's volume."""
-
-    def __init__(self, sample_rate_hz: int) -> None:
-        self._resampler = Resampler(sample_rate_hz)
-
-    def feed(self, pcm: Pcm, gain: float) -> bytes:
-        if not pcm.sample_count:
-            return b""
-        return self._resampler.feed(frame_of(Pcm(_softened(pcm.data, gain), pcm.sample_rate_hz)))
-
-    def flush(self) -> bytes:
-        return self._resampler.flush()
 
 
 class _WavSeries:
@@ -305,13 +380,6 @@ def _bytes_of(duration_ms: int, sample_rate_hz: int) -> int:
 
 def _ms(samples: int, sample_rate_hz: int) -> int:
     return samples * 1000 // sample_rate_hz
-
-
-def _softened(samples: bytes, gain: float) -> bytes:
-    if gain >= 1:
-        return samples
-    factor = round(max(0.0, gain) * (1 << 16))
-    return array("h", [sample * factor >> 16 for sample in array("h", samples)]).tobytes()
 
 
 def _quietest(samples: bytes | bytearray, sample_rate_hz: int) -> int:

@@ -69,3 +69,14 @@ class Pcm:
     def duration_ms(self) -> float:
         """Length of the block in milliseconds."""
         return self.sample_count * 1000 / self.sample_rate_hz
+
+
+@dataclass(frozen=True, slots=True)
+class Mp3:
+    """A piece of an MP3 file, cut anywhere. Each phrase is a file of its own."""
+
+    data: bytes
+
+
+Sound = Pcm | Mp3
+"""What engines speak."""

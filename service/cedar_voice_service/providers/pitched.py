@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 
-from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.audio.formats import Pcm, Sound
 from cedar_voice_service.audio.pitch import PitchShifter
 from cedar_voice_service.providers.protocols import SpeechRequest, Synthesizer
 
@@ -15,15 +15,22 @@ class PitchedSynthesizer:
     def __init__(self, synthesizer: Synthesizer) -> None:
         self._synthesizer = synthesizer
 
-    async def synthesize(self, request: SpeechRequest) -> AsyncGenerator[Pcm, None]:
+    async def synthesize(self, request: SpeechRequest) -> AsyncGenerator[Sound, None]:
         """Speak one phrase. See `Synthesizer.synthesize`."""
+        if request.pitch == 1.0:
+            speech: AsyncGenerator[Sound, None] = self._synthesizer.synthesize(request)
+        else:
+            speech = self._shifted(request)
+        async with aclosing(speech):
+            async for sound in speech:
+                yield sound
+
+    async def _shifted(self, request: SpeechRequest) -> AsyncGenerator[Sound, None]:
         shifter: PitchShifter | None = None
-        level = replace(request, pitch=1.0)
+        level = replace(request, pitch=1.0, takes_mp3=False)
         async with aclosing(self._synthesizer.synthesize(level)) as blocks:
             async for block in blocks:
-                if request.pitch == 1.0:
-                    yield block
-                    continue
+                assert isinstance(block, Pcm)  # nothing else was asked for
                 shifter = shifter or PitchShifter(request.pitch, block.sample_rate_hz)
                 for shifted in shifter.feed(block):
                     yield shifted

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.audio.formats import Pcm, Sound
 from cedar_voice_service.session.history import HistoryItem
 from cedar_voice_service.session.tools import Tool
 
@@ -119,7 +119,7 @@ class SpeechRequest:
     """One phrase to speak. `rate` and `pitch` are multipliers, 0.5 to 2.0.
 
     `voice_id` names a voice of the engine; an unknown or empty one selects the default voice of
-    `language`.
+    `language`. With `takes_mp3`, an engine that has MP3 gives that, and need not decode it.
     """
 
     text: str
@@ -127,15 +127,17 @@ class SpeechRequest:
     language: str = "en-US"
     rate: float = 1.0
     pitch: float = 1.0
+    takes_mp3: bool = False
 
 
 class Synthesizer(Protocol):
     """Text to speech."""
 
-    def synthesize(self, request: SpeechRequest) -> AsyncGenerator[Pcm, None]:
+    def synthesize(self, request: SpeechRequest) -> AsyncGenerator[Sound, None]:
         """Speak one phrase.
 
-        Yields mono blocks at the engine's own rate, the same for all blocks of a phrase.
+        Yields mono blocks at the engine's own rate, the same for all blocks of a phrase; or, if the
+        request takes it, the pieces of an MP3 file.
 
         Raises:
             EngineError: of stage TTS.

@@ -5,11 +5,13 @@ phrases.
 """
 
 import asyncio
-from contextlib import aclosing
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import replace
 
 from cedar_voice_service.audio.encoder import EncodedChunk, SpeechEncoder, open_encoder
-from cedar_voice_service.audio.formats import Pcm
-from cedar_voice_service.errors import EngineError
+from cedar_voice_service.audio.formats import Sound
+from cedar_voice_service.errors import CallerError, EngineError, Stage
 from cedar_voice_service.providers.protocols import SpeechRequest, Synthesizer
 from cedar_voice_service.runtime.transcribing import Report
 from cedar_voice_service.session import events as on
@@ -28,13 +30,9 @@ class _Utterance:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.blocks: asyncio.Queue[Pcm | EngineError | None] = asyncio.Queue(BLOCKS_PER_PHRASE)
+        self.blocks: asyncio.Queue[Sound | EngineError | None] = asyncio.Queue(BLOCKS_PER_PHRASE)
 
-    async def fetch(self, synthesizer: Synthesizer, config: SessionConfig) -> None:
-        settings = config.settings
-        request = SpeechRequest(
-            self.text, settings.voice_id, settings.language, settings.rate, settings.pitch
-        )
+    async def fetch(self, synthesizer: Synthesizer, request: SpeechRequest) -> None:
         try:
             async with aclosing(synthesizer.synthesize(request)) as blocks:
                 async for block in blocks:
@@ -80,7 +78,8 @@ class Speaker:
         upcoming: asyncio.Queue[_Utterance | None] = asyncio.Queue(PHRASES_AHEAD)
         ended: on.WorkEvent
         async with asyncio.TaskGroup() as group:
-            fetching = group.create_task(self._fetch_ahead(phrases, upcoming))
+            template = self._template(passes_mp3=encoder.passes_mp3)
+            fetching = group.create_task(self._fetch_ahead(phrases, upcoming, template))
             try:
                 while (utterance := await upcoming.get()) is not None:
                     await self._say(utterance, encoder)
@@ -91,14 +90,30 @@ class Speaker:
                 ended = on.SpeechFailed(self._work_id, error)
         return ended
 
+    def _template(self, *, passes_mp3: bool) -> SpeechRequest:
+        """The request of every phrase, without its text."""
+        settings = self._config.settings
+        return SpeechRequest(
+            "",
+            settings.voice_id,
+            settings.language,
+            settings.rate,
+            settings.pitch,
+            takes_mp3=passes_mp3 and settings.volume >= 1.0,
+        )
+
     async def _fetch_ahead(
-        self, phrases: asyncio.Queue[str | None], upcoming: asyncio.Queue[_Utterance | None]
+        self,
+        phrases: asyncio.Queue[str | None],
+        upcoming: asyncio.Queue[_Utterance | None],
+        template: SpeechRequest,
     ) -> None:
         async with asyncio.TaskGroup() as group:
             while (phrase := await phrases.get()) is not None:
                 utterance = _Utterance(phrase)
                 await upcoming.put(utterance)
-                group.create_task(utterance.fetch(self._synthesizer, self._config))
+                request = replace(template, text=phrase)
+                group.create_task(utterance.fetch(self._synthesizer, request))
             self._is_done = True
         await upcoming.put(None)
 
@@ -108,10 +123,13 @@ class Speaker:
         while (block := await utterance.blocks.get()) is not None:
             if isinstance(block, EngineError):
                 raise block
-            chunks = encoder.feed(block, self._config.settings.volume)
+            with _blaming_the_engine():
+                chunks = encoder.feed(block, self._config.settings.volume)
             await self._hand_out(chunks, encoder)
             await asyncio.sleep(0)  # a whole phrase may wait: encode it without holding the loop
-        await self._hand_out(encoder.end_phrase(), encoder)
+        with _blaming_the_engine():
+            chunks = encoder.end_phrase()
+        await self._hand_out(chunks, encoder)
 
     async def _hand_out(self, chunks: list[EncodedChunk], encoder: SpeechEncoder) -> None:
         for chunk in chunks:
@@ -120,3 +138,12 @@ class Speaker:
             self._captions.clear()
             spoken = SpokenChunk(chunk.data, chunk.offset_ms, chunk.duration_ms, caption)
             await self._report(on.SpeechSynthesized(self._work_id, spoken, encoder.format))
+
+
+@contextmanager
+def _blaming_the_engine() -> Iterator[None]:
+    """Sound that cannot be read is not the client's fault when an engine sent it."""
+    try:
+        yield
+    except CallerError as error:
+        raise EngineError(Stage.TTS, f"speech synthesis gave broken sound: {error}") from error

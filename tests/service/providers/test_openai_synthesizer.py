@@ -2,24 +2,34 @@
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
-from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.audio.formats import Mp3, Pcm, Sound
 from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.providers.openai_connection import Endpoint, connected
 from cedar_voice_service.providers.openai_engines import endpoint_of, open_openai_synthesizer
 from cedar_voice_service.providers.openai_synthesizer import OPENAI_VOICES, OpenAISynthesizer
 from cedar_voice_service.providers.protocols import SpeechRequest, Synthesizer
-from tests.support.openai_engines import settings_of
-from tests.support.openai_script import ANSWER, Fault, Latencies, speech_pcm
+from tests.support.openai_engines import answering, settings_of
+from tests.support.openai_script import ANSWER, Fault, Latencies, as_mp3, speech_pcm
 from tests.support.openai_standin import OpenAIStandin
 from tests.support.openai_wire import VOICES
 
 
 async def spoken(synthesizer: Synthesizer, request: SpeechRequest) -> list[Pcm]:
-    """Every block of a phrase."""
-    return [block async for block in synthesizer.synthesize(request)]
+    """Every block of a phrase that is asked for in samples."""
+    sounds = [sound async for sound in synthesizer.synthesize(request)]
+    blocks = [sound for sound in sounds if isinstance(sound, Pcm)]
+    assert blocks == sounds
+    return blocks
+
+
+async def spoken_in_mp3(synthesizer: Synthesizer, request: SpeechRequest) -> list[Sound]:
+    """Every piece of a phrase that may come as MP3."""
+    request = replace(request, takes_mp3=True)
+    return [sound async for sound in synthesizer.synthesize(request)]
 
 
 @pytest.mark.parametrize("rate", [0.5, 1.0, 2.0])
@@ -41,6 +51,7 @@ async def test_first_block_comes_before_the_last(server: OpenAIStandin) -> None:
     ):
         first = await anext(blocks)
         assert not server.requests[0].ended.is_set()
+    assert isinstance(first, Pcm)
     assert 0 < first.duration_ms < 1_000
 
 
@@ -89,3 +100,58 @@ async def test_closing_hangs_up_and_the_next_phrase_is_spoken(server: OpenAIStan
             await server.requests[0].ended.wait()
         assert not server.requests[0].was_answered
         assert await spoken(synthesizer, SpeechRequest("Hi."))
+
+
+async def test_mp3_is_passed_on_as_it_comes(server: OpenAIStandin) -> None:
+    async with open_openai_synthesizer(settings_of(server.base_url)) as synthesizer:
+        pieces = await spoken_in_mp3(synthesizer, SpeechRequest(ANSWER, rate=1.5))
+    assert len(pieces) > 10
+    data = b"".join(piece.data for piece in pieces if isinstance(piece, Mp3))
+    assert data == as_mp3(speech_pcm(ANSWER, 1.5))
+    assert server.requests[0].body["response_format"] == "mp3"
+
+
+async def test_mp3_of_another_pitch_is_asked_for_in_samples(server: OpenAIStandin) -> None:
+    async with open_openai_synthesizer(settings_of(server.base_url)) as synthesizer:
+        pieces = await spoken_in_mp3(synthesizer, SpeechRequest("Hi.", pitch=1.2))
+    assert all(isinstance(piece, Pcm) for piece in pieces)
+    assert server.requests[0].body["response_format"] == "pcm"
+
+
+async def test_a_server_without_mp3_tells_so_once(server: OpenAIStandin) -> None:
+    server.formats = ("pcm",)
+    async with open_openai_synthesizer(settings_of(server.base_url)) as synthesizer:
+        for _ in range(2):
+            (*_, last) = await spoken_in_mp3(synthesizer, SpeechRequest("Hi.", "nova"))
+            assert isinstance(last, Pcm)
+    asked = [(r.body["response_format"], r.body["voice"]) for r in server.requests]
+    assert asked == [("mp3", "nova"), ("mp3", "alloy"), ("pcm", "nova"), ("pcm", "nova")]
+
+
+async def test_an_unknown_voice_does_not_cost_the_mp3(server: OpenAIStandin) -> None:
+    async with open_openai_synthesizer(settings_of(server.base_url)) as synthesizer:
+        for _ in range(2):
+            (*_, last) = await spoken_in_mp3(synthesizer, SpeechRequest("Hi.", "unheard_of"))
+            assert isinstance(last, Mp3)
+    asked = [(r.body["response_format"], r.body["voice"]) for r in server.requests]
+    assert asked == [("mp3", "unheard_of"), ("mp3", "alloy"), ("mp3", "alloy")]
+
+
+async def test_raw_samples_instead_of_mp3_are_heard_too() -> None:
+    pcm = speech_pcm("Hi.")
+    async with (
+        answering(pcm, "audio/pcm") as base_url,
+        open_openai_synthesizer(settings_of(base_url)) as synthesizer,
+    ):
+        pieces = await spoken_in_mp3(synthesizer, SpeechRequest("Hi."))
+    assert b"".join(piece.data for piece in pieces if isinstance(piece, Pcm)) == pcm
+
+
+async def test_an_error_page_instead_of_mp3_is_a_failure() -> None:
+    async with (
+        answering(b"{}", "application/json") as base_url,
+        open_openai_synthesizer(settings_of(base_url)) as synthesizer,
+    ):
+        with pytest.raises(EngineError) as caught:
+            await spoken_in_mp3(synthesizer, SpeechRequest("Hi."))
+    assert (caught.value.code, caught.value.retryable) == (Code.TTS_FAILED, False)
