@@ -14,9 +14,10 @@ from cedar_voice_service.session.config import (
 )
 from cedar_voice_service.session.draft import MAX_DRAFTS
 from cedar_voice_service.session.machine import Phase
+from cedar_voice_service.session.playout import SpokenChunk
 from cedar_voice_service.session.tools import Action
 from tests.support.machine_driver import MachineDriver
-from tests.support.spoken_turns import spoken
+from tests.support.spoken_turns import MP3, spoken
 
 
 def drafting(text: str = "hello there") -> tuple[MachineDriver, int]:
@@ -59,6 +60,17 @@ def test_nothing_of_a_draft_is_said_before_the_turn_is_over() -> None:
     assert driver.said_of(say.ActionRequested) == []
     finished(driver, "hello there")
     assert driver.said_of(say.ActionRequested) == [say.ActionRequested(1, action)]
+
+
+def test_the_audio_of_a_draft_is_heard_from_the_end_of_the_turn_on() -> None:
+    driver, work_id = drafting()
+    driver.let(*spoken(work_id))
+    driver.let(on.SpeechSynthesized(work_id, SpokenChunk(b"more", 2_000, 500), MP3))
+    finished(driver, "hello there")
+    driver.wait(100)
+    driver.let(on.InterruptRequested())
+    (cut,) = driver.said_of(say.Interrupted)
+    assert cut.heard_ms == 100
 
 
 def test_a_draft_is_dropped_when_more_is_said() -> None:

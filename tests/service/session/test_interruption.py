@@ -177,6 +177,25 @@ def test_what_the_client_reports_as_played_is_what_was_heard() -> None:
     assert metrics.first_heard_ms == 500 + (metrics.response_latency_ms or 0)
 
 
+def test_a_player_that_has_not_begun_has_let_nothing_be_heard() -> None:
+    driver = MachineDriver(HOLDING)
+    answering(driver)
+    driver.wait(500)
+    driver.let(on.PlaybackReported(1, 0), on.InterruptRequested())
+    assert driver.said_of(say.Interrupted)[0].heard_ms == 0
+    assert driver.said_of(say.TurnMetrics)[-1].first_heard_ms is None
+
+
+def test_a_player_that_reports_keeps_its_answer_alive() -> None:
+    driver = MachineDriver(HOLDING)
+    work_id = answering(driver)
+    driver.let(on.SpeechSynthesized(work_id, SpokenChunk(b"more", 2_000, 500), MP3))
+    for _ in range(4):
+        driver.let(on.PlaybackReported(1, 100))  # its tab is asleep
+        driver.wait(5_000)
+    assert driver.said_of(say.Failed) == []
+
+
 def test_a_player_that_lags_is_waited_for() -> None:
     driver = MachineDriver(HOLDING)
     work_id = answering(driver, speech_ms=1_000)
