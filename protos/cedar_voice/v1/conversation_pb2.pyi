@@ -273,8 +273,8 @@ Global___Interrupt: _TypeAlias = Interrupt  # noqa: Y015
 class CreateResponse(_message.Message):
     """Asks for a response to the conversation as it stands: a greeting, a
     continuation, or the answer when TurnDetection.create_response is false. It
-    interrupts a response in progress; while the user's turn is still open it is
-    refused with ERROR_CODE_PROTOCOL_VIOLATION.
+    interrupts a response in progress. While the user speaks it applies to the
+    answer of that turn.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -298,8 +298,9 @@ Global___CreateResponse: _TypeAlias = CreateResponse  # noqa: Y015
 @_typing.final
 class Say(_message.Message):
     """Speaks a text as it is: a response without the language model. It interrupts
-    a response in progress; while the user's turn is still open it is refused with
-    ERROR_CODE_PROTOCOL_VIOLATION.
+    a response in progress. While the user speaks it waits for the end of that turn
+    and of its answer; of too many that wait, the last are refused with
+    ERROR_CODE_OVERLOADED.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -385,7 +386,9 @@ Global___EndSession: _TypeAlias = EndSession  # noqa: Y015
 
 @_typing.final
 class TextInput(_message.Message):
-    """A typed user turn. It interrupts a response in progress."""
+    """A typed user turn. It interrupts a response in progress and drops speech that
+    is not a turn yet.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

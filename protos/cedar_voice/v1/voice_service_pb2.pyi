@@ -149,7 +149,7 @@ class VoiceSessionResponse(_message.Message):
     """
     turn_id: _builtins.int
     """Turn this event belongs to: 1, 2, 3... within the session, a turn being one
-    user input and everything it causes. 0 when the event belongs to no turn.
+    input (speech, text, say or create_response) and everything it causes. 0 when the event belongs to no turn.
     """
     @_builtins.property
     def ready(self) -> _session_pb2.SessionReady:

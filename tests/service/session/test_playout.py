@@ -61,3 +61,46 @@ def test_the_text_heard_ends_at_a_word() -> None:
     assert playout.heard_text(1_000) == "One two three."
     assert playout.heard_text(2_000) == "One two three. Four"
     assert playout.heard_text(3_000) == "One two three. Four five six."
+
+
+@given(
+    st.lists(st.integers(20, 200), min_size=5, max_size=60),
+    st.lists(st.integers(1, 300), min_size=1),
+)
+def test_a_server_that_stalls_for_less_than_its_lead_is_not_heard(
+    durations_ms: list[int], stalls_ms: list[int]
+) -> None:
+    playout = Playout(max_lead_ms=300)
+    for chunk in chunks(*durations_ms):
+        playout.add(chunk)
+    now_ms, buffered_until_ms = 0, 0
+    for turn in range(10_000):
+        due = playout.take_due(now_ms)
+        assert not due or turn == 0 or buffered_until_ms >= now_ms, "the player ran dry"
+        for chunk in due:
+            buffered_until_ms = max(now_ms, buffered_until_ms) + chunk.duration_ms
+        if (next_at_ms := playout.next_at_ms) is None:
+            break
+        now_ms = max(now_ms, next_at_ms) + stalls_ms[turn % len(stalls_ms)]
+    assert playout.sent_ms == sum(durations_ms)
+
+
+def test_what_a_client_reports_moves_the_clock_of_playback() -> None:
+    playout = Playout(0)
+    for chunk in chunks(500, 500):
+        playout.add(chunk)
+    playout.take_due(0)
+    playout.report(100, 400)  # it began 300 ms later than it was sent
+    assert playout.heard_ms(600) == 300
+    assert playout.next_at_ms == 800
+
+
+def test_nothing_is_handed_out_while_it_is_held() -> None:
+    playout = Playout(0)
+    for chunk in chunks(500, 500):
+        playout.add(chunk)
+    playout.take_due(0)
+    playout.hold(200)
+    assert (playout.take_due(2_000), playout.next_at_ms) == ([], None)
+    playout.release(2_200, was_paused=True)
+    assert (playout.heard_ms(2_200), playout.next_at_ms) == (200, 2_500)
