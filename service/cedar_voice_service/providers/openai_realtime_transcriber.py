@@ -10,7 +10,9 @@ from openai.types.realtime import (
     InputAudioBufferCommittedEvent,
 )
 
+from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.audio.speech_detector import EdgeKind
 from cedar_voice_service.providers.openai_connection import Endpoint, timed_results
 from cedar_voice_service.providers.openai_realtime_connection import (
     RealtimeSession,
@@ -23,6 +25,9 @@ from cedar_voice_service.providers.protocols import Hypothesis
 SHORTEST_UTTERANCE_MS = 100
 """Anything shorter cannot hold a word, and is not worth an item."""
 
+PAUSE_MS = 200
+"""Silence after which what was said is committed; shorter ones lie within phrases."""
+
 
 class OpenAIRealtimeTranscriber:
     """Transcribes an utterance while it is spoken, sending its audio once.
@@ -31,6 +36,9 @@ class OpenAIRealtimeTranscriber:
     audio waits meanwhile, so that it delays the first partial, and the final only of an utterance
     that is shorter than the handshake. In return a broken connection costs one utterance, none is
     held while nobody speaks, and no session reaches the age at which the vendor ends it.
+
+    What was said before a pause is committed in the pause, where its edges are told, and its
+    transcript is mostly there before the pause has become the end of the turn.
 
     `gpt-live-transcribe` and `gpt-realtime-whisper` tell their words as they hear them; the other
     models begin when a piece of the utterance is committed.
@@ -41,7 +49,7 @@ class OpenAIRealtimeTranscriber:
         self._endpoint = endpoint
 
     async def transcribe(
-        self, audio: AsyncIterator[Pcm], language: str
+        self, audio: AsyncIterator[Pcm | Heard], language: str
     ) -> AsyncGenerator[Hypothesis, None]:
         """Recognize one utterance. See `Transcriber.transcribe`."""
         spoken = language.partition("-")[0].lower()
@@ -56,7 +64,7 @@ class OpenAIRealtimeTranscriber:
             async with aclosing(timed_results(self._endpoint, session.events())) as events:
                 while utterance.is_awaited:
                     partial = await utterance.take(await anext(events))
-                    if partial is not None:
+                    if partial is not None and utterance.is_awaited:
                         yield partial
             yield utterance.final()
 
@@ -67,7 +75,12 @@ class _Utterance:
     def __init__(self, session: RealtimeSession, transcript: Transcript) -> None:
         self._session = session
         self._transcript = transcript
-        self._sent_ms = 0.0
+        self._held: list[Pcm] = []
+        """Heard in a pause that may still be long enough: it would belong to the next item."""
+        self._paused_at_ms: int | None = None
+        self._has_uncommitted_speech = True
+        """Also while no edge of speech has told of any."""
+        self._heard_ms = 0.0
         self._commit_count = 0
 
     @property
@@ -75,13 +88,12 @@ class _Utterance:
         """Whether something that was committed has not been transcribed yet."""
         return self._transcript.complete_count < self._commit_count
 
-    async def take(self, item: Pcm | Told) -> Hypothesis | None:
+    async def take(self, item: Pcm | Heard | Told) -> Hypothesis | None:
         """Send what was heard, or note what was told, which may give a partial."""
         transcript = self._transcript
         match item:
-            case Pcm():
-                await self._session.append(item)
-                self._sent_ms += item.duration_ms
+            case Pcm() | Heard():
+                await self._hear(item if isinstance(item, Heard) else Heard(item, end_ms=0))
                 return None
             case InputAudioBufferCommittedEvent():
                 transcript.begin(item.item_id)
@@ -90,25 +102,48 @@ class _Utterance:
                 transcript.extend(item.item_id, item.delta or "")
             case ConversationItemInputAudioTranscriptionCompletedEvent():
                 transcript.complete(item.item_id, item.transcript)
-        return transcript.partial(is_settled=False, sent_ms=round(self._sent_ms))
+        is_settled = not (self._has_uncommitted_speech or self.is_awaited)
+        return transcript.partial(is_settled=is_settled, sent_ms=round(self._heard_ms))
 
     async def end(self) -> None:
-        """The utterance is over: let the rest of it be transcribed."""
-        if self._sent_ms >= SHORTEST_UTTERANCE_MS:
+        """The utterance is over: let what was said last be transcribed."""
+        await self._release()
+        if self._has_uncommitted_speech and self._heard_ms >= SHORTEST_UTTERANCE_MS:
             await self._commit()
 
     def final(self) -> Hypothesis:
         """All that was said."""
-        return self._transcript.final(sent_ms=round(self._sent_ms))
+        return self._transcript.final(sent_ms=round(self._heard_ms))
+
+    async def _hear(self, heard: Heard) -> None:
+        for edge in heard.edges:
+            has_started = edge.kind is EdgeKind.STARTED
+            self._has_uncommitted_speech |= has_started
+            self._paused_at_ms = None if has_started else edge.at_ms
+        self._held.append(heard.pcm)
+        self._heard_ms += heard.pcm.duration_ms
+        if self._paused_at_ms is None:
+            await self._release()
+        elif heard.end_ms - self._paused_at_ms >= PAUSE_MS:
+            if self._has_uncommitted_speech:
+                await self._commit()
+            await self._release()
+
+    async def _release(self) -> None:
+        for block in self._held:
+            if block.data:
+                await self._session.append(block)
+        self._held.clear()
 
     async def _commit(self) -> None:
         await self._session.commit()
+        self._has_uncommitted_speech = False
         self._commit_count += 1
 
 
 async def _while_heard(
-    audio: AsyncIterator[Pcm], events: AsyncGenerator[Told, None]
-) -> AsyncGenerator[Pcm | Told, None]:
+    audio: AsyncIterator[Pcm | Heard], events: AsyncGenerator[Told, None]
+) -> AsyncGenerator[Pcm | Heard | Told, None]:
     """What is heard and what is told meanwhile, as it comes, until the audio ends."""
     async with aclosing(events):
         hearing = asyncio.ensure_future(anext(audio, None))

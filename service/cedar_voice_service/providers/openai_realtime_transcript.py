@@ -36,6 +36,7 @@ class Transcript:
         self._gap = "" if language in _UNSPACED_LANGUAGES else " "
         self._items: dict[str, _Item] = {}
         self._stable = ""
+        self._shown = ("", False)
 
     def begin(self, item_id: str) -> None:
         """An item follows the others, unless it is known already."""
@@ -57,11 +58,16 @@ class Transcript:
         return sum(item.is_complete for item in self._items.values())
 
     def partial(self, *, is_settled: bool, sent_ms: int) -> Hypothesis | None:
-        """What has been told so far; None where it contradicts what was stable."""
-        text = self._join(item.text for item in self._items.values())
-        if not text.startswith(self._stable):
+        """What has been told so far; None where that is nothing new, or contradicts stable text.
+
+        A settled one leaves out what is not complete: no speech was heard in it.
+        """
+        text = self._told(complete_only=is_settled)
+        if (text, is_settled) == self._shown or not text.startswith(self._stable):
             return None
-        self._stable = max(self._stable, self._certain(), key=len)
+        self._shown = (text, is_settled)
+        certain = text if is_settled else self._certain()
+        self._stable = max(self._stable, certain, key=len)
         return Hypothesis(
             text,
             is_final=False,
@@ -72,8 +78,11 @@ class Transcript:
 
     def final(self, *, sent_ms: int) -> Hypothesis:
         """What was said in the complete items; audio that was not committed held no speech."""
-        text = self._join(item.text for item in self._items.values() if item.is_complete)
-        return Hypothesis(text, is_final=True, sent_ms=sent_ms)
+        return Hypothesis(self._told(complete_only=True), is_final=True, sent_ms=sent_ms)
+
+    def _told(self, *, complete_only: bool) -> str:
+        items = self._items.values()
+        return self._join(item.text for item in items if item.is_complete or not complete_only)
 
     def _certain(self) -> str:
         """The complete items at the beginning, and all but the last word of the one after them."""

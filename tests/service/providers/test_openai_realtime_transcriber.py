@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.audio.speech_detector import EdgeKind, SpeechEdge
 from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.providers.openai_engines import open_openai_realtime_transcriber
+from cedar_voice_service.providers.openai_realtime_transcriber import OpenAIRealtimeTranscriber
 from cedar_voice_service.providers.protocols import Hypothesis, Transcriber
 from tests.support.openai_engines import recording, settings_of
 from tests.support.openai_realtime import (
@@ -26,11 +29,12 @@ SPOKEN_MODEL = "gpt-4o-transcribe"
 
 
 @asynccontextmanager
-async def opened(server: OpenAIStandin, **changes: Any) -> AsyncIterator[Transcriber]:
+async def opened(server: OpenAIStandin, **changes: Any) -> AsyncIterator[OpenAIRealtimeTranscriber]:
     """The engine; at its end nothing of it may go on, and nothing it sent was refused."""
     before = asyncio.all_tasks()
     settings = settings_of(server.base_url, **{"stage_timeout_ms": 5_000, **changes})
     async with open_openai_realtime_transcriber(settings) as engine:
+        _: Transcriber = engine
         yield engine
     async with asyncio.timeout(5):
         for connection in server.realtime.connections:
@@ -44,7 +48,7 @@ async def opened(server: OpenAIStandin, **changes: Any) -> AsyncIterator[Transcr
 
 async def transcribed(
     server: OpenAIStandin,
-    audio: AsyncIterator[Pcm] | None = None,
+    audio: AsyncIterator[Pcm | Heard] | None = None,
     *,
     language: str = "en-US",
     **changes: Any,
@@ -171,6 +175,67 @@ async def test_closing_after_a_partial_closes_the_socket(server: OpenAIStandin) 
     ):
         assert not (await anext(hypotheses)).is_final
     assert server.realtime.connections[0].close_code == 1000
+
+
+STARTED, STOPPED = EdgeKind.STARTED, EdgeKind.STOPPED
+
+
+async def heard(*edges: tuple[EdgeKind, int, int], length_ms: int) -> AsyncIterator[Heard]:
+    """An utterance with edges of speech: what kind, where it lies, and when it is known."""
+    at_ms = 0
+    async for block in recording(length_ms):
+        known = [edge for edge in edges if at_ms < edge[2] <= at_ms + 100]
+        at_ms += 100
+        yield Heard(block, at_ms, tuple(SpeechEdge(kind, where) for kind, where, _ in known))
+
+
+async def test_what_was_said_before_a_pause_is_settled_before_the_turn_ends(
+    server: OpenAIStandin,
+) -> None:
+    server.realtime.script = RealtimeScript(("open the settings",))
+    settled = asyncio.Event()
+
+    async def speech() -> AsyncIterator[Heard]:
+        edges = (STARTED, 300, 500), (STOPPED, 1_200, 1_400)
+        async for block in heard(*edges, length_ms=1_500):
+            yield block
+        await settled.wait()
+
+    told = []
+    async with opened(server) as engine:
+        async for hypothesis in engine.transcribe(speech(), "en-US"):
+            told.append(hypothesis)
+            if hypothesis.is_settled:
+                settled.set()
+    assert [each.text for each in told if each.is_settled] == ["open the settings"]
+    assert told[-1] == Hypothesis("open the settings", is_final=True, sent_ms=1_500)
+    (connection,) = server.realtime.connections
+    assert len(connection.items) == 1
+
+
+async def test_a_pause_is_cut_in_its_middle(server: OpenAIStandin) -> None:
+    server.realtime.script = RealtimeScript(("stop it", "go home"))
+    edges = [(STARTED, 0, 200), (STOPPED, 1_000, 1_130), (STARTED, 1_350, 1_500)]
+    told = await transcribed(server, heard(*edges, length_ms=2_500))
+    (connection,) = server.realtime.connections
+    lengths_ms = [len(item) / 2 * 1_000 / RATE_HZ for item in connection.items]
+    assert lengths_ms == [pytest.approx(1_100, abs=1), pytest.approx(1_400, abs=1)]
+    assert told[-1].text == "stop it go home"
+    assert told[-1].sent_ms == 2_500
+
+
+async def test_a_gap_within_a_phrase_is_no_pause(server: OpenAIStandin) -> None:
+    edges = [(STARTED, 0, 200), (STOPPED, 1_000, 1_090), (STARTED, 1_080, 1_190)]
+    await transcribed(server, heard(*edges, length_ms=2_000))
+    (connection,) = server.realtime.connections
+    assert [len(item) for item in connection.items] == [pytest.approx(96_000, abs=100)]
+
+
+async def test_what_is_said_after_a_pause_is_not_settled(server: OpenAIStandin) -> None:
+    server.realtime.script = RealtimeScript(("stop it", "go home"))
+    edges = [(STARTED, 0, 200), (STOPPED, 1_000, 1_130), (STARTED, 1_250, 1_300)]
+    told = await transcribed(server, heard(*edges, length_ms=2_000))
+    assert not any(each.is_settled for each in told if "go" in each.text)
 
 
 async def _collect(hypotheses: AsyncIterator[Hypothesis]) -> list[Hypothesis]:

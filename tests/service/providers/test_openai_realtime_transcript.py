@@ -52,6 +52,24 @@ def test_what_was_not_committed_is_shown_but_not_final() -> None:
     assert transcript.final(sent_ms=0).text == "Stop it."
 
 
+def test_a_settled_partial_is_what_the_final_would_be() -> None:
+    transcript = Transcript("en")
+    transcript.complete("first", "Stop it.")
+    transcript.extend("second", " you know")
+    settled = transcript.partial(is_settled=True, sent_ms=0)
+    assert settled is not None and settled.is_settled
+    assert settled.text == settled.stable_text == transcript.final(sent_ms=0).text == "Stop it."
+
+
+def test_nothing_new_is_nothing_to_tell() -> None:
+    transcript = Transcript("en")
+    assert transcript.partial(is_settled=False, sent_ms=0) is None
+    transcript.complete("first", "Stop it.")
+    assert partial_of(transcript).text == "Stop it."
+    assert transcript.partial(is_settled=False, sent_ms=0) is None
+    assert transcript.partial(is_settled=True, sent_ms=0) is not None
+
+
 def test_words_are_not_spaced_where_the_language_does_not() -> None:
     transcript = Transcript("ja")
     transcript.complete("first", "止めて。")
@@ -67,9 +85,11 @@ def test_a_delta_after_the_completion_changes_nothing() -> None:
 
 
 TELLINGS = st.lists(
-    st.one_of(
-        st.tuples(st.just("extend"), st.sampled_from(ITEMS), st.text(" ab", max_size=4)),
-        st.tuples(st.just("complete"), st.sampled_from(ITEMS), st.text(" ab", max_size=8)),
+    st.tuples(
+        st.sampled_from(["extend", "complete"]),
+        st.sampled_from(ITEMS),
+        st.text(" ab", max_size=6),
+        st.booleans(),
     ),
     max_size=20,
 )
@@ -77,13 +97,13 @@ TELLINGS = st.lists(
 
 @given(TELLINGS, st.sampled_from(["en", "ja"]))
 def test_stable_text_is_never_taken_back(
-    tellings: list[tuple[str, str, str]], language: str
+    tellings: list[tuple[str, str, str, bool]], language: str
 ) -> None:
     transcript = Transcript(language)
     stable = ""
-    for verb, item_id, text in tellings:
+    for verb, item_id, text, is_settled in tellings:
         getattr(transcript, verb)(item_id, text)
-        partial = transcript.partial(is_settled=False, sent_ms=0)
+        partial = transcript.partial(is_settled=is_settled, sent_ms=0)
         if partial is None:
             continue
         assert partial.stable_text.startswith(stable)
