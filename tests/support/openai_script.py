@@ -158,10 +158,10 @@ def as_wav(pcm: bytes) -> bytes:
 
 
 def as_mp3(pcm: bytes) -> bytes:
-    """Encode speech as an MP3 file."""
+    """Encode speech as an MP3 file, mono as the vendor's."""
     file = io.BytesIO()
     with av.open(file, "w", format="mp3") as container:
-        stream = container.add_stream("mp3", rate=SPEECH_RATE_HZ)
+        stream = container.add_stream("mp3", rate=SPEECH_RATE_HZ, layout="mono")
         frame = av.AudioFrame(format="s16", layout="mono", samples=len(pcm) // 2)
         frame.sample_rate = SPEECH_RATE_HZ
         frame.planes[0].update(pcm)
