@@ -116,8 +116,7 @@ class StreamingSeed:
     """One session in the dialect. It remembers what the turn in progress has said."""
 
     def __init__(self) -> None:
-        self._answered_turn_id = 0
-        self._unanswered_turn_id = 0
+        self._answering_turn_id = 0
         self._transcription = ""
         self._response = ""
         self._owes_last = False
@@ -177,7 +176,7 @@ class StreamingSeed:
                 return self._failed(response.error, turn_id)
             case "interruption":
                 if response.interruption.reason == pb.INTERRUPTION_REASON_TURN_REOPENED:
-                    self._answered_turn_id = 0  # its answer is none
+                    self._answering_turn_id = 0  # its answer is none
                 return []
             case "metrics":
                 return self._ended(turn_id)
@@ -193,18 +192,18 @@ class StreamingSeed:
             turn_id=turn_id,
         )
         if said.is_final and not said.text:
-            return [event, self._unanswered(turn_id)]
+            return [event, *self._unanswered(turn_id)]
         return [event]
 
     def _wrote(self, event: pb.ResponseEvent, turn_id: int) -> list[Struct]:
         match event.WhichOneof("event"):
             case "started":
-                self._answered_turn_id = turn_id
+                self._answering_turn_id = turn_id
                 self._transcription, self._response = event.started.user_text, ""
                 return [ResponseStart(transcription=self._transcription, turn_id=turn_id)]
             case "delta":
                 return self._add(event.delta.text, turn_id)
-            case "completed" if not self._response and turn_id == self._answered_turn_id:
+            case "completed" if not self._response and turn_id == self._answering_turn_id:
                 return self._add(event.completed.text, turn_id)  # it was not streamed
             case _:
                 return []
@@ -223,19 +222,23 @@ class StreamingSeed:
         failure = StreamedFailure(
             message=error.message, code=code_name(error.code), turn_id=turn_id
         )
-        if turn_id in (0, self._answered_turn_id):
-            return [failure]
-        return [failure, self._unanswered(turn_id)]
+        return [failure, *self._unanswered(turn_id)] if turn_id else [failure]
 
-    def _unanswered(self, turn_id: int) -> Complete:
-        """The end of a turn without an answer; its client waits for one."""
-        self._unanswered_turn_id = turn_id
-        return Complete(transcription="", response="", turn_id=turn_id)
+    def _unanswered(self, turn_id: int) -> list[Struct]:
+        """The end of a turn without an answer, since its client waits for one.
+
+        Not while an answer is given, be it to this turn or, if the user only coughed, to the one
+        before: its client would go before it has heard it out.
+        """
+        if self._answering_turn_id:
+            return []
+        return [Complete(transcription="", response="", turn_id=turn_id)]
 
     def _ended(self, turn_id: int) -> list[Struct]:
         """Everything is sent and played; only now may a chunk sound that has nothing to say."""
-        if turn_id == self._unanswered_turn_id:
+        if turn_id != self._answering_turn_id:
             return []
+        self._answering_turn_id = 0
         closing = [_chunk(SILENT_MP3, True, 0, turn_id)] if self._owes_last else []
         self._owes_last = False
         complete = Complete(
