@@ -1,99 +1,196 @@
-"""A client of the service that speaks a recording in real time and notes when it is answered."""
+"""One user: speaks in real time, listens to the answer or cuts it off, and notes what happens."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
 
-import grpc
-
-import cedar_voice.v1 as pb
-from benchmarks.recording import PIECE_MS, Recording
-from cedar_voice.v1 import voice_service_pb2_grpc
+from benchmarks.lines import Event, Line, Setup, Transport, TurnMode, open_line
+from benchmarks.notes import Notes, Turn
+from benchmarks.recording import PIECE_MS, Encoding, load_recording
 from tests.support.openai_script import Pace
 
-TURN_TIMEOUT_S = 30
+ANSWER_TIMEOUT_S = 20.0
+"""Longest wait for the answer's first sound, or for its end."""
 
-Call = grpc.aio.StreamStreamCall[pb.VoiceSessionRequest, pb.VoiceSessionResponse]
+ANSWER_S = 17.8
+"""How long the provider's answer is when it is spoken."""
+
+_GRACE_S = 0.3
+"""How long after a cut audio is still looked out for."""
 
 
 class TurnFailed(Exception):
-    """The service reported an error, or ended the session."""
+    """The product reported an error, ended the session or did not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How the users of a level behave.
+
+    Attributes:
+        pause_ms: silence between the last word and `stop_listening`, of push to talk.
+        silence_ms: what the server takes for the end of a turn, where it finds the end.
+        listen_s: how long an answer is heard before it is cut off; 0 hears all of it.
+    """
+
+    transport: Transport = "grpc"
+    mode: TurnMode = "manual"
+    encoding: Encoding = "webm"
+    pause_ms: int = 0
+    silence_ms: int = 500
+    listen_s: float = 2.0
+    drafts: bool = True
+
+    @property
+    def turn_s(self) -> float:
+        """About how long a turn takes."""
+        return load_recording().duration_ms / 1000 + 1.5 + (self.listen_s or ANSWER_S)
 
 
 class Caller:
-    """One voice session over gRPC with push to talk."""
+    """One session. Its turns follow each other."""
 
-    def __init__(self, call: Call) -> None:
-        self._call = call
-        self._first_audio_s: asyncio.Future[float] = asyncio.Future()
-        self._audio_is_over = asyncio.Event()
+    def __init__(self, line: Line, habits: Habits) -> None:
+        recording = load_recording()
+        is_manual = habits.mode == "manual"
+        silence_ms = habits.pause_ms if is_manual else round(habits.turn_s * 1000)
+        self._line = line
+        self._habits = habits
+        self._words = recording.words
+        self._pieces = line.packed(
+            recording.followed_by_silence(silence_ms).pieces(habits.encoding)
+        )
+        self._notes = Notes((), 0)
+        self._old_turn_id = self._turn_id = 0
+        self._old_response_id = self._response_id = 0
+        self._changed = asyncio.Event()
+        self._failure = ""
+        self._is_answer_over = False
 
-    async def first_audio_ms(self, recording: Recording, *, listen_s: float) -> float:
-        """Speak, and time from `stop_listening` to the first audio of the answer.
-
-        The answer is listened to for `listen_s` and then interrupted.
+    async def turn(self) -> Turn:
+        """Speak, and hear the answer.
 
         Raises:
-            TurnFailed: there was no answer.
+            TurnFailed: there was none.
         """
-        self._first_audio_s = asyncio.Future()
-        self._audio_is_over.clear()
-        await self._speak(recording)
-        stopped_s = time.monotonic()
-        await self._command(pb.Control(stop_listening=pb.StopListening()))
-        async with asyncio.timeout(TURN_TIMEOUT_S):
-            heard_s = await self._first_audio_s
-            await asyncio.sleep(listen_s)
-            await self._command(pb.Control(interrupt=pb.Interrupt()))
-            await self._audio_is_over.wait()
-        return (heard_s - stopped_s) * 1000
+        self._old_turn_id, self._old_response_id = self._turn_id, self._response_id
+        self._is_answer_over = False
+        await self._line.start()
+        self._notes = notes = Notes(self._words, time.monotonic())
+        if self._habits.mode == "manual":
+            await self._speak()
+            notes.ended_s = time.monotonic()
+            await self._line.stop()
+            await self._hear_answer()
+        else:
+            end_ms = self._words[-1].end_ms + self._habits.silence_ms
+            notes.ended_s = notes.began_s + end_ms / 1000
+            async with self._speaking():
+                await self._hear_answer()
+        if self._habits.listen_s:
+            await self._cut_off()
+        try:
+            return notes.turn()
+        except ValueError as missing:
+            raise TurnFailed(str(missing)) from None
 
-    async def _speak(self, recording: Recording) -> None:
-        await self._command(pb.Control(start_listening=pb.StartListening()))
+    async def _speak(self) -> None:
         pace = Pace(PIECE_MS, PIECE_MS)
-        for piece in recording.pieces:
+        for piece in self._pieces:
             await pace.tick()
-            await self._call.write(pb.VoiceSessionRequest(audio=pb.InputAudio(data=piece)))
+            await self._line.send(piece)
 
-    async def _command(self, control: pb.Control) -> None:
-        await self._call.write(pb.VoiceSessionRequest(control=control))
+    @asynccontextmanager
+    async def _speaking(self) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as tasks:
+            speaking = tasks.create_task(self._speak())
+            yield
+            speaking.cancel()
+
+    async def _hear_answer(self) -> None:
+        await self._wait(lambda: bool(self._notes.audio), load_recording().duration_ms / 1000)
+        if self._habits.listen_s:
+            await asyncio.sleep(self._habits.listen_s)
+        else:
+            await self._wait(lambda: self._is_answer_over, ANSWER_S)
+
+    async def _cut_off(self) -> None:
+        """Interrupt by a command, or by voice where the server listens for it."""
+        self._notes.interrupted_s = time.monotonic()
+        if self._habits.mode == "manual":
+            await self._line.interrupt()
+            await self._wait(self._is_cut)
+        else:
+            self._notes.interrupted_s += self._words[0].start_ms / 1000
+            async with self._speaking():
+                await self._wait(self._is_cut)
+        await asyncio.sleep(_GRACE_S)
+
+    def _is_cut(self) -> bool:
+        return self._is_answer_over and self._notes.cut_s is not None
+
+    async def _wait(self, until: Callable[[], bool], expected_s: float = 0.0) -> None:
+        try:
+            async with asyncio.timeout(expected_s + ANSWER_TIMEOUT_S):
+                while not until():
+                    if self._failure:
+                        raise TurnFailed(self._failure)
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            raise TurnFailed("the product did not answer in time") from None
 
     async def listen(self) -> None:
-        """Note everything that the service says, until it ends the stream."""
-        async for response in self._call:
-            if response.HasField("error"):
-                self._fail(response.error.message)
-            if response.HasField("audio"):
-                self._note(response.audio)
-        self._fail("the session ended")
+        """Note everything that is said, until the session ends."""
+        try:
+            async with aclosing(self._line.events()) as events:
+                async for event in events:
+                    self._note(event, time.monotonic())
+                    self._changed.set()
+        finally:
+            self._failure = self._failure or "the session ended"
+            self._changed.set()
 
-    def _note(self, audio: pb.OutputAudio) -> None:
-        if audio.data and not self._first_audio_s.done():
-            self._first_audio_s.set_result(time.monotonic())
-        if audio.is_last:
-            self._audio_is_over.set()
-
-    def _fail(self, message: str) -> None:
-        if not self._first_audio_s.done():
-            self._first_audio_s.set_exception(TurnFailed(message))
+    def _note(self, event: Event, at_s: float) -> None:
+        notes = self._notes
+        is_of_turn = event.turn_id > self._old_turn_id
+        is_of_answer = event.response_id > self._old_response_id
+        match event.kind:
+            case "partial" if is_of_turn and notes.interrupted_s is None:
+                notes.hear_partial(at_s, event.stable_text)
+            case "final" if is_of_turn and notes.interrupted_s is None:
+                self._turn_id = event.turn_id
+                notes.hear_final(at_s, event.text)
+            case "text" if is_of_answer:
+                notes.first_text_s = notes.first_text_s or at_s
+            case "audio" if is_of_answer:
+                self._response_id = event.response_id
+                if event.has_audio:
+                    notes.audio.append((at_s, event.duration_ms))
+                self._is_answer_over = self._is_answer_over or event.is_last
+            case "interruption" if is_of_answer:
+                notes.cut_s = at_s
+            case "metrics":
+                notes.drafts += event.drafts
+                notes.dropped_drafts += event.dropped_drafts
+            case "error":
+                self._failure = event.message or "an error without a message"
+            case _:
+                pass
 
 
 @asynccontextmanager
-async def calling(address: str) -> AsyncIterator[Caller]:
-    """Open a session; ends it when the context ends."""
-    async with grpc.aio.insecure_channel(address) as channel:
-        stub: voice_service_pb2_grpc.VoiceServiceAsyncStub
-        stub = voice_service_pb2_grpc.VoiceServiceStub(channel)
-        call = stub.VoiceSession()
-        mode = pb.TurnDetection(mode=pb.TURN_DETECTION_MODE_MANUAL)
-        await call.write(pb.VoiceSessionRequest(config=pb.SessionConfig(turn_detection=mode)))
-        caller = Caller(call)
+async def calling(address: str, habits: Habits) -> AsyncIterator[Caller]:
+    """Open a session; it is ended with the context."""
+    setup = Setup(habits.mode, habits.encoding, habits.silence_ms, habits.drafts)
+    async with open_line(habits.transport, address, setup) as line:
+        caller = Caller(line, habits)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(caller.listen())
+            listening = tasks.create_task(caller.listen())
             try:
                 yield caller
+                await line.end()
             finally:
-                await call.write(
-                    pb.VoiceSessionRequest(control=pb.Control(end_session=pb.EndSession()))
-                )
+                listening.cancel()

@@ -1,69 +1,106 @@
 """The least that an answer can take: the same three calls made by hand, nothing between them."""
 
 import asyncio
+import json
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
-from openai import AsyncOpenAI
+import aiohttp
 
-from cedar_voice_service.session.phrases import PhraseCutter
-from cedar_voice_service.settings import ServiceSettings
+TIMEOUT_S = 30
+
+_SENTENCE = re.compile(r".*[.!?]\Z", re.DOTALL)
+_CLAUSE = re.compile(r".{12,}[,;:.!?]\Z", re.DOTALL)
+_KEY = {"Authorization": "Bearer benchmark"}
+
+
+@dataclass(frozen=True, slots=True)
+class FloorTurn:
+    """One turn by hand: milliseconds from the end of the recording.
+
+    Text is spoken as soon as its first sentence, or already its first clause, is complete.
+    """
+
+    final_ms: float
+    first_text_ms: float
+    sentence_audio_ms: float
+    clause_audio_ms: float
 
 
 class Floor:
     """Makes the calls of a turn with perfect pipelining: each as soon as its input is complete."""
 
-    def __init__(self, client: AsyncOpenAI, settings: ServiceSettings) -> None:
-        self._client = client
-        self._settings = settings
+    def __init__(self, http: aiohttp.ClientSession, provider_url: str) -> None:
+        self._http = http
+        self._url = provider_url
+        self.recordings = 0
+        """Sent to the provider so far."""
 
-    async def first_audio_ms(self, wav: bytes) -> float:
-        """Time from the end of a recording to the first byte of the answer's speech."""
+    async def turn(self, wav: bytes) -> FloorTurn:
+        """Time one turn, from the end of a recording on.
+
+        Raises:
+            aiohttp.ClientError: the provider fails.
+            TimeoutError: it takes too long.
+        """
         started_s = time.monotonic()
-        transcript = await self._transcribe(wav)
-        first_phrase: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._answer(transcript, first_phrase))
-            heard_at_s = await self._speak(await first_phrase)
-        return (heard_at_s - started_s) * 1000
+        self.recordings += 1
+        async with asyncio.timeout(TIMEOUT_S), asyncio.TaskGroup() as tasks:
+            question = await self._transcribe(wav)
+            final_s = time.monotonic()
+            text, first_text_s = "", 0.0
+            clause = sentence = None
+            async for token in self._answer(question):
+                first_text_s = first_text_s or time.monotonic()
+                text += token
+                if clause is None and _CLAUSE.match(text):
+                    clause = tasks.create_task(self._speak(text))
+                if sentence is None and _SENTENCE.match(text):
+                    sentence = tasks.create_task(self._speak(text))
+        if clause is None or sentence is None:
+            raise aiohttp.ClientPayloadError("the provider's answer has no sentence")
+        heard_s = (final_s, first_text_s, sentence.result(), clause.result())
+        return FloorTurn(*((at_s - started_s) * 1000 for at_s in heard_s))
 
     async def _transcribe(self, wav: bytes) -> str:
-        answer = await self._client.audio.transcriptions.create(
-            file=("speech.wav", wav, "audio/wav"),
-            model=self._settings.stt_model,
-            response_format="json",
-        )
-        return answer.text
+        form = aiohttp.FormData({"model": "stt", "response_format": "json"})
+        form.add_field("file", wav, filename="speech.wav", content_type="audio/wav")
+        async with self._http.post(f"{self._url}/audio/transcriptions", data=form) as answer:
+            answer.raise_for_status()
+            text: str = (await answer.json())["text"]
+            return text
 
-    async def _answer(self, question: str, first_phrase: asyncio.Future[str]) -> None:
-        """Read the whole answer, and hand out its first phrase as soon as it is there."""
-        cutter = PhraseCutter()
-        stream = await self._client.chat.completions.create(
-            model=self._settings.llm_model,
-            messages=[{"role": "user", "content": question}],
-            stream=True,
-        )
-        async with stream:
-            async for chunk in stream:
-                text = chunk.choices[0].delta.content if chunk.choices else ""
-                phrases = cutter.feed(text or "")
-                if phrases and not first_phrase.done():
-                    first_phrase.set_result(phrases[0])
+    async def _answer(self, question: str) -> AsyncIterator[str]:
+        body = {
+            "model": "llm",
+            "messages": [{"role": "user", "content": question}],
+            "stream": True,
+        }
+        async with self._http.post(f"{self._url}/chat/completions", json=body) as answer:
+            answer.raise_for_status()
+            async for line in answer.content:
+                if line.startswith(b"data: {"):
+                    choices = json.loads(line.removeprefix(b"data: "))["choices"]
+                    if choices and (text := choices[0]["delta"].get("content")):
+                        yield text
 
     async def _speak(self, phrase: str) -> float:
         """Have a phrase spoken; gives when its first byte came."""
-        heard_at_s = 0.0
-        async with self._client.audio.speech.with_streaming_response.create(
-            model=self._settings.tts_model, input=phrase, voice="alloy", response_format="pcm"
-        ) as speech:
-            async for _ in speech.iter_bytes():
-                heard_at_s = heard_at_s or time.monotonic()
+        body = {"model": "tts", "input": phrase, "voice": "alloy", "response_format": "mp3"}
+        async with self._http.post(f"{self._url}/audio/speech", json=body) as speech:
+            speech.raise_for_status()
+            await speech.content.readany()
+            heard_at_s = time.monotonic()
+            await speech.read()
         return heard_at_s
 
 
 @asynccontextmanager
 async def open_floor(provider_url: str) -> AsyncIterator[Floor]:
-    """The calls by hand, with the models that the service uses by default."""
-    async with AsyncOpenAI(base_url=provider_url, api_key="benchmark", max_retries=0) as client:
-        yield Floor(client, ServiceSettings())
+    """The calls by hand, over connections that stay open."""
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
+    async with aiohttp.ClientSession(connector=connector, headers=_KEY) as http:
+        yield Floor(http, provider_url)

@@ -1,83 +1,179 @@
-"""The processes that a benchmark measures: the slow provider and the real service."""
+"""The processes of a benchmark: what is measured has one core, what measures it has the others."""
 
 import asyncio
 import os
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import IO
 
+import aiohttp
 import grpc
 
 import cedar_voice.v1 as pb
 from cedar_voice.v1 import voice_service_pb2_grpc
 
 ROOT = Path(__file__).parents[1]
-START_TIMEOUT_S = 30
+START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 10
+EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
+
+_LOG_CHARS = 4_000
 
 
 class ProcessFailed(Exception):
-    """A process did not come up; the message holds what it wrote."""
+    """A process did not come up, or ended; the message holds what it wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """Which cores run what. On a machine with one core they are the same."""
+
+    measured: frozenset[int]
+    measuring: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """The running product: where it is reached, and its processes."""
+
+    grpc_address: str
+    http_address: str
+    pids: tuple[int, ...]
+
+
+@cache
+def cores() -> Cores:
+    """Share the cores of this process out."""
+    first, *rest = sorted(os.sched_getaffinity(0))
+    return Cores(frozenset({first}), frozenset(rest or {first}))
+
+
+def attempt(benchmark: Coroutine[None, None, None]) -> int:
+    """Run a benchmark on the measuring cores; the exit status of its process.
+
+    Ctrl-C ends it with all that it started; a failure is printed.
+    """
+    os.sched_setaffinity(0, cores().measuring)
+    try:
+        asyncio.run(_told(benchmark))
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except ProcessFailed as failure:
+        sys.stderr.write(f"{failure}\n")
+        return EXIT_FAILED
+    return 0
+
+
+async def _told(benchmark: Coroutine[None, None, None]) -> None:
+    try:
+        await benchmark
+    except* (ProcessFailed, OSError, aiohttp.ClientError) as failures:
+        first: BaseException = failures
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise ProcessFailed(str(first) or type(first).__name__) from None
 
 
 @asynccontextmanager
-async def provider() -> AsyncIterator[str]:
-    """Run the OpenAI stand-in with its usual latencies; gives its base URL."""
+async def running(
+    arguments: Sequence[str],
+    on_cores: frozenset[int],
+    *,
+    environment: Mapping[str, str] | None = None,
+    is_talked_to: bool = False,
+    log: IO[bytes],
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a Python module on some cores; it is ended with the context.
+
+    Its standard input and output are pipes if it `is_talked_to`; what else it writes is its log.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "tests.support.openai_standin",
+        *arguments,
         cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
+        env=os.environ | (environment or {}),
+        stdin=asyncio.subprocess.PIPE if is_talked_to else asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE if is_talked_to else log,
+        stderr=log,
+        start_new_session=True,  # Ctrl-C is for the command, which ends the others in order
     )
     try:
-        if process.stdout is None:
-            raise ProcessFailed("the provider has no output")
-        async with asyncio.timeout(START_TIMEOUT_S):
-            base_url = (await process.stdout.readline()).decode().strip()
-        yield base_url
+        os.sched_setaffinity(process.pid, on_cores)
+        yield process
     finally:
         await _stop(process)
 
 
 @asynccontextmanager
-async def service(provider_url: str) -> AsyncIterator[str]:
-    """Run the service on the provider, with its usual settings; gives its gRPC address.
+async def provider() -> AsyncIterator[str]:
+    """Run the provider; gives its base URL.
 
     Raises:
-        ProcessFailed: it ends, or does not serve in time.
+        ProcessFailed: it does not come up.
     """
-    address = f"127.0.0.1:{_free_port()}"
+    with tempfile.TemporaryFile() as log:
+        arguments = ["benchmarks.provider"]
+        on_cores = cores().measuring
+        async with running(arguments, on_cores, is_talked_to=True, log=log) as process:
+            assert process.stdout is not None
+            async with asyncio.timeout(START_TIMEOUT_S):
+                base_url = (await process.stdout.readline()).decode().strip()
+            if not base_url:
+                raise ProcessFailed(_text_of(log))
+            yield base_url
+
+
+@asynccontextmanager
+async def product(provider_url: str, *, with_bridge: bool) -> AsyncIterator[Product]:
+    """Run the service, and the bridge, as their commands do, on the provider.
+
+    Raises:
+        ProcessFailed: one of them does not come up.
+    """
+    grpc_address, http_address = _free_address(), _free_address()
     engines = {f"CEDAR_{stage}_ENGINE": "openai" for stage in ("STT", "LLM", "TTS")}
     environment = engines | {
-        "CEDAR_GRPC_ADDRESS": address,
-        "CEDAR_LOG_LEVEL": "warning",
+        "CEDAR_GRPC_ADDRESS": grpc_address,
+        "CEDAR_HTTP_ADDRESS": http_address,
+        "CEDAR_MAX_SESSIONS": "10000",
         "OPENAI_API_KEY": "benchmark",
         "OPENAI_BASE_URL": provider_url,
     }
+    async with AsyncExitStack() as stack:
+        pids = [await stack.enter_async_context(_server("service", environment, grpc_address))]
+        if with_bridge:
+            bridge = _server("bridge", environment, http_address)
+            pids.append(await stack.enter_async_context(bridge))
+        yield Product(grpc_address, http_address, tuple(pids))
+
+
+@asynccontextmanager
+async def _server(name: str, environment: Mapping[str, str], address: str) -> AsyncIterator[int]:
+    """Run one command of the product until it answers; gives its process id."""
     with tempfile.TemporaryFile() as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "cedar_voice_service",
-            env=os.environ | environment,
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            if not await _comes_up(process, address):
-                log.seek(0)
-                raise ProcessFailed(log.read().decode(errors="replace"))
-            yield address
-        finally:
-            await _stop(process)
+        arguments = ["cedar_voice_cli", name]
+        on_cores = cores().measured
+        async with running(arguments, on_cores, environment=environment, log=log) as process:
+            answers = _answers_grpc if name == "service" else _answers_http
+            if not await _comes_up(process, answers(address)):
+                raise ProcessFailed(f"{name}: {_text_of(log)}")
+            yield process.pid
+            if process.returncode is not None:
+                raise ProcessFailed(f"{name} ended: {_text_of(log)}")
 
 
-async def _comes_up(process: asyncio.subprocess.Process, address: str) -> bool:
+async def _comes_up(
+    process: asyncio.subprocess.Process, answering: Coroutine[None, None, bool]
+) -> bool:
     async with asyncio.TaskGroup() as tasks:
-        serving = tasks.create_task(_is_serving(address))
+        serving = tasks.create_task(answering)
         ended = tasks.create_task(process.wait())
         await asyncio.wait((serving, ended), return_when=asyncio.FIRST_COMPLETED)
         serving.cancel()
@@ -85,7 +181,7 @@ async def _comes_up(process: asyncio.subprocess.Process, address: str) -> bool:
     return not serving.cancelled() and serving.result()
 
 
-async def _is_serving(address: str) -> bool:
+async def _answers_grpc(address: str) -> bool:
     async with grpc.aio.insecure_channel(address) as channel:
         stub: voice_service_pb2_grpc.VoiceServiceAsyncStub
         stub = voice_service_pb2_grpc.VoiceServiceStub(channel)
@@ -98,19 +194,36 @@ async def _is_serving(address: str) -> bool:
         return True
 
 
+async def _answers_http(address: str) -> bool:
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + START_TIMEOUT_S
+    async with aiohttp.ClientSession() as http:
+        while loop.time() < deadline_s:
+            try:
+                async with http.get(f"http://{address}/healthz") as answer:
+                    return answer.ok
+            except aiohttp.ClientConnectorError:
+                await asyncio.sleep(0.1)
+    return False
+
+
 async def _stop(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         process.terminate()
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(STOP_TIMEOUT_S):
             await process.wait()
     except TimeoutError:
         process.kill()
         await process.wait()
 
 
-def _free_port() -> int:
+def _text_of(log: IO[bytes]) -> str:
+    log.seek(0)
+    return log.read().decode(errors="replace").strip()[-_LOG_CHARS:]
+
+
+def _free_address() -> str:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        return f"127.0.0.1:{probe.getsockname()[1]}"

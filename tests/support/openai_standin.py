@@ -4,7 +4,8 @@ It stands in for the vendor behind the real `openai` SDK: real multipart uploads
 events and chunked audio, with latencies and faults on demand. It refuses what the vendor refuses.
 
 `python -m tests.support.openai_standin` runs it as a process of its own, prints its base URL and
-serves until it is interrupted.
+serves until it is interrupted. `GET /received` counts the requests of each stage and the length of
+the recordings that came.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import fields
 from functools import lru_cache
-from typing import Self
+from typing import Self, get_args
 
 from aiohttp import web
 
@@ -57,15 +58,15 @@ class OpenAIStandin:
     """The server. Use it as `async with OpenAIStandin() as server: server.base_url`.
 
     `transcript`, `answers`, `latencies`, `faults` and the `formats` of its speech may be changed
-    while it runs. The nth chat request gets the nth answer, later ones the last. `requests` holds
-    everything received over HTTP, `realtime` serves the realtime API. With an `api_key` it lets in
-    nobody else.
+    while it runs. The transcript may depend on the recording, a WAV file. The nth chat request
+    gets the nth answer, later ones the last. `requests` holds everything received over HTTP,
+    `realtime` serves the realtime API. With an `api_key` it lets in nobody else.
     """
 
     def __init__(
         self,
         *,
-        transcript: str = TRANSCRIPT,
+        transcript: str | Callable[[bytes], str] = TRANSCRIPT,
         answers: Sequence[Answer] = (Answer(),),
         latencies: Latencies | None = None,
         faults: dict[StageName, Fault] | None = None,
@@ -97,6 +98,7 @@ class OpenAIStandin:
         app.router.add_post("/v1/chat/completions", self._handler("llm", self._complete))
         app.router.add_post("/v1/audio/speech", self._handler("tts", self._speak))
         app.router.add_get("/v1/realtime", self.realtime.handle)
+        app.router.add_get("/received", self._tell_received)
         runner = web.AppRunner(
             app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None
         )
@@ -142,6 +144,17 @@ class OpenAIStandin:
             self.requests.append(received)
             self._arrival.notify_all()
 
+    async def _tell_received(self, _: web.Request) -> web.Response:
+        """What came so far, for whoever runs the server as a process."""
+        account = {
+            stage: {
+                "requests": len(requests := self.requests_of(stage)),
+                "audio_ms": sum(request.audio_ms for request in requests),
+            }
+            for stage in get_args(StageName)
+        }
+        return web.json_response(account)
+
     def _check_key(self, received: Received) -> None:
         if not received.api_key or (self.api_key and received.api_key != self.api_key):
             message = f"Incorrect API key provided: {received.api_key}"
@@ -152,8 +165,11 @@ class OpenAIStandin:
         check_transcription(received.body, received.audio)
         seconds = received.audio_ms / 1000
         work_ms = self.latencies.stt_base_ms + self.latencies.stt_ms_per_s * seconds
-        await Pace(work_ms, 0).tick()
-        answer = json.dumps(transcription(self.transcript, received.body, seconds)).encode()
+        pace = Pace(work_ms, 0)
+        said = self.transcript
+        text = said if isinstance(said, str) else said(received.audio)
+        answer = json.dumps(transcription(text, received.body, seconds)).encode()
+        await pace.tick()
         await reply.begin("application/json", length_bytes=len(answer))
         await reply.write(answer)
 

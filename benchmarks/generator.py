@@ -1,0 +1,87 @@
+"""The load, as a process: so many callers, each in real time, who do not know of each other.
+
+    python -m benchmarks.generator
+
+It reads one `Load` as a line of JSON and writes a line for each turn as it ends, a `Turn` or a
+`Failure`. It ends by itself; one that is terminated leaves its sessions to the product's cleanup.
+"""
+
+import asyncio
+import sys
+
+import aiohttp
+import grpc
+import msgspec
+import uvloop
+
+from benchmarks.caller import Caller, Habits, TurnFailed, calling
+from benchmarks.notes import Failure, Turn
+
+
+class Load(msgspec.Struct, frozen=True):
+    """So many sessions, each of so many turns; they begin spread over the time of one turn.
+
+    `first` and `step` say which places of the spread are this process's, where there are several.
+    """
+
+    address: str
+    habits: Habits
+    sessions: int
+    turns: int
+    first: int = 0
+    step: int = 1
+
+
+class Report(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How one turn went: one of the two."""
+
+    turn: Turn | None = None
+    failure: Failure | None = None
+
+
+def say(report: Report) -> None:
+    """Write a line for the process that asked."""
+    sys.stdout.buffer.write(msgspec.json.encode(report) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+async def generate(load: Load) -> None:
+    """Run all sessions of the load."""
+    async with asyncio.TaskGroup() as tasks:
+        for place in range(load.first, load.sessions, load.step):
+            delay_s = place * load.habits.turn_s / load.sessions
+            tasks.create_task(_converse(load, delay_s))
+
+
+async def _converse(load: Load, delay_s: float) -> None:
+    """Run one session. It fails alone; the turns that it still had fail with it."""
+    await asyncio.sleep(delay_s)
+    left = load.turns
+    try:
+        async with calling(load.address, load.habits) as caller:
+            while left:
+                await _one_turn(caller)
+                left -= 1
+    except (TurnFailed, grpc.RpcError, aiohttp.ClientError, OSError, ExceptionGroup) as error:
+        for _ in range(left):
+            say(Report(failure=Failure(_reason(error))))
+
+
+async def _one_turn(caller: Caller) -> None:
+    say(Report(turn=await caller.turn()))
+
+
+def _reason(error: Exception) -> str:
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"
+
+
+def main() -> None:
+    """Read the load and run it."""
+    load = msgspec.json.decode(sys.stdin.buffer.readline(), type=Load)
+    uvloop.run(generate(load))
+
+
+if __name__ == "__main__":
+    main()

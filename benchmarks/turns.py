@@ -1,0 +1,132 @@
+"""What a user waits for, and what it costs, at several numbers of sessions.
+
+    python -m benchmarks.turns [--sessions 1 10 50 100] [--transport websocket] [--mode server_vad]
+
+Users connect, speak 2.5 s in real time, stop, and hear an answer of 17.8 s or cut it off. The
+service, and before a WebSocket the bridge, share one core; load generator and provider have the
+others. Times are set beside the floor: the provider's three calls made by hand with perfect
+pipelining, in the same run. Where the server ends the turn, its silence is taken off the times.
+See docs/benchmarks.md for what each figure means.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import get_args
+
+from rich.console import Console
+
+from benchmarks import report
+from benchmarks.caller import Habits
+from benchmarks.figures import figures_of, targets_of
+from benchmarks.level import Measured, measure
+from benchmarks.lines import Transport, TurnMode
+from benchmarks.processes import attempt
+from benchmarks.recording import Encoding
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options that say how users behave, and what is written."""
+    parser.add_argument("--transport", choices=get_args(Transport), default="grpc")
+    parser.add_argument("--mode", choices=get_args(TurnMode), default="manual")
+    parser.add_argument("--encoding", choices=get_args(Encoding), default="webm")
+    parser.add_argument(
+        "--pause-ms", type=int, default=0, help="between the last word and stop, of push to talk"
+    )
+    parser.add_argument(
+        "--silence-ms", type=int, default=500, help="silence that ends a turn of server_vad"
+    )
+    parser.add_argument("--listen-s", type=float, default=2.0, help="then the answer is cut off")
+    parser.add_argument("--whole", action="store_true", help="hear answers to their end")
+    parser.add_argument("--no-drafts", action="store_true", help="begin no answer early")
+    parser.add_argument("--turns", type=int, default=2, help="of each session")
+    parser.add_argument("--generators", type=int, default=1, help="processes that make the load")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures")
+    parser.add_argument("--plot", type=Path, metavar="PATH", help="draw them: .svg or .png")
+
+
+def habits_of(options: argparse.Namespace) -> Habits:
+    """How users behave, by the options."""
+    return Habits(
+        transport=options.transport,
+        mode=options.mode,
+        encoding=options.encoding,
+        pause_ms=options.pause_ms,
+        silence_ms=options.silence_ms,
+        listen_s=0 if options.whole else options.listen_s,
+        drafts=not options.no_drafts,
+    )
+
+
+def title_of(habits: Habits) -> str:
+    """What is measured, in one line."""
+    heard = f"cut off after {habits.listen_s:g} s" if habits.listen_s else "heard to the end"
+    turn = (
+        f"push to talk, stop {habits.pause_ms} ms after the recording"
+        if habits.mode == "manual"
+        else f"turns ended by {habits.silence_ms} ms of silence, which are taken off the times"
+    )
+    drafts = "" if habits.drafts else ", no drafts"
+    return f"{habits.transport}, {habits.encoding}, {turn}, answers {heard}{drafts}"
+
+
+async def run(options: argparse.Namespace, habits: Habits, levels: list[Measured]) -> None:
+    """Measure each number of sessions, and add it to `levels` when it is done.
+
+    Raises:
+        ProcessFailed: the product, the provider or the load generator cannot be run.
+    """
+    with report.progress() as progress:
+        for sessions in options.sessions:
+            bar = progress.add_task(f"{sessions} sessions", total=sessions * options.turns)
+            level = await measure(
+                sessions,
+                options.turns,
+                habits,
+                generators=options.generators,
+                advance=partial(progress.advance, bar),
+            )
+            levels.append(level)
+
+
+def show(levels: Sequence[Measured], options: argparse.Namespace, habits: Habits) -> None:
+    """Print the tables and the reasons of failures; write the files that are asked for."""
+    figures = [figures_of(level) for level in levels]
+    console = Console()
+    console.print(report.level_table(title_of(habits), figures))
+    verdicts = [
+        (target, own)
+        for level, own in zip(levels, figures, strict=True)
+        for target in targets_of(level)
+        if target.is_for(own)
+    ]
+    console.print(report.verdict_table(verdicts))
+    for level in levels:
+        for reason in sorted({failure.reason for failure in level.failures}):
+            console.print(f"{level.sessions} sessions: {reason}", style="red", markup=False)
+    if options.json:
+        report.write_json(options.json, "turns", vars(options), figures)
+    if options.plot:
+        report.plot_levels(options.plot, title_of(habits), figures)
+
+
+def main() -> int:
+    """Run the benchmark; the exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sessions", type=int, nargs="+", default=[1, 10, 50, 100], metavar="N")
+    add_options(parser)
+    options = parser.parse_args()
+    habits = habits_of(options)
+    levels: list[Measured] = []
+    status = attempt(run(options, habits, levels))
+    if levels:
+        show(levels, options, habits)
+    return status or any(level.failures for level in levels)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
