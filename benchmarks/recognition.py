@@ -41,9 +41,10 @@ class Recognizer:
         return " ".join(text for text in heard if text)
 
     def _place(self, curve: list[float], duration_ms: float) -> Span:
-        """Where the loudness curve fits best."""
+        """Where the loudness curve fits best, from its first sound on."""
         start = min(range(1 - len(curve), len(self._curve)), key=lambda at: self._misfit(curve, at))
-        return Span(start * FRAME_MS, start * FRAME_MS + duration_ms)
+        quiet = next(at for at, level in enumerate(curve) if level >= _AUDIBLE)
+        return Span((start + quiet) * FRAME_MS, start * FRAME_MS + duration_ms)
 
     def _misfit(self, curve: list[float], start: int) -> float:
         """Difference of a curve that starts at this frame, silence being outside the utterance."""
