@@ -102,6 +102,36 @@ async def test_what_the_service_cannot_take_costs_nothing(
         await socket.hear_until("response_complete")
 
 
+async def test_a_client_with_a_player_has_texts_spoken_and_tells_what_it_played(
+    bridge: Bridge,
+) -> None:
+    async with bridge.connect(CLIENT) as socket:
+        await socket.hear_until("ready")
+        await socket.say(type="config", output={"maxLeadMs": 1_000, "supportsHold": True})
+        assert (await socket.hear_until("ready"))["output"]["supportsHold"]
+        for asked in ({"type": "say", "text": "Welcome back."}, {"type": "create_response"}):
+            await socket.say(**asked)
+            while (frame := await socket.hear())["type"] != "turn_metrics":
+                if frame["type"] == "audio_chunk":
+                    played_ms = frame["offsetMs"] + frame["durationMs"]
+                    await socket.say(
+                        type="playback", responseId=frame["responseId"], playedMs=played_ms
+                    )
+            assert "firstHeardMs" in frame
+    assert texts(socket.heard, "response_complete") == [
+        "Welcome back.",
+        "At three. The room is yours.",
+    ]
+    assert "error" not in socket.kinds
+
+
+async def test_a_client_hears_that_nobody_speaks(bridge: Bridge) -> None:
+    async with bridge.connect(CLIENT) as socket:
+        await socket.say(type="config", turnDetection={"noInputTimeoutMs": 50})
+        while (await socket.hear_until("speech"))["event"] != "no_input":
+            pass
+
+
 async def test_a_client_that_reconnects_goes_on_with_its_conversation(
     bridge: Bridge, standin: OpenAIStandin
 ) -> None:
