@@ -5,6 +5,7 @@ place that turns the vendor's exceptions into `EngineError`.
 """
 
 import asyncio
+import json
 import math
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
@@ -105,11 +106,14 @@ def translated_errors(stage: Stage) -> Iterator[None]:
     except APIStatusError as error:
         raise _refusal(stage, error.status_code, error.code, error.response.headers) from error
     except InvalidStatus as error:
-        raise _refusal(stage, error.response.status_code, None, error.response.headers) from error
-    except ValueError as error:
-        raise EngineError(stage, f"{name} gave an unreadable answer") from error
+        answer = error.response
+        code = _code_in(answer.body)
+        raise _refusal(stage, answer.status_code, code, answer.headers) from error
+    # A certificate that is not trusted is an OSError and a ValueError.
     except (OpenAIError, httpx2.HTTPError, WebSocketException, OSError, anyio.EndOfStream) as error:
         raise EngineError(stage, f"the connection to {name} failed") from error
+    except ValueError as error:
+        raise EngineError(stage, f"{name} gave an unreadable answer") from error
 
 
 async def timed_results(
@@ -153,6 +157,15 @@ def _refusal(
         retryable=may_pass and code not in _EXHAUSTED_CODES,
         retry_after_ms=_retry_after_ms(headers.get("retry-after", "")),
     )
+
+
+def _code_in(body: bytes | None) -> str | None:
+    """The vendor's name of an error, from the JSON that refuses a handshake."""
+    try:
+        code = json.loads(body or b"")["error"]["code"]
+    except (ValueError, LookupError, TypeError):
+        return None
+    return code if isinstance(code, str) else None
 
 
 def _plain(code: str | None) -> str | None:

@@ -117,9 +117,11 @@ class _Utterance:
 
     async def _hear(self, heard: Heard) -> None:
         for edge in heard.edges:
-            has_started = edge.kind is EdgeKind.STARTED
-            self._has_uncommitted_speech |= has_started
-            self._paused_at_ms = None if has_started else edge.at_ms
+            if edge.kind is EdgeKind.STARTED:
+                self._has_uncommitted_speech = True
+                self._paused_at_ms = None
+            elif edge.at_ms > heard.end_ms - self._heard_ms - heard.pcm.duration_ms:
+                self._paused_at_ms = edge.at_ms  # and not before the utterance began
         self._held.append(heard.pcm)
         self._heard_ms += heard.pcm.duration_ms
         if self._paused_at_ms is None:

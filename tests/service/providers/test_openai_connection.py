@@ -171,13 +171,16 @@ async def test_mp3_is_not_taken_for_samples() -> None:
         assert not (await failure("tts", base_url)).retryable
 
 
-@pytest.mark.parametrize("failing", [ssl.SSLError, anyio.EndOfStream, OSError])
+@pytest.mark.parametrize(
+    "failing", [ssl.SSLError, ssl.SSLCertVerificationError, anyio.EndOfStream, OSError]
+)
 async def test_failure_below_http(failing: type[Exception]) -> None:
     endpoint = Endpoint(Stage.TTS, "model", 1_000, "http://127.0.0.1:9/v1")
     with pytest.raises(EngineError) as caught:
         async with timed_wait(endpoint):
             raise failing
     assert (caught.value.code, caught.value.retryable) == (Code.TTS_FAILED, True)
+    assert caught.value.message == "the connection to speech synthesis failed"
 
 
 async def test_stages_of_a_turn_share_one_connection(server: OpenAIStandin) -> None:

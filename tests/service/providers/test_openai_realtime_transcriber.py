@@ -231,6 +231,20 @@ async def test_a_gap_within_a_phrase_is_no_pause(server: OpenAIStandin) -> None:
     assert [len(item) for item in connection.items] == [pytest.approx(96_000, abs=100)]
 
 
+async def test_speech_that_ended_before_the_utterance_makes_no_pause(
+    server: OpenAIStandin,
+) -> None:
+    async def speech() -> AsyncIterator[Heard]:
+        edges = (STOPPED, 900, 1_030), (STARTED, 1_300, 1_500), (STOPPED, 2_000, 2_150)
+        async for block in heard(*edges, length_ms=2_500):
+            if block.end_ms > 1_000:
+                yield block
+
+    await transcribed(server, speech())
+    (connection,) = server.realtime.connections
+    assert [len(item) / 48 for item in connection.items] == [pytest.approx(1_100, abs=1)]
+
+
 async def test_what_is_said_after_a_pause_is_not_settled(server: OpenAIStandin) -> None:
     server.realtime.script = RealtimeScript(("stop it", "go home"))
     edges = [(STARTED, 0, 200), (STOPPED, 1_000, 1_130), (STARTED, 1_250, 1_300)]
@@ -259,6 +273,7 @@ async def failure(server: OpenAIStandin, fault: RealtimeFault, **changes: Any) -
     [
         (RealtimeFault("connect", "refuse", status=503), True),
         (RealtimeFault("connect", "refuse", status=401), False),
+        (RealtimeFault("connect", "refuse", status=429, code="insufficient_quota"), False),
         (RealtimeFault("update", "error", kind="invalid_request_error"), False),
         (RealtimeFault("append", "error"), True),
         (RealtimeFault("append", "error", code="insufficient_quota"), False),
