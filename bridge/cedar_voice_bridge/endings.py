@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from aiohttp import WSCloseCode
 
 import cedar_voice.v1 as pb
-from cedar_voice_client import ErrorCode, Unavailable, VoiceClientError
+from cedar_voice_client import ErrorCode, SessionRefused, Unavailable, VoiceClientError
 
 TAKEN_OVER_CLOSE_CODE = 4409
 """Of a socket whose session goes on at another one: not to be opened again."""
@@ -35,6 +35,7 @@ _CLOSE_CODES: Mapping[ErrorCode, int] = {
     ErrorCode.UNAVAILABLE: WSCloseCode.SERVICE_RESTART,
     ErrorCode.OVERLOADED: WSCloseCode.TRY_AGAIN_LATER,
     ErrorCode.SLOW_CONSUMER: WSCloseCode.TRY_AGAIN_LATER,
+    ErrorCode.SESSION_NOT_FOUND: WSCloseCode.SERVICE_RESTART,
     ErrorCode.SESSION_TAKEN_OVER: TAKEN_OVER_CLOSE_CODE,
 }
 
@@ -58,6 +59,18 @@ def broken(failure: VoiceClientError) -> Ending:
         return UNAUTHORIZED
     close_code = _CLOSE_CODES.get(failure.code, WSCloseCode.INTERNAL_ERROR)
     return Ending(close_code, error=_error_of(failure))
+
+
+def taken_over() -> Ending:
+    """The session goes on at another socket."""
+    message = "the session goes on at another socket"
+    return broken(SessionRefused(message, code=ErrorCode.SESSION_TAKEN_OVER))
+
+
+def lagging() -> Ending:
+    """The browser does not read."""
+    failure = SessionRefused("events are not read", code=ErrorCode.SLOW_CONSUMER, retryable=True)
+    return broken(failure)
 
 
 def unavailable(message: str) -> Unavailable:

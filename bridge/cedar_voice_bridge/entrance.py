@@ -19,7 +19,7 @@ log = structlog.get_logger("cedar_voice.bridge")
 _SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-class SocketDialect(Protocol):
+class TokenDialect(Protocol):
     """What admission needs of the dialect of a socket."""
 
     def token_in(self, frame: str) -> str | None:
@@ -68,7 +68,7 @@ class Entrance:
         return token
 
     async def token_of_socket(
-        self, request: web.Request, browser: Browser, dialect: SocketDialect
+        self, request: web.Request, browser: Browser, dialect: TokenDialect
     ) -> str | None:
         """The token of the request, else of the first `auth` frame when one is needed.
 
@@ -88,7 +88,7 @@ class Entrance:
         return token
 
 
-async def _token_by_frame(browser: Browser, dialect: SocketDialect) -> str | None:
+async def _token_by_frame(browser: Browser, dialect: TokenDialect) -> str | None:
     try:
         token = dialect.token_in(await browser.read())
         if token is None:
@@ -99,13 +99,8 @@ async def _token_by_frame(browser: Browser, dialect: SocketDialect) -> str | Non
     return token
 
 
-def is_session_id(name: str) -> bool:
-    """Whether the service takes this name of a session."""
-    return _SESSION_ID.fullmatch(name) is not None
-
-
 def session_id_of(*names: str) -> str:
     """The id of the session that a browser calls so."""
-    if len(names) == 1 and is_session_id(names[0]):
+    if len(names) == 1 and _SESSION_ID.fullmatch(names[0]):
         return names[0]
     return hashlib.sha256("\0".join(names).encode()).hexdigest()

@@ -19,7 +19,7 @@ from cedar_voice_bridge.entrance import session_id_of
 from cedar_voice_bridge.event_stream import EventStream
 from cedar_voice_bridge.forms import Form
 from cedar_voice_bridge.history import ConversationOver, Reader, ReadersLag
-from cedar_voice_bridge.hub import Conversation, Hub
+from cedar_voice_bridge.hub import Conversation, Hub, Response
 from cedar_voice_bridge.refusals import Refusal, refusal_of
 from cedar_voice_client import VoiceClientError
 from cedar_voice_client.errors import error_from_proto
@@ -27,18 +27,16 @@ from cedar_voice_client.errors import error_from_proto
 SILENCE_TIMEOUT_S = 60.0
 """How long a turn may go on without a word from the service."""
 
-Responses = pb.VoiceSessionResponse
-
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
     """A turn that is being answered."""
 
     turn_id: int
-    conversation: Conversation[Responses]
-    reader: Reader[Responses]
+    conversation: Conversation
+    reader: Reader[Response]
 
-    async def responses(self) -> AsyncGenerator[Responses, None]:
+    async def responses(self) -> AsyncGenerator[Response, None]:
         """What the service says of the turn.
 
         Raises:
@@ -64,11 +62,13 @@ class ExchangeEndpoint:
 
     Args:
         hub: the sessions.
+        idle_s: how long a session that has a name waits for the next recording.
         send_timeout_s: longest wait for a browser to take an event.
     """
 
-    def __init__(self, hub: Hub[Responses], *, send_timeout_s: float) -> None:
+    def __init__(self, hub: Hub, *, idle_s: float, send_timeout_s: float) -> None:
         self._hub = hub
+        self._idle_s = idle_s
         self._send_timeout_s = send_timeout_s
 
     async def answer(self, request: web.Request, form: Form, token: str | None) -> web.Response:
@@ -132,9 +132,12 @@ class ExchangeEndpoint:
             raise Refusal(400, "invalid_message", "audio: is missing", field="audio")
         requests = request_of(audio, form.text("settings"), form.text("context"), delivery)
         name = _session_of(form)
-        conversation = await self._hub.conversation(name or str(uuid4()), token)
+        conversation = await self._hub.conversation(
+            name or str(uuid4()), token, keep_s=self._idle_s
+        )
         try:
-            with conversation.read() as reader:
+            with conversation.read(keep_s=self._idle_s) as reader:
+                conversation.wishes.note(requests[0].config)
                 turn_id = await conversation.upload(requests)
                 yield _Turn(turn_id, conversation, reader)
         finally:

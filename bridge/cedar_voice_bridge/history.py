@@ -7,22 +7,53 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
+from cedar_voice_bridge import endings
+from cedar_voice_bridge.endings import Ending
 from cedar_voice_client import VoiceClientError
 
 T = TypeVar("T")
+
+MAX_ASIDE = 64
+"""Words to one reader alone that may wait for it."""
 
 
 class ReadersLag(Exception):
     """What the reader wants next is no longer kept."""
 
 
+class ReaderReplaced(Exception):
+    """Another reader has taken the place of this one."""
+
+
 class ConversationOver(Exception):
     """Nothing more comes; the cause is the failure, where there was one."""
 
 
+def ending_of(over: ReadersLag | ReaderReplaced | ConversationOver) -> Ending:
+    """How a socket ends whose reading ended so."""
+    if isinstance(over, ReadersLag):
+        return endings.lagging()
+    if isinstance(over, ReaderReplaced):
+        return endings.taken_over()
+    failure = over.__cause__
+    return endings.broken(failure) if isinstance(failure, VoiceClientError) else endings.STOPPING
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderKind:
+    """Readers that stand in for each other.
+
+    Where the next one begins: after the last turn that one of them has heard to its end; where
+    there is only one at a time, exactly where the one before it is.
+    """
+
+    name: str
+    is_single: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[T]):
-    """Something that was said. Numbers count from 1."""
+    """Something that was said. Numbers count from 1; 0 was said to one reader alone."""
 
     number: int
     turn_id: int
@@ -35,26 +66,21 @@ class History(Generic[T]):
     Args:
         max_bytes: what is kept at most, at least the newest entry.
         size_of: bytes of an item.
-        ends_turn: whether an item is the last of its turn.
     """
 
-    def __init__(
-        self,
-        max_bytes: int,
-        size_of: Callable[[T], int],
-        ends_turn: Callable[[T], bool] = lambda item: False,
-    ) -> None:
-        self.ends_turn = ends_turn
+    def __init__(self, max_bytes: int, size_of: Callable[[T], int]) -> None:
         self.entries: deque[Entry[T]] = deque()
         self.last_number = 0
         self.is_over = False
         self.failure: VoiceClientError | None = None
-        self.seen: dict[str, int] = {}
-        """By kind of reader: the last entry of the last turn that one has seen to its end."""
         self._max_bytes = max_bytes
         self._size_of = size_of
         self._bytes = 0
         self._readers: set[Reader[T]] = set()
+        self._places: dict[str, int] = {}
+        """By kind of reader: the last entry that the next one does not want."""
+        self._heard = self._heard_before = 0
+        """The ends of the last two turns that anybody has heard to their end."""
 
     @property
     def has_readers(self) -> bool:
@@ -67,7 +93,7 @@ class History(Generic[T]):
         self.entries.append(Entry(self.last_number, turn_id, item))
         self._bytes += self._size_of(item)
         while self._bytes > self._max_bytes and len(self.entries) > 1:
-            self._bytes -= self._size_of(self.entries.popleft().item)
+            self._drop_oldest()
         self._wake()
 
     def end(self, failure: VoiceClientError | None) -> None:
@@ -77,16 +103,18 @@ class History(Generic[T]):
             self.failure = failure
             self._wake()
 
-    def read(self, after: int | None, kind: str) -> "Reader[T]":
+    def read(self, after: int | None, kind: ReaderKind | None) -> "Reader[T]":
         """See `Conversation.read`."""
         if after is None or not 0 <= after <= self.last_number:
-            after = self.seen.get(kind, 0) if kind else self.last_number
-            first = self.entries[0].number if self.entries else self.last_number + 1
-            after = max(after, first - 1)  # what is gone was nobody's place yet
+            after = self._place_of(kind)
         return Reader(self, after, kind)
 
     def join(self, reader: "Reader[T]") -> None:
         """A reader waits for what comes."""
+        if reader.kind is not None and reader.kind.is_single:
+            for other in self._readers:
+                if other.kind == reader.kind:
+                    other.replace()
         self._readers.add(reader)
 
     def leave(self, reader: "Reader[T]") -> None:
@@ -101,10 +129,38 @@ class History(Generic[T]):
         """
         if number > self.last_number:
             return None
-        first = self.entries[0].number
+        first = self._first_number
         if number < first:
             raise ReadersLag
         return self.entries[number - first]
+
+    def heard(self, number: int, kind: ReaderKind | None, *, ends_turn: bool) -> None:
+        """A reader of a kind has got everything up to an entry."""
+        if kind is not None and (kind.is_single or ends_turn):
+            self._places[kind.name] = max(self._places.get(kind.name, 0), number)
+        if ends_turn and number > self._heard:
+            self._heard_before, self._heard = self._heard, number
+            self._forget()
+
+    @property
+    def _first_number(self) -> int:
+        return self.entries[0].number if self.entries else self.last_number + 1
+
+    def _place_of(self, kind: ReaderKind | None) -> int:
+        if kind is None:
+            return self.last_number
+        place = self._places.get(kind.name, self._heard)
+        return max(place, self._first_number - 1)  # what is gone was nobody's place yet
+
+    def _forget(self) -> None:
+        """Drop what every reader, present and to come, has heard; the last turns stay."""
+        places = (reader.place for reader in self._readers)
+        done = min((self._heard_before, *self._places.values(), *places))
+        while self.entries and self.entries[0].number <= done:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        self._bytes -= self._size_of(self.entries.popleft().item)
 
     def _wake(self) -> None:
         for reader in self._readers:
@@ -114,10 +170,13 @@ class History(Generic[T]):
 class Reader(Generic[T]):
     """A place in a history. Use as a context; one task reads."""
 
-    def __init__(self, history: History[T], after: int, kind: str) -> None:
+    def __init__(self, history: History[T], after: int, kind: ReaderKind | None) -> None:
+        self.place = after
+        """Number of the last entry that was read."""
+        self.kind = kind
         self._history = history
-        self._after = after
-        self._kind = kind
+        self._aside: deque[T] = deque(maxlen=MAX_ASIDE)
+        self._is_replaced = False
         self._changed = asyncio.Event()
 
     def __enter__(self) -> Self:
@@ -132,27 +191,48 @@ class Reader(Generic[T]):
     ) -> None:
         self._history.leave(self)
 
+    @property
+    def passed(self) -> list[T]:
+        """What is still kept of what was said before its place."""
+        return [entry.item for entry in self._history.entries if entry.number <= self.place]
+
     def wake(self) -> None:
         """Something was added."""
         self._changed.set()
+
+    def replace(self) -> None:
+        """Another reader takes the place of this one."""
+        self._is_replaced = True
+        self.wake()
+
+    def tell(self, item: T) -> None:
+        """Say something to this reader alone, before what waits."""
+        self._aside.append(item)
+        self.wake()
 
     async def next(self) -> Entry[T]:
         """The next entry. Cancelled, it loses nothing.
 
         Raises:
             ReadersLag: it is no longer kept.
+            ReaderReplaced: another reader goes on here.
             ConversationOver: there is none.
         """
-        while (entry := self._history.entry(self._after + 1)) is None:
+        while (entry := self._waiting()) is None:
             if self._history.is_over:
                 raise ConversationOver from self._history.failure
             self._changed.clear()
             await self._changed.wait()
-        self._after = entry.number
+        self.place = max(self.place, entry.number)
         return entry
 
-    def delivered(self, entry: Entry[T]) -> None:
-        """The browser has got it: other readers of the kind need not begin before it."""
-        if self._kind and self._history.ends_turn(entry.item):
-            seen = self._history.seen
-            seen[self._kind] = max(seen.get(self._kind, 0), entry.number)
+    def delivered(self, entry: Entry[T], *, ends_turn: bool = False) -> None:
+        """The browser has got it; with an entry that `ends_turn`, the whole of a turn."""
+        self._history.heard(entry.number, self.kind, ends_turn=ends_turn)
+
+    def _waiting(self) -> Entry[T] | None:
+        if self._is_replaced:
+            raise ReaderReplaced
+        if self._aside:
+            return Entry(0, 0, self._aside.popleft())
+        return self._history.entry(self.place + 1)

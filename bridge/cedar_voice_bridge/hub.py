@@ -1,22 +1,23 @@
 """Sessions that a browser shares between its sockets, event streams and uploads.
 
 The hub owns one stream of the service per session. What comes down is kept, bounded by bytes, and
-every reader has a place of its own in it. What goes up, goes up by one writer, in order of arrival.
+every reader has a place of its own in it, and puts it into its own dialect. What goes up, goes up
+by one writer, in order of arrival.
 """
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 import structlog
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.endings import unavailable
-from cedar_voice_bridge.history import History, Reader
+from cedar_voice_bridge.history import History, Reader, ReaderKind
 from cedar_voice_bridge.line import Line
 from cedar_voice_bridge.sessions import Sessions
+from cedar_voice_bridge.wishes import Wishes
 from cedar_voice_client import VoiceClientError
 
 log = structlog.get_logger("cedar_voice.bridge")
@@ -24,90 +25,98 @@ log = structlog.get_logger("cedar_voice.bridge")
 RECONNECT_AFTER_S = (0.5, 1.0, 2.0, 4.0)
 """Waits before a broken stream is opened again; then its session is given up."""
 
-T = TypeVar("T")
-Translate = Callable[[pb.VoiceSessionResponse], T | None]
+STEADY_S = 10.0
+"""How long a stream lasts that was worth opening again."""
+
+OPENING_S = 1.0
+"""How long a conversation lives that was opened, until somebody reads or writes."""
+
+CHECK_S = 5.0
+"""How long after its last reader a conversation may go unnoticed."""
+
+Response = pb.VoiceSessionResponse
 
 
-class Conversation(Generic[T]):
+class Conversation:
     """One session of the service and everything that its browser has open for it.
 
     Args:
         config: what the session opens with.
         token: of the user.
-        translate: what readers get for a response; None for one that they are not told.
         history: where it is kept.
-        idle_s: how long it lives without reader or upload.
+        line: what goes up.
     """
 
     def __init__(
-        self,
-        config: pb.SessionConfig,
-        token: str | None,
-        translate: Translate[T],
-        history: History[T],
-        *,
-        idle_s: float,
+        self, config: pb.SessionConfig, token: str | None, history: History[Response], line: Line
     ) -> None:
         self.tag = secrets.token_hex(4)
         """Tells the events of this conversation from those of one before it of the same name."""
-        self.line = Line()
+        self.line = line
+        self.wishes = Wishes(config)
         self.is_over = False
+        self.is_recording = False
+        """Whether an upload has begun a recording and none has ended it."""
         self.latest = pb.Transcription()
         """What the user is believed to be saying."""
-        self._configured = b""
         self._config = config
         self._token = token
-        self._translate = translate
         self._history = history
-        self._idle_s = idle_s
+        self._was_greeted = False
 
-    def read(self, after: int | None = None, *, kind: str = "") -> Reader[T]:
-        """A reader of what comes; use it as a context.
+    @contextmanager
+    def read(
+        self, after: int | None = None, *, kind: ReaderKind | None = None, keep_s: float = 0.0
+    ) -> Iterator[Reader[Response]]:
+        """A reader of what comes, for as long as the context lasts.
 
         Args:
-            after: number of the last event that is not wanted again. None begins with the first
-                turn that no reader of this `kind` has seen to its end.
-            kind: "" begins with what comes next.
+            after: number of the last event that is not wanted again. None begins where the kind
+                does.
+            kind: None begins with what comes next.
+            keep_s: how long the session waits for a reader to come back.
         """
-        return self._history.read(after, kind)
+        try:
+            with self._history.read(after, kind) as reader:
+                yield reader
+        finally:
+            self.line.keep(keep_s)
 
-    def changes(self, config: pb.SessionConfig) -> list[pb.VoiceSessionRequest]:
-        """What makes this the configuration in force; nothing when it was the last one asked for.
-
-        Uploads say the same with every chunk.
-        """
-        wanted = config.SerializeToString(deterministic=True)
-        if wanted in (b"", self._configured):
-            return []
-        self._configured = wanted
-        return [pb.VoiceSessionRequest(config=config)]
+    def greeting(self) -> Response:
+        """The configuration in force, for who joins."""
+        greeting = Response(ready=self.line.ready)
+        greeting.ready.resumed |= self._was_greeted
+        self._was_greeted = True
+        return greeting
 
     async def upload(self, requests: Iterable[pb.VoiceSessionRequest]) -> int:
         """See `Line.upload`."""
+        self._was_greeted = True
         try:
             return await self.line.upload(requests)
         except VoiceClientError:
-            self._configured = b""
-            self.line.is_recording = False
+            self.wishes.forget()
+            self.is_recording = False
             raise
 
     async def live(self, sessions: Sessions) -> None:
         """Hold the session until it is idle, ended, or cannot be held any more."""
-        failures = 0
+        waits_s = iter(RECONNECT_AFTER_S)
+        clock_s = asyncio.get_running_loop().time
         while True:
+            began_at_s = clock_s()
+            was_open = bool(self.line.ready.session_id)
             try:
-                async with sessions.open(self._config, self._token) as session:
-                    failures = 0
-                    with self.line.connected(session):
-                        await self._copy()
-                    return None
+                async with sessions.open(self._config, self._token, must_resume=was_open) as opened:
+                    with self.line.connected(opened):
+                        return await self._copy()
             except VoiceClientError as failure:
-                if not failure.retryable or not self.line.was_open:
+                if clock_s() - began_at_s > STEADY_S:
+                    waits_s = iter(RECONNECT_AFTER_S)
+                wait_s = next(waits_s, None)
+                if wait_s is None or not failure.retryable or not self.line.ready.session_id:
                     return self._fail(failure)
-                if failures == len(RECONNECT_AFTER_S):
-                    return self._fail(failure)
-            await asyncio.sleep(RECONNECT_AFTER_S[failures])
-            failures += 1
+            await asyncio.sleep(wait_s)
 
     async def finish(self) -> None:
         """End the session: nobody comes back to it."""
@@ -128,27 +137,29 @@ class Conversation(Generic[T]):
         self._history.end(failure)
 
     async def _copy(self) -> None:
-        while True:
+        self.line.keep(OPENING_S)
+        while (left_s := self.line.wanted_for_s) > 0 or self._history.has_readers:
             try:
-                async with asyncio.timeout(self._idle_s):
+                async with asyncio.timeout(left_s if left_s > 0 else CHECK_S):
                     response = await self.line.receive()
             except TimeoutError:
-                if self._history.has_readers or self.line.was_used_within(self._idle_s):
-                    continue
-                return await self.finish()
+                continue
             if response is None:
-                return None
+                if not self.is_over:
+                    self._fail(unavailable("the service ended the session"))
+                return
             self._keep(response)
+        await self.finish()
 
-    def _keep(self, response: pb.VoiceSessionResponse) -> None:
+    def _keep(self, response: Response) -> None:
+        if response.error.fatal:
+            return  # the end of the stream says the same, and may be mended
         if response.HasField("transcription"):
             self.latest = response.transcription
-        item = self._translate(response)
-        if item is not None:
-            self._history.add(item, response.turn_id)
+        self._history.add(response, response.turn_id)
 
 
-class Hub(Generic[T]):
+class Hub:
     """Conversations by token and name. Use as an async context manager: leaving it ends them.
 
     Args:
@@ -159,15 +170,15 @@ class Hub(Generic[T]):
     def __init__(
         self,
         sessions: Sessions,
-        open_conversation: Callable[[str, str | None], Conversation[T]],
+        open_conversation: Callable[[str, str | None], Conversation],
     ) -> None:
         self._sessions = sessions
         self._open_conversation = open_conversation
-        self._conversations: dict[tuple[str | None, str], Conversation[T]] = {}
+        self._conversations: dict[tuple[str | None, str], Conversation] = {}
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> "Hub[T]":
+    async def __aenter__(self) -> "Hub":
         await self._group.__aenter__()
         return self
 
@@ -176,8 +187,15 @@ class Hub(Generic[T]):
             task.cancel()
         await self._group.__aexit__(None, None, None)
 
-    async def conversation(self, session_id: str, token: str | None) -> Conversation[T]:
+    async def conversation(
+        self, session_id: str, token: str | None, *, keep_s: float = 0.0
+    ) -> Conversation:
         """The conversation of this name, opened unless it is.
+
+        Args:
+            session_id: its name.
+            token: of the user.
+            keep_s: how long from now it is wanted, whether or not anybody reads.
 
         Raises:
             VoiceClientError: the service cannot be reached or refuses; the class says why.
@@ -191,6 +209,7 @@ class Hub(Generic[T]):
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         await conversation.line.opened()
+        conversation.line.keep(max(keep_s, OPENING_S))
         return conversation
 
     def close(self) -> None:
@@ -198,7 +217,7 @@ class Hub(Generic[T]):
         for conversation in self._conversations.values():
             conversation.end()
 
-    async def _hold(self, key: tuple[str | None, str], conversation: Conversation[T]) -> None:
+    async def _hold(self, key: tuple[str | None, str], conversation: Conversation) -> None:
         with structlog.contextvars.bound_contextvars(session_id=key[1]):
             try:
                 await conversation.live(self._sessions)

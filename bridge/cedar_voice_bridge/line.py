@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.endings import unavailable
 from cedar_voice_bridge.sessions import BrowserSession
-from cedar_voice_client import VoiceClientError
+from cedar_voice_client import InvalidRequest, VoiceClientError
 from cedar_voice_client.errors import error_from_proto
 
 SETTLE_TIMEOUT_S = 30.0
@@ -21,38 +21,52 @@ QUIET_TIMEOUT_S = 1.0
 _ROUNDS = 2
 """The answer to a ping overtakes what was said before it, but not what was said before the ping."""
 
+OnPong = Callable[[pb.VoiceSessionResponse | None], None]
+"""Gets the answer to a ping; None when there will be none."""
+
+
+def nobody(_: pb.VoiceSessionResponse | None) -> None:
+    """Nobody waits for the answer."""
+
 
 class Line:
-    """What goes up to a session. It outlives the streams of the session."""
+    """What goes up to a session. It outlives the streams of the session.
 
-    def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self.was_open = False
+    Args:
+        send_timeout_s: longest wait for the service to take a message.
+        clock_s: a clock that never goes back.
+    """
+
+    def __init__(
+        self, send_timeout_s: float, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.ready = pb.SessionReady()
+        """The configuration in force; without `session_id` until the session is open."""
         self.last_turn_id = 0
         """The newest turn that was heard of."""
-        self.is_recording = False
-        """Whether an upload has begun a recording and none has ended it."""
+        self._send_timeout_s = send_timeout_s
         self._clock_s = clock_s
-        self._used_at_s = clock_s()
-        self._sent_at_s = clock_s()  # a socket may be about to
+        self._wanted_until_s = 0.0
+        self._spoke_at_s = clock_s()  # a socket may be about to
         self._may_write = asyncio.Lock()
         self._session: asyncio.Future[BrowserSession] = asyncio.get_running_loop().create_future()
         self._sent_sequence = 0
         self._received_sequence = 0
-        self._pong: asyncio.Future[None] | None = None
+        self._pongs: deque[OnPong] = deque()
         self._refusals: deque[pb.Error] = deque(maxlen=16)
 
     @contextmanager
     def connected(self, session: BrowserSession) -> Iterator[None]:
         """Write to this stream for as long as the context lasts."""
-        self.was_open = True
+        self.ready = session.opening.ready
         self._sent_sequence = max(self._sent_sequence, session.opening.ack)
         self._session.set_result(session)
         try:
             yield
         finally:
             self._session = asyncio.get_running_loop().create_future()
-            if self._pong is not None and not self._pong.done():
-                self._pong.set_exception(unavailable("the service went away"))
+            while self._pongs:
+                self._pongs.popleft()(None)
 
     def fail(self, failure: VoiceClientError) -> None:
         """There is no stream and there will be none."""
@@ -66,30 +80,39 @@ class Line:
         Raises:
             VoiceClientError: there is none; the class says why.
         """
-        self._used_at_s = self._clock_s()
         await asyncio.shield(self._session)
 
-    def was_used_within(self, duration_s: float) -> bool:
-        """Whether somebody has sent something in this last time."""
-        return self._clock_s() - self._used_at_s < duration_s
+    def keep(self, duration_s: float) -> None:
+        """Somebody may come back to the session within this time."""
+        self._wanted_until_s = max(self._wanted_until_s, self._clock_s() + duration_s)
 
-    async def send(self, requests: Iterable[pb.VoiceSessionRequest]) -> None:
+    @property
+    def wanted_for_s(self) -> float:
+        """How long from now somebody may come back."""
+        return self._wanted_until_s - self._clock_s()
+
+    async def send(
+        self, requests: Iterable[pb.VoiceSessionRequest], on_pong: OnPong = nobody
+    ) -> None:
         """Send what a socket says.
 
         Raises:
+            InvalidRequest: one of them is too large; the line goes on.
             VoiceClientError: they cannot be sent; the class says why.
         """
         async with self._may_write:
-            self._sent_at_s = self._clock_s()
-            await self._write(requests)
+            for request in requests:
+                if request.HasField("audio"):
+                    self._spoke_at_s = self._clock_s()
+                await self._write(request, on_pong)
 
     async def until_quiet(self) -> None:
-        """Wait until sockets have sent nothing for a moment.
+        """Wait until sockets have sent no audio for a moment.
 
         An upload that ends a recording overtakes what a socket has sent before it.
         """
         until_s = self._clock_s() + QUIET_TIMEOUT_S
-        while (quiet_at_s := self._sent_at_s + QUIET_S) > self._clock_s():
+        while (quiet_at_s := self._spoke_at_s + QUIET_S) > self._clock_s():
             if self._clock_s() > until_s:
                 return
             await asyncio.sleep(quiet_at_s - self._clock_s())
@@ -105,7 +128,8 @@ class Line:
         async with self._may_write:
             self._refusals.clear()
             first = self._sent_sequence + 1
-            await self._write(requests)
+            for request in requests:
+                await self._write(request)
             await self._settle()
             for refusal in self._refusals:
                 # What has no number is refused by the turn machine, and only uploads ask that.
@@ -122,14 +146,11 @@ class Line:
         session = await asyncio.shield(self._session)
         while (response := await session.receive()) is not None:
             if response.HasField("pong"):
-                if self._pong is not None and not self._pong.done():
-                    self._pong.set_result(None)
+                if self._pongs:
+                    self._pongs.popleft()(response)
                 continue
             session.delivered(response)
-            self._received_sequence = max(self._received_sequence, response.sequence)
-            self.last_turn_id = max(self.last_turn_id, response.turn_id)
-            if response.HasField("error") and not response.turn_id:
-                self._refusals.append(response.error)
+            self._note(response)
             return response
         return None
 
@@ -142,28 +163,49 @@ class Line:
         control = pb.Control(end_session=pb.EndSession())
         await self.send([pb.VoiceSessionRequest(control=control)])
 
-    async def _write(self, requests: Iterable[pb.VoiceSessionRequest]) -> None:
+    def _note(self, response: pb.VoiceSessionResponse) -> None:
+        self._received_sequence = max(self._received_sequence, response.sequence)
+        self.last_turn_id = max(self.last_turn_id, response.turn_id)
+        if response.HasField("ready"):
+            self.ready = response.ready
+        if response.HasField("error") and not response.turn_id:
+            self._refusals.append(response.error)
+
+    async def _write(self, request: pb.VoiceSessionRequest, on_pong: OnPong = nobody) -> None:
         session = await asyncio.shield(self._session)
-        self._used_at_s = self._clock_s()
+        self._sent_sequence += 1
+        request.sequence = self._sent_sequence
+        request.ack = self._received_sequence
+        if request.HasField("ping"):
+            self._pongs.append(on_pong)
         try:
-            async with asyncio.timeout(SETTLE_TIMEOUT_S):
-                for request in requests:
-                    self._sent_sequence += 1
-                    request.sequence = self._sent_sequence
-                    request.ack = self._received_sequence
-                    await session.send(request)
+            async with asyncio.timeout(self._send_timeout_s):
+                await session.send(request)
         except TimeoutError:
             raise unavailable("the service takes no more") from None
+        except InvalidRequest:
+            self._sent_sequence -= 1  # it was not sent
+            raise
+        except VoiceClientError:
+            if on_pong in self._pongs:
+                self._pongs.remove(on_pong)
+            raise
 
     async def _settle(self) -> None:
-        session = await asyncio.shield(self._session)
         try:
             async with asyncio.timeout(SETTLE_TIMEOUT_S):
                 for _ in range(_ROUNDS):
-                    self._pong = asyncio.get_running_loop().create_future()
-                    await session.send(pb.VoiceSessionRequest(ping=pb.Ping()))
-                    await self._pong
+                    await self._round_trip()
         except TimeoutError:
             raise unavailable("the service does not answer") from None
-        finally:
-            self._pong = None
+
+    async def _round_trip(self) -> None:
+        answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        def on_pong(response: pb.VoiceSessionResponse | None) -> None:
+            if not answered.done():
+                answered.set_result(response is not None)
+
+        await self._write(pb.VoiceSessionRequest(ping=pb.Ping()), on_pong)
+        if not await answered:
+            raise unavailable("the service went away")

@@ -1,4 +1,4 @@
-"""Sessions of the service on behalf of browsers: opened, or taken over from an earlier socket."""
+"""Sessions of the service on behalf of browsers: opened, or come back to."""
 
 import asyncio
 from collections import OrderedDict
@@ -44,15 +44,15 @@ class BrowserSession:
         self._place = place
 
     def delivered(self, response: pb.VoiceSessionResponse) -> None:
-        """The browser has been sent this; a socket that takes over begins after it."""
+        """This is kept for the browser; a stream that takes over begins after it."""
         self._place.delivered_sequence = max(self._place.delivered_sequence, response.sequence)
 
 
 class Sessions:
     """Opens sessions, and remembers how to come back to them.
 
-    A browser that reconnects names its session again. It gets it back, whether the socket before is
-    closed, half dead or still open: the service lets the newest stream win.
+    Who names a session again gets it back, whether the stream before is closed, half dead or still
+    open: the service lets the newest one win.
     """
 
     def __init__(self, client: VoiceClient, *, open_timeout_s: float) -> None:
@@ -62,15 +62,21 @@ class Sessions:
 
     @asynccontextmanager
     async def open(
-        self, config: pb.SessionConfig, token: str | None
+        self, config: pb.SessionConfig, token: str | None, *, must_resume: bool = False
     ) -> AsyncIterator[BrowserSession]:
         """Go on with the session of this name and token, or open it; left, it can be resumed.
+
+        Args:
+            config: what it opens with.
+            token: of the user.
+            must_resume: another session will not do.
 
         Raises:
             VoiceClientError: the service cannot be reached or refuses; the class says why.
         """
         key = (token, config.session_id)
-        *attempts, last = self._ways_in(key, config)
+        ways_in = self._ways_in(key, config)
+        *attempts, last = ways_in[:1] if must_resume else ways_in
         for attempt in attempts:
             async with self._client.stream(token=token) as stream:
                 try:

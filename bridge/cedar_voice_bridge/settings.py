@@ -65,7 +65,7 @@ class BridgeSettings(BaseSettings):
         description="how long a session of uploads and event streams lives without any",
     )
     session_history_bytes: int = Field(
-        4 << 20, ge=1 << 10, description="what such a session keeps for readers, at most"
+        4 << 20, ge=1 << 10, description="what a session keeps in the bridge for readers, at most"
     )
     auth_timeout_ms: int = Field(
         10_000, ge=100, description="how long a browser may stay connected without a token"

@@ -1,33 +1,43 @@
-"""Cedar's streaming clients: uploads in chunks, an event stream, and a socket, of one session."""
+"""Cedar's streaming clients over HTTP: uploads in chunks, and an event stream, of one session."""
 
 import asyncio
 from dataclasses import dataclass
-from uuid import uuid4
 
 import msgspec
 from aiohttp import web
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge import endings
-from cedar_voice_bridge.browser import Browser, BrowserGone
+from cedar_voice_bridge.browser import BrowserGone
 from cedar_voice_bridge.dialects.cedar_os import configuration_of
 from cedar_voice_bridge.dialects.cedar_websocket.requests import pieces_of
+from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
 from cedar_voice_bridge.dialects.problems import DialectError
 from cedar_voice_bridge.dialects.recordings import begins_recording
 from cedar_voice_bridge.dialects.streaming import PING, StreamingSeed
-from cedar_voice_bridge.endings import Ending
 from cedar_voice_bridge.entrance import Entrance, session_id_of
 from cedar_voice_bridge.event_stream import EventStream
 from cedar_voice_bridge.forms import Form
-from cedar_voice_bridge.history import ConversationOver, Reader, ReadersLag
-from cedar_voice_bridge.hub import Conversation, Hub
+from cedar_voice_bridge.history import (
+    ConversationOver,
+    Reader,
+    ReaderKind,
+    ReaderReplaced,
+    ReadersLag,
+    ending_of,
+)
+from cedar_voice_bridge.hub import Conversation, Hub, Response
 from cedar_voice_bridge.refusals import Refusal, refusal_of
+from cedar_voice_bridge.wishes import manner_of
 from cedar_voice_client import VoiceClientError
 
 PING_INTERVAL_S = 30.0
 """How long an event stream is silent at most."""
 
-Frames = tuple[str, ...]
+EVENTS = ReaderKind("events")
+
+UPLOADED = manner_of(played_chunk_by_chunk(""))
+"""Who uploads says where the turn ends."""
+UPLOADED.turn_detection.mode = pb.TURN_DETECTION_MODE_MANUAL
 
 
 class PartialResult(msgspec.Struct, rename="camel"):
@@ -53,19 +63,25 @@ class StreamingEndpoint:
     Args:
         entrance: who is let in.
         hub: the sessions.
+        idle_s: how long a session waits for the next upload or event stream.
         send_timeout_s: longest wait for a browser to take an event.
     """
 
-    def __init__(self, entrance: Entrance, hub: Hub[Frames], *, send_timeout_s: float) -> None:
+    def __init__(
+        self, entrance: Entrance, hub: Hub, *, idle_s: float, send_timeout_s: float
+    ) -> None:
         self._entrance = entrance
         self._hub = hub
+        self._idle_s = idle_s
         self._send_timeout_s = send_timeout_s
 
     async def upload(self, request: web.Request, form: Form, token: str | None) -> web.Response:
         """Take a chunk of a recording, and answer at once with what is known."""
         try:
             chunk = _chunk_of(request, form)
-            conversation = await self._hub.conversation(chunk.session_id, token)
+            conversation = await self._hub.conversation(
+                chunk.session_id, token, keep_s=self._idle_s
+            )
             if chunk.is_complete:
                 await conversation.line.until_quiet()
             await conversation.upload(_requests_of(chunk, conversation))
@@ -94,89 +110,31 @@ class StreamingEndpoint:
         stream = EventStream(request, send_timeout_s=self._send_timeout_s)
         try:
             await stream.open()
-            with conversation.read(_number_of(place, conversation.tag), kind="events") as reader:
-                await self._copy(reader, stream, conversation.tag)
+            number = _number_of(place, conversation.tag)
+            with conversation.read(number, kind=EVENTS, keep_s=self._idle_s) as reader:
+                await _copy(reader, stream, conversation.tag)
         except BrowserGone:
             pass
         return stream.response
 
-    async def _copy(self, reader: Reader[Frames], stream: EventStream, tag: str) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(PING_INTERVAL_S):
-                    entry = await reader.next()
-            except TimeoutError:
-                await stream.send((PING,))
-                continue
-            except (ConversationOver, ReadersLag) as over:
-                await stream.send(StreamingSeed().give_up(_reason(over)))
-                return
-            await stream.send(entry.item, place=f"{tag}-{entry.number}")
-            reader.delivered(entry)
 
-
-class StreamingConnection:
-    """A socket that shares its session. See `Connection`."""
-
-    def __init__(self, browser: Browser, entrance: Entrance, hub: Hub[Frames]) -> None:
-        self._browser = browser
-        self._entrance = entrance
-        self._hub = hub
-        self._dialect = StreamingSeed()
-
-    async def run(self, request: web.Request) -> Ending:
-        """Admit the browser, find its session, copy; how the socket is to be closed."""
+async def _copy(reader: Reader[Response], stream: EventStream, tag: str) -> None:
+    dialect = StreamingSeed()
+    for response in reader.passed:
+        dialect.encode(response)
+    while True:
         try:
-            token = await self._entrance.token_of_socket(request, self._browser, self._dialect)
-            if not self._entrance.admits(token):
-                return endings.UNAUTHORIZED
-            return await self._converse(request.query.get("sessionId", ""), token)
-        except BrowserGone:
-            return endings.GONE
-
-    async def _converse(self, name: str, token: str | None) -> Ending:
-        session_id = session_id_of(name) if name else str(uuid4())
-        try:
-            conversation = await self._hub.conversation(session_id, token)
-        except VoiceClientError as failure:
-            await self._browser.say(self._dialect.give_up(endings.public_message(failure)))
-            return endings.refused(failure)
-        async with asyncio.TaskGroup() as group:
-            downward = group.create_task(self._copy_down(conversation))
-            upward = group.create_task(self._copy_up(conversation))
-            await asyncio.wait((downward, upward), return_when=asyncio.FIRST_COMPLETED)
-            downward.cancel()
-            upward.cancel()
-        return (upward if downward.cancelled() else downward).result()
-
-    async def _copy_up(self, conversation: Conversation[Frames]) -> Ending:
-        try:
-            while True:
-                try:
-                    requests = self._dialect.decode(await self._browser.read())
-                    await conversation.line.send(requests)
-                except DialectError as problem:
-                    await self._browser.say(self._dialect.refuse(problem))
-        except BrowserGone:
-            return endings.GONE
-        except VoiceClientError as failure:
-            return endings.broken(failure)
-
-    async def _copy_down(self, conversation: Conversation[Frames]) -> Ending:
-        with conversation.read(kind="socket") as reader:
-            try:
-                while True:
-                    entry = await reader.next()
-                    await self._browser.say(entry.item)
-                    reader.delivered(entry)
-            except BrowserGone:
-                return endings.GONE
-            except (ConversationOver, ReadersLag) as over:
-                await self._browser.say(self._dialect.give_up(_reason(over)))
-                failure = over.__cause__
-                if isinstance(failure, VoiceClientError):
-                    return endings.broken(failure)
-                return endings.STOPPING
+            async with asyncio.timeout(PING_INTERVAL_S):
+                entry = await reader.next()
+        except TimeoutError:
+            await stream.send((PING,))
+            continue
+        except (ConversationOver, ReaderReplaced, ReadersLag) as over:
+            await stream.send(dialect.close(ending_of(over).error))
+            return
+        if frames := dialect.encode(entry.item):
+            await stream.send(frames, place=f"{tag}-{entry.number}")
+            reader.delivered(entry, ends_turn=dialect.ends_turn(frames[-1]))
 
 
 def _chunk_of(request: web.Request, form: Form) -> _Chunk:
@@ -188,12 +146,10 @@ def _chunk_of(request: web.Request, form: Form) -> _Chunk:
     if not audio and not is_complete:
         raise Refusal(400, "invalid_message", "audioChunk: is missing", field="audioChunk")
     config = configuration_of(form.text("settings"), form.text("context"))
-    if audio:  # who uploads says where the turn ends
-        config.turn_detection.mode = pb.TURN_DETECTION_MODE_MANUAL
     return _Chunk(session_id_of(name), audio, is_complete, config)
 
 
-def _requests_of(chunk: _Chunk, conversation: Conversation[Frames]) -> list[pb.VoiceSessionRequest]:
+def _requests_of(chunk: _Chunk, conversation: Conversation) -> list[pb.VoiceSessionRequest]:
     """What an upload asks of the session.
 
     A recording begins with the header of its file, and a chunk that a slow connection brings after
@@ -202,9 +158,10 @@ def _requests_of(chunk: _Chunk, conversation: Conversation[Frames]) -> list[pb.V
     Raises:
         Refusal: 422, the chunk belongs to no recording.
     """
-    line = conversation.line
-    requests: list[pb.VoiceSessionRequest] = []
-    if chunk.audio and not line.is_recording:
+    requests = conversation.wishes.settle(chunk.config)
+    if chunk.audio:
+        requests += conversation.wishes.adopt(UPLOADED)
+    if chunk.audio and not conversation.is_recording:
         if not begins_recording(chunk.audio):
             raise Refusal(
                 422,
@@ -212,13 +169,13 @@ def _requests_of(chunk: _Chunk, conversation: Conversation[Frames]) -> list[pb.V
                 "audioChunk: the beginning of the recording is missing",
                 field="audioChunk",
             )
-        line.is_recording = True
+        conversation.is_recording = True
         conversation.latest = pb.Transcription()
         start = pb.Control(start_listening=pb.StartListening())
         requests.append(pb.VoiceSessionRequest(control=start))
-    requests = [*conversation.changes(chunk.config), *requests, *pieces_of(chunk.audio)]
+    requests += pieces_of(chunk.audio)
     if chunk.is_complete:
-        line.is_recording = False
+        conversation.is_recording = False
         stop = pb.Control(stop_listening=pb.StopListening())
         requests.append(pb.VoiceSessionRequest(control=stop))
     return requests
@@ -228,12 +185,3 @@ def _number_of(place: str, tag: str) -> int | None:
     """The number in a `Last-Event-ID`, where it is of this conversation."""
     theirs, _, number = place.partition("-")
     return int(number) if theirs == tag and number.isdecimal() and len(number) < 16 else None
-
-
-def _reason(over: Exception) -> str:
-    failure = over.__cause__
-    if isinstance(failure, VoiceClientError):
-        return endings.public_message(failure)
-    if isinstance(over, ReadersLag):
-        return "events are not read"
-    return "the session is over"

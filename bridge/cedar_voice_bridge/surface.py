@@ -1,25 +1,32 @@
 """The voice API as browsers see it: which path leads to which dialect."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from aiohttp import hdrs, web
 
-import cedar_voice.v1 as pb
 from cedar_voice_bridge import cors
 from cedar_voice_bridge.admission import Admission
+from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
 from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
-from cedar_voice_bridge.dialects.streaming import StreamingSeed, is_complete
+from cedar_voice_bridge.dialects.streaming import StreamingSeed
 from cedar_voice_bridge.entrance import Entrance
-from cedar_voice_bridge.exchange import ExchangeEndpoint, Responses
+from cedar_voice_bridge.exchange import ExchangeEndpoint
 from cedar_voice_bridge.forms import Form, read_form
-from cedar_voice_bridge.history import History
-from cedar_voice_bridge.hub import Conversation, Hub
+from cedar_voice_bridge.history import History, ReaderKind
+from cedar_voice_bridge.hub import Conversation, Hub, Response
+from cedar_voice_bridge.line import Line
 from cedar_voice_bridge.page import Handler
 from cedar_voice_bridge.sessions import Sessions
 from cedar_voice_bridge.settings import BridgeSettings
-from cedar_voice_bridge.streaming import Frames, StreamingConnection, StreamingEndpoint
-from cedar_voice_bridge.websocket import CedarConnection, WebSocketEndpoint
+from cedar_voice_bridge.streaming import StreamingEndpoint
+from cedar_voice_bridge.websocket import SocketConnection, SocketDialect, WebSocketEndpoint
 from cedar_voice_client import VoiceClient
+
+CEDAR = ReaderKind("cedar", is_single=True)
+"""The sockets of voice slices: microphone and loudspeaker of one page, so the newest counts."""
+
+STREAMING = ReaderKind("streaming")
+"""The sockets of streaming clients."""
 
 
 class Surface:
@@ -29,22 +36,16 @@ class Surface:
         self._settings = settings
         sessions = Sessions(client, open_timeout_s=settings.open_timeout_ms / 1000)
         entrance = Entrance(admission, auth_timeout_s=settings.auth_timeout_ms / 1000)
-        send_timeout_s = settings.send_timeout_ms / 1000
         self._entrance = entrance
-        self._shared = Hub(sessions, self._shared_conversation)
-        self._exchanged = Hub(sessions, self._exchanged_conversation)
-        self._streaming = StreamingEndpoint(entrance, self._shared, send_timeout_s=send_timeout_s)
-        self._exchange = ExchangeEndpoint(self._exchanged, send_timeout_s=send_timeout_s)
-        self._cedar_sockets = WebSocketEndpoint(
-            settings,
-            entrance,
-            lambda browser: CedarConnection(browser, entrance, sessions, settings),
-        )
-        self._streaming_sockets = WebSocketEndpoint(
-            settings,
-            entrance,
-            lambda browser: StreamingConnection(browser, entrance, self._shared),
-        )
+        self._hub = Hub(sessions, self._conversation)
+        waits = {
+            "idle_s": settings.session_idle_ms / 1000,
+            "send_timeout_s": settings.send_timeout_ms / 1000,
+        }
+        self._streaming = StreamingEndpoint(entrance, self._hub, **waits)
+        self._exchange = ExchangeEndpoint(self._hub, **waits)
+        self._cedar_sockets = self._sockets(CedarWebSocket, CEDAR)
+        self._streaming_sockets = self._sockets(StreamingSeed, STREAMING)
 
     def routes(self, index: Handler) -> list[web.RouteDef]:
         """The routes of the API; `/` is a socket for whoever asks for one, else `index`."""
@@ -67,13 +68,12 @@ class Surface:
 
     async def serving(self, _: web.Application) -> AsyncIterator[None]:
         """Hold the sessions for as long as the application serves."""
-        async with self._shared, self._exchanged:
+        async with self._hub:
             yield
 
     async def stop(self, _: web.Application) -> None:
         """Let go of every browser: the bridge stops."""
-        self._shared.close()
-        self._exchanged.close()
+        self._hub.close()
         await self._cedar_sockets.close()
         await self._streaming_sockets.close()
 
@@ -92,35 +92,16 @@ class Surface:
         token = self._entrance.admit(request)
         return await read_form(request, self._settings.max_upload_bytes), token
 
-    def _shared_conversation(self, session_id: str, token: str | None) -> Conversation[Frames]:
-        dialect = StreamingSeed()
-
-        def frames_of(response: pb.VoiceSessionResponse) -> Frames | None:
-            return tuple(dialect.encode(response)) or None
-
-        history: History[Frames] = History(
-            self._settings.session_history_bytes,
-            size_of=lambda frames: sum(map(len, frames)),
-            ends_turn=lambda frames: is_complete(frames[-1]),
-        )
-        return Conversation(
-            dialect.open(session_id),
-            token,
-            frames_of,
-            history,
-            idle_s=self._settings.session_idle_ms / 1000,
+    def _sockets(self, dialect: Callable[[], SocketDialect], kind: ReaderKind) -> WebSocketEndpoint:
+        return WebSocketEndpoint(
+            self._settings,
+            self._entrance,
+            lambda browser: SocketConnection(browser, self._entrance, self._hub, dialect(), kind),
         )
 
-    def _exchanged_conversation(
-        self, session_id: str, token: str | None
-    ) -> Conversation[Responses]:
-        history: History[Responses] = History(
-            self._settings.session_history_bytes, size_of=pb.VoiceSessionResponse.ByteSize
+    def _conversation(self, session_id: str, token: str | None) -> Conversation:
+        history: History[Response] = History(
+            self._settings.session_history_bytes, size_of=Response.ByteSize
         )
-        return Conversation(
-            played_chunk_by_chunk(session_id),
-            token,
-            lambda response: response,
-            history,
-            idle_s=self._settings.session_idle_ms / 1000,
-        )
+        line = Line(self._settings.send_timeout_ms / 1000)
+        return Conversation(played_chunk_by_chunk(session_id), token, history, line)

@@ -1,8 +1,7 @@
-"""The WebSocket: one browser socket joined to one stream of the service."""
+"""The WebSocket: a browser's socket joined to a session that it may share."""
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Protocol
 from uuid import uuid4
 
@@ -12,21 +11,50 @@ from aiohttp import web
 import cedar_voice.v1 as pb
 from cedar_voice_bridge import endings
 from cedar_voice_bridge.browser import Browser, BrowserGone
-from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
 from cedar_voice_bridge.dialects.problems import DialectError
 from cedar_voice_bridge.endings import Ending
-from cedar_voice_bridge.entrance import Entrance, is_session_id
-from cedar_voice_bridge.sessions import BrowserSession, Sessions
-from cedar_voice_bridge.settings import BridgeSettings
-from cedar_voice_client import (
-    InvalidRequest,
-    VoiceClientError,
+from cedar_voice_bridge.entrance import Entrance, TokenDialect, session_id_of
+from cedar_voice_bridge.history import (
+    ConversationOver,
+    Reader,
+    ReaderKind,
+    ReaderReplaced,
+    ReadersLag,
+    ending_of,
 )
+from cedar_voice_bridge.hub import Conversation, Hub, Response
+from cedar_voice_bridge.settings import BridgeSettings
+from cedar_voice_bridge.wishes import Writer
+from cedar_voice_client import InvalidRequest, VoiceClientError
 
 log = structlog.get_logger("cedar_voice.bridge")
 
 LAST_WORDS_S = 1.0
 """How long a stream that takes no more may need to say why."""
+
+
+class SocketDialect(TokenDialect, Protocol):
+    """A dialect of sockets. It remembers what it has said."""
+
+    def greet(self, session_id: str) -> list[str]:
+        """The frames that a browser gets at once."""
+        ...
+
+    def decode(self, frame: str) -> list[pb.VoiceSessionRequest]:
+        """What a frame asks of the session."""
+        ...
+
+    def encode(self, response: pb.VoiceSessionResponse) -> list[str]:
+        """The frames that say what the service says."""
+        ...
+
+    def ends_turn(self, frame: str) -> bool:
+        """Whether a frame is the last of its turn."""
+        ...
+
+    def close(self, error: pb.Error | None) -> list[str]:
+        """The frames that a browser gets last."""
+        ...
 
 
 class Connection(Protocol):
@@ -79,46 +107,65 @@ class WebSocketEndpoint:
                 group.create_task(browser.close(endings.STOPPING))
 
 
-class CedarConnection:
-    """A socket with a stream of its own. See `Connection`."""
+class SocketConnection:
+    """A browser's socket and the session that it shares. See `Connection`.
+
+    Args:
+        browser: the socket.
+        entrance: who is let in.
+        hub: the sessions.
+        dialect: what the browser speaks.
+        kind: of reader that it is.
+    """
 
     def __init__(
-        self, browser: Browser, entrance: Entrance, sessions: Sessions, settings: BridgeSettings
+        self,
+        browser: Browser,
+        entrance: Entrance,
+        hub: Hub,
+        dialect: SocketDialect,
+        kind: ReaderKind,
     ) -> None:
         self._browser = browser
         self._entrance = entrance
-        self._sessions = sessions
-        self._dialect = CedarWebSocket()
-        self._send_timeout_s = settings.send_timeout_ms / 1000
+        self._hub = hub
+        self._dialect = dialect
+        self._kind = kind
 
     async def run(self, request: web.Request) -> Ending:
-        """Admit the browser, open its session, copy; how the socket is to be closed."""
+        """Admit the browser, find its session, copy; how the socket is to be closed."""
         wanted = request.query.get("sessionId", "")
-        session_id = wanted if is_session_id(wanted) else str(uuid4())
+        session_id = session_id_of(wanted) if wanted else str(uuid4())
         try:
             token = await self._entrance.token_of_socket(request, self._browser, self._dialect)
             if not self._entrance.admits(token):
                 return endings.UNAUTHORIZED
             log.info("socket opened", session_id=session_id)
             await self._browser.say(self._dialect.greet(session_id))
-            ending = await self._converse(self._dialect.open(session_id), token)
-            await self._say_last_words(ending)
+            ending = await self._converse(session_id, token)
+            await self._browser.say(self._dialect.close(ending.error))
         except BrowserGone:
             return endings.GONE
         return ending
 
-    async def _converse(self, config: pb.SessionConfig, token: str | None) -> Ending:
+    async def _converse(self, session_id: str, token: str | None) -> Ending:
         try:
-            async with self._sessions.open(config, token) as session:
-                return await self._relay(session)
+            conversation = await self._hub.conversation(session_id, token)
         except VoiceClientError as failure:
             return endings.refused(failure)
+        keep_s = conversation.line.ready.limits.resume_window_ms / 1000
+        with conversation.read(kind=self._kind, keep_s=keep_s) as reader:
+            greeting = self._dialect.encode(conversation.greeting())
+            for response in reader.passed:  # the dialect knows again what it has said
+                self._dialect.encode(response)
+            await self._browser.say(greeting)
+            return await self._relay(conversation, reader)
 
-    async def _relay(self, session: BrowserSession) -> Ending:
+    async def _relay(self, conversation: Conversation, reader: Reader[Response]) -> Ending:
         """Copy both ways until one side ends."""
         async with asyncio.TaskGroup() as group:
-            downward = group.create_task(self._copy_down(session))
-            upward = group.create_task(self._copy_up(session))
+            downward = group.create_task(self._copy_down(reader))
+            upward = group.create_task(self._copy_up(conversation, reader))
             await asyncio.wait((downward, upward), return_when=asyncio.FIRST_COMPLETED)
             if not downward.done() and upward.result() is not endings.GONE:
                 await asyncio.wait((downward,), timeout=LAST_WORDS_S)
@@ -126,48 +173,39 @@ class CedarConnection:
             upward.cancel()
         return (upward if downward.cancelled() else downward).result()
 
-    async def _copy_up(self, session: BrowserSession) -> Ending:
+    async def _copy_up(self, conversation: Conversation, reader: Reader[Response]) -> Ending:
+        writer = Writer(conversation.wishes)
+
+        def on_pong(pong: Response | None) -> None:
+            if pong is not None:
+                reader.tell(pong)
+
         try:
             while True:
                 try:
-                    await self._send(session, await self._browser.read())
+                    requests = self._dialect.decode(await self._browser.read())
+                    await conversation.line.send(writer.asking(requests), on_pong)
                 except DialectError as problem:
                     await self._browser.say(self._dialect.refuse(problem))
+                except InvalidRequest as refusal:
+                    code = pb.ErrorCode.Value(f"ERROR_CODE_{refusal.code.name}")
+                    refused = DialectError(refusal.message, code=code)
+                    await self._browser.say(self._dialect.refuse(refused))
         except BrowserGone:
             return endings.GONE
         except VoiceClientError as failure:
+            conversation.wishes.forget()
             return endings.broken(failure)
 
-    async def _send(self, session: BrowserSession, frame: str) -> None:
-        for request in self._dialect.decode(frame):
-            try:
-                async with asyncio.timeout(self._send_timeout_s):
-                    await session.send(request)
-            except InvalidRequest as refusal:
-                code = pb.ErrorCode.Value(f"ERROR_CODE_{refusal.code.name}")
-                raise DialectError(refusal.message, code=code) from None
-            except TimeoutError:
-                raise endings.unavailable("the service takes no more") from None
-
-    async def _copy_down(self, session: BrowserSession) -> Ending:
-        response: pb.VoiceSessionResponse | None = session.opening
-        is_told = False
+    async def _copy_down(self, reader: Reader[Response]) -> Ending:
         try:
-            while response is not None:
-                await self._browser.say(self._dialect.encode(response))
-                if not self._dialect.is_withholding:
-                    session.delivered(response)
-                is_told = is_told or response.error.fatal
-                response = await session.receive()
+            while True:
+                entry = await reader.next()
+                frames = self._dialect.encode(entry.item)
+                await self._browser.say(frames)
+                is_last = bool(frames) and self._dialect.ends_turn(frames[-1])
+                reader.delivered(entry, ends_turn=is_last)
         except BrowserGone:
             return endings.GONE
-        except VoiceClientError as failure:
-            ending = endings.broken(failure)
-            return replace(ending, error=None) if is_told else ending
-        return endings.broken(endings.unavailable("the service ended the session"))
-
-    async def _say_last_words(self, ending: Ending) -> None:
-        await self._browser.say(self._dialect.close())
-        if ending.error is not None:
-            response = pb.VoiceSessionResponse(error=ending.error)
-            await self._browser.say(self._dialect.encode(response))
+        except (ConversationOver, ReaderReplaced, ReadersLag) as over:
+            return ending_of(over)

@@ -121,11 +121,13 @@ async def test_every_live_frame_and_body_fits() -> None:
         async with bridge.connect() as socket:
             await socket.say(type="text", text="hello")
             await socket.hear_until("turn_metrics")
-        async with bridge.connect("?sessionId=live", path="/") as root:
+        async with (
+            bridge.connect("?sessionId=live", path="/") as root,
+            event_source(bridge, "live") as source,
+        ):
             await root.say(type="text", text="hello")
             await root.hear_until("complete")
-            async with event_source(bridge, "live") as source:
-                await source.until("complete")
+            await source.until("complete")
         async with streamed(bridge, sent_by_cedar_os(b"webm")) as stream:
             while await stream.next() is not None:
                 pass

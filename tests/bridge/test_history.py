@@ -6,20 +6,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedar_voice_bridge.history import ConversationOver, History, Reader, ReadersLag
+from cedar_voice_bridge.history import (
+    ConversationOver,
+    History,
+    Reader,
+    ReaderKind,
+    ReaderReplaced,
+    ReadersLag,
+)
+
+EVENTS, SOCKETS = ReaderKind("events"), ReaderKind("sockets")
+ONE = ReaderKind("one", is_single=True)
 
 
 def history(max_bytes: int = 1_000) -> History[str]:
-    """A history of words; "." ends a turn."""
-    return History(max_bytes, size_of=len, ends_turn=lambda word: word == ".")
+    """A history of words."""
+    return History(max_bytes, size_of=len)
 
 
 async def read(reader: Reader[str], count: int) -> list[str]:
-    """The next words, delivered."""
+    """The next words, delivered; "." ends a turn."""
     words = []
     for _ in range(count):
         entry = await reader.next()
-        reader.delivered(entry)
+        reader.delivered(entry, ends_turn=entry.item == ".")
         words.append(entry.item)
     return words
 
@@ -40,11 +50,11 @@ def test_it_keeps_the_newest_within_its_bound(words: list[str], max_bytes: int) 
 async def test_every_reader_has_a_place_of_its_own() -> None:
     said = history()
     said.add("a", 1)
-    with said.read(None, "x") as early, said.read(None, "") as late:
+    with said.read(None, EVENTS) as early, said.read(None, None) as late:
         said.add("b", 1)
         assert await read(early, 2) == ["a", "b"]
         assert await read(late, 1) == ["b"]
-    with said.read(1, "x") as back:
+    with said.read(1, EVENTS) as back:
         assert await read(back, 1) == ["b"]
 
 
@@ -52,28 +62,79 @@ async def test_a_turn_seen_to_its_end_is_not_told_again_to_readers_of_the_kind()
     said = history()
     for word in ("a", ".", "b"):
         said.add(word, 1)
-    with said.read(None, "events") as reader:
+    with said.read(None, EVENTS) as reader:
         assert await read(reader, 3) == ["a", ".", "b"]
-    with said.read(None, "events") as reader:
+    with said.read(None, EVENTS) as reader:
         assert await read(reader, 1) == ["b"]  # its turn has not ended
-    with said.read(None, "socket") as reader:
+
+
+async def test_a_kind_that_was_never_here_begins_with_a_turn_that_nobody_has_heard() -> None:
+    said = history()
+    for word in ("a", ".", "b", "c"):
+        said.add(word, 1)
+    with said.read(None, SOCKETS) as reader:
         assert await read(reader, 1) == ["a"]
+    with said.read(None, ONE) as reader:
+        assert await read(reader, 3) == ["a", ".", "b"]
+    with said.read(None, EVENTS) as reader:
+        assert await read(reader, 1) == ["b"]
+    with said.read(None, SOCKETS) as reader:
+        assert await read(reader, 1) == ["b"]
+
+
+async def test_of_a_single_kind_the_newest_goes_on_where_the_one_before_it_was() -> None:
+    said = history()
+    for word in "abc":
+        said.add(word, 1)
+    with said.read(None, ONE) as first, said.read(None, EVENTS) as other:
+        assert await read(first, 2) == ["a", "b"]
+        with said.read(None, ONE) as second:
+            assert await read(second, 1) == ["c"]
+            assert second.passed == ["a", "b", "c"]
+            with pytest.raises(ReaderReplaced):
+                await first.next()
+        assert await read(other, 3) == ["a", "b", "c"]
+
+
+async def test_what_everybody_has_heard_is_kept_for_a_turn_and_no_longer() -> None:
+    said = history()
+    with said.read(None, ONE) as quick, said.read(None, EVENTS) as slow:
+        for turn in range(1, 9):
+            said.add("a", turn)
+            said.add(".", turn)
+            await read(quick, 2)
+        assert len(said.entries) == 16
+        await read(slow, 16)
+        said.add("a", 9)
+        said.add(".", 9)
+        await read(quick, 2)
+        assert [entry.turn_id for entry in said.entries] == [9, 9]
+        assert await read(slow, 2) == ["a", "."]
+
+
+async def test_a_word_aside_is_heard_by_one_reader_and_first() -> None:
+    said = history()
+    said.add("a", 1)
+    with said.read(0, ONE) as asked, said.read(0, EVENTS) as other:
+        asked.tell("pong")
+        assert await read(asked, 2) == ["pong", "a"]
+        assert await read(other, 1) == ["a"]
 
 
 async def test_a_reader_that_lags_is_told() -> None:
     said = history(max_bytes=2)
-    with said.read(None, "x") as reader:
+    with said.read(None, EVENTS) as reader:
         for word in "abcd":
             said.add(word, 1)
         with pytest.raises(ReadersLag):
             await reader.next()
-    with said.read(None, "x") as reader:
+    with said.read(None, EVENTS) as reader:
         assert await read(reader, 2) == ["c", "d"]
 
 
 async def test_readers_wait_and_are_let_go_at_the_end() -> None:
     said = history()
-    with said.read(None, "x") as reader:
+    with said.read(None, EVENTS) as reader:
         assert said.has_readers
         async with asyncio.TaskGroup() as group:
             waiting = group.create_task(reader.next())

@@ -9,7 +9,7 @@ import pytest
 import cedar_voice.v1 as pb
 from tests.support.bridge import PATIENCE_S, bridging
 from tests.support.http_clients import VOICE, event_source, form, post
-from tests.support.scripted_service import Conversation, ScriptedService, converse, serving
+from tests.support.scripted_service import Conversation, ScriptedService, converse, ready, serving
 
 UPLOAD = f"{VOICE}/stream"
 WEBM = b"\x1a\x45\xdf\xa3 and so on"
@@ -46,7 +46,7 @@ async def test_settings_that_stay_the_same_are_said_once() -> None:
     said = [
         request.config.settings.language
         for request in service.conversations[0].requests[1:]
-        if request.HasField("config")
+        if request.config.HasField("settings")
     ]
     assert said == ["en-US", "fr-FR"]
 
@@ -123,3 +123,212 @@ async def test_tokens_keep_sessions_of_one_name_apart() -> None:
         "Bearer ada",
         "Bearer ben",
     ]
+
+
+# -- sockets beside uploads and event streams ------------------------------------------------------
+
+
+async def test_a_socket_an_upload_and_an_event_stream_share_one_stream_of_the_service() -> None:
+    service = ScriptedService()
+    async with (
+        serving(service) as address,
+        bridging(address) as bridge,
+        bridge.connect("?sessionId=one") as cedar,
+        bridge.connect("?sessionId=one", path="/") as streaming,
+        event_source(bridge, "one") as events,
+    ):
+        await cedar.hear_until("ready")
+        assert (await post(bridge, UPLOAD, chunk("one", isComplete="true")))[0] == 200
+        await cedar.say(type="text", text="typed")
+        for _ in range(2):
+            await cedar.hear_until("turn_metrics")
+            await streaming.hear_until("complete")
+            await events.until("complete")
+    assert len(service.conversations) == 1
+    assert streaming.heard == events.heard
+    answers = [f"You said {len(WEBM)} bytes", "You said typed"]
+    assert [frame["text"] for frame in cedar.heard if "response_complete" in frame["type"]] == (
+        answers
+    )
+    assert [frame["response"] for frame in events.of("complete")] == answers
+    assert [frame.get("isLast") for frame in events.of("audio_chunk")] == [False, True] * 2
+    assert cedar.kinds.count("audio_chunk") == 4
+
+
+async def test_a_pong_is_for_who_has_asked() -> None:
+    async with (
+        serving(ScriptedService()) as address,
+        bridging(address) as bridge,
+        bridge.connect("?sessionId=one") as cedar,
+        event_source(bridge, "one") as events,
+    ):
+        await cedar.hear_until("ready")
+        await cedar.say(type="ping", sentAt=7)
+        assert (await cedar.hear_until("pong"))["sentAt"] == 7
+        await post(bridge, UPLOAD, chunk("one", isComplete="true"))  # asks for pongs of its own
+        await cedar.hear_until("turn_metrics")
+        await events.until("complete")
+        await cedar.say(type="ping", sentAt=8)
+        assert (await cedar.hear_until("pong"))["sentAt"] == 8
+    assert cedar.kinds.count("pong") == 2
+
+
+async def test_the_newest_of_two_voice_slices_goes_on_and_the_rest_stays() -> None:
+    async with (
+        serving(ScriptedService()) as address,
+        bridging(address) as bridge,
+        event_source(bridge, "one") as events,
+        bridge.connect("?sessionId=one", path="/") as streaming,
+        bridge.connect("?sessionId=one") as first,
+    ):
+        await first.hear_until("ready")
+        await first.say(type="text", text="before")
+        await first.hear_until("turn_metrics")
+        async with bridge.connect("?sessionId=one") as second:
+            assert (await second.hear_until("ready"))["resumed"]
+            assert await first.closing() == 4409
+            assert (first.heard[-1]["code"], first.heard[-1]["fatal"]) == (
+                "session_taken_over",
+                True,
+            )
+            await second.say(type="text", text="after")
+            await second.hear_until("turn_metrics")
+        for _ in range(2):
+            await events.until("complete")
+            await streaming.hear_until("complete")
+    assert "You said before" not in str(second.heard)
+
+
+async def test_a_socket_that_drops_while_an_upload_goes_on_misses_nothing() -> None:
+    async with (
+        serving(ScriptedService()) as address,
+        bridging(address) as bridge,
+        event_source(bridge, "one") as events,
+    ):
+        async with bridge.connect("?sessionId=one") as cedar:
+            await cedar.hear_until("ready")
+            await post(bridge, UPLOAD, chunk("one"))
+        status, _ = await post(bridge, UPLOAD, chunk("one", isComplete="true"))
+        assert status == 200
+        await events.until("complete")
+        async with bridge.connect("?sessionId=one") as back:
+            await back.hear_until("turn_metrics")
+    places = [(frame["seq"], frame["type"]) for frame in back.heard if frame.get("seq")]
+    assert len(set(places)) == len(places)
+    assert [seq for seq, _ in places] == sorted(seq for seq, _ in places)
+    assert back.kinds[:2] == ["connected", "ready"] and back.heard[1]["resumed"]
+    assert back.kinds.count("response_start") == back.kinds.count("audio_complete") == 1
+
+
+async def test_a_browser_that_leaves_before_it_is_told_all_is_told_it_when_it_is_back() -> None:
+    completed = pb.ResponseCompleted(text="Done.", finish_reason=pb.FINISH_REASON_STOP)
+    is_back = asyncio.Event()
+
+    async def answer_late(talk: Conversation) -> None:
+        await talk.open()
+        started = pb.ResponseStarted(user_text="do it")
+        await talk.say(response=pb.ResponseEvent(response_id=1, started=started))
+        await talk.say(response=pb.ResponseEvent(response_id=1, completed=completed))
+        await talk.say(speech=pb.SpeechActivity(event=pb.SPEECH_EVENT_STARTED))
+        await is_back.wait()
+        await talk.say(audio=pb.OutputAudio(response_id=1, is_last=True))
+        while await talk.hear() is not None:
+            pass
+
+    async with serving(ScriptedService(answer_late)) as address, bridging(address) as bridge:
+        async with bridge.connect("?sessionId=mine") as socket:
+            await socket.hear_until("speech")
+        assert "response_complete" not in socket.kinds
+        async with bridge.connect("?sessionId=mine") as socket:
+            await socket.hear_until("ready")
+            is_back.set()
+            await socket.hear_until("audio_complete")
+    assert socket.kinds == ["connected", "ready", "response_complete", "audio_complete"]
+
+
+async def test_a_reader_that_does_not_read_costs_itself_alone() -> None:
+    async def flood(talk: Conversation) -> None:
+        await talk.open()
+        while (request := await talk.hear()) is not None:
+            if request.HasField("text"):
+                audio = pb.OutputAudio(response_id=1, data=b"x" * 60_000)
+                await talk.say(turn_id=1, audio=audio)
+            if request.control.HasField("interrupt"):
+                await talk.say(turn_id=1, metrics=pb.TurnMetrics())
+
+    async with (
+        serving(ScriptedService(flood)) as address,
+        bridging(address, send_timeout_ms=500, session_history_bytes=1 << 20) as bridge,
+        bridge.connect("?sessionId=one", path="/") as speaker,
+        bridge.connect("?sessionId=one", max_msg_size=0) as deaf,
+        event_source(bridge, "one") as events,
+    ):
+        await deaf.hear_until("ready")
+        for _ in range(400):
+            await speaker.say(type="text", text="more")
+            await speaker.hear_until("audio_chunk")
+            await events.until("audio_chunk")
+            speaker.heard.clear()
+            events.heard.clear()
+        await speaker.say(type="interrupt")
+        await speaker.hear_until("complete")
+        await events.until("complete")
+        with pytest.raises((TypeError, TimeoutError, AssertionError)):
+            while (await deaf.hear())["type"] != "turn_metrics":
+                pass
+        assert deaf.kinds.count("audio_chunk") < 400
+
+
+async def test_a_stream_that_breaks_and_is_mended_is_a_pause_for_every_reader(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cedar_voice_bridge.hub.RECONNECT_AFTER_S", (0.01,) * 4)
+    streams = 0
+
+    async def break_once(talk: Conversation) -> None:
+        nonlocal streams
+        streams += 1
+        if streams == 2:
+            return await converse(talk)
+        await talk.open()
+        await talk.hear()
+        error = pb.Error(code=pb.ERROR_CODE_UNAVAILABLE, message="going", retryable=True)
+        return await talk.fail(grpc.StatusCode.UNAVAILABLE, error)
+
+    async with (
+        serving(ScriptedService(break_once)) as address,
+        bridging(address) as bridge,
+        bridge.connect("?sessionId=one") as cedar,
+        event_source(bridge, "one") as events,
+    ):
+        await cedar.hear_until("ready")
+        await post(bridge, UPLOAD, chunk("one"))
+        await post(bridge, UPLOAD, chunk("one", isComplete="true"))
+        await cedar.hear_until("turn_metrics")
+        await events.until("complete")
+    assert "error" not in cedar.kinds and streams == 2
+
+
+async def test_a_session_that_the_service_has_lost_is_told_and_begins_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cedar_voice_bridge.hub.RECONNECT_AFTER_S", (0.01,) * 4)
+
+    async def forget(talk: Conversation) -> None:
+        request = await talk.hear()
+        assert request is not None
+        if request.config.HasField("resume"):
+            error = pb.Error(code=pb.ERROR_CODE_SESSION_NOT_FOUND, message="no such session")
+            await talk.fail(grpc.StatusCode.NOT_FOUND, error)
+        await talk.say(is_numbered=False, ready=ready(request.config))
+        await talk.hear()
+        error = pb.Error(code=pb.ERROR_CODE_UNAVAILABLE, message="going", retryable=True)
+        await talk.fail(grpc.StatusCode.UNAVAILABLE, error)
+
+    async with serving(ScriptedService(forget)) as address, bridging(address) as bridge:
+        async with bridge.connect("?sessionId=one") as cedar:
+            await cedar.hear_until("ready")
+            await post(bridge, UPLOAD, chunk("one"))
+            assert await cedar.closing() == 1012
+        async with bridge.connect("?sessionId=one") as cedar:
+            assert not (await cedar.hear_until("ready"))["resumed"]

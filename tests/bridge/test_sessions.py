@@ -1,10 +1,16 @@
-"""A browser that comes back to its session."""
+"""Coming back to a session of the service."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import grpc
+import pytest
 
 import cedar_voice.v1 as pb
-from tests.support.bridge import Bridge, bridging
-from tests.support.scripted_service import Conversation, ScriptedService, ready, serving
+from cedar_voice_bridge.sessions import Sessions
+from cedar_voice_client import SessionRefused, VoiceClient
+from tests.support.bridge import PATIENCE_S
+from tests.support.scripted_service import Conversation, ScriptedService, serving
 
 
 class Registry:
@@ -37,71 +43,53 @@ class Registry:
             pass
 
 
-async def opened(bridge: Bridge, query: str = "?sessionId=mine") -> dict[str, object]:
-    """The `ready` of a socket that hears a little and leaves."""
-    async with bridge.connect(query) as socket:
-        ready = await socket.hear_until("ready")
-        for _ in range(2):
-            await socket.hear_until("transcription_partial")
-    return ready
-
-
-async def test_a_browser_that_comes_back_gets_its_session() -> None:
+@asynccontextmanager
+async def opening() -> AsyncIterator[tuple[Registry, Sessions]]:
+    """A service that keeps sessions, and who opens them."""
     registry = Registry()
-    async with serving(ScriptedService(registry.talk)) as address, bridging(address) as bridge:
-        assert not (await opened(bridge))["resumed"]
-        assert (await opened(bridge))["resumed"]
+    async with serving(ScriptedService(registry.talk)) as address, VoiceClient(address) as client:
+        yield registry, Sessions(client, open_timeout_s=PATIENCE_S)
+
+
+async def opened(sessions: Sessions, token: str | None = None, **how: bool) -> pb.SessionReady:
+    """The `ready` of a stream that delivers a little and is left."""
+    config = pb.SessionConfig(session_id="mine")
+    async with sessions.open(config, token, **how) as session:
+        for _ in range(2):
+            response = await session.receive()
+            assert response is not None
+            session.delivered(response)
+        return session.opening.ready
+
+
+async def test_who_comes_back_gets_the_session_where_it_was() -> None:
+    async with opening() as (registry, sessions):
+        assert not (await opened(sessions)).resumed
+        assert (await opened(sessions, must_resume=True)).resumed
     resume = registry.opened[1].resume
     assert (resume.resume_token, resume.last_received_sequence) == ("of mine", 2)
 
 
-async def test_a_browser_that_leaves_before_it_is_told_all_is_told_again() -> None:
-    opened: list[pb.SessionConfig] = []
-    completed = pb.ResponseCompleted(text="Done.", finish_reason=pb.FINISH_REASON_STOP)
-
-    async def answer_without_sound(talk: Conversation) -> None:
-        request = await talk.hear()
-        assert request is not None
-        opened.append(request.config)
-        await talk.say(is_numbered=False, ready=ready(request.config))
-        started = pb.ResponseStarted(user_text="do it")
-        await talk.say(response=pb.ResponseEvent(response_id=1, started=started))
-        await talk.say(response=pb.ResponseEvent(response_id=1, completed=completed))
-        await talk.say(speech=pb.SpeechActivity(event=pb.SPEECH_EVENT_STARTED))
-        while await talk.hear() is not None:
-            pass
-
-    service = ScriptedService(answer_without_sound)
-    async with serving(service) as address, bridging(address) as bridge:
-        async with bridge.connect("?sessionId=mine") as socket:
-            await socket.hear_until("speech")
-        assert "response_complete" not in socket.kinds
-        async with bridge.connect("?sessionId=mine") as socket:
-            await socket.hear_until("ready")
-    assert opened[1].resume.last_received_sequence == 1
-
-
-async def test_a_session_that_has_gone_begins_anew() -> None:
-    registry = Registry()
-    async with serving(ScriptedService(registry.talk)) as address, bridging(address) as bridge:
-        await opened(bridge)
+async def test_a_session_that_has_gone_begins_anew_unless_another_will_not_do() -> None:
+    async with opening() as (registry, sessions):
+        await opened(sessions)
         registry.names.clear()
-        ready = await opened(bridge)
-    assert (ready["sessionId"], ready["resumed"]) == ("mine", False)
+        with pytest.raises(SessionRefused, match="gone"):
+            await opened(sessions, must_resume=True)
+        ready = await opened(sessions)
+    assert (ready.session_id, ready.resumed) == ("mine", False)
 
 
 async def test_a_name_that_somebody_else_holds_is_not_refused() -> None:
-    registry = Registry()
-    registry.names.add("mine")
-    async with serving(ScriptedService(registry.talk)) as address, bridging(address) as bridge:
-        ready = await opened(bridge)
-        assert (ready["sessionId"], ready["resumed"]) == ("unnamed", False)
-        assert (await opened(bridge))["resumed"]
+    async with opening() as (registry, sessions):
+        registry.names.add("mine")
+        ready = await opened(sessions)
+        assert (ready.session_id, ready.resumed) == ("unnamed", False)
+        assert (await opened(sessions)).resumed
 
 
 async def test_a_session_belongs_to_its_token() -> None:
-    registry = Registry()
-    async with serving(ScriptedService(registry.talk)) as address, bridging(address) as bridge:
-        await opened(bridge, "?sessionId=mine&token=one")
-        ready = await opened(bridge, "?sessionId=mine&token=two")
-    assert (ready["sessionId"], ready["resumed"]) == ("unnamed", False)
+    async with opening() as (_, sessions):
+        await opened(sessions, "one")
+        ready = await opened(sessions, "two")
+    assert (ready.session_id, ready.resumed) == ("unnamed", False)

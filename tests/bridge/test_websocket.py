@@ -11,7 +11,7 @@ import pytest
 
 import cedar_voice.v1 as pb
 from tests.support.bridge import PATIENCE_S, Bridge, bridging
-from tests.support.scripted_service import Conversation, ScriptedService, serving
+from tests.support.scripted_service import Conversation, ScriptedService, ready, serving
 
 RECORDING = base64.b64encode(b"x" * 3_000).decode()
 
@@ -70,31 +70,41 @@ async def test_a_spoken_turn(bridge: Bridge, service: ScriptedService, path: str
 
 
 @pytest.mark.parametrize(
-    "query", ["", "?sessionId=", "?sessionId=no%20name", "?sessionId=" + "x" * 65]
+    ("query", "length"),
+    [("", 36), ("?sessionId=", 36), ("?sessionId=no%20name", 64), ("?sessionId=" + "x" * 65, 64)],
 )
 async def test_a_session_without_a_good_name_gets_one(
-    bridge: Bridge, service: ScriptedService, query: str
+    bridge: Bridge, service: ScriptedService, query: str, length: int
 ) -> None:
     async with bridge.connect(query) as socket:
         named = (await socket.hear())["sessionId"]
         await socket.hear_until("ready")
-    assert len(named) == 36
+    assert len(named) == length
     assert service.conversations[0].requests[0].config.session_id == named
 
 
-async def test_a_browser_that_leaves_ends_the_stream() -> None:
+async def test_a_session_waits_for_its_browser_and_then_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cedar_voice_bridge.hub.OPENING_S", 0.05)
+    monkeypatch.setattr("cedar_voice_bridge.hub.CHECK_S", 0.05)
     ended = asyncio.Event()
 
-    async def listen(talk: Conversation) -> None:
-        await talk.open()
-        while await talk.hear() is not None:
-            pass
-        ended.set()
+    async def wait_a_little(talk: Conversation) -> None:
+        request = await talk.hear()
+        assert request is not None
+        opening = ready(request.config)
+        opening.limits.resume_window_ms = 300
+        await talk.say(is_numbered=False, ready=opening)
+        while (request := await talk.hear()) is not None:
+            if request.control.HasField("end_session"):
+                ended.set()
 
-    async with serving(ScriptedService(listen)) as address, bridging(address) as bridge:
-        async with bridge.connect() as socket:
-            await socket.hear_until("ready")
-            assert not ended.is_set()
+    async with serving(ScriptedService(wait_a_little)) as address, bridging(address) as bridge:
+        for is_known in (False, True):
+            async with bridge.connect("?sessionId=mine") as socket:
+                assert (await socket.hear_until("ready"))["resumed"] is is_known
+                assert not ended.is_set()
         async with asyncio.timeout(PATIENCE_S):
             await ended.wait()
 

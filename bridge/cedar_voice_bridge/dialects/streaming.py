@@ -107,11 +107,6 @@ _DECODER = msgspec.json.Decoder(UpFrame)
 _COMPLETE = '{"type":"complete"'
 
 
-def is_complete(frame: str) -> bool:
-    """Whether a frame is the last of its turn."""
-    return frame.startswith(_COMPLETE)
-
-
 class StreamingSeed:
     """One session in the dialect. It remembers what the turn in progress has said."""
 
@@ -124,6 +119,14 @@ class StreamingSeed:
     def open(self, session_id: str) -> pb.SessionConfig:
         """The configuration that a session of this dialect opens with."""
         return played_chunk_by_chunk(session_id)
+
+    def greet(self, session_id: str) -> list[str]:
+        """The frames that a browser gets at once: none."""
+        return []
+
+    def ends_turn(self, frame: str) -> bool:
+        """Whether a frame is the last of its turn."""
+        return frame.startswith(_COMPLETE)
 
     def decode(self, frame: str) -> list[pb.VoiceSessionRequest]:
         """What a frame asks of the session; nothing for `auth`, which is the bridge's business.
@@ -157,9 +160,11 @@ class StreamingSeed:
         """The frames that tell a browser what is wrong with a frame of its own."""
         return [written(StreamedFailure(message=error.message, code=code_name(error.code)))]
 
-    def give_up(self, reason: str) -> list[str]:
+    def close(self, error: pb.Error | None) -> list[str]:
         """The last frames of a session that cannot go on; its client waits for `complete`."""
-        failure = StreamedFailure(message=reason, code="unavailable")
+        failure = StreamedFailure(message="the session is over", code="unavailable")
+        if error is not None:
+            failure = StreamedFailure(message=error.message, code=code_name(error.code))
         return [written(failure), written(Complete(transcription="", response=""))]
 
     def _events(self, response: pb.VoiceSessionResponse, turn_id: int) -> list[Struct]:

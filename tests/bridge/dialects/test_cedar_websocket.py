@@ -46,7 +46,7 @@ def replay(dialect: CedarWebSocket, line: dict[str, Any]) -> dict[str, Any]:
         case {"greet": session_id}:
             return {"frames": dialect.greet(session_id)}
         case {"close": _}:
-            return {"frames": dialect.close()}
+            return {"frames": dialect.close(None)}
         case {"service": service}:
             response = json_format.ParseDict(service, pb.VoiceSessionResponse())
             return {"frames": dialect.encode(response)}
@@ -160,7 +160,7 @@ def test_every_response_that_began_ends_its_sound_once(data: st.DataObject) -> N
         if data.draw(st.booleans()):
             audio = pb.OutputAudio(response_id=began, data=data.draw(st.binary()), is_last=True)
             sent += dialect.encode(pb.VoiceSessionResponse(audio=audio))
-    sent += dialect.close()
+    sent += dialect.close(None)
     said = [json.loads(frame) for frame in sent]
     ended = [frame["responseId"] for frame in said if frame["type"] == "audio_complete"]
     assert sorted(ended) == list(range(1, began + 1))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.problems import DialectError
 from cedar_voice_bridge.dialects.silence import SILENT_MP3
-from cedar_voice_bridge.dialects.streaming import StreamingSeed, UpFrame, is_complete
+from cedar_voice_bridge.dialects.streaming import StreamingSeed, UpFrame
 from tests.support.hearing import listen
 
 GOLDEN = sorted((Path(__file__).parent / "golden" / "streaming").glob("*.jsonl"))
@@ -32,7 +32,8 @@ def replay(dialect: StreamingSeed, line: dict[str, Any]) -> dict[str, Any]:
     """What the dialect makes of the first half of a line, in the form of its second half."""
     match line:
         case {"giveUp": reason}:
-            return {"frames": dialect.give_up(reason)}
+            error = pb.Error(code=pb.ERROR_CODE_UNAVAILABLE, message=reason)
+            return {"frames": dialect.close(error)}
         case {"service": service}:
             response = json_format.ParseDict(service, pb.VoiceSessionResponse())
             return {"frames": dialect.encode(response)}
@@ -110,8 +111,8 @@ def test_exactly_the_last_chunk_is_the_last(turns: list[tuple[list[bytes], bool]
         heard = [json.loads(frame) for frame in sent]
         last = [frame["isLast"] for frame in heard if frame["type"] == "audio_chunk"]
         assert last == [False] * (len(last) - 1) + [True] * bool(chunks)
-        assert heard[-1]["type"] == "complete" and is_complete(sent[-1])
-        assert sum(map(is_complete, sent)) == 1
+        assert heard[-1]["type"] == "complete" and dialect.ends_turn(sent[-1])
+        assert sum(map(dialect.ends_turn, sent)) == 1
 
 
 def test_the_silent_chunk_is_a_file_without_sound() -> None:
@@ -123,5 +124,6 @@ def test_the_silent_chunk_is_a_file_without_sound() -> None:
 def test_the_words_of_a_page_do_not_end_its_turn() -> None:
     started = pb.ResponseStarted(user_text='{"type":"complete"')
     response = pb.ResponseEvent(response_id=1, started=started)
-    (frame,) = StreamingSeed().encode(pb.VoiceSessionResponse(turn_id=1, response=response))
-    assert not is_complete(frame)
+    dialect = StreamingSeed()
+    (frame,) = dialect.encode(pb.VoiceSessionResponse(turn_id=1, response=response))
+    assert not dialect.ends_turn(frame)

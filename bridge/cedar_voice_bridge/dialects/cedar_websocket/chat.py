@@ -41,11 +41,6 @@ class Chat:
                 pass
         return [response]
 
-    @property
-    def is_withholding(self) -> bool:
-        """Whether the client is still to be told the text of an answer."""
-        return self._written is not None
-
     def withheld(self) -> list[pb.VoiceSessionResponse]:
         """The text of an answer that the client is still to be told."""
         written, self._written = self._written, None

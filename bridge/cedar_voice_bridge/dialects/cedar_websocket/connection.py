@@ -16,6 +16,8 @@ from cedar_voice_bridge.dialects.configuration import (
 )
 from cedar_voice_bridge.dialects.problems import DialectError
 
+_TURN_METRICS = '{"type":"turn_metrics"'
+
 
 class CedarWebSocket:
     """One connection. It remembers which responses still owe the client their `audio_complete`."""
@@ -23,11 +25,6 @@ class CedarWebSocket:
     def __init__(self) -> None:
         self._sounding: set[int] = set()
         self._chat = Chat()
-
-    @property
-    def is_withholding(self) -> bool:
-        """Whether the browser is still to be told something of what was encoded."""
-        return self._chat.is_withholding
 
     def open(self, session_id: str) -> pb.SessionConfig:
         """The configuration that a session of this dialect opens with."""
@@ -70,10 +67,17 @@ class CedarWebSocket:
         """The frames that tell a browser what is wrong with a frame of its own."""
         return [refusal(error)]
 
-    def close(self) -> list[str]:
-        """What is still owed when nothing more comes: an end to every response and its sound."""
+    def ends_turn(self, frame: str) -> bool:
+        """Whether a frame is the last of its turn."""
+        return frame.startswith(_TURN_METRICS)
+
+    def close(self, error: pb.Error | None) -> list[str]:
+        """What is owed when nothing more comes: an end to every response and sound; the reason."""
         owed, self._sounding = sorted(self._sounding), set()
+        last = self._chat.withheld()
+        reason = [] if error is None else [pb.VoiceSessionResponse(error=error)]
         return [
-            *(frame for told in self._chat.withheld() for frame in frames_of(told)),
+            *(frame for told in last for frame in frames_of(told)),
             *(written(AudioComplete(response_id=response_id)) for response_id in owed),
+            *(frame for told in reason for frame in frames_of(told)),
         ]
