@@ -30,11 +30,8 @@ class Playout:
         self._held_at_ms: int | None = None
         self.sent_ms = 0
         """Audio handed out so far."""
-
-    @property
-    def backlog_ms(self) -> int:
-        """Audio that waits to be handed out."""
-        return sum(chunk.duration_ms for chunk in self._waiting)
+        self.backlog_ms = 0
+        """Audio that waits to be handed out: asked after every event, so it is kept."""
 
     @property
     def has_sent(self) -> bool:
@@ -66,6 +63,7 @@ class Playout:
     def add(self, chunk: SpokenChunk) -> None:
         """Queue the next chunk of the response."""
         self._waiting.append(chunk)
+        self.backlog_ms += chunk.duration_ms
 
     def take_due(self, now_ms: int) -> list[SpokenChunk]:
         """Hand out what may be sent now."""
@@ -74,6 +72,7 @@ class Playout:
             return due
         while self._waiting and self._ends_at_ms - self._max_lead_ms <= now_ms:
             chunk = self._waiting.popleft()
+            self.backlog_ms -= chunk.duration_ms
             self._ends_at_ms = max(now_ms, self._ends_at_ms) + chunk.duration_ms
             self.sent_ms += chunk.duration_ms
             self._sent.append(SpokenChunk(b"", chunk.offset_ms, chunk.duration_ms, chunk.text))
@@ -97,6 +96,7 @@ class Playout:
     def clear(self) -> None:
         """Drop what was not handed out."""
         self._waiting.clear()
+        self.backlog_ms = 0
 
     def heard_ms(self, now_ms: int) -> int:
         """How much of the audio handed out has been played by now."""
