@@ -49,7 +49,7 @@ class OpenAIRealtimeTranscriber:
         self._endpoint = endpoint
 
     async def transcribe(
-        self, audio: AsyncIterator[Pcm | Heard], language: str
+        self, audio: AsyncIterator[Heard], language: str
     ) -> AsyncGenerator[Hypothesis, None]:
         """Recognize one utterance. See `Transcriber.transcribe`."""
         spoken = language.partition("-")[0].lower()
@@ -88,12 +88,12 @@ class _Utterance:
         """Whether something that was committed has not been transcribed yet."""
         return self._transcript.complete_count < self._commit_count
 
-    async def take(self, item: Pcm | Heard | Told) -> Hypothesis | None:
+    async def take(self, item: Heard | Told) -> Hypothesis | None:
         """Send what was heard, or note what was told, which may give a partial."""
         transcript = self._transcript
         match item:
-            case Pcm() | Heard():
-                await self._hear(item if isinstance(item, Heard) else Heard(item, end_ms=0))
+            case Heard():
+                await self._hear(item)
                 return None
             case InputAudioBufferCommittedEvent():
                 transcript.begin(item.item_id)
@@ -144,8 +144,8 @@ class _Utterance:
 
 
 async def _while_heard(
-    audio: AsyncIterator[Pcm | Heard], events: AsyncGenerator[Told, None]
-) -> AsyncGenerator[Pcm | Heard | Told, None]:
+    audio: AsyncIterator[Heard], events: AsyncGenerator[Told, None]
+) -> AsyncGenerator[Heard | Told, None]:
     """What is heard and what is told meanwhile, as it comes, until the audio ends."""
     async with aclosing(events):
         hearing = asyncio.ensure_future(anext(audio, None))

@@ -9,6 +9,7 @@ from statistics import fmean
 from openai import AsyncOpenAI, omit
 from openai.types.audio import Transcription, TranscriptionVerbose
 
+from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES, Pcm
 from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.providers.openai_connection import Endpoint, timed_wait
@@ -27,10 +28,10 @@ class OpenAITranscriber:
         self._endpoint = endpoint
 
     async def transcribe(
-        self, audio: AsyncIterator[Pcm], language: str
+        self, audio: AsyncIterator[Heard], language: str
     ) -> AsyncGenerator[Hypothesis, None]:
         """Recognize one utterance. See `Transcriber.transcribe`."""
-        speech = Pcm(b"".join([block.data async for block in audio]), LISTENING_RATE_HZ)
+        speech = Pcm(b"".join([block.pcm.data async for block in audio]), LISTENING_RATE_HZ)
         if speech.duration_ms < SHORTEST_RECORDING_MS:
             yield Hypothesis("", is_final=True)
             return

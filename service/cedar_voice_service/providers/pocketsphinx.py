@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
-from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.errors import Stage
 from cedar_voice_service.providers.frames import BEGIN, DATA, END
 from cedar_voice_service.providers.protocols import EngineInfo, Hypothesis
@@ -35,14 +35,14 @@ class PocketSphinx:
         self._timeout_ms = timeout_ms
 
     async def transcribe(
-        self, audio: AsyncIterator[Pcm], language: str
+        self, audio: AsyncIterator[Heard], language: str
     ) -> AsyncGenerator[Hypothesis, None]:
         """Recognize one utterance; a partial follows each block that changes the words."""
         async with self._workers.worker() as worker:
             await worker.ask(BEGIN, timeout_ms=self._timeout_ms)
             shown = b""
             async for block in audio:
-                heard = await worker.ask(DATA, block.data, timeout_ms=self._timeout_ms)
+                heard = await worker.ask(DATA, block.pcm.data, timeout_ms=self._timeout_ms)
                 if heard and heard != shown:
                     shown = heard
                     yield Hypothesis(heard.decode(), is_final=False)

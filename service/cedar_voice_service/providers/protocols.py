@@ -9,7 +9,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from cedar_voice_service.audio.formats import Pcm, Sound
+from cedar_voice_service.audio.ear import Heard
+from cedar_voice_service.audio.formats import Sound
 from cedar_voice_service.session.history import HistoryItem
 from cedar_voice_service.session.tools import Tool
 
@@ -36,12 +37,14 @@ class Transcriber(Protocol):
     """Speech to text."""
 
     def transcribe(
-        self, audio: AsyncIterator[Pcm], language: str
+        self, audio: AsyncIterator[Heard], language: str
     ) -> AsyncGenerator[Hypothesis, None]:
         """Recognize one utterance.
 
         Args:
-            audio: 16 kHz mono blocks, as they are heard; its end is the end of the utterance.
+            audio: 16 kHz mono blocks, as they are heard, with the edges of speech that became
+                known with each; its end is the end of the utterance. An edge may lie before the
+                first block, and speech may be under way when the utterance begins.
             language: BCP-47 tag of what is spoken.
 
         Yields any number of partial hypotheses and then exactly one final, also for silence.

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, M
 from datetime import datetime
 from itertools import cycle
 
+from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import SAMPLE_BYTES, Pcm
 from cedar_voice_service.providers.protocols import (
     EngineInfo,
@@ -47,14 +48,14 @@ class ScriptedTranscriber:
         self._texts = cycle(("hello there",) if texts is None else texts or ("",))
 
     async def transcribe(
-        self, audio: AsyncIterator[Pcm], language: str
+        self, audio: AsyncIterator[Heard], language: str
     ) -> AsyncGenerator[Hypothesis, None]:
         """Consume the audio and yield the script's next text."""
         text = next(self._texts)
         words = text.split()
         heard_ms, shown = 0.0, 0
         async for block in audio:
-            heard_ms += block.duration_ms
+            heard_ms += block.pcm.duration_ms
             due = min(int(heard_ms // _PARTIAL_INTERVAL_MS), len(words))
             if due > shown:
                 shown = due

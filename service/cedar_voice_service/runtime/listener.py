@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from cedar_voice_service.audio.ear import Ear, Heard
-from cedar_voice_service.audio.formats import AudioFormat, Pcm
+from cedar_voice_service.audio.formats import AudioFormat
 from cedar_voice_service.audio.speech_detector import EdgeKind
 from cedar_voice_service.runtime.feed import AudioFeed
 from cedar_voice_service.session import events as on
@@ -22,7 +22,7 @@ class Listener:
 
     def __init__(self, detection: TurnDetection) -> None:
         self._ear = Ear(detection.threshold, detection.min_speech_ms)
-        self._tape: deque[tuple[int, Pcm]] = deque()
+        self._tape: deque[Heard] = deque()
         self._feed: AudioFeed | None = None
 
     def tune(self, detection: TurnDetection) -> None:
@@ -60,8 +60,8 @@ class Listener:
         """Feed a recognizer what was heard from `from_ms` on and what is heard from now on."""
         self.close_feed()
         self._feed = AudioFeed(FEED_BLOCKS)
-        for end_ms, block in self._tape:
-            if end_ms > from_ms:
+        for block in self._tape:
+            if block.end_ms > from_ms:
                 self._feed.put(block)
         return self._feed
 
@@ -81,8 +81,8 @@ class Listener:
             yield on.AudioHeard(block.end_ms)
 
     def _record(self, block: Heard) -> None:
-        self._tape.append((block.end_ms, block.pcm))
-        while self._tape[0][0] < block.end_ms - TAPE_MS:
+        self._tape.append(block)
+        while self._tape[0].end_ms < block.end_ms - TAPE_MS:
             self._tape.popleft()
         if self._feed is not None:
-            self._feed.put(block.pcm)
+            self._feed.put(block)

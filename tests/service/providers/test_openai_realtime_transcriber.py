@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.audio.speech_detector import EdgeKind, SpeechEdge
 from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.providers.openai_engines import open_openai_realtime_transcriber
@@ -48,7 +47,7 @@ async def opened(server: OpenAIStandin, **changes: Any) -> AsyncIterator[OpenAIR
 
 async def transcribed(
     server: OpenAIStandin,
-    audio: AsyncIterator[Pcm | Heard] | None = None,
+    audio: AsyncIterator[Heard] | None = None,
     *,
     language: str = "en-US",
     **changes: Any,
@@ -58,7 +57,7 @@ async def transcribed(
         return [each async for each in engine.transcribe(audio or recording(3_000), language)]
 
 
-async def endless() -> AsyncGenerator[Pcm, None]:
+async def endless() -> AsyncGenerator[Heard, None]:
     """An utterance that goes on: one second, and then nothing is heard any more."""
     async for block in recording(1_000):
         yield block
@@ -68,7 +67,7 @@ async def endless() -> AsyncGenerator[Pcm, None]:
 async def test_words_come_while_they_are_spoken(server: OpenAIStandin) -> None:
     told = asyncio.Event()
 
-    async def speech() -> AsyncIterator[Pcm]:
+    async def speech() -> AsyncIterator[Heard]:
         async for block in recording(1_000):
             yield block
         await told.wait()

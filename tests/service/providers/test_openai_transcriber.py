@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.errors import Stage
 from cedar_voice_service.providers.openai_connection import Endpoint, connected
 from cedar_voice_service.providers.openai_engines import endpoint_of, open_openai_transcriber
@@ -23,7 +23,7 @@ CERTAINTY = math.exp(WORD_LOGPROB)
 
 
 async def transcribed(
-    server: OpenAIStandin, audio: AsyncIterator[Pcm], *, language: str = "en-US", model: str = ""
+    server: OpenAIStandin, audio: AsyncIterator[Heard], *, language: str = "en-US", model: str = ""
 ) -> list[Hypothesis]:
     """Everything that the engine yields for an utterance."""
     changes = {"stt_model": model} if model else {}
@@ -43,11 +43,11 @@ async def test_recording_is_sent_whole_as_wav(server: OpenAIStandin) -> None:
         shape = (file.getframerate(), file.getnchannels(), file.getsampwidth())
         samples = file.readframes(file.getnframes())
     assert shape == (16_000, 1, 2)
-    assert samples == b"".join([block.data async for block in recording(1_500)])
+    assert samples == b"".join([block.pcm.data async for block in recording(1_500)])
 
 
 async def test_nothing_is_sent_before_the_audio_ends(server: OpenAIStandin) -> None:
-    async def speech() -> AsyncIterator[Pcm]:
+    async def speech() -> AsyncIterator[Heard]:
         async for block in recording():
             assert not server.requests
             yield block

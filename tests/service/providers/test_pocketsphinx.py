@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import pytest
 
+from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.errors import Code, EngineError
 from cedar_voice_service.providers.pocketsphinx import PocketSphinx, open_pocketsphinx
@@ -108,9 +109,10 @@ def test_a_long_utterance_is_heard_to_its_end(recognizer: Recognizer) -> None:
     assert text.count("settings") == 2
 
 
-async def spoken(audio: bytes) -> AsyncIterator[Pcm]:
+async def spoken(audio: bytes) -> AsyncIterator[Heard]:
     for start in range(0, len(audio), PIECE_BYTES):
-        yield Pcm(audio[start : start + PIECE_BYTES])
+        piece = Pcm(audio[start : start + PIECE_BYTES])
+        yield Heard(piece, round(start / 32 + piece.duration_ms))
 
 
 async def transcribed(engine: PocketSphinx, name: str) -> list[Hypothesis]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
+from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import AudioFormat, Encoding, Pcm
 from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.providers.catalog import Engines
@@ -136,9 +137,9 @@ def test_the_recognizer_gets_every_sample_once_and_no_empty_block() -> None:
 
     class Listening:
         async def transcribe(
-            self, audio: AsyncIterator[Pcm], language: str
+            self, audio: AsyncIterator[Heard], language: str
         ) -> AsyncGenerator[Hypothesis, None]:
-            blocks.extend([block.data async for block in audio])
+            blocks.extend([block.pcm.data async for block in audio])
             yield Hypothesis("heard", is_final=True)
 
     async def story(client: Client) -> None:
@@ -308,7 +309,7 @@ def test_a_recognizer_that_fails_is_reported_and_the_next_turn_works() -> None:
             self.turns = 0
 
         async def transcribe(
-            self, audio: AsyncIterator[Pcm], language: str
+            self, audio: AsyncIterator[Heard], language: str
         ) -> AsyncGenerator[Hypothesis, None]:
             self.turns += 1
             async for _ in audio:
