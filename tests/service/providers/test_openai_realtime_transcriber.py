@@ -185,7 +185,7 @@ async def heard(*edges: tuple[EdgeKind, int, int], length_ms: int) -> AsyncItera
     async for block in recording(length_ms):
         known = [edge for edge in edges if at_ms < edge[2] <= at_ms + 100]
         at_ms += 100
-        yield Heard(block, at_ms, tuple(SpeechEdge(kind, where) for kind, where, _ in known))
+        yield Heard(block.pcm, at_ms, tuple(SpeechEdge(kind, where) for kind, where, _ in known))
 
 
 async def test_what_was_said_before_a_pause_is_settled_before_the_turn_ends(
