@@ -67,7 +67,8 @@ class Answering:
     def recite(self, turn: Turn, event: on.SpeechRequested) -> None:
         """Speak a text as it is."""
         config = self._conversation.config
-        response = self._new_response(config, Manner(event.is_interruptible, event.is_kept))
+        manner = Manner(True, event.is_interruptible, event.is_kept)
+        response = self._new_response(config, manner)
         self._conversation.order(do.StartReciting(response.work_id, config, event.text))
         self._begin(turn, response, "")
 

@@ -403,8 +403,10 @@ class Machine:
             self._answering.reply(turn, turn.user_text)
             return
         self._answering.drop_draft(turn)
-        if turn.user_text:
+        if turn.user_text:  # which the client answers, or asks to be answered
             self.history.add(UserMessage(turn.user_text))
+            metrics = turn.metrics(self._conversation.now_ms)
+            self._conversation.say(turn.turn_id, metrics)
 
     # -- ending ---------------------------------------------------------------------------------
 

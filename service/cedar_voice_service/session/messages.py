@@ -146,16 +146,16 @@ class Failed:
 class TurnMetrics:
     """Timings and counters of a finished turn, in milliseconds; None where a stage did not run."""
 
-    response_latency_ms: int | None
-    endpointing_ms: int | None
-    stt_final_ms: int | None
-    llm_first_token_ms: int | None
-    llm_total_ms: int | None
-    tts_first_audio_ms: int | None
-    turn_total_ms: int | None
-    input_audio_ms: int
-    output_audio_ms: int
-    interrupted: bool
+    response_latency_ms: int | None = None
+    endpointing_ms: int | None = None
+    stt_final_ms: int | None = None
+    llm_first_token_ms: int | None = None
+    llm_total_ms: int | None = None
+    tts_first_audio_ms: int | None = None
+    turn_total_ms: int | None = None
+    input_audio_ms: int = 0
+    output_audio_ms: int = 0
+    interrupted: bool = False
     first_phrase_ms: int | None = None
     first_heard_ms: int | None = None
     speech_ms: int = 0

@@ -24,8 +24,13 @@ from cedar_voice_service.session.tools import ACTION_SENT_JSON
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a response is treated: whether speech may interrupt it, whether the history keeps it."""
+    """How a response is treated.
 
+    Whether a model writes it or it is recited, whether speech may interrupt it, and whether the
+    history keeps it.
+    """
+
+    is_recited: bool = False
     is_interruptible: bool = True
     is_kept: bool = True
 

@@ -3,7 +3,7 @@
 Times ending in `_at_ms` are clock milliseconds, the others are on the timeline of input audio.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.session.draft import Draft
@@ -51,29 +51,34 @@ class Turn:
 
     def metrics(self, now_ms: int) -> TurnMetrics:
         """The record of the turn, which is over now."""
-        response = self.response
-        assert response is not None
-        marks, counts = response.timings, self.counts
-        ended = self.timings.ended_at_ms
-        return TurnMetrics(
-            response_latency_ms=_between(ended, marks.first_sent_at_ms),
+        ended, counts = self.timings.ended_at_ms, self.counts
+        record = TurnMetrics(
             endpointing_ms=self.timings.endpointing_ms,
             stt_final_ms=_between(ended, self.timings.transcribed_at_ms),
-            llm_first_token_ms=_between(marks.requested_at_ms, marks.first_token_at_ms),
-            llm_total_ms=_between(marks.requested_at_ms, marks.written_at_ms),
-            tts_first_audio_ms=_between(marks.synthesis_started_at_ms, marks.first_speech_at_ms),
             turn_total_ms=_between(ended, now_ms),
             input_audio_ms=_between(self.from_ms, self.end_ms) or 0,
-            output_audio_ms=response.playout.sent_ms,
-            interrupted=response.was_cut,
-            first_phrase_ms=_between(ended, marks.synthesis_started_at_ms),
-            first_heard_ms=_between(ended, marks.first_heard_at_ms),
             speech_ms=counts.speech_ms,
             stt_audio_ms=counts.stt_audio_ms,
-            usage=response.usage,
             drafts=counts.drafts,
             dropped_drafts=counts.dropped_drafts,
             dropped_draft_tokens=counts.dropped_draft_tokens,
+        )
+        return record if self.response is None else self._with_response(record, self.response)
+
+    def _with_response(self, record: TurnMetrics, response: Response) -> TurnMetrics:
+        marks, ended = response.timings, self.timings.ended_at_ms
+        asked = None if response.manner.is_recited else marks.requested_at_ms
+        return replace(
+            record,
+            response_latency_ms=_between(ended, marks.first_sent_at_ms),
+            llm_first_token_ms=_between(asked, marks.first_token_at_ms),
+            llm_total_ms=_between(asked, marks.written_at_ms),
+            tts_first_audio_ms=_between(marks.synthesis_started_at_ms, marks.first_speech_at_ms),
+            first_phrase_ms=_between(ended, marks.synthesis_started_at_ms),
+            first_heard_ms=_between(ended, marks.first_heard_at_ms),
+            output_audio_ms=response.playout.sent_ms,
+            interrupted=response.was_cut,
+            usage=response.usage,
         )
 
 

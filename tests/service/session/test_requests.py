@@ -31,6 +31,8 @@ def test_a_text_is_spoken_as_it_is_and_kept() -> None:
     assert driver.asked_for(do.StartReplying) == []
     recited(driver, "Good morning.")
     assert driver.machine.history.items == (AssistantMessage("Good morning."),)
+    (metrics,) = driver.said_of(say.TurnMetrics)
+    assert metrics.llm_total_ms is None  # no model wrote it
     assert driver.is_in(Phase.IDLE)
 
 
@@ -87,6 +89,8 @@ def test_a_client_may_want_to_be_asked_before_an_answer() -> None:
     driver = MachineDriver(SILENT)
     thinking(driver, "what time is it")
     assert driver.is_in(Phase.IDLE)
+    (metrics,) = driver.said_of(say.TurnMetrics)
+    assert (metrics.endpointing_ms, metrics.response_latency_ms) == (500, None)
     assert driver.asked_for(do.StartReplying) == []
     driver.let(on.ResponseRequested())
     (asked,) = driver.asked_for(do.StartReplying)
