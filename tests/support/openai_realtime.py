@@ -117,11 +117,18 @@ class RealtimeStandin:
         async with asyncio.timeout(5), self._change:
             await self._change.wait_for(has_come)
 
+    async def wait_for_handshakes(self, count: int) -> None:
+        """Wait until so many connections were asked for, at most 5 s."""
+        async with asyncio.timeout(5), self._change:
+            await self._change.wait_for(lambda: len(self.connections) >= count)
+
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a handshake, and serve the session that follows."""
         api_key = request.headers.get("Authorization", "").removeprefix("Bearer ")
         received = RealtimeReceived(api_key, dict(request.query))
-        self.connections.append(received)
+        async with self._change:
+            self.connections.append(received)
+            self._change.notify_all()
         try:
             refusal = await self._refusal(received)
             if refusal is not None:

@@ -167,6 +167,15 @@ async def test_cancelling_in_mid_utterance_closes_the_socket(server: OpenAIStand
     assert server.realtime.connections[0].close_code == 1000
 
 
+async def test_cancelling_in_the_handshake_hangs_up(server: OpenAIStandin) -> None:
+    server.realtime.script.fault = RealtimeFault("connect", "silence")
+    async with opened(server) as engine, asyncio.TaskGroup() as tasks:
+        work = tasks.create_task(_collect(engine.transcribe(endless(), "en-US")))
+        await server.realtime.wait_for_handshakes(1)
+        work.cancel()
+    assert server.realtime.connections[0].types == []
+
+
 async def test_closing_after_a_partial_closes_the_socket(server: OpenAIStandin) -> None:
     async with (
         opened(server) as engine,
