@@ -16,7 +16,7 @@ from cedar_voice_client import (
     events,
 )
 from cedar_voice_client.options import AudioFormat
-from tests.support.openai_realtime import RealtimeFault
+from tests.support.openai_realtime import RealtimeFault, RealtimeScript
 from tests.support.openai_script import INSTANT, TRANSCRIPT, Fault, StageName
 from tests.support.openai_standin import OpenAIStandin
 from tests.support.recordings import speech_path
@@ -148,3 +148,18 @@ async def test_realtime_transcription_that_fails_is_told_and_the_session_lives()
     assert [e.text for e in heard if isinstance(e, events.Transcription) and e.is_final] == [
         TRANSCRIPT
     ]
+
+
+async def test_a_pause_between_sentences_cuts_what_realtime_transcription_hears() -> None:
+    async with OpenAIStandin(latencies=INSTANT) as standin:
+        standin.realtime.script = RealtimeScript(("Turn on the light.", "Then close the door."))
+        service = settings_of(standin, stt_engine="openai-realtime")
+        async with running(service) as client, client.session(OPTIONS) as session:
+            await session.start_listening()
+            await session.send_audio(speech_path("two_sentences").read_bytes())
+            await session.stop_listening()
+            heard = await until(session, events.ResponseStarted)
+    finals = [e.text for e in heard if isinstance(e, events.Transcription) and e.is_final]
+    assert finals == ["Turn on the light. Then close the door."]
+    (connection,) = standin.realtime.connections
+    assert len(connection.items) == 2 and connection.refused == []

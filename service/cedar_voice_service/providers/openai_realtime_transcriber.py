@@ -37,8 +37,8 @@ class OpenAIRealtimeTranscriber:
     that is shorter than the handshake. In return a broken connection costs one utterance, none is
     held while nobody speaks, and no session reaches the age at which the vendor ends it.
 
-    What was said before a pause is committed in the pause, where its edges are told, and its
-    transcript is mostly there before the pause has become the end of the turn.
+    What was said before a pause is committed in the pause, so that its transcript is mostly there
+    before the pause has become the end of the turn. Silence after it is sent but never committed.
 
     `gpt-live-transcribe` and `gpt-realtime-whisper` tell their words as they hear them; the other
     models begin when a piece of the utterance is committed.
