@@ -135,6 +135,25 @@ async def test_an_action_is_an_object_whose_args_are_one_parameter(
     assert "changeTheme" in asked(standin, "llm")[-1]
 
 
+async def test_a_tool_of_the_application_is_an_object_with_its_arguments(
+    bridge: Bridge, standin: OpenAIStandin
+) -> None:
+    schema = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
+    tool = {"name": "notify", "description": "Show a note", "argsSchema": schema}
+    context = {**CONTEXT, "frontendTools": {"notify": tool}}
+    standin.answers = (
+        Answer("Noted.", tool_calls=(ScriptedCall("notify", '{"text": "at three"}'),)),
+    )
+    _, answer = await post(bridge, VOICE, sent_by_cedar_os(SPEECH, context=context))
+    expected = {"type": "frontendTool", "toolName": "notify", "args": {"text": "at three"}}
+    assert answer["object"] == [expected]
+    data = sent_by_cedar_os(SPEECH, context=context, settings=STREAMING)
+    async with streamed(bridge, data) as events:
+        done = await events.until("done")
+    assert events.of("object") == [{"type": "object", "object": expected}]
+    assert done["completedItems"] == ["Noted.", expected]
+
+
 @pytest.mark.parametrize(
     "call",
     [ScriptedCall("deleteAll", "{}"), ScriptedCall("changeTheme", '{"theme": "pink"}')],

@@ -14,7 +14,7 @@ import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.cedar_websocket.frames import Usage
 from cedar_voice_bridge.dialects.cedar_websocket.requests import pieces_of
 from cedar_voice_bridge.dialects.cedar_websocket.responses import mirror, written
-from cedar_voice_bridge.dialects.configuration import context_of, setters_in, settings_of
+from cedar_voice_bridge.dialects.configuration import context_of, settings_of, tools_in
 from cedar_voice_bridge.dialects.utterances import rest_of
 
 Delivery = Literal["whole", "stream"]
@@ -34,6 +34,17 @@ class SetState(Struct, tag="setState", rename="camel", omit_defaults=True):
     state_key: str
     setter_key: str
     args: Any = msgspec.UNSET
+
+
+class FrontendTool(Struct, tag="frontendTool", rename="camel"):
+    """Run a tool of the application with these arguments."""
+
+    tool_name: str
+    args: Any
+
+
+Task = SetState | FrontendTool
+"""Something that the application must do."""
 
 
 class TranscriptionEvent(Struct, tag="transcription"):
@@ -58,13 +69,13 @@ class AudioEvent(Struct, tag="audio", rename="camel"):
 class ObjectEvent(Struct, tag="object"):
     """Something that the application must do."""
 
-    object: SetState
+    object: Task
 
 
 class DoneEvent(Struct, tag="done", rename="camel"):
     """The answer is over: its text and its objects, as far as there are any."""
 
-    completed_items: list[str | SetState]
+    completed_items: list[str | Task]
 
 
 class ErrorEvent(Struct, tag="error"):
@@ -84,7 +95,7 @@ class Answer(Struct, rename="camel", omit_defaults=True):
     audio_data: str = ""
     audio_format: str = ""
     usage: Usage | None = None
-    object: list[SetState] = field(default_factory=list)
+    object: list[Task] = field(default_factory=list)
 
 
 def request_of(
@@ -125,9 +136,9 @@ def configuration_of(settings: str, context: str) -> pb.SessionConfig:
         config.settings.CopyFrom(settings_of(settings))
     if context:
         config.context_json = context_of(context)
-        setters = setters_in(config.context_json)
-        if setters is not None:
-            config.tools.CopyFrom(setters)
+        tools = tools_in(config.context_json)
+        if tools is not None:
+            config.tools.CopyFrom(tools)
     return config
 
 
@@ -179,10 +190,10 @@ class CedarOsTurn:
             case "audio" if response.audio.response_id != self._taken_back_id:
                 self._is_spoken = response.audio.is_last
                 return self._spoke(response.audio.data)
-            case "action" if response.action.setter_key:
-                setting = set_state(response.action)
-                self._answer.object.append(setting)
-                return [ObjectEvent(setting)]
+            case "action":
+                task = task_of(response.action)
+                self._answer.object.append(task)
+                return [ObjectEvent(task)]
             case "error":
                 self._failed(response.error)
             case _:
@@ -239,10 +250,12 @@ class CedarOsTurn:
         return DoneEvent([*text, *self._answer.object])
 
 
-def set_state(action: pb.Action) -> SetState:
-    """The setter that an action calls; one that declares no argument gets none."""
+def task_of(action: pb.Action) -> Task:
+    """What an action asks for; a setter that declares no argument gets none."""
     args = msgspec.json.decode(action.args_json or "[]")
     arguments = msgspec.json.decode(action.arguments_json or "{}")
+    if not action.setter_key:
+        return FrontendTool(action.tool_name, arguments)
     value = args[0] if isinstance(args, list) and len(args) == 1 else args
     is_absent = value is None and not arguments
     return SetState(action.state_key, action.setter_key, args=msgspec.UNSET if is_absent else value)

@@ -1,4 +1,4 @@
-"""What clients of every dialect configure: settings, context, and the setters found in it."""
+"""What clients of every dialect configure: settings, context, and the tools found in it."""
 
 import re
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ ARGUMENT = "value"
 """Name of the one argument of a setter that does not take an object."""
 
 _NAME_CHARS = 64
+_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{_NAME_CHARS}}}")
 
 
 class Settings(Struct, rename="camel"):
@@ -87,18 +88,39 @@ def unwrapped(context_json: str) -> str:
     return inner if isinstance(_parsed(inner), dict) else context_json
 
 
-def setters_in(context_json: str) -> pb.ToolSet | None:
-    """A tool for each state setter that Cedar lists in its context; None when it lists none."""
+def tools_in(context_json: str) -> pb.ToolSet | None:
+    """A tool for each state setter and each tool that Cedar lists in its context.
+
+    None when it has no list of either. A tool that a model could not call by its name, or whose
+    arguments have no names, is left out: the application knows it by nothing else.
+    """
     context = _parsed(context_json)
-    setters = context.get("stateSetters") if isinstance(context, dict) else None
-    if not isinstance(setters, dict):
+    if not isinstance(context, dict):
         return None
+    listed = [context.get("frontendTools"), context.get("stateSetters")]
+    if not any(isinstance(group, dict) for group in listed):
+        return None
+    functions, setters = (group if isinstance(group, dict) else {} for group in listed)
     tools: dict[str, pb.ToolDefinition] = {}
+    for name, function in functions.items():
+        if isinstance(function, dict) and _NAME.fullmatch(name):
+            tools.update(_function_of(name, function))
     for setter_key, setter in setters.items():
         if isinstance(setter, dict) and isinstance(setter.get("stateKey"), str):
             name = _free_name(setter_key, tools)
-            tools[name] = _tool_of(name, setter_key, setter)
+            tools[name] = _setter_of(name, setter_key, setter)
     return pb.ToolSet(tools=tools.values())
+
+
+def _function_of(name: str, function: dict[str, Any]) -> dict[str, pb.ToolDefinition]:
+    schema, definitions = _schema_of(function.get("argsSchema"))
+    if schema is None:
+        schema = {"type": "object"}
+    if schema.get("type") != "object":
+        return {}
+    tool = _described(name, function)
+    tool.parameters_json_schema = msgspec.json.encode({**definitions, **schema}).decode()
+    return {name: tool}
 
 
 def _free_name(setter_key: str, taken: Mapping[str, object]) -> str:
@@ -110,12 +132,16 @@ def _free_name(setter_key: str, taken: Mapping[str, object]) -> str:
     return candidate
 
 
-def _tool_of(name: str, setter_key: str, setter: dict[str, Any]) -> pb.ToolDefinition:
-    """The setter takes its argument as one parameter: an object goes over as it is."""
-    description = setter.get("description")
-    tool = pb.ToolDefinition(
+def _described(name: str, described: dict[str, Any]) -> pb.ToolDefinition:
+    description = described.get("description")
+    return pb.ToolDefinition(
         name=name, description=description if isinstance(description, str) else ""
     )
+
+
+def _setter_of(name: str, setter_key: str, setter: dict[str, Any]) -> pb.ToolDefinition:
+    """The setter takes its argument as one parameter: an object goes over as it is."""
+    tool = _described(name, setter)
     tool.state_setter.state_key = setter["stateKey"]
     tool.state_setter.setter_key = setter_key
     schema, definitions = _schema_of(setter.get("argsSchema"))

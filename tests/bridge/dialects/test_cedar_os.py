@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.cedar_os import CedarOsTurn, Delivery, request_of, set_state
+from cedar_voice_bridge.dialects.cedar_os import CedarOsTurn, Delivery, SetState, request_of, task_of
 from cedar_voice_bridge.dialects.problems import DialectError
 
 GOLDEN = sorted((Path(__file__).parent / "golden" / "cedar_os").glob("*.jsonl"))
@@ -53,10 +53,11 @@ def test_a_whole_answer_has_all_that_the_events_have() -> None:
     assert base64.b64decode(answer["audioData"]) == b"speech"
     assert answer["audioFormat"] == "mp3"
     assert answer["usage"]["totalTokens"] == 16
-    assert [setting["setterKey"] for setting in answer["object"]] == [
+    assert [task.get("setterKey") or task["toolName"] for task in answer["object"]] == [
         "changeTheme",
         "setTags",
         "closeWindow",
+        "hang_up",
     ]
 
 
@@ -107,7 +108,8 @@ def test_args_go_over_as_one_parameter(value: Any) -> None:
         args_json=json.dumps([value]),
         arguments_json=json.dumps({"value": value}),
     )
-    assert set_state(action).args == value
+    task = task_of(action)
+    assert isinstance(task, SetState) and task.args == value
 
 
 def test_a_streamed_event_is_one_line() -> None:

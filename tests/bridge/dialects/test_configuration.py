@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
-from cedar_voice_bridge.dialects.configuration import setters_in
+from cedar_voice_bridge.dialects.configuration import tools_in
 
 OBJECT = {"type": "object", "properties": {"theme": {"enum": ["light", "dark"]}}}
 NAMED = {
@@ -38,7 +38,7 @@ def setter(**more: Any) -> dict[str, Any]:
 
 def the_tool(text: str) -> tuple[pb.ToolDefinition, dict[str, Any]]:
     """The one tool in a context, and its schema."""
-    tools = setters_in(text)
+    tools = tools_in(text)
     assert tools is not None
     (tool,) = tools.tools
     return tool, json.loads(tool.parameters_json_schema)
@@ -66,6 +66,35 @@ def test_a_setter_without_schema_needs_no_argument() -> None:
     assert parameters["required"] == []
 
 
+def test_tools_of_the_application_keep_their_names_and_setters_give_way() -> None:
+    tools = tools_in(
+        json.dumps(
+            {
+                "frontendTools": {
+                    "notify": {"name": "notify", "description": "Tell", "argsSchema": NAMED},
+                    "plain": {"name": "plain"},
+                    "not a name": {"name": "not a name", "argsSchema": OBJECT},
+                    "positional": {"name": "positional", "argsSchema": {"type": "array"}},
+                    "nothing": None,
+                },
+                "stateSetters": {"notify": setter()},
+            }
+        )
+    )
+    assert tools is not None
+    notify, plain, beside = tools.tools
+    assert (notify.name, notify.description) == ("notify", "Tell")
+    assert not notify.HasField("state_setter") and not plain.HasField("state_setter")
+    assert json.loads(notify.parameters_json_schema)["properties"] == OBJECT["properties"]
+    assert json.loads(plain.parameters_json_schema) == {"type": "object"}
+    assert (beside.name, beside.state_setter.setter_key) == ("notify_2", "notify")
+
+
+def test_an_application_that_lists_no_tools_takes_none_away() -> None:
+    assert tools_in('{"screen": {}}') is None
+    assert tools_in('{"frontendTools": {}}') == pb.ToolSet()
+
+
 def test_references_inside_a_schema_still_lead_somewhere() -> None:
     point = {"type": "object", "properties": {"x": {"$ref": "#/definitions/inner"}}}
     schema = {"$ref": "#/definitions/p", "definitions": {"p": point, "inner": {"type": "number"}}}
@@ -76,7 +105,7 @@ def test_references_inside_a_schema_still_lead_somewhere() -> None:
 
 def test_names_that_a_model_cannot_take_are_changed_and_stay_apart() -> None:
     long = "x" * 80
-    tools = setters_in(context(**{"a.b": setter(), "a/b": setter(), long: setter(), "": setter()}))
+    tools = tools_in(context(**{"a.b": setter(), "a/b": setter(), long: setter(), "": setter()}))
     assert tools is not None
     names = [tool.name for tool in tools.tools]
     assert len(set(names)) == 4
@@ -86,17 +115,17 @@ def test_names_that_a_model_cannot_take_are_changed_and_stay_apart() -> None:
 
 @pytest.mark.parametrize("text", ["{}", "[]", "null", '{"stateSetters":[]}', "nope", "[" * 9_999])
 def test_a_context_without_setters_declares_nothing(text: str) -> None:
-    assert setters_in(text) is None
+    assert tools_in(text) is None
 
 
 def test_an_empty_list_of_setters_takes_the_tools_away() -> None:
-    tools = setters_in(context())
+    tools = tools_in(context())
     assert tools is not None and not tools.tools
 
 
 @given(st.dictionaries(st.text(), json_values))
 def test_whatever_stands_among_the_setters_is_taken_or_left(setters: Any) -> None:
-    tools = setters_in(json.dumps({"stateSetters": setters}))
+    tools = tools_in(json.dumps({"stateSetters": setters}))
     assert tools is not None
     for tool in tools.tools:
         assert json.loads(tool.parameters_json_schema)["type"] == "object"

@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.cedar_websocket import frames
-from cedar_voice_bridge.dialects.configuration import named, setters_in, unwrapped
+from cedar_voice_bridge.dialects.configuration import named, tools_in, unwrapped
 from cedar_voice_bridge.dialects.problems import DialectError
 
 AUDIO_PIECE_BYTES = 64 << 10
@@ -98,7 +98,7 @@ def _config(frame: frames.Config) -> pb.SessionConfig:
         config.settings.CopyFrom(pb.VoiceSettings(**named(frame.settings)))
     if frame.context is not UNSET:
         config.context_json = unwrapped(bytes(frame.context).decode())
-        _declare_setters(config)
+        _declare_tools(config)
     if frame.output is not UNSET:
         config.output_audio.CopyFrom(_output_audio(frame.output))
     if frame.turn_detection is not UNSET:
@@ -112,10 +112,10 @@ def _config(frame: frames.Config) -> pb.SessionConfig:
     return config
 
 
-def _declare_setters(config: pb.SessionConfig) -> None:
-    setters = setters_in(config.context_json)
-    if setters is not None:
-        config.tools.CopyFrom(setters)
+def _declare_tools(config: pb.SessionConfig) -> None:
+    tools = tools_in(config.context_json)
+    if tools is not None:
+        config.tools.CopyFrom(tools)
 
 
 def _output_audio(output: frames.Output) -> pb.OutputAudioConfig:
