@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema import Draft7Validator, Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from cedar_voice_bridge import documents
 from cedar_voice_bridge.app import build
 from cedar_voice_bridge.settings import BridgeSettings
 from cedar_voice_client import VoiceClient
 from tests.support.bridge import bridging
+from tests.support.cedar_clients import installed
 from tests.support.http_clients import VOICE, event_source, form, post, sent_by_cedar_os, streamed
 from tests.support.scripted_service import ScriptedService, serving
 
@@ -145,6 +147,16 @@ async def test_every_live_frame_and_body_fits() -> None:
     for body, name in ((answer, "Answer"), (refusal, "Refused")):
         schema = OPENAPI["components"]["schemas"][name]
         Draft202012Validator({**schema, "components": OPENAPI["components"]}).validate(body)
+
+
+def test_the_http_document_is_openapi() -> None:
+    OpenAPIV31SpecValidator(OPENAPI).validate()
+
+
+def test_the_socket_document_is_asyncapi() -> None:
+    schemas = installed("@asyncapi/specs") / "schemas"
+    schema = json.loads((schemas / f"{ASYNCAPI['asyncapi']}.json").read_text())
+    Draft7Validator(schema).validate(ASYNCAPI)
 
 
 async def test_the_documents_are_served() -> None:

@@ -4,8 +4,8 @@ import fcntl
 import hashlib
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -27,19 +27,40 @@ CLOCK_ERROR_MS = 400
 """How late Chromium may report the end of a clip on a busy machine."""
 
 
+def installed(package: str) -> Path:
+    """The folder of a package of the project, installed when it is not there.
+
+    Raises:
+        RuntimeError: there is no npm, or it fails; the message has what it says.
+    """
+    with _alone():
+        _install()
+    return PROJECT / "node_modules" / package
+
+
 def build() -> None:
     """Install and build what is not there in its present form.
 
     Raises:
         RuntimeError: there is no npm, or it fails; the message has what it says.
     """
-    SITE.mkdir(exist_ok=True)
-    with (SITE / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        _once(PROJECT / "node_modules" / ".stamp", INSTALLED_BY, "ci")
+    with _alone():
+        _install()
         sources = [file for file in files() if file.is_relative_to(PROJECT)]
         built_of = [file for file in sources if file.suffix not in NOT_BUILT]
         _once(SITE / ".stamp", built_of, "run", "build")
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    SITE.mkdir(exist_ok=True)
+    with (SITE / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _install() -> None:
+    _once(PROJECT / "node_modules" / ".stamp", INSTALLED_BY, "ci")
 
 
 def _once(stamp: Path, sources: Iterable[Path], *command: str) -> None:

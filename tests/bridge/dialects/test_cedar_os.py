@@ -12,7 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.cedar_os import CedarOsTurn, Delivery, SetState, request_of, task_of
+from cedar_voice_bridge.dialects.cedar_os import (
+    CedarOsTurn,
+    Delivery,
+    SetState,
+    request_of,
+    task_of,
+)
 from cedar_voice_bridge.dialects.problems import DialectError
 
 GOLDEN = sorted((Path(__file__).parent / "golden" / "cedar_os").glob("*.jsonl"))
