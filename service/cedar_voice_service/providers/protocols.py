@@ -59,7 +59,8 @@ class Transcriber(Protocol):
 class ReplyRequest:
     """What the language model is asked.
 
-    `history` is oldest first and ends with the user's words, or with tool results. `context_json`
+    `history` is oldest first. It ends with the user's words or with tool results, unless the client
+    asked for an answer by itself: then it ends with anything, and may be empty. `context_json`
     is the client application's state as JSON text, empty when there is none.
     """
 

@@ -59,6 +59,8 @@ class Rules:
         return Answer(self._small_talk(request, spoken, said))
 
     def _small_talk(self, request: ReplyRequest, spoken: str, said: str) -> str:
+        if not any(isinstance(item, UserMessage) for item in request.history):
+            return _GREETING
         if not said:
             return _HEARD_NOTHING
         if _says(said, "what time", "the time"):

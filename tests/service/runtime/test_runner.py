@@ -1,121 +1,35 @@
 """A running session, on scripted engines and in virtual time."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import AudioFormat, Encoding, Pcm
 from cedar_voice_service.errors import Code, EngineError, Stage
-from cedar_voice_service.providers.catalog import Engines
 from cedar_voice_service.providers.protocols import (
     Hypothesis,
     ReplyEnd,
     ReplyPart,
     ReplyRequest,
     ReplyText,
-    Responder,
     SpeechRequest,
-    Synthesizer,
     ToolCall,
-    Transcriber,
 )
 from cedar_voice_service.providers.scripted import (
     ScriptedResponder,
-    ScriptedTranscriber,
-    ToneSynthesizer,
 )
-from cedar_voice_service.runtime.delivery import Attachment
-from cedar_voice_service.runtime.runner import Received, SessionRunner
+from cedar_voice_service.runtime.runner import Received
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import (
-    Limits,
     OutputAudio,
     SessionConfig,
-    TurnDetection,
-    TurnMode,
     VoiceSettings,
 )
 from cedar_voice_service.session.history import ToolOutcome
-from cedar_voice_service.session.outbox import Numbered
 from cedar_voice_service.session.tools import Tool
+from tests.support.conversing import Client, converse
 from tests.support.recordings import speech_pcm
-from tests.support.virtual_time import run_virtually
-
-Kind = TypeVar("Kind")
-
-PCM = AudioFormat(Encoding.PCM_S16LE, 16_000, 1)
-CONFIG = SessionConfig(
-    input_audio=PCM,
-    output_audio=OutputAudio(AudioFormat(Encoding.PCM_S16LE, 24_000)),
-    turn_detection=TurnDetection(mode=TurnMode.MANUAL),
-)
-
-
-class Client:
-    """The other end of a session: sends events, keeps what it is told."""
-
-    def __init__(self, runner: SessionRunner, attachment: Attachment) -> None:
-        self.runner = runner
-        self.messages: list[say.Message] = []
-        self._attachment = attachment
-
-    async def send(self, *events: on.RequestEvent) -> None:
-        """Send messages."""
-        for event in events:
-            await self.runner.receive(Received(event))
-
-    async def speak(self) -> None:
-        """Say something in one turn of push to talk."""
-        pcm = speech_pcm()
-        await self.send(on.ListeningStarted())
-        for start in range(0, len(pcm), 3_200):
-            await self.send(on.AudioReceived(pcm[start : start + 3_200]))
-        await self.send(on.ListeningStopped())
-
-    async def until(self, kind: type[Kind], count: int = 1) -> Kind:
-        """Read until a message of a kind came, for the `count`th time from now."""
-        async with asyncio.timeout(120):
-            while (item := await self._attachment.next()) is not None:
-                if isinstance(item, Numbered):
-                    self.messages.append(item.message)
-                    if isinstance(item.message, kind):
-                        count -= 1
-                        if count == 0:
-                            return item.message
-        raise AssertionError(f"the session ended before {kind.__name__}")
-
-    def of(self, kind: type[Kind]) -> list[Kind]:
-        """What came of a kind."""
-        return [message for message in self.messages if isinstance(message, kind)]
-
-
-def converse(
-    story: Callable[[Client], Coroutine[Any, Any, None]],
-    *,
-    config: SessionConfig = CONFIG,
-    transcriber: Transcriber | None = None,
-    responder: Responder | None = None,
-    synthesizer: Synthesizer | None = None,
-) -> None:
-    """Tell a story to a session on scripted engines."""
-    engines = Engines(
-        transcriber or ScriptedTranscriber(["what is the weather"]),
-        responder or ScriptedResponder(),
-        synthesizer or ToneSynthesizer(),
-        infos={},
-    )
-
-    async def scenario() -> None:
-        runner = SessionRunner("s", config, engines, Limits(), stage_timeout_ms=5_000)
-        client = Client(runner, runner.attach(resume_after=None))
-        async with asyncio.TaskGroup() as group:
-            running = group.create_task(runner.run())
-            await story(client)
-            running.cancel()
-
-    run_virtually(scenario())
 
 
 def test_a_spoken_turn_comes_back_as_text_and_speech() -> None:

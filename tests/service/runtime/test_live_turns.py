@@ -1,0 +1,167 @@
+"""Turns as they are lived: speech in real time, engines that take their time, exact to the ms."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+
+from cedar_voice_service.audio.ear import Heard
+from cedar_voice_service.audio.formats import AudioFormat, Encoding, Pcm
+from cedar_voice_service.audio.speech_detector import EdgeKind
+from cedar_voice_service.providers.protocols import (
+    Hypothesis,
+    ReplyEnd,
+    ReplyPart,
+    ReplyRequest,
+    ReplyText,
+    SpeechRequest,
+)
+from cedar_voice_service.session import events as on
+from cedar_voice_service.session import messages as say
+from cedar_voice_service.session.config import ConfigPatch, OutputAudio, SessionConfig
+from tests.support.conversing import PCM, Client, converse
+from tests.support.recordings import speech_pcm
+
+BLOCK_MS = 100
+BLOCK_BYTES = 3_200
+SILENCE = bytes(BLOCK_BYTES)
+LIVE = SessionConfig(
+    input_audio=PCM,
+    output_audio=OutputAudio(
+        AudioFormat(Encoding.PCM_S16LE, 24_000), max_lead_ms=300, supports_hold=True
+    ),
+)
+
+
+class Attentive:
+    """A recognizer that is done with what was said `delay_s` after each pause began."""
+
+    def __init__(self, text: str = "what is the weather", delay_s: float = 0.1) -> None:
+        self.text = text
+        self._delay_s = delay_s
+
+    async def transcribe(
+        self, audio: AsyncIterator[Heard], language: str
+    ) -> AsyncGenerator[Hypothesis, None]:
+        async for block in audio:
+            if any(edge.kind is EdgeKind.STOPPED for edge in block.edges):
+                await asyncio.sleep(self._delay_s)
+                yield Hypothesis(self.text, is_final=False, is_settled=True)
+        yield Hypothesis(self.text, is_final=True)
+
+
+class Thoughtful:
+    """A model that thinks for 200 ms, then writes a clause each 50 ms; counts what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.stopped_at_s: float | None = None
+
+    async def respond(self, request: ReplyRequest) -> AsyncGenerator[ReplyPart, None]:
+        self.asked += 1
+        try:
+            await asyncio.sleep(0.2)
+            for _ in range(40):
+                yield ReplyText("It is a fine day. ")
+                await asyncio.sleep(0.05)
+            yield ReplyEnd()
+        finally:
+            self.stopped_at_s = asyncio.get_running_loop().time()
+
+
+class Prompt:
+    """A voice that needs 100 ms and then speaks a second for each phrase."""
+
+    def __init__(self) -> None:
+        self.stopped_at_s: float | None = None
+
+    async def synthesize(self, request: SpeechRequest) -> AsyncGenerator[Pcm, None]:
+        try:
+            await asyncio.sleep(0.1)
+            for _ in range(10):
+                yield Pcm(bytes(4_800), 24_000)
+        finally:
+            self.stopped_at_s = asyncio.get_running_loop().time()
+
+
+async def hear(client: Client, pcm: bytes) -> None:
+    """Send microphone audio in real time."""
+    for start in range(0, len(pcm), BLOCK_BYTES):
+        await asyncio.sleep(BLOCK_MS / 1000)
+        await client.send(on.AudioReceived(pcm[start : start + BLOCK_BYTES]))
+
+
+async def ask(client: Client) -> None:
+    """Ask a question and be silent until the turn has ended."""
+    await hear(client, speech_pcm() + SILENCE * 15)
+
+
+def test_an_answer_drafted_in_the_pause_is_heard_the_moment_the_turn_is_over() -> None:
+    model = Thoughtful()
+
+    async def story(client: Client) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(ask(client))
+            first = await client.until(say.Speech)
+        assert first.data
+        await client.send(on.InterruptRequested())
+        metrics = await client.until(say.TurnMetrics)
+        # The pause is known after 200 ms of it, thinking and speaking take 300, the turn ends
+        # after 500.
+        assert metrics.response_latency_ms == 0
+        assert (metrics.drafts, metrics.dropped_drafts) == (1, 0)
+        assert model.asked == 1
+
+    ear = Attentive(delay_s=0.0)
+    converse(story, config=LIVE, transcriber=ear, responder=model, synthesizer=Prompt())
+
+
+def test_without_a_draft_the_same_answer_takes_its_stages() -> None:
+    config = LIVE.patched(ConfigPatch(generation={"draft_replies": False}))
+
+    async def story(client: Client) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(ask(client))
+            await client.until(say.Speech)
+        await client.send(on.InterruptRequested())
+        metrics = await client.until(say.TurnMetrics)
+        assert metrics.response_latency_ms == 300
+
+    engines = {"transcriber": Attentive(), "responder": Thoughtful(), "synthesizer": Prompt()}
+    converse(story, config=config, **engines)  # type: ignore[arg-type]
+
+
+def test_words_over_an_answer_stop_its_engines_within_50_ms() -> None:
+    model, voice = Thoughtful(), Prompt()
+    ear = Attentive(delay_s=0.0)
+
+    async def story(client: Client) -> None:
+        async with asyncio.TaskGroup() as group:
+            asking = group.create_task(ask(client))
+            await client.until(say.Speech)
+            await asking
+            ear.text = "stop"
+            talking = group.create_task(hear(client, speech_pcm() + SILENCE * 4))
+            held = await client.until(say.PlaybackHeld)
+            assert held.held
+            cut = await client.until(say.Interrupted)
+            cut_at_s = asyncio.get_running_loop().time()
+            assert cut.reason is say.InterruptionReason.USER_SPEECH
+            await asyncio.sleep(0.05)
+            assert model.stopped_at_s is not None and model.stopped_at_s <= cut_at_s + 0.05
+            assert voice.stopped_at_s is not None and voice.stopped_at_s <= cut_at_s + 0.05
+            await talking
+
+    converse(story, config=LIVE, transcriber=ear, responder=model, synthesizer=voice)
+
+
+def test_a_text_is_spoken_without_the_model() -> None:
+    model = Thoughtful()
+
+    async def story(client: Client) -> None:
+        await client.send(on.SpeechRequested("Good morning."))
+        completed = await client.until(say.ResponseCompleted)
+        assert completed.text == "Good morning."
+        spoken = await client.until(say.Speech)
+        assert spoken.data and spoken.text == "Good morning."
+        assert model.asked == 0
+
+    converse(story, config=LIVE, responder=model)
