@@ -90,12 +90,13 @@ class Coding:
 
 
 # Without reservoir every frame holds its own bits, so a stream can be cut between any two.
+# Level 7 does without LAME's psychoacoustics: half the cost, and speech comes out nearer to itself.
 MP3 = Coding(
     "mp3",
     "libmp3lame",
     64_000,
     True,
-    codec_options={"reservoir": "0"},
+    codec_options={"reservoir": "0", "compression_level": "7"},
     stream_options={"write_xing": "0", "id3v2_version": "0"},
     file_options={"write_xing": "1", "id3v2_version": "0"},
 )
