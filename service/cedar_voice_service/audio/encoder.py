@@ -23,7 +23,10 @@ from cedar_voice_service.errors import CallerError, Code
 DEFAULT_RATE_HZ = 24_000
 
 CHUNK_MS = 120
-"""Sound per chunk of a stream: whole frames of MP3 and of Opus."""
+"""Least sound per chunk of a stream: whole frames of MP3 and of Opus."""
+
+MAX_CHUNK_MS = 4 * CHUNK_MS
+"""Most sound per chunk of a stream: what is there at once goes out at once, up to this."""
 
 MIN_PIECE_MS = 4_000
 MAX_PIECE_MS = 6_000
@@ -138,12 +141,14 @@ class StreamEncoder:
                 self._passing.put(part)
                 chunk_frames = self._passing.frames_in(self._chunk_bytes // SAMPLE_BYTES)
                 while self._passing.count >= chunk_frames:
-                    chunks += self._pass(chunk_frames)
+                    most = chunk_frames * (MAX_CHUNK_MS // CHUNK_MS)
+                    chunks += self._pass(min(self._passing.count, most))
             else:
                 chunks += self._pass(self._passing.count)
                 self._samples += part
-                while len(self._samples) >= self._chunk_bytes:
-                    chunks += self._write(self._chunk_bytes)
+                while whole := len(self._samples) // self._chunk_bytes:
+                    most = MAX_CHUNK_MS // CHUNK_MS
+                    chunks += self._write(min(whole, most) * self._chunk_bytes)
         return chunks
 
     def _write(self, count: int) -> list[EncodedChunk]:

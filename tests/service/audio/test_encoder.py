@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cedar_voice_service.audio.encoder import (
     CHUNK_MS,
+    MAX_CHUNK_MS,
     MAX_PIECE_MS,
     MIN_PIECE_MS,
     EncodedChunk,
@@ -99,7 +100,14 @@ def test_a_stream_comes_in_small_chunks_from_the_start(encoding: Encoding) -> No
     first = encoder.feed(Pcm(PHRASES[0][: 2 * 16 * 130], 16_000))
     assert len(first) == 1
     rest = encoder.feed(Pcm(PHRASES[0][2 * 16 * 130 :], 16_000))
-    assert all(chunk.duration_ms == CHUNK_MS for chunk in rest)
+    assert all(CHUNK_MS <= chunk.duration_ms <= MAX_CHUNK_MS for chunk in rest)
+
+
+@pytest.mark.parametrize("encoding", OUTPUT_ENCODINGS)
+def test_what_is_there_at_once_goes_out_at_once(encoding: Encoding) -> None:
+    """Each chunk is a message, which costs more than its bytes do."""
+    encoder = open_encoder(AudioFormat(encoding), CONTINUOUS)
+    assert len(encoder.feed(Pcm(PHRASES[0], 16_000))) == -(-PHRASES_MS[0] // MAX_CHUNK_MS)
 
 
 @pytest.mark.parametrize("encoding", OUTPUT_ENCODINGS)
