@@ -33,6 +33,11 @@ class Listening:
         return self.turn is not None and self.turn.end_ms is None
 
     @property
+    def is_quiet(self) -> bool:
+        """Whether the user pauses in a turn that is open yet."""
+        return self.is_hearing and not self.hearing.is_speaking
+
+    @property
     def deadline_ms(self) -> int | None:
         """When the clock is to be looked at."""
         turn = self.turn

@@ -381,7 +381,8 @@ class Machine:
         text = turn.whole(event.text)
         if turn.draft is not None and not turn.draft.says(text):
             self._answering.drop_draft(turn)
-        if event.is_settled and text and turn.draft is None and not self._waiting:
+        may_be_over = event.is_settled and self._listening.is_quiet and not self._waiting
+        if may_be_over and text and turn.draft is None:
             self._answering.draft(turn, text)
 
     def _take_final(self, turn: Turn, event: on.FinalTranscribed) -> None:

@@ -147,6 +147,17 @@ def test_no_draft_is_begun_where_none_is_wanted(config: SessionConfig) -> None:
     assert driver.asked_for(do.StartReplying) == []
 
 
+def test_no_draft_is_begun_on_words_that_are_old_already() -> None:
+    driver = MachineDriver()
+    driver.speak(600)
+    driver.pause(100)
+    driver.speak(300)  # the user went on before the recognizer was done with the pause
+    driver.let(on.PartialTranscribed(driver.transcribing, "hello", is_settled=True))
+    driver.let(on.ListeningStopped())  # and what is uploaded at once ends before it is understood
+    driver.let(on.PartialTranscribed(driver.transcribing, "hello there", is_settled=True))
+    assert driver.asked_for(do.StartReplying) == []
+
+
 def test_discarding_the_turn_discards_its_draft() -> None:
     driver, work_id = drafting()
     driver.let(on.ListeningStopped(discard=True))
