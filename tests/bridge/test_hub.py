@@ -9,7 +9,14 @@ import pytest
 import cedar_voice.v1 as pb
 from tests.support.bridge import PATIENCE_S, bridging
 from tests.support.http_clients import VOICE, event_source, form, post
-from tests.support.scripted_service import Conversation, ScriptedService, converse, ready, serving
+from tests.support.scripted_service import (
+    Conversation,
+    ScriptedService,
+    answer,
+    converse,
+    ready,
+    serving,
+)
 
 UPLOAD = f"{VOICE}/stream"
 WEBM = b"\x1a\x45\xdf\xa3 and so on"
@@ -254,7 +261,7 @@ async def test_a_reader_that_does_not_read_costs_itself_alone() -> None:
                 audio = pb.OutputAudio(response_id=1, data=b"x" * 60_000)
                 await talk.say(turn_id=1, audio=audio)
             if request.control.HasField("interrupt"):
-                await talk.say(turn_id=1, metrics=pb.TurnMetrics())
+                await answer(talk, 1, "that")
 
     async with (
         serving(ScriptedService(flood)) as address,
