@@ -17,6 +17,7 @@
  * @property {"mp3" | "wav" | "pcm_s16le" | "ogg_opus" | "webm_opus"} [encoding]
  * @property {"continuous" | "self_contained" | "whole"} [framing]
  * @property {number} [maxLeadMs] how far ahead of its playback audio is sent
+ * @property {boolean} [supportsHold] `hold` is heeded: the service then pauses, and cuts off later
  *
  * @typedef {object} TurnDetection
  * @property {"manual" | "server_vad"} [mode]
@@ -25,8 +26,11 @@
  * @property {number} [silenceDurationMs]
  * @property {number} [minSpeechMs]
  * @property {number} [maxUtteranceMs]
+ * @property {number} [noInputTimeoutMs] silence after which `speech` says `no_input`
+ * @property {boolean} [createResponse] false: answers come when they are asked for
  * @property {boolean} [interruptResponse]
  * @property {number} [minInterruptionMs]
+ * @property {boolean} [adaptive] pauses as long as this speaker makes them
  *
  * @typedef {object} Tool
  * @property {string} name
@@ -43,6 +47,11 @@
  * @property {TurnDetection} [turnDetection]
  * @property {Tool[]} [tools]
  * @property {string} [systemPrompt]
+ * @property {boolean} [draftReplies] an answer may begin when the user pauses, and be thrown away
+ *
+ * @typedef {object} Playback how far the audio of a response has been played
+ * @property {number} responseId
+ * @property {number} playedMs
  */
 
 /**
@@ -55,6 +64,9 @@
  *   | { type: "auth", token: string }
  *   | { type: "interrupt", responseId?: number, playedMs?: number }
  *   | { type: "text", text: string }
+ *   | { type: "say", text: string, interruptible?: boolean, addToHistory?: boolean }
+ *   | { type: "create_response", instructions?: string }
+ *   | { type: "playback" } & Playback
  *   | { type: "ping", sentAt: number }} UpFrame
  */
 
@@ -79,21 +91,29 @@
  * @property {"turn_metrics"} type
  * @property {boolean} interrupted
  * @property {number} inputAudioMs
+ * @property {number} speechMs of it
  * @property {number} outputAudioMs
- * @property {number} [responseLatencyMs]
+ * @property {number} [responseLatencyMs] from the end of the input to the first audio sent
+ * @property {number} [firstHeardMs] from there to the first audio that was played, as reported
  * @property {number} [endpointingMs]
  * @property {number} [sttFinalMs]
+ * @property {number} [sttAudioMs] audio that the recognizer was sent
  * @property {number} [llmFirstTokenMs]
  * @property {number} [llmTotalMs]
+ * @property {number} [firstPhraseMs]
  * @property {number} [ttsFirstAudioMs]
  * @property {number} [turnTotalMs]
+ * @property {Usage} [usage]
+ * @property {number} drafts answers begun before the turn was over
+ * @property {number} droppedDrafts of them, thrown away
+ * @property {number} droppedDraftTokens
  *
  * @typedef {{
  *   connected: Place & { type: "connected", sessionId: string },
  *   ready: Place & { type: "ready", sessionId: string, resumed: boolean, settings: Settings,
  *     output: Output, turnDetection: TurnDetection },
  *   transcription_partial: Place &
- *     { type: "transcription_partial", text: string, confidence?: number },
+ *     { type: "transcription_partial", text: string, stableText: string, confidence?: number },
  *   transcription_final: Place & { type: "transcription_final", text: string, confidence?: number },
  *   response_start: Place & { type: "response_start", responseId: number },
  *   response_chunk: Place & { type: "response_chunk", responseId: number, text: string },
@@ -106,7 +126,9 @@
  *     args: unknown[], arguments: unknown, toolName?: string, responseId?: number },
  *   error: Place & { type: "error", code: string, message: string, retryable: boolean,
  *     fatal?: boolean, retryAfterMs?: number, stage?: string, field?: string },
- *   speech: Place & { type: "speech", event: string, audioOffsetMs: number },
+ *   speech: Place & { type: "speech", event: "started" | "stopped" | "turn_ended" | "no_input",
+ *     audioOffsetMs: number },
+ *   hold: Place & { type: "hold", responseId: number, held: boolean },
  *   interruption: Place & { type: "interruption", responseId: number, reason: string,
  *     heardMs: number, keptText: string },
  *   turn_metrics: Place & TurnMetrics,

@@ -5,7 +5,7 @@
 
 const EBML_BASE64 = "GkXf"; // the first bytes of WebM
 const FTYP_BASE64 = "Z0eX"; // "ftyp", which begins with the fifth byte of MP4
-const OUTLIVES_ITS_SESSION = new Set(["text"]);
+const OUTLIVES_ITS_SESSION = new Set(["text", "say"]);
 
 /** @template {Waiting} T */
 export class OfflineQueue {
@@ -41,7 +41,7 @@ export class OfflineQueue {
 
   /**
    * Forget what only makes sense to a session that is gone: up to the beginning of the next
-   * recording, all but typed text.
+   * recording, all but typed text and what is to be said.
    *
    * @returns {number} frames forgotten
    */

@@ -84,7 +84,7 @@ function say(text) {
   if (!text.trim() || client.status !== "connected") return;
   player.unlock();
   interrupt();
-  client.say(text);
+  client.sendText(text);
   transcript.userSaid(text);
   textInput.value = "";
   think();

@@ -7,7 +7,21 @@ import { Heard } from "./heard.js";
 const HEAD_START_S = 0.06; // so that a piece is not cut by its own scheduling
 const TOO_NEAR_S = 0.005; // the audio thread is ahead of the clock by some blocks
 const FADE_S = 0.005; // an end in the middle of a wave would click
-const REPORT_MS = 250;
+const TICK_MS = 50;
+const REPORT_MS = 1_000;
+
+/**
+ * The `output` of a `VoiceClient` whose answers a player plays: what it can decode, how much it may
+ * be sent ahead, and that it can be held.
+ */
+export const PLAYER_OUTPUT = Object.freeze(
+  /** @type {const} */ ({
+    encoding: "mp3",
+    framing: "self_contained",
+    maxLeadMs: 1000,
+    supportsHold: true,
+  }),
+);
 
 /**
  * How far a response has been heard.
@@ -28,14 +42,18 @@ const REPORT_MS = 250;
  */
 
 /**
- * Dispatches `change` when it begins, goes on with another piece, falls silent, or is kept from
- * sounding by the browser; `failure`, with `{responseId, error}` in `detail`, when a piece cannot
+ * Dispatches `change` when it begins, goes on with another piece, falls silent, is held or goes on,
+ * or is kept from sounding by the browser; `failure`, with `{responseId, error}` in `detail`, when a piece cannot
  * be decoded.
  */
 export class Player extends EventTarget {
   /** Seconds of audio that were decoded and put into the queue. */
   decodedSeconds = 0;
-  /** Told four times a second while it plays, and at the end. @type {(playback: Playback) => void} */
+  /**
+   * Told when a response begins to be heard, after each second of it, and when it ends or is cut.
+   *
+   * @type {(playback: Playback) => void}
+   */
   onPlayback = () => {};
 
   #openContext;
@@ -46,10 +64,14 @@ export class Player extends EventTarget {
   #heard = new Heard();
   #latestId = 0;
   #silencedId = 0;
+  /** The response that is held; null while none is. @type {number | null} */
+  #heldId = null;
   /** Keeps pieces in order: each is put into the queue after the one before it. */
   #inOrder = Promise.resolve();
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #reporting;
+  /** The newest report. */
+  #reported = { responseId: 0, playedMs: 0 };
 
   /** @param {() => AudioContext} openContext */
   constructor(openContext = () => new AudioContext()) {
@@ -62,15 +84,41 @@ export class Player extends EventTarget {
     return this.#queue.length > 0;
   }
 
+  /** Whether it is silent until `release`. */
+  get isHeld() {
+    return this.#heldId !== null;
+  }
+
   /** Whether the browser lets no sound out until the user has done something. */
   get isBlocked() {
-    return this.isPlaying && this.#context?.state !== "running";
+    return this.isPlaying && !this.isHeld && this.#context?.state !== "running";
   }
 
   /** Let sound out. Browsers want it called by something that the user does. */
   unlock() {
     const context = this.#open();
-    if (context.state !== "running") void context.resume().catch(() => {});
+    if (context.state !== "running" && !this.isHeld) void context.resume().catch(() => {});
+  }
+
+  /**
+   * Be silent at once, and keep everything that is in the queue or comes into it. Also over when
+   * the response is silenced.
+   *
+   * @param {number} responseId
+   */
+  hold(responseId) {
+    if (responseId <= this.#silencedId) return;
+    this.#heldId = responseId;
+    void this.#context?.suspend();
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** Go on where it was held. */
+  release() {
+    if (!this.isHeld) return;
+    this.#heldId = null;
+    void this.#context?.resume().catch(() => {}); // even while it is still being suspended
+    this.dispatchEvent(new Event("change"));
   }
 
   /**
@@ -104,6 +152,7 @@ export class Player extends EventTarget {
     const silenced = this.#queue.filter((piece) => piece.responseId <= responseId);
     this.#queue = this.#queue.filter((piece) => piece.responseId > responseId);
     for (const piece of silenced) this.#cut(piece);
+    if (this.#heldId !== null && this.#heldId <= responseId) this.release();
     for (const id of new Set(silenced.map((piece) => piece.responseId))) this.#changed(id);
   }
 
@@ -142,6 +191,7 @@ export class Player extends EventTarget {
     if (this.#context && this.#context.state !== "closed") return this.#context;
     const context = this.#openContext();
     context.onstatechange = () => this.dispatchEvent(new Event("change"));
+    if (this.isHeld) void context.suspend();
     this.#context = context;
     this.#heard = new Heard(); // its clock begins at 0
     return context;
@@ -171,7 +221,7 @@ export class Player extends EventTarget {
     this.#heard.add(responseId, startsAt, endsAt);
     this.decodedSeconds += buffer.duration;
     this.#queue.push(piece);
-    this.#reporting ??= setInterval(() => this.#report(this.#queue[0].responseId), REPORT_MS);
+    this.#reporting ??= setInterval(() => this.#watch(this.#queue[0].responseId), TICK_MS);
     this.dispatchEvent(new Event("change"));
   }
 
@@ -187,11 +237,13 @@ export class Player extends EventTarget {
 
   /** @param {Piece} piece */
   #cut({ source, gain, startsAt, responseId }) {
-    const now = this.#open().currentTime;
+    const { currentTime: now, state } = this.#open();
+    const isSounding = startsAt < now && state === "running";
     this.#heard.cut(responseId, now);
     source.onended = null;
-    if (startsAt < now) gain.gain.setTargetAtTime(0, now, FADE_S / 3);
-    source.stop(now + (startsAt < now ? FADE_S : 0));
+    if (isSounding) gain.gain.setTargetAtTime(0, now, FADE_S / 3);
+    else gain.disconnect();
+    source.stop(now + (isSounding ? FADE_S : 0));
   }
 
   /** @param {Piece} piece */
@@ -212,10 +264,19 @@ export class Player extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
+  /** @param {number} responseId of what is next to be heard, or is heard */
+  #watch(responseId) {
+    const playedMs = this.playedMs(responseId);
+    const isKnown = this.#reported.responseId === responseId;
+    const dueMs = isKnown ? this.#reported.playedMs + REPORT_MS : 1;
+    if (playedMs >= dueMs) this.#report(responseId);
+  }
+
   /** @param {number} responseId */
   #report(responseId) {
     const isPlaying = this.#queue.some((piece) => piece.responseId === responseId);
-    this.onPlayback({ responseId, playedMs: this.playedMs(responseId), isPlaying });
+    this.#reported = { responseId, playedMs: this.playedMs(responseId) };
+    this.onPlayback({ ...this.#reported, isPlaying });
   }
 
   /**

@@ -12,6 +12,10 @@
  * @typedef {import("./frames.js").DownFrames &
  *   { frame: Frame, status: Status, dropped: Dropped }} VoiceEvents
  *
+ * @typedef {object} SayOptions
+ * @property {boolean} [interruptible] whether speech cuts it off; true unless given
+ * @property {boolean} [addToHistory] whether the conversation keeps it; true unless given
+ *
  * @typedef {object} VoiceClientOptions
  * @property {string} [sessionId] of a session to go on with; a random one otherwise
  * @property {number} [maxQueueBytes] of the frames that wait while there is no connection
@@ -70,8 +74,10 @@ export class VoiceClient extends EventTarget {
   #live = null;
   /** How the next socket is opened, and whether there was a session on one before. */
   #comeback = { attempts: 0, retryAfterMs: 0, hadSession: false };
-  /** @type {any} */
-  #retry;
+  /** The attempt that waits. @type {{ timer: any, atMs: number } | null} */
+  #retry = null;
+  /** How far the user has heard what came before a drop. @type {Frame | null} */
+  #unsentPlayback = null;
   /** Keeps what follows audio behind it: reading a Blob takes a moment. */
   #audio = Promise.resolve();
 
@@ -108,6 +114,11 @@ export class VoiceClient extends EventTarget {
   /** The newest place in the session's sequence that was heard; 0 before the first. */
   get lastSeq() {
     return this.#seen.lastSeq;
+  }
+
+  /** When a lost connection is tried again, in milliseconds of the clock; null while none waits. */
+  get retryAt() {
+    return this.#retry?.atMs ?? null;
   }
 
   /** Open a socket, and another whenever it is lost. */
@@ -203,8 +214,41 @@ export class VoiceClient extends EventTarget {
    * @param {string} text
    * @returns {boolean} as of `send`
    */
-  say(text) {
+  sendText(text) {
     return this.send({ type: "text", text });
+  }
+
+  /**
+   * Have a text spoken as it is, without the language model.
+   *
+   * @param {string} text
+   * @param {SayOptions} options
+   * @returns {boolean} as of `send`
+   */
+  say(text, options = {}) {
+    return this.send({ ...options, type: "say", text });
+  }
+
+  /**
+   * Have the conversation answered as it stands.
+   *
+   * @param {string} [instructions] for this answer alone
+   * @returns {boolean} as of `send`
+   */
+  createResponse(instructions) {
+    return this.send({ type: "create_response", instructions });
+  }
+
+  /**
+   * Say how far a response has been played: a `Player` tells it to its `onPlayback`. Without a
+   * connection the newest report waits for it.
+   *
+   * @param {import("./frames.js").Playback} playback
+   */
+  reportPlayback({ responseId, playedMs }) {
+    const frame = { type: "playback", responseId, playedMs };
+    const isSent = this.status === "connected" && this.#transmit(frame);
+    this.#unsentPlayback = isSent ? null : frame;
   }
 
   /**
@@ -270,7 +314,7 @@ export class VoiceClient extends EventTarget {
 
   /** @param {Frame} frame */
   #hear(frame) {
-    if (frame.type === "ready") this.#begin(frame.resumed);
+    if (frame.type === "ready" && this.status !== "connected") this.#begin(frame.resumed);
     if (!this.#seen.isNew(frame)) return;
     if (frame.type === "error") this.#comeback.retryAfterMs = frame.retryAfterMs ?? 0;
     this.#tell("frame", frame);
@@ -281,6 +325,8 @@ export class VoiceClient extends EventTarget {
   #begin(isResumed) {
     const { hadSession } = this.#comeback;
     this.#comeback = { attempts: 0, retryAfterMs: 0, hadSession: true };
+    if (isResumed && this.#unsentPlayback) this.#transmit(this.#unsentPlayback);
+    this.#unsentPlayback = null;
     if (!isResumed) this.#seen.reset();
     if (!isResumed && hadSession) this.#refuse("session_lost", this.#queue.forgetSession());
     for (const frame of this.#queue.takeAll()) this.#transmit(frame);
@@ -294,13 +340,13 @@ export class VoiceClient extends EventTarget {
     this.#drop();
     const { attempts, retryAfterMs } = this.#comeback;
     const longestMs = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempts);
-    const delayMs = longestMs * (0.5 + this.#surroundings.random() / 2);
+    const jitteredMs = longestMs * (0.5 + this.#surroundings.random() / 2);
+    const delayMs = Math.max(jitteredMs, retryAfterMs);
+    const { clock } = this.#surroundings;
     this.#comeback.attempts += 1;
+    const timer = clock.setTimeout(() => this.connect(), delayMs);
+    this.#retry = { timer, atMs: clock.now() + delayMs };
     this.#become("reconnecting");
-    this.#retry = this.#surroundings.clock.setTimeout(
-      () => this.connect(),
-      Math.max(delayMs, retryAfterMs),
-    );
   }
 
   /** @param {Status} status */
@@ -312,7 +358,8 @@ export class VoiceClient extends EventTarget {
   }
 
   #drop() {
-    this.#surroundings.clock.clearTimeout(this.#retry);
+    this.#surroundings.clock.clearTimeout(this.#retry?.timer);
+    this.#retry = null;
     this.#live?.close();
     this.#live = null;
   }

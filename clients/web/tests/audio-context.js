@@ -31,6 +31,8 @@ export class FakeAudioContext {
   destination = {};
   sources = [];
   resumes = 0;
+  /** Whether it may be resumed: the browser has seen that the user wants sound. */
+  isAllowed = false;
   /** Decodings that wait, if the test wants to finish them itself. */
   waiting = null;
 
@@ -50,9 +52,15 @@ export class FakeAudioContext {
     return { connect: () => {}, disconnect: () => {}, gain: { setTargetAtTime: () => {} } };
   }
 
+  async suspend() {
+    this.state = "suspended";
+    this.isAllowed = true;
+  }
+
   async resume() {
     this.resumes += 1;
-    if (this.state === "suspended") throw new Error("not allowed yet");
+    if (this.state === "suspended" && !this.isAllowed) throw new Error("not allowed yet");
+    this.state = "running";
   }
 
   async close() {
@@ -61,6 +69,7 @@ export class FakeAudioContext {
 
   /** Let time pass; sources that end say so. */
   advance(seconds) {
+    if (this.state !== "running") return;
     const until = this.currentTime + seconds;
     const ending = this.sources.filter(({ endsAt }) => endsAt > this.currentTime);
     for (const source of ending.sort((a, b) => a.endsAt - b.endsAt)) {

@@ -147,14 +147,15 @@ test("what was heard leaves out what is not out of the device yet, and pauses", 
 
 test("playback is reported while it lasts, and at its end", async (t) => {
   const { clock, player, reports, advance } = playing(t);
-  await player.play(1, file(0.5));
+  await player.play(1, file(2.5));
   await player.play(2, file(0.2));
   advance(3);
   assert.deepEqual(reports, [
-    [1, 190, true],
-    [1, 440, true],
-    [1, 500, false],
-    [2, 190, true],
+    [1, 40, true],
+    [1, 1040, true],
+    [1, 2040, true],
+    [1, 2500, false],
+    [2, 40, true],
     [2, 200, false],
   ]);
   assert.equal(clock.intervals, 0);
@@ -163,6 +164,41 @@ test("playback is reported while it lasts, and at its end", async (t) => {
   player.flush();
   assert.deepEqual(reports.at(-1), [3, 140, false]);
   assert.equal(clock.intervals, 0);
+});
+
+test("held, it is silent, and goes on without loss", async (t) => {
+  const { context, player, reports, advance } = playing(t);
+  await player.play(1, file(1));
+  advance(0.56);
+  player.hold(1);
+  assert.deepEqual([player.isHeld, player.isBlocked, context.state], [true, false, "suspended"]);
+  advance(5);
+  await player.play(1, file(1)); // does not wake it
+  player.unlock();
+  assert.deepEqual([player.playedMs(1), context.state], [490, "suspended"]);
+  player.release();
+  advance(3);
+  assert.deepEqual(context.heard, [
+    [0.06, 1.06],
+    [1.06, 2.06],
+  ]);
+  assert.deepEqual(reports.at(-1), [1, 2000, false]);
+  assert.equal(reports.length, 3); // none while it is held
+});
+
+test("held before its first sound, a response waits; cut off, it leaves the way free", async (t) => {
+  const { context, player, advance } = playing(t);
+  player.hold(1);
+  await player.play(1, file(1));
+  advance(1);
+  assert.equal(player.playedMs(1), 0);
+  player.silence(1);
+  assert.deepEqual([player.isHeld, context.state, context.heard], [false, "running", []]);
+  player.hold(1); // comes late
+  assert.equal(player.isHeld, false);
+  await player.play(2, file(1));
+  advance(2);
+  assert.equal(player.playedMs(2), 1_000);
 });
 
 test("a suspended context keeps what comes until it runs", async (t) => {

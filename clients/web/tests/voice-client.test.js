@@ -24,7 +24,7 @@ function heard(client, type) {
 
 test("a socket is authorized and configured before anything else", () => {
   const { client, sockets } = start({ config: { settings: { rate: 2 } }, token: "t" });
-  client.say("hello");
+  client.sendText("hello");
   sockets[0].welcome();
   assert.deepEqual(
     sockets[0].sent.map((text) => JSON.parse(text)),
@@ -145,8 +145,8 @@ test("a piece that cannot be read fails alone", async () => {
 test("a full queue takes no more, and says so", () => {
   const { client } = start({ maxQueueBytes: 60 });
   const dropped = heard(client, "dropped");
-  assert.equal(client.say("a".repeat(20)), true);
-  assert.equal(client.say("b".repeat(20)), false);
+  assert.equal(client.sendText("a".repeat(20)), true);
+  assert.equal(client.sendText("b".repeat(20)), false);
   assert.deepEqual(dropped, [{ reason: "queue_full", count: 1 }]);
 });
 
@@ -157,7 +157,7 @@ test("the rest of a recording is not sent to a session that does not know its be
   sockets[0].fail();
   await client.sendAudio(TAIL);
   client.interrupt(1, 10);
-  client.say("hello");
+  client.sendText("hello");
   await client.sendAudio(HEADER);
   await client.sendAudio(TAIL);
   clock.advance(500);
@@ -214,7 +214,7 @@ for (const [code, status] of [[1008, "refused"], [4409, "replaced"]]) {
   test(`a connection that is ${status} is not opened again`, async () => {
     const { client, sockets, clock } = start();
     const dropped = heard(client, "dropped");
-    client.say("hello");
+    client.sendText("hello");
     const opened = client.opened();
     sockets[0].fail(code);
     await assert.rejects(opened, (error) => error instanceof ConnectionOver);
@@ -222,7 +222,7 @@ for (const [code, status] of [[1008, "refused"], [4409, "replaced"]]) {
     assert.equal(sockets.length, 1);
     assert.equal(client.status, status);
     assert.deepEqual(dropped, [{ reason: "closed", count: 1 }]);
-    assert.equal(client.say("more"), false);
+    assert.equal(client.sendText("more"), false);
   });
 }
 
@@ -254,6 +254,63 @@ test("a listener can stop listening", () => {
   stop();
   sockets[0].say({ type: "transcription_final", text: "b" });
   assert.deepEqual(texts, ["a"]);
+});
+
+test("a connection that waits to be tried again says when", () => {
+  const { client, sockets, clock } = start();
+  assert.equal(client.retryAt, null);
+  clock.advance(100);
+  sockets[0].fail();
+  assert.equal(client.retryAt, 600);
+  clock.advance(500);
+  assert.equal(client.retryAt, null);
+});
+
+test("an accepted configuration begins no session", () => {
+  const { client, sockets } = start();
+  sockets[0].welcome();
+  sockets[0].say({ type: "response_chunk", seq: 4, responseId: 1, text: "a" });
+  sockets[0].say({ type: "ready", sessionId: "s", resumed: false });
+  assert.equal(client.lastSeq, 4);
+});
+
+test("texts to say and wished answers are asked for, and wait for the connection", () => {
+  const { client, sockets, clock } = start();
+  sockets[0].welcome();
+  client.createResponse("Be brief.");
+  sockets[0].fail();
+  client.say("Welcome back", { interruptible: false, addToHistory: false });
+  client.createResponse();
+  clock.advance(500);
+  sockets[1].welcome({ resumed: false });
+  assert.deepEqual(sockets[0].frames("create_response"), [
+    { type: "create_response", instructions: "Be brief." },
+  ]);
+  assert.deepEqual(sockets[1].frames("say", "create_response"), [
+    { type: "say", text: "Welcome back", interruptible: false, addToHistory: false },
+  ]);
+});
+
+test("the newest report of playback waits for the connection, and goes to its session only", () => {
+  const { client, sockets, clock } = start();
+  const dropped = heard(client, "dropped");
+  sockets[0].welcome();
+  client.reportPlayback({ responseId: 1, playedMs: 40, isPlaying: true });
+  sockets[0].fail();
+  client.reportPlayback({ responseId: 1, playedMs: 1040, isPlaying: true });
+  client.reportPlayback({ responseId: 1, playedMs: 1500, isPlaying: false });
+  clock.advance(500);
+  sockets[1].welcome({ resumed: true });
+  sockets[1].fail();
+  client.reportPlayback({ responseId: 2, playedMs: 40, isPlaying: true });
+  clock.advance(500);
+  sockets[2].welcome({ resumed: false });
+  assert.deepEqual(
+    sockets.map((socket) => socket.frames("playback").map(({ playedMs }) => playedMs)),
+    [[40], [1500], []],
+  );
+  assert.deepEqual(sockets[0].frames("playback"), [{ type: "playback", responseId: 1, playedMs: 40 }]);
+  assert.deepEqual(dropped, []);
 });
 
 test("an interruption says how much was heard", () => {
