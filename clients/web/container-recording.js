@@ -42,6 +42,11 @@ export class ContainerRecording {
     this.#succession = new Succession((slice) => this.#handOver(slice));
   }
 
+  /** The recorder of the moment; null before the first and after the last. */
+  get recorder() {
+    return this.#current?.recorder ?? null;
+  }
+
   /**
    * Begin in a quality, or go on in another one: nothing is heard twice. What the
    * encoder of the one before has not finished is lost: 10 ms, and more on a machine that is busy.

@@ -113,7 +113,7 @@
  *   ready: Place & { type: "ready", sessionId: string, resumed: boolean, settings: Settings,
  *     output: Output, turnDetection: TurnDetection },
  *   transcription_partial: Place &
- *     { type: "transcription_partial", text: string, stableText: string, confidence?: number },
+ *     { type: "transcription_partial", text: string, stableText?: string, confidence?: number },
  *   transcription_final: Place & { type: "transcription_final", text: string, confidence?: number },
  *   response_start: Place & { type: "response_start", responseId: number },
  *   response_chunk: Place & { type: "response_chunk", responseId: number, text: string },

@@ -31,6 +31,11 @@ const CONSTRAINTS = {
   channelCount: 1,
 };
 
+/** Whether this browser can record on this page. */
+export function canRecord() {
+  return Boolean(globalThis.navigator?.mediaDevices && globalThis.MediaRecorder);
+}
+
 /** Why there is no recording, in words for the user. */
 export class MicrophoneError extends Error {}
 
@@ -76,6 +81,11 @@ export class Microphone extends EventTarget {
   /** What is recorded, for others that listen to it; null while the microphone is closed. */
   get stream() {
     return this.#stream;
+  }
+
+  /** The recorder of the moment; null while it does not record, or records samples. */
+  get recorder() {
+    return this.#recording instanceof ContainerRecording ? this.#recording.recorder : null;
   }
 
   /** The quality that it records in. */
@@ -217,7 +227,7 @@ function connection() {
  * @returns {Promise<MediaStream>}
  */
 async function open(constraints) {
-  if (!navigator.mediaDevices || !window.MediaRecorder) {
+  if (!canRecord()) {
     throw new MicrophoneError("The browser offers the microphone on https and localhost only.");
   }
   try {

@@ -1,17 +1,16 @@
 // @ts-check
 /** The page: joins the connection, the microphone, the loudspeaker and what is to be seen. */
 
+import { BrowserVoice } from "./browser-voice.js";
 import { Microphone, MicrophoneError } from "./microphone.js";
 import { logAction } from "./page/action-log.js";
-import { BrowserVoice } from "./page/browser-voice.js";
 import { button, element, elementOf } from "./page/document.js";
 import { showLatency } from "./page/latency-bar.js";
 import { ReconnectBanner } from "./page/reconnect-banner.js";
-import { RetryClock } from "./page/retry-clock.js";
 import { SettingsForm } from "./page/settings-form.js";
 import { offerPanel, show, showProblem, suggestions } from "./page/view.js";
 import { Waveform } from "./page/waveform.js";
-import { Player } from "./player.js";
+import { PLAYER_OUTPUT, Player } from "./player.js";
 import { TOOLS, perform } from "./tools.js";
 import { Transcript } from "./transcript.js";
 import { VoiceClient } from "./voice-client.js";
@@ -24,17 +23,15 @@ const transcript = new Transcript(element("log"));
 const player = new Player();
 const browserVoice = new BrowserVoice();
 const settings = new SettingsForm((wishes) => client.configure({ settings: wishes }));
-const clock = new RetryClock();
 const client = new VoiceClient(
   location.origin.replace(/^http/, "ws") + "/api/voice/ws",
   {
     settings: settings.values,
     context: { application: "the Cedar Voice page" },
-    output: { encoding: "mp3", framing: "self_contained", maxLeadMs: 1000 },
+    output: PLAYER_OUTPUT,
     tools: TOOLS,
   },
   new URLSearchParams(location.hash.slice(1) || location.search).get("token"),
-  { clock, WebSocket: clock.WebSocket },
 );
 const microphone = new Microphone(
   (data) => void client.sendAudio(data),
@@ -42,7 +39,10 @@ const microphone = new Microphone(
   { backlogBytes: () => client.socket?.bufferedAmount ?? 0 },
 );
 const waveform = new Waveform(elementOf("waveform", HTMLCanvasElement), () => microphone.level);
-const banner = new ReconnectBanner(() => clock.waitMs, () => client.connect());
+const banner = new ReconnectBanner(
+  () => (client.retryAt === null ? null : client.retryAt - performance.now()),
+  () => client.connect(),
+);
 
 let isHearing = false;
 let isThinking = false;
@@ -101,7 +101,7 @@ function think() {
 /** Stop the answer that is being given, and say how much of it was heard. */
 function interrupt() {
   if (!isSpeaking() && !isThinking) return;
-  const playedMs = player.playedMs(answerId);
+  const playedMs = browserVoice.isPlaying ? undefined : player.playedMs(answerId);
   beSilent(answerId);
   client.interrupt(answerId, playedMs);
   isThinking = false;
@@ -142,14 +142,14 @@ const HEARD = {
     isThinking = false;
     if (event === "turn_ended") think();
   },
-  transcription_partial({ text }) {
-    transcript.userSays(text);
+  transcription_partial({ text, stableText = "", turnId }) {
+    transcript.userSays(text, stableText, turnId);
   },
-  transcription_final({ text }) {
+  transcription_final({ text, turnId }) {
     isHearing = false;
     isThinking = false;
     if (text) think();
-    transcript.userSaid(text);
+    transcript.userSaid(text, turnId);
   },
   response_start({ responseId }) {
     answerId = responseId;
@@ -169,13 +169,18 @@ const HEARD = {
   audio_chunk({ responseId, data }) {
     void player.play(responseId, data);
   },
+  hold({ responseId, held }) {
+    if (held) player.hold(responseId);
+    else player.release();
+  },
   audio_complete({ responseId }) {
     isThinking = false;
     transcript.answerIsOver(responseId);
   },
-  interruption({ responseId, keptText }) {
+  interruption({ responseId, reason, keptText }) {
     beSilent(responseId);
-    transcript.answerIsCut(responseId, keptText);
+    if (reason === "turn_reopened") transcript.answerIsVoid(responseId);
+    else transcript.answerIsCut(responseId, keptText);
   },
   action(frame) {
     const done = perform(frame);
@@ -199,7 +204,7 @@ for (const [type, hear] of Object.entries(HEARD)) {
 }
 client.on("status", (status) => {
   if (status === "connected") showProblem("");
-  else void loseConnection();
+  else loseConnection(status);
   if (status === "refused") {
     showProblem("This server wants a token: add #token=… to the address of this page.");
   }
@@ -211,14 +216,22 @@ for (const loudspeaker of [player, browserVoice]) {
     render();
   });
 }
+player.onPlayback = client.reportPlayback.bind(client);
 player.addEventListener("failure", () => showProblem("An answer could not be played."));
 
-/** A recording cannot go on without its beginning, so it ends with the connection. */
-async function loseConnection() {
+/**
+ * A recording goes on through a lost connection, with a beginning that a new session understands,
+ * and ends with one that is over.
+ *
+ * @param {import("./voice-client.js").Status} status
+ */
+function loseConnection(status) {
   isHearing = isThinking = false;
-  transcript.userSaid("");
-  await microphone.stop();
-  render();
+  player.release(); // whoever held it may be gone
+  transcript.nothingWasSaid();
+  const isComing = status === "connecting" || status === "reconnecting";
+  const changed = isComing ? microphone.restart() : microphone.stop();
+  void changed.then(render, () => showProblem("The recording failed."));
 }
 
 // -- what is to be seen ---------------------------------------------------------------------------
@@ -228,6 +241,7 @@ function isSpeaking() {
 }
 
 function state() {
+  if (player.isHeld) return "held";
   if (isSpeaking()) return "speaking";
   if (isThinking) return "thinking";
   if (!microphone.isOn) return "idle";

@@ -63,7 +63,7 @@ export class Player extends EventTarget {
   #queue = [];
   #heard = new Heard();
   #latestId = 0;
-  #silencedId = 0;
+  #silencedId = -1;
   /** The response that is held; null while none is. @type {number | null} */
   #heldId = null;
   /** Keeps pieces in order: each is put into the queue after the one before it. */

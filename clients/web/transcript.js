@@ -5,8 +5,8 @@ export class Transcript {
   #list;
   /** @type {HTMLElement | null} what the user is saying, not final yet */
   #pending = null;
-  /** What the recognizer said last, and may take back. */
-  #latest = "";
+  /** The latest final words: a turn may be opened again, and then its words are replaced. */
+  #said = { turnId: 0, bubble: /** @type {HTMLElement | null} */ (null), text: "" };
   /** @type {Map<number, HTMLElement>} */
   #answers = new Map();
 
@@ -16,33 +16,44 @@ export class Transcript {
   }
 
   /**
-   * Words that came twice are likely to stay; those behind them are greyed.
+   * What may still change is greyed.
    *
    * @param {string} text all of it so far
+   * @param {string} stableText its beginning, which stays
+   * @param {number} [turnId] whose final words are replaced, if they are known
    */
-  userSays(text) {
+  userSays(text, stableText, turnId) {
     if (!text) return;
-    this.#pending ??= this.#add("user pending", "You");
+    this.#pending ??= this.#bubbleOf(turnId) ?? this.#add("user", "You");
+    this.#pending.classList.add("pending");
     this.#pending.ariaBusy = "true"; // read out when it is final
-    const stable = stablePart(this.#latest, text);
     const unstable = document.createElement("span");
     unstable.className = "unstable";
-    unstable.textContent = text.slice(stable.length);
-    this.#pending.replaceChildren(stable, unstable);
-    this.#latest = text;
+    unstable.textContent = text.slice(stableText.length);
+    this.#pending.replaceChildren(stableText, unstable);
     this.#scroll();
   }
 
-  /** @param {string} text empty when no word was understood */
-  userSaid(text) {
-    const said = this.#pending ?? (text ? this.#add("user", "You") : null);
+  /**
+   * @param {string} text empty when no word was understood
+   * @param {number} [turnId] whose words these are, instead of others that were final before
+   */
+  userSaid(text, turnId = 0) {
+    const bubble = this.#pending ?? this.#bubbleOf(turnId) ?? (text ? this.#add("user", "You") : null);
     this.#pending = null;
-    this.#latest = "";
-    if (!said) return;
-    if (!text) return said.remove();
-    said.classList.remove("pending");
-    said.ariaBusy = "false";
-    this.#write(said, text);
+    if (!bubble) return;
+    this.#said = { turnId, bubble, text };
+    if (!text) return bubble.remove();
+    bubble.classList.remove("pending");
+    bubble.ariaBusy = "false";
+    this.#write(bubble, text);
+  }
+
+  /** What is not final stays as it was before. */
+  nothingWasSaid() {
+    if (this.#pending === null) return;
+    const isOpenedAgain = this.#pending === this.#said.bubble;
+    this.userSaid(isOpenedAgain ? this.#said.text : "", isOpenedAgain ? this.#said.turnId : 0);
   }
 
   /** @param {number} responseId */
@@ -86,9 +97,20 @@ export class Transcript {
     this.#write(answer, keptText);
   }
 
+  /** @param {number} responseId of an answer that the user went on before hearing any of */
+  answerIsVoid(responseId) {
+    this.#answers.get(responseId)?.remove();
+    this.#answers.delete(responseId);
+  }
+
   /** @param {string} text of something that was done */
   note(text) {
     this.#write(this.#add("note", "Done"), text);
+  }
+
+  /** @param {number | undefined} turnId */
+  #bubbleOf(turnId) {
+    return turnId && turnId === this.#said.turnId ? this.#said.bubble : null;
   }
 
   /**
@@ -115,16 +137,4 @@ export class Transcript {
   #scroll() {
     this.#list.scrollTo({ top: this.#list.scrollHeight });
   }
-}
-
-/**
- * The words that both begin with.
- *
- * @param {string} before
- * @param {string} now
- */
-function stablePart(before, now) {
-  const [old, words] = [before.split(/(?<= )/), now.split(/(?<= )/)];
-  const end = words.findIndex((word, index) => word.trim() !== old[index]?.trim());
-  return (end < 0 ? words : words.slice(0, end)).join("");
 }

@@ -6,27 +6,25 @@
  * @typedef {import("./voice-slice.js").SetState} SetState
  * @typedef {import("./voice-slice.js").DownFrames} DownFrames
  *
- * @typedef {Pick<Player, "isPlaying" | "unlock" | "play" | "silence" | "playedMs" |
- *   "addEventListener">} Loudspeaker
- * @typedef {Pick<Microphone, "isOn" | "stream" | "requestPermission" | "start" | "restart" | "stop">
- *   } Recorder
+ * @typedef {Pick<Player, "isPlaying" | "unlock" | "play" | "hold" | "release" | "silence" |
+ *   "playedMs" | "onPlayback" | "addEventListener">} Loudspeaker
+ * @typedef {Pick<BrowserVoice, "isPlaying" | "say" | "silence" | "addEventListener">} Speech
+ * @typedef {Pick<Microphone, "isOn" | "stream" | "recorder" | "requestPermission" | "start" |
+ *   "restart" | "stop" | "addEventListener">} Recorder
  *
  * @typedef {object} Surroundings what a conversation uses of the browser, replaceable for tests
  * @property {Loudspeaker} [player]
- * @property {(onChunk: (base64: string) => void, onLost: () => void) => Recorder} [openMicrophone]
+ * @property {Speech} [browserVoice] for answers without audio
+ * @property {(onChunk: (base64: string) => void, onLost: () => void,
+ *   options: import("./microphone.js").MicrophoneOptions) => Recorder} [openMicrophone]
  * @property {import("./voice-client.js").VoiceClientOptions} [client]
  */
 
-import { Microphone } from "./microphone.js";
-import { Player } from "./player.js";
+import { BrowserVoice } from "./browser-voice.js";
+import { Chat } from "./chat.js";
+import { Microphone, canRecord } from "./microphone.js";
+import { PLAYER_OUTPUT, Player } from "./player.js";
 import { VoiceClient } from "./voice-client.js";
-
-/** Chunks are queued by the player, so they may come ahead of their time. */
-const OUTPUT = /** @type {const} */ ({
-  encoding: "mp3",
-  framing: "self_contained",
-  maxLeadMs: 1000,
-});
 
 /** The status of the connection in the words of the store. */
 const CONNECTION_STATUS = /** @type {const} */ ({
@@ -47,7 +45,9 @@ export class VoiceConversation {
   #set;
   #get;
   #surroundings;
+  #chat;
   #player;
+  #browserVoice;
   #microphone;
   /** @type {VoiceClient | null} */
   #client = null;
@@ -66,13 +66,22 @@ export class VoiceConversation {
     this.#set = set;
     this.#get = get;
     this.#surroundings = surroundings;
+    this.#chat = new Chat(get);
     this.#player = surroundings.player ?? new Player();
-    this.#player.addEventListener("change", () => this.#showSpeaking());
+    this.#browserVoice = surroundings.browserVoice ?? new BrowserVoice();
+    for (const loudspeaker of [this.#player, this.#browserVoice]) {
+      loudspeaker.addEventListener("change", () => this.#showSpeaking());
+    }
+    this.#player.onPlayback = (/** @type {import("./player.js").Playback} */ playback) => {
+      if (playback.responseId > 0) this.#client?.reportPlayback(playback);
+    };
     const open = surroundings.openMicrophone ?? ((...given) => new Microphone(...given));
     this.#microphone = open(
       (base64) => void this.#client?.sendAudio(base64),
       () => void this.stopListening(),
+      { backlogBytes: () => this.#client?.socket?.bufferedAmount ?? 0 },
     );
+    this.#microphone.addEventListener("quality", () => this.#showRecorder());
   }
 
   /** Connect to the store's endpoint, anew where there is a connection. */
@@ -91,7 +100,7 @@ export class VoiceConversation {
   /** Close the connection, and with it the session's microphone and sound. */
   disconnect() {
     void this.stopListening();
-    this.#player.silence(this.#responseId);
+    this.#beSilent(this.#responseId);
     this.#client?.close();
     this.#client = null;
     this.#set({ connectionStatus: "disconnected", websocket: null });
@@ -103,7 +112,7 @@ export class VoiceConversation {
     const context = stringifyAdditionalContext?.();
     this.#client?.configure({
       settings: voiceSettings,
-      output: OUTPUT,
+      output: PLAYER_OUTPUT,
       ...(context !== undefined && { context }),
     });
   }
@@ -118,6 +127,16 @@ export class VoiceConversation {
     return this.#player.play(this.#responseId, base64Data).catch((error) => this.#fail(error));
   }
 
+  /** @param {string | ArrayBuffer} audio the address of an audio file, or the file */
+  async playFile(audio) {
+    try {
+      const file = typeof audio === "string" ? await (await fetch(audio)).arrayBuffer() : audio;
+      await this.#player.play(this.#responseId, new Uint8Array(file));
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
   /** Ask for the microphone. */
   async requestPermission() {
     try {
@@ -126,6 +145,7 @@ export class VoiceConversation {
     } catch (error) {
       const { name } = /** @type {any} */ (error).cause ?? {};
       if (name === "NotAllowedError") this.#set({ voicePermissionStatus: "denied" });
+      else if (!canRecord()) this.#set({ voicePermissionStatus: "not-supported" });
       this.#fail(error);
     }
   }
@@ -148,7 +168,7 @@ export class VoiceConversation {
     this.#set({ isListening: false });
     const wasOn = this.#microphone.isOn;
     await this.#microphone.stop();
-    this.#set({ audioStream: null });
+    this.#set({ audioStream: null, mediaRecorder: null });
     if (wasOn) await this.#client?.stopListening();
   }
 
@@ -162,9 +182,9 @@ export class VoiceConversation {
   /** @type {{ [K in keyof DownFrames]?: (frame: DownFrames[K]) => void }} */
   #heard = {
     transcription_partial: ({ text }) => this.#set({ partialTranscription: text }),
-    transcription_final: ({ text }) => {
+    transcription_final: ({ text, turnId }) => {
       this.#set({ partialTranscription: "" });
-      if (text) this.#addMessage("user", text);
+      this.#chat.userSaid(text, turnId);
     },
     response_start: ({ responseId = this.#responseId }) => {
       this.#responseId = responseId;
@@ -175,17 +195,23 @@ export class VoiceConversation {
     response_chunk: ({ text }) => {
       this.#set({ partialResponse: this.#get().partialResponse + text });
     },
-    response_complete: ({ text, usage }) => {
+    response_complete: ({ text, usage, responseId = this.#responseId }) => {
       this.#set({ partialResponse: "" });
-      this.#addMessage("assistant", text, { usage });
+      this.#chat.answered(text, usage, responseId);
+      this.#speak(text);
     },
     audio_chunk: ({ data, responseId = this.#responseId }) => {
       if (responseId === this.#responseId) void this.#get().playAudioChunk(data);
     },
     audio_complete: ({ responseId = this.#responseId }) => this.#silenced(responseId),
-    interruption: ({ responseId }) => {
-      this.#player.silence(responseId);
+    hold: ({ responseId, held }) => {
+      if (held) this.#player.hold(responseId);
+      else this.#player.release();
+    },
+    interruption: ({ responseId, reason }) => {
+      this.#beSilent(responseId);
       this.#silenced(responseId);
+      if (reason === "turn_reopened") this.#chat.answerIsVoid(responseId);
     },
     action: (frame) => this.#act(frame),
     error: ({ message }) => this.#fail(new Error(message)),
@@ -216,7 +242,8 @@ export class VoiceConversation {
     if (status === "connected") return;
     this.#sounding.clear();
     this.#showSpeaking();
-    if (status === "reconnecting") void this.#microphone.restart(); // what follows needs a header
+    this.#player.release(); // whoever held it may be gone
+    if (status === "reconnecting") void this.#restart();
     if (status !== "refused" && status !== "replaced") return;
     this.#fail(new Error(PROBLEMS[status]));
     void this.stopListening();
@@ -231,17 +258,42 @@ export class VoiceConversation {
     try {
       await this.#microphone.start();
       this.#set({ isListening: this.#microphone.isOn, audioStream: this.#microphone.stream });
+      this.#showRecorder();
     } catch (error) {
       this.#fail(error);
     }
   }
 
+  /** What follows a lost connection needs a header of its own. */
+  async #restart() {
+    await this.#microphone.restart().catch((error) => this.#fail(error));
+    this.#showRecorder();
+  }
+
+  #showRecorder() {
+    this.#set({ mediaRecorder: this.#microphone.recorder });
+  }
+
   /** Speech over an answer ends it. */
   #interrupt() {
     if (!this.#get().isSpeaking) return;
-    const playedMs = this.#player.playedMs(this.#responseId);
-    this.#player.silence(this.#responseId);
+    const isUnmeasured = this.#browserVoice.isPlaying;
+    const playedMs = isUnmeasured ? undefined : this.#player.playedMs(this.#responseId);
+    this.#beSilent(this.#responseId);
     this.#client?.interrupt(this.#responseId, playedMs);
+  }
+
+  /** @param {number} responseId */
+  #beSilent(responseId) {
+    this.#player.silence(responseId);
+    this.#browserVoice.silence();
+  }
+
+  /** @param {string} text of an answer, spoken here where the service sends no audio */
+  #speak(text) {
+    const { useBrowserTTS, ...voice } = this.#get().voiceSettings;
+    if (!useBrowserTTS || this.#browserVoice.say(text, voice)) return;
+    this.#fail(new Error("This browser has no voice of its own"));
   }
 
   /** @param {number} responseId no more audio of it comes */
@@ -251,7 +303,8 @@ export class VoiceConversation {
   }
 
   #showSpeaking() {
-    const isSpeaking = this.#sounding.size > 0 || this.#player.isPlaying;
+    const isPlaying = this.#player.isPlaying || this.#browserVoice.isPlaying;
+    const isSpeaking = this.#sounding.size > 0 || isPlaying;
     if (isSpeaking !== this.#get().isSpeaking) this.#set({ isSpeaking });
   }
 
@@ -265,18 +318,6 @@ export class VoiceConversation {
     } else {
       executeCustomSetter?.(stateKey, setterKey, ...list);
     }
-  }
-
-  /**
-   * @param {"user" | "assistant"} role
-   * @param {string} content
-   * @param {object} metadata
-   */
-  #addMessage(role, content, metadata = {}) {
-    const { voiceSettings, addMessage } = this.#get();
-    if (!voiceSettings.autoAddToMessages) return;
-    const timestamp = new Date().toISOString();
-    addMessage?.({ type: "text", role, content, metadata: { source: "voice", ...metadata, timestamp } });
   }
 
   /** @param {unknown} error */

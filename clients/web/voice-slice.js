@@ -7,8 +7,9 @@
  *
  * @typedef {object} WebSocketVoiceState
  * @property {string} voiceEndpoint such as "/api/voice"; `/ws` is added to it
- * @property {"granted" | "denied" | "prompt"} voicePermissionStatus
+ * @property {"granted" | "denied" | "prompt" | "not-supported"} voicePermissionStatus
  * @property {MediaStream | null} audioStream the open microphone
+ * @property {MediaRecorder | null} mediaRecorder another one whenever the quality changes
  * @property {boolean} isListening
  * @property {boolean} isSpeaking an answer is being given, or still heard
  * @property {string | null} voiceError
@@ -25,9 +26,13 @@
  * @property {(audioData: Blob) => void} sendAudioChunk
  * @property {(message: { type: string } & Record<string, any>) => void} handleWebSocketMessage
  * @property {(base64Data: string) => Promise<void>} playAudioChunk plays after what plays already
+ * @property {(audio: string | ArrayBuffer) => Promise<void>} playAudioResponse an address, or a file
  * @property {() => Promise<void>} requestVoicePermission
  * @property {() => Promise<void>} startListening
  * @property {() => Promise<void>} stopListening
+ * @property {() => void} toggleVoice
+ * @property {() => boolean} checkVoiceSupport whether this browser can record on this page
+ * @property {(error: string | null) => void} setVoiceError
  * @property {(endpoint: string) => void} setVoiceEndpoint
  * @property {(settings: Partial<Settings>) => void} updateVoiceSettings
  * @property {() => void} resetVoiceState
@@ -37,7 +42,9 @@
  * What the rest of a Cedar store offers; each is used where it is there.
  *
  * @typedef {object} CedarParts
- * @property {(message: any) => unknown} [addMessage]
+ * @property {(message: any) => any} [addMessage] the message with its `id`, if it can be changed
+ * @property {(id: string, changes: { content: string }) => unknown} [updateMessage]
+ * @property {(id: string) => unknown} [deleteMessage]
  * @property {() => string} [stringifyAdditionalContext]
  * @property {(params: { key: string, setterKey: string, args?: any }) => void} [executeStateSetter]
  * @property {(stateKey: any, setterKey?: any, ...args: any[]) => void} [executeCustomSetter]
@@ -46,6 +53,7 @@
  * @typedef {() => WebSocketVoiceSlice & CedarParts} GetState
  */
 
+import { canRecord } from "./microphone.js";
 import { VoiceConversation } from "./voice-conversation.js";
 
 /** @type {WebSocketVoiceState} */
@@ -53,6 +61,7 @@ const INITIAL_STATE = {
   voiceEndpoint: "",
   voicePermissionStatus: "prompt",
   audioStream: null,
+  mediaRecorder: null,
   isListening: false,
   isSpeaking: false,
   voiceError: null,
@@ -89,9 +98,13 @@ export function createWebSocketVoiceSlice(set, get, api, surroundings = {}) {
     sendAudioChunk: (audioData) => conversation.send(audioData),
     handleWebSocketMessage: (message) => conversation.hear(message),
     playAudioChunk: (base64Data) => conversation.play(base64Data),
+    playAudioResponse: (audio) => conversation.playFile(audio),
     requestVoicePermission: () => conversation.requestPermission(),
     startListening: () => conversation.startListening(),
     stopListening: () => conversation.stopListening(),
+    toggleVoice: () => void (get().isListening ? get().stopListening() : get().startListening()),
+    checkVoiceSupport: canRecord,
+    setVoiceError: (voiceError) => set({ voiceError }),
     setVoiceEndpoint: (voiceEndpoint) => set({ voiceEndpoint }),
     updateVoiceSettings(changes) {
       set({ voiceSettings: { ...get().voiceSettings, ...changes } });

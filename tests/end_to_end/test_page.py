@@ -82,7 +82,7 @@ async def test_words_are_shown_as_they_come_and_stop_ends_the_turn(tmp_path: Pat
         await is_in(page, "speaking")
         await expect(page.locator(".log .user")).not_to_contain_text("window")
     chunks = sent.count("audio_chunk")
-    turn = [kind for kind in sent if kind != "ping"]
+    turn = [kind for kind in sent if kind not in ("ping", "playback")]
     assert turn == ["config", "start_listening", *["audio_chunk"] * chunks, "stop_listening"]
 
 
@@ -190,7 +190,7 @@ async def test_the_waveform_moves_with_the_voice_and_the_turn_is_timed(
         await is_in(page, "speaking")
         await page.keyboard.press("Escape")
         latency = page.get_by_role("region", name="Latency of the last turn")
-        for stage in ("Endpointing", "Transcript", "First word", "First sound"):
+        for stage in ("Endpointing", "Transcript", "First word", "First sound", "Heard"):
             await expect(latency).to_contain_text(re.compile(rf"{stage} \d+ ms"))
         await page.get_by_role("button", name="Stop the microphone").click()
         await wave_reaches(page, 1, 4)

@@ -1,11 +1,7 @@
 """The npm project of the Cedar frontends: built once, served as a site, opened in a browser."""
 
-import fcntl
-import hashlib
-import shutil
-import subprocess
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,11 +12,11 @@ from playwright.async_api import Browser, Page
 
 from tests.support.checkout import ROOT, files
 from tests.support.chromium import LEAD_MS, write_microphone
+from tests.support.npm import installing, once
 from tests.support.recordings import speech_pcm
 
 PROJECT = ROOT / "tests" / "cedar_clients"
 SITE = PROJECT / "dist"
-INSTALLED_BY = (PROJECT / ".npmrc", PROJECT / "package.json", PROJECT / "package-lock.json")
 NOT_BUILT = {".md", ".py"}
 
 CLOCK_ERROR_MS = 400
@@ -33,8 +29,8 @@ def installed(package: str) -> Path:
     Raises:
         RuntimeError: there is no npm, or it fails; the message has what it says.
     """
-    with _alone():
-        _install()
+    with installing(PROJECT):
+        pass
     return PROJECT / "node_modules" / package
 
 
@@ -44,40 +40,11 @@ def build() -> None:
     Raises:
         RuntimeError: there is no npm, or it fails; the message has what it says.
     """
-    with _alone():
-        _install()
-        sources = [file for file in files() if file.is_relative_to(PROJECT)]
-        built_of = [file for file in sources if file.suffix not in NOT_BUILT]
-        _once(SITE / ".stamp", built_of, "run", "build")
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
     SITE.mkdir(exist_ok=True)
-    with (SITE / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-def _install() -> None:
-    _once(PROJECT / "node_modules" / ".stamp", INSTALLED_BY, "ci")
-
-
-def _once(stamp: Path, sources: Iterable[Path], *command: str) -> None:
-    content = hashlib.sha256()
-    for source in sources:
-        content.update(source.name.encode() + b"\0" + source.read_bytes())
-    if stamp.exists() and stamp.read_text() == content.hexdigest():
-        return
-    npm = shutil.which("npm")
-    if npm is None:
-        raise RuntimeError("the Cedar frontends are built with npm, of Node.js 20.19 or newer")
-    done = subprocess.run(
-        (npm, *command), cwd=PROJECT, capture_output=True, check=False, text=True, timeout=600
-    )
-    if done.returncode:
-        raise RuntimeError(f"npm {' '.join(command)}\n{done.stdout}{done.stderr}")
-    stamp.write_text(content.hexdigest())
+    sources = [file for file in files() if file.is_relative_to(PROJECT)]
+    built_of = [file for file in sources if file.suffix not in NOT_BUILT]
+    with installing(PROJECT):
+        once(PROJECT, SITE / ".stamp", built_of, "run", "build")
 
 
 @asynccontextmanager

@@ -45,7 +45,7 @@ async def opened(
         page.on("websocket", lambda socket: overhear(socket, sent, heard))
         await page.goto(url)
         yield page
-        assert not problems
+        assert not problems, problems
 
 
 def overhear(socket: WebSocket, sent: list[str] | None, heard: list[dict[str, Any]] | None) -> None:

@@ -30,7 +30,7 @@ async def opened(microphone: Path | None = None) -> AsyncIterator[Page]:
             page.on("pageerror", lambda problem: problems.append(problem))
             await page.goto(f"http://127.0.0.1:{runner.addresses[0][1]}/")
             yield page
-            assert not problems
+            assert not problems, problems
     finally:
         await runner.cleanup()
 

@@ -1,5 +1,5 @@
 // @ts-check
-/** Where the time of the last turn went, until the first sound of the answer. */
+/** Where the time of the last turn went, until the answer was heard. */
 
 import { element, write } from "./document.js";
 
@@ -8,13 +8,14 @@ import { element, write } from "./document.js";
 
 /**
  * The stages one after the other. What is left of the time to the first sound is spent on the words
- * between the first one and the end of the first phrase.
+ * between the first one and the end of the first phrase; the last stage is the way to the ear.
  *
  * @param {TurnMetrics} metrics
  * @returns {Stage[]} those that took place
  */
 export function stagesOf(metrics) {
   const { endpointingMs, sttFinalMs, llmFirstTokenMs, ttsFirstAudioMs, responseLatencyMs } = metrics;
+  const { firstHeardMs = NaN } = metrics; // where nothing was heard
   const known = (sttFinalMs ?? 0) + (llmFirstTokenMs ?? 0) + (ttsFirstAudioMs ?? 0);
   const phraseMs = responseLatencyMs === undefined ? undefined : responseLatencyMs - known;
   const stages = [
@@ -23,6 +24,7 @@ export function stagesOf(metrics) {
     { name: "First word", kind: "word", ms: llmFirstTokenMs },
     { name: "First phrase", kind: "phrase", ms: phraseMs },
     { name: "First sound", kind: "sound", ms: ttsFirstAudioMs },
+    { name: "Heard", kind: "heard", ms: firstHeardMs - (responseLatencyMs ?? NaN) },
   ];
   return stages.flatMap(({ ms, ...stage }) => (ms !== undefined && ms >= 0 ? { ...stage, ms } : []));
 }

@@ -4,7 +4,7 @@
 import { button, element, write } from "./document.js";
 
 /**
- * @typedef {"idle" | "listening" | "hearing" | "thinking" | "speaking"} State
+ * @typedef {"idle" | "listening" | "hearing" | "thinking" | "speaking" | "held"} State
  *
  * @typedef {object} Moment
  * @property {State} state
@@ -34,6 +34,7 @@ const HINTS = {
   hearing: "Hearing you",
   thinking: "Thinking",
   speaking: "Speaking",
+  held: "Paused to hear you",
 };
 
 /** @type {NodeListOf<HTMLButtonElement>} */
@@ -49,10 +50,11 @@ export function show({ state, connection, isRecording, decodedSeconds }) {
   });
   write("connection", CONNECTION_WORDS[connection]);
   write("hint", connection === "connected" ? HINTS[state] : HINTS_AWAY[connection]);
-  element("stop").hidden = state !== "speaking" && state !== "thinking";
+  element("stop").hidden = !["thinking", "speaking", "held"].includes(state);
   element("welcome").hidden = element("log").childElementCount > 0;
   const microphone = button("microphone");
-  for (const needy of [microphone, button("send"), ...suggestions]) needy.disabled = !isConnected;
+  for (const needy of [button("send"), ...suggestions]) needy.disabled = !isConnected;
+  microphone.disabled = !isConnected && !isRecording;
   microphone.ariaPressed = String(isRecording);
   microphone.ariaLabel = isRecording ? "Stop the microphone" : "Start the microphone";
 }

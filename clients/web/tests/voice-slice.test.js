@@ -7,6 +7,7 @@ import { surroundings } from "./stand-ins.js";
 class Loudspeaker extends EventTarget {
   played = [];
   silencedId = 0;
+  heldId = 0;
   isPlaying = false;
 
   unlock() {}
@@ -21,6 +22,14 @@ class Loudspeaker extends EventTarget {
     this.turn(false);
   }
 
+  hold(responseId) {
+    this.heldId = responseId;
+  }
+
+  release() {
+    this.heldId = 0;
+  }
+
   playedMs() {
     return 700;
   }
@@ -31,15 +40,41 @@ class Loudspeaker extends EventTarget {
   }
 }
 
-class Recorder {
+class BrowserVoice extends EventTarget {
+  said = [];
+  isPlaying = false;
+  isThere = true;
+
+  say(text, settings) {
+    if (!this.isThere) return false;
+    this.said.push([text, settings.language]);
+    this.turn(true);
+    return true;
+  }
+
+  silence() {
+    this.turn(false);
+  }
+
+  turn(isPlaying) {
+    this.isPlaying = isPlaying;
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+class Recorder extends EventTarget {
   isOn = false;
   stream = null;
   starts = 0;
   restarts = 0;
 
-  constructor(onChunk, onLost) {
+  recorder = null;
+
+  constructor(onChunk, onLost, options) {
+    super();
     this.onChunk = onChunk;
     this.onLost = onLost;
+    this.options = options;
   }
 
   async requestPermission() {
@@ -50,10 +85,12 @@ class Recorder {
   async start() {
     this.starts += 1;
     this.isOn = true;
+    this.recorder = { number: 1 };
   }
 
   async restart() {
     this.restarts += Number(this.isOn);
+    this.recorder = { number: 2 };
   }
 
   async stop() {
@@ -67,6 +104,7 @@ class Recorder {
 function open(parts = {}) {
   const around = surroundings();
   const player = new Loudspeaker();
+  const browserVoice = new BrowserVoice();
   let recorder;
   let state = {};
   const get = () => state;
@@ -77,12 +115,13 @@ function open(parts = {}) {
     ...parts,
     ...createWebSocketVoiceSlice(set, get, undefined, {
       player,
+      browserVoice,
       openMicrophone: (...given) => (recorder = new Recorder(...given)),
       client: around,
     }),
   };
   get().setVoiceEndpoint("http://localhost/api/chat/voice");
-  return { get, messages, player, recorder, ...around };
+  return { get, messages, player, browserVoice, recorder, ...around };
 }
 
 async function connected(parts) {
@@ -181,6 +220,83 @@ test("a recording goes on through a lost connection, with a header of its own", 
   assert.equal(sockets[1].frames("audio_chunk")[0].data, "GkXfowE=");
 });
 
+test("the recorder of the moment is in the store while there is one", async () => {
+  const { get, sockets, recorder } = await listening();
+  assert.deepEqual(get().mediaRecorder, { number: 1 });
+  sockets[0].fail();
+  await new Promise(setImmediate);
+  assert.deepEqual(get().mediaRecorder, { number: 2 });
+  recorder.recorder = { number: 3 };
+  recorder.dispatchEvent(new Event("quality"));
+  assert.deepEqual(get().mediaRecorder, { number: 3 });
+  await get().stopListening();
+  assert.equal(get().mediaRecorder, null);
+});
+
+test("the quality of a recording follows what waits in the socket", async () => {
+  const { sockets, recorder } = await listening();
+  sockets[0].bufferedAmount = 4_000;
+  assert.equal(recorder.options.backlogBytes(), 4_000);
+});
+
+test("the browser speaks answers that come without audio, and can be interrupted", async () => {
+  const { get, sockets, player, browserVoice } = await connected();
+  get().updateVoiceSettings({ useBrowserTTS: true, language: "en-GB" });
+  sockets[0].say(
+    { type: "response_start", responseId: 1 },
+    { type: "response_complete", responseId: 1, text: "Good day" },
+    { type: "audio_complete", responseId: 1 },
+  );
+  assert.deepEqual(browserVoice.said, [["Good day", "en-GB"]]);
+  assert.equal(get().isSpeaking, true);
+  await get().startListening();
+  assert.deepEqual([get().isSpeaking, player.played], [false, []]);
+  assert.deepEqual(sockets[0].frames("interrupt"), [{ type: "interrupt", responseId: 1 }]);
+  browserVoice.isThere = false;
+  sockets[0].say({ type: "response_complete", responseId: 2, text: "More" });
+  assert.match(get().voiceError, /no voice/);
+});
+
+test("an answer is held and goes on, and what is heard of it is reported", async () => {
+  const { sockets, player } = await connected();
+  assert.equal(sockets[0].frames("config").at(-1).output.supportsHold, true);
+  sockets[0].say({ type: "hold", responseId: 1, held: true });
+  assert.equal(player.heldId, 1);
+  sockets[0].say({ type: "hold", responseId: 1, held: false });
+  assert.equal(player.heldId, 0);
+  player.onPlayback({ responseId: 1, playedMs: 40, isPlaying: true });
+  player.onPlayback({ responseId: 0, playedMs: 40, isPlaying: true }); // no answer of the service
+  assert.deepEqual(sockets[0].frames("playback"), [
+    { type: "playback", responseId: 1, playedMs: 40 },
+  ]);
+});
+
+test("a lost connection holds nobody back", async () => {
+  const { sockets, player } = await connected();
+  sockets[0].say({ type: "hold", responseId: 1, held: true });
+  sockets[0].fail();
+  assert.equal(player.heldId, 0);
+});
+
+test("a file is played like a chunk, and voice is turned on and off", async () => {
+  const { get, player } = await connected();
+  await get().playAudioResponse(Uint8Array.of(1, 2).buffer);
+  await get().playAudioResponse("data:audio/mpeg;base64,Aw==");
+  assert.deepEqual(player.played, [
+    [0, Uint8Array.of(1, 2)],
+    [0, Uint8Array.of(3)],
+  ]);
+  await get().playAudioResponse("data:nothing");
+  assert.ok(get().voiceError);
+  get().setVoiceError(null);
+  assert.deepEqual([get().voiceError, get().checkVoiceSupport()], [null, false]);
+  get().toggleVoice();
+  await new Promise(setImmediate);
+  assert.equal(get().isListening, true);
+  get().toggleVoice();
+  assert.equal(get().isListening, false);
+});
+
 test("what was said becomes messages", async () => {
   const { get, messages, sockets } = await connected();
   const usage = { totalTokens: 3 };
@@ -197,6 +313,42 @@ test("what was said becomes messages", async () => {
   assert.deepEqual(
     messages.map(({ role, content, metadata }) => [role, content, metadata.source, metadata.usage]),
     [["user", "hello", "voice", undefined], ["assistant", "Good day", "voice", usage]],
+  );
+});
+
+/** A turn that goes on before its answer is heard. */
+const OPENED_AGAIN = [
+  { type: "transcription_final", turnId: 1, text: "Show me" },
+  { type: "response_start", turnId: 1, responseId: 1 },
+  { type: "response_complete", turnId: 1, responseId: 1, text: "What?" },
+  { type: "interruption", turnId: 1, responseId: 1, reason: "turn_reopened" },
+  { type: "transcription_final", turnId: 1, text: "Show me the report" },
+  { type: "response_complete", turnId: 1, responseId: 2, text: "Here" },
+  { type: "interruption", turnId: 1, responseId: 2, reason: "user_speech" },
+  { type: "transcription_final", turnId: 2, text: "Thanks" },
+];
+
+test("a turn that goes on is one message, and its void answer none", async () => {
+  const kept = new Map();
+  const { sockets } = await connected({
+    addMessage: (message) => {
+      const id = String(kept.size);
+      kept.set(id, message.content);
+      return { ...message, id };
+    },
+    updateMessage: (id, { content }) => kept.set(id, content),
+    deleteMessage: (id) => kept.set(id, null),
+  });
+  sockets[0].say(...OPENED_AGAIN);
+  assert.deepEqual([...kept.values()], ["Show me the report", null, "Here", "Thanks"]);
+});
+
+test("a store that keeps messages as they are gets the words that it lacks", async () => {
+  const { messages, sockets } = await connected();
+  sockets[0].say(...OPENED_AGAIN);
+  assert.deepEqual(
+    messages.filter(({ role }) => role === "user").map(({ content }) => content),
+    ["Show me", "the report", "Thanks"],
   );
 });
 

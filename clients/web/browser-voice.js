@@ -12,7 +12,7 @@ export class BrowserVoice extends EventTarget {
   }
 
   get #canSpeak() {
-    return "speechSynthesis" in window;
+    return "speechSynthesis" in globalThis;
   }
 
   /** Whether something is being spoken. */
@@ -22,7 +22,7 @@ export class BrowserVoice extends EventTarget {
 
   /**
    * @param {string} text
-   * @param {import("../frames.js").Settings} settings
+   * @param {import("./frames.js").Settings} settings
    * @returns {boolean} false when this browser has no voice
    */
   say(text, { language = "en-US", rate = 1, pitch = 1, volume = 1 }) {

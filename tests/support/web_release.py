@@ -1,0 +1,63 @@
+"""The browser package as it is published: its types, its files and their size.
+
+`python -m tests.support.web_release` prints the size.
+"""
+
+import gzip
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.checkout import ROOT, files
+from tests.support.npm import installing, npm, once
+
+PACKAGE = ROOT / "clients" / "web"
+CHECKED = {".js", ".json", ".ts", ".tsx"}
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What npm would publish."""
+
+    names: tuple[str, ...]
+    raw_bytes: int
+    packed_bytes: int
+
+
+def check() -> None:
+    """Write the declarations, and hold package, page and examples against them, in strict mode.
+
+    Raises:
+        RuntimeError: something is wrong; the message has what the compiler says.
+    """
+    sources = [file for file in files() if file.is_relative_to(PACKAGE) and file.suffix in CHECKED]
+    with installing(PACKAGE):
+        once(PACKAGE, PACKAGE / "node_modules" / ".checked", sources, "run", "check")
+
+
+def release() -> Release:
+    """What npm would publish now, with the declarations that `check` writes."""
+    check()
+    (packed,) = json.loads(npm(PACKAGE, "pack", "--dry-run", "--json", "--ignore-scripts"))
+    names = tuple(sorted(file["path"] for file in packed["files"]))
+    return Release(names, packed["unpackedSize"], packed["size"])
+
+
+def _modules_bytes(published: Release) -> tuple[int, int]:
+    """The size of the modules, as they are and gzipped one by one as a server does it."""
+    modules = [Path(PACKAGE, name).read_bytes() for name in published.names if name.endswith(".js")]
+    return sum(map(len, modules)), sum(len(gzip.compress(module)) for module in modules)
+
+
+def main() -> None:
+    """Print the size."""
+    published = release()
+    raw, gzipped = _modules_bytes(published)
+    print(
+        f"clients/web: modules {raw / 1000:.1f} kB, gzipped {gzipped / 1000:.1f} kB; "
+        f"package {published.raw_bytes / 1000:.1f} kB, packed {published.packed_bytes / 1000:.1f} kB"
+    )
+
+
+if __name__ == "__main__":
+    main()
