@@ -30,7 +30,7 @@ test: check wheel ## check, prove the wheel, run the tests: ARGS="-k name" selec
 	@scripts/ensure_installed.sh chromium git nodejs npm
 	@echo "tests/cedar_clients: installing and building, unless that is done"
 	@$(BIN)/python -c 'from tests.support.cedar_clients import build; build()'
-	@$(BIN)/python -m tests.support.web_release
+	@$(BIN)/python -c 'from tests.support.web_release import size; print(size())'
 	$(BIN)/pytest -n auto --maxprocesses 8 --dist loadgroup $(ARGS)
 
 .PHONY: check

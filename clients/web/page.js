@@ -45,7 +45,7 @@ const banner = new ReconnectBanner(
 );
 
 let isHearing = false;
-let isThinking = false;
+let isThinking = false; // an answer is to come, or more of it
 let isStarting = false;
 let answerId = 0; // 0: of whichever comes
 
@@ -211,10 +211,7 @@ client.on("status", (status) => {
   render();
 });
 for (const loudspeaker of [player, browserVoice]) {
-  loudspeaker.addEventListener("change", () => {
-    isThinking &&= !isSpeaking();
-    render();
-  });
+  loudspeaker.addEventListener("change", render);
 }
 player.onPlayback = client.reportPlayback.bind(client);
 player.addEventListener("failure", () => showProblem("An answer could not be played."));

@@ -1,7 +1,4 @@
-"""The browser package as it is published: its types, its files and their size.
-
-`python -m tests.support.web_release` prints the size.
-"""
+"""The browser package as it is published: its types, its files and their size."""
 
 import gzip
 import json
@@ -43,21 +40,15 @@ def release() -> Release:
     return Release(names, packed["unpackedSize"], packed["size"])
 
 
-def _modules_bytes(published: Release) -> tuple[int, int]:
-    """The size of the modules, as they are and gzipped one by one as a server does it."""
-    modules = [Path(PACKAGE, name).read_bytes() for name in published.names if name.endswith(".js")]
-    return sum(map(len, modules)), sum(len(gzip.compress(module)) for module in modules)
-
-
-def main() -> None:
-    """Print the size."""
+def size() -> str:
+    """The size of what is published, in a line: modules gzipped one by one, as servers do it."""
     published = release()
-    raw, gzipped = _modules_bytes(published)
-    print(
-        f"clients/web: modules {raw / 1000:.1f} kB, gzipped {gzipped / 1000:.1f} kB; "
-        f"package {published.raw_bytes / 1000:.1f} kB, packed {published.packed_bytes / 1000:.1f} kB"
+    modules = [Path(PACKAGE, name).read_bytes() for name in published.names if name.endswith(".js")]
+    sizes_kb = (
+        sum(map(len, modules)) / 1000,
+        sum(len(gzip.compress(module)) for module in modules) / 1000,
+        published.raw_bytes / 1000,
+        published.packed_bytes / 1000,
     )
-
-
-if __name__ == "__main__":
-    main()
+    text = "modules {:.1f} kB, gzipped {:.1f} kB; package {:.1f} kB, packed {:.1f} kB"
+    return f"clients/web: {text.format(*sizes_kb)}"

@@ -15,7 +15,7 @@ from playwright.async_api import Page
 from cedar_voice_service.audio.encoder import open_encoder
 from cedar_voice_service.audio.formats import AudioFormat, Encoding, Framing, Pcm
 from tests.support.chromium import write_microphone
-from tests.support.media import decoded_live, decoded_whole
+from tests.support.media import decoded_live, decoded_whole, recorded
 from tests.support.recordings import speech_pcm
 from tests.support.sweep import RATE_HZ, moment_ms, sweep
 from tests.support.web_package import opened
@@ -295,6 +295,84 @@ async def test_interrupted_it_is_silent_at_once_and_knows_what_was_heard() -> No
         assert await page.evaluate("[player.isPlaying, peak]") == [False, 0]
         await page.evaluate(play, [2, chunks[:1]])
         await page.wait_for_function("() => peak > 1600")
+
+
+async def test_held_it_falls_silent_and_goes_on_without_loss() -> None:
+    async with opened() as page:
+        await page.evaluate(PLAY)
+        play = "([id, chunks]) => Promise.all(chunks.map(chunk => player.play(id, chunk)))"
+        first, second = tone_chunks(4)[:2], tone_chunks(4)[2:]
+        await page.evaluate(play, [1, first])
+        await page.wait_for_function("() => player.playedMs(1) > 300")
+        await page.evaluate("""async () => {
+            player.hold(1);
+            await context.suspend(); // resolves when the one before has been obeyed
+            window.heldAt = context.currentTime;
+        }""")
+        await page.evaluate(play, [1, second])  # comes while it is held, and does not wake it
+        held_ms, reports = await page.evaluate("[player.playedMs(1), reports.length]")
+        await page.evaluate("async () => new Promise(requestAnimationFrame)")
+        assert await page.evaluate("[context.state, context.currentTime === heldAt]") == [
+            "suspended",
+            True,
+        ]
+        assert await page.evaluate("[player.playedMs(1), reports.length]") == [held_ms, reports]
+        await page.evaluate("player.release()")
+        await page.wait_for_function("() => reports.at(-1)?.isPlaying === false")
+        await is_silent(page)
+        whole = await heard(page)
+        assert whole.longest_gap_ms < 30
+        assert whole.sound_ms == pytest.approx(2_400, abs=60)
+        played = [report["playedMs"] for report in await page.evaluate("reports")]
+        assert played == sorted(played)
+        assert 0 < played[0] < 600
+        assert played[-1] == pytest.approx(2_400, abs=120)
+
+
+async def test_cut_while_it_is_held_nothing_more_is_heard() -> None:
+    chunks = tone_chunks(2)
+    async with opened() as page:
+        await page.evaluate(PLAY)
+        play = "([id, chunks]) => Promise.all(chunks.map(chunk => player.play(id, chunk)))"
+        await page.evaluate(play, [1, chunks])
+        await page.wait_for_function("() => player.playedMs(1) > 300")
+        await page.evaluate("async () => { player.hold(1); await context.suspend(); }")
+        cut = await page.evaluate(
+            "() => { heard.length = 0; player.silence(1); return reports.at(-1); }"
+        )
+        await is_silent(page)
+        assert cut["isPlaying"] is False
+        assert await page.evaluate("Math.max(...heard.slice(2000))") == 0
+
+
+async def test_the_latest_part_of_a_real_recording_is_decodable() -> None:
+    blobs = recorded("webm").blobs
+    assert len(blobs) > 20
+    async with opened() as page:
+        seconds, kept = await page.evaluate(
+            """async (blobs) => {
+                const { AudioStreamBuffer } = await import("/audio-stream-buffer.js");
+                const { toBase64, toBytes } = await import("/base64.js");
+                const buffer = new AudioStreamBuffer(10);
+                for (const blob of blobs) await buffer.addChunk(new Blob([toBytes(blob)]));
+                const kept = await buffer.getCombinedAudio().arrayBuffer();
+                const combined = toBase64(new Uint8Array(kept));
+                const context = new OfflineAudioContext(1, 1, 48000);
+                return [(await context.decodeAudioData(kept)).duration, combined];
+            }""",
+            [base64.b64encode(blob).decode() for blob in blobs],
+        )
+    whole, latest = decoded_whole(recorded("webm").data), decoded_whole(base64.b64decode(kept))
+    assert 900 < length_ms(latest) < 1_300 < length_ms(whole)
+    assert seconds * 1000 > 900
+    end = whole[-800 * BYTES_PER_MS :]
+    assert loudness(latest[-800 * BYTES_PER_MS :]) == pytest.approx(loudness(end), rel=0.1)
+
+
+def loudness(pcm: bytes) -> float:
+    """The mean of the samples without their signs."""
+    samples = array("h", pcm)
+    return sum(map(abs, samples)) / len(samples)
 
 
 async def test_a_suspended_player_goes_on_when_it_may() -> None:
