@@ -139,5 +139,5 @@ def _curves(
         )
     axes.set_xlabel("sessions")
     axes.set_ylabel(unit)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(bottom=0, top=axes.dataLim.y1 * 1.1 or 1)
     axes.legend(fontsize="small")

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.caller import Habits
+from benchmarks.capacity import capacity_of
 from benchmarks.figures import MEANINGS, Target, figures_of, p95, targets_of
 from benchmarks.floor import FloorTurn
 from benchmarks.level import Measured
@@ -83,3 +84,14 @@ def test_a_pause_before_the_stop_asks_for_more() -> None:
     assert Target("first_audio_ratio", 0.6, (10,)) in targets_of(level)
     level.habits = Habits(mode="server_vad")
     assert all(target.figure != "first_audio_ratio" for target in targets_of(level))
+
+
+def test_the_capacity_is_the_highest_number_of_sessions_that_kept_within_the_limit() -> None:
+    figures = figures_of(measured(TURN))
+    ratios = {20: 0.8, 40: 1.2, 60: 1.3}
+    curve = [
+        figures | {"sessions": sessions, "first_audio_p95_ratio": ratio}
+        for sessions, ratio in ratios.items()
+    ]
+    assert capacity_of(curve) == 40
+    assert capacity_of(curve[2:]) == 0

@@ -1,0 +1,270 @@
+"""What the way through the product costs, without any engine, beside a bare echo.
+
+    python -m benchmarks.transport
+
+A caller sends a ping and waits for its pong: event in, event out. Or it sends 100 ms of silence as
+samples and a ping behind it: the pong comes when the piece has been decoded and listened to, since
+a session takes things in order. The echo gets the same messages and does nothing with them. Paced,
+fifty callers do so ten times a second; saturated, one caller keeps sixteen pings under way.
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Literal, get_args
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import report
+from benchmarks.figures import p95
+from benchmarks.lines import Line, Setup, Transport, open_line
+from benchmarks.processes import ProcessFailed, attempt, cores, product, running
+from benchmarks.recording import PIECE_MS, RATE_HZ
+from benchmarks.usage import usage_of
+from tests.support.openai_script import Pace
+
+Server = Literal["echo", "product"]
+Content = Literal["ping", "audio and ping"]
+
+PACED_CALLERS = 50
+IN_FLIGHT = 16
+PONG_TIMEOUT_S = 10
+NOWHERE = "http://127.0.0.1:9/v1"
+"""A provider that nothing is asked of."""
+
+_SILENCE = bytes(RATE_HZ * PIECE_MS // 1000 * 2)
+# Silence begins no turn there, so that no engine is asked.
+_SETUP = Setup(mode="server_vad", encoding="pcm", silence_ms=500, drafts=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one server did with one kind of message: times from message to answer."""
+
+    transport: Transport
+    server: Server
+    content: Content
+    paced_p50_us: float
+    paced_p95_us: float
+    paced_cpu_us: float
+    saturated_cpu_us: float
+    saturated_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server, and the processes that it is."""
+
+    address: str
+    pids: tuple[int, ...]
+
+
+class Pinger:
+    """A session that is asked for pongs."""
+
+    def __init__(self, line: Line, content: Content) -> None:
+        self._line = line
+        self._audio = None if content == "ping" else line.packed([_SILENCE])[0]
+        self._pongs = line.events()
+
+    async def ask(self) -> None:
+        """Send what is to be answered."""
+        if self._audio is not None:
+            await self._line.send(self._audio)
+        await self._line.ping()
+
+    async def hear(self) -> None:
+        """Wait for an answer.
+
+        Raises:
+            ProcessFailed: there is none.
+        """
+        try:
+            async with asyncio.timeout(PONG_TIMEOUT_S):
+                async for event in self._pongs:
+                    if event.kind == "pong":
+                        return
+                    if event.kind == "error":
+                        raise ProcessFailed(event.message)
+        except TimeoutError:
+            raise ProcessFailed("a ping was not answered") from None
+        raise ProcessFailed("the session ended")
+
+    async def paced(self, rounds: int, delay_s: float) -> list[float]:
+        """Ask every `PIECE_MS`; gives how long each answer took, in microseconds."""
+        await asyncio.sleep(delay_s)
+        pace = Pace(0, PIECE_MS)
+        took_us = []
+        for _ in range(rounds):
+            await pace.tick()
+            began_s = time.perf_counter()
+            await self.ask()
+            await self.hear()
+            took_us.append((time.perf_counter() - began_s) * 1e6)
+        return took_us
+
+    async def saturated(self, duration_s: float) -> int:
+        """Ask as fast as answers come; gives how many came."""
+        until_s = time.perf_counter() + duration_s
+        count = 0
+        for _ in range(IN_FLIGHT):
+            await self.ask()
+        while time.perf_counter() < until_s:
+            await self.hear()
+            await self.ask()
+            count += 1
+        for _ in range(IN_FLIGHT):
+            await self.hear()
+        return count + IN_FLIGHT
+
+
+@asynccontextmanager
+async def echo_server(transport: Transport) -> AsyncIterator[Running]:
+    """Run the bare echo.
+
+    Raises:
+        ProcessFailed: it does not come up.
+    """
+    with tempfile.TemporaryFile() as log:
+        arguments = ["benchmarks.echo", transport]
+        async with running(arguments, cores().measured, is_talked_to=True, log=log) as process:
+            assert process.stdout is not None
+            if not (address := (await process.stdout.readline()).decode().strip()):
+                raise ProcessFailed("the echo does not come up")
+            yield Running(address, (process.pid,))
+
+
+@asynccontextmanager
+async def product_server(transport: Transport) -> AsyncIterator[Running]:
+    """Run the product, and the bridge where it is on the way."""
+    with_bridge = transport == "websocket"
+    async with product(NOWHERE, with_bridge=with_bridge) as started:
+        address = started.http_address if with_bridge else started.grpc_address
+        yield Running(address, started.pids)
+
+
+async def measure(
+    transport: Transport, server: Server, content: Content, options: argparse.Namespace
+) -> Row:
+    """Measure one server with one kind of message."""
+    running_server = echo_server if server == "echo" else product_server
+    async with running_server(transport) as target:
+        took_us, paced_cpu_us = await _paced(transport, target, content, options.rounds)
+        async with open_line(transport, target.address, _SETUP) as line:
+            pinger = Pinger(line, content)
+            before_ms, began_s = usage_of(target.pids).cpu_ms, time.perf_counter()
+            count = await pinger.saturated(options.duration_s)
+            took_s = time.perf_counter() - began_s
+            cpu_ms = usage_of(target.pids).cpu_ms - before_ms
+        return Row(
+            transport,
+            server,
+            content,
+            median(took_us),
+            p95(took_us),
+            paced_cpu_us,
+            cpu_ms * 1000 / count,
+            count / took_s,
+        )
+
+
+async def _paced(
+    transport: Transport, target: Running, content: Content, rounds: int
+) -> tuple[list[float], float]:
+    """Times of all answers, and the processor time of each, in microseconds."""
+    before_ms = usage_of(target.pids).cpu_ms
+    async with asyncio.TaskGroup() as tasks:
+        callers = [
+            tasks.create_task(_one_paced(transport, target, content, rounds, place))
+            for place in range(PACED_CALLERS)
+        ]
+    took_us = [took for caller in callers for took in caller.result()]
+    cpu_ms = usage_of(target.pids).cpu_ms - before_ms
+    return took_us, cpu_ms * 1000 / len(took_us)
+
+
+async def _one_paced(
+    transport: Transport, target: Running, content: Content, rounds: int, place: int
+) -> list[float]:
+    async with open_line(transport, target.address, _SETUP) as line:
+        pinger = Pinger(line, content)
+        return await pinger.paced(rounds, place * PIECE_MS / 1000 / PACED_CALLERS)
+
+
+async def run(options: argparse.Namespace, rows: list[Row]) -> None:
+    """Measure everything, and add it to `rows`.
+
+    Raises:
+        ProcessFailed: a server cannot be run, or does not answer.
+    """
+    with report.progress() as progress:
+        works = [
+            (transport, server, content)
+            for transport in get_args(Transport)
+            for content in get_args(Content)
+            for server in get_args(Server)
+        ]
+        bar = progress.add_task("transport", total=len(works))
+        for transport, server, content in works:
+            progress.update(bar, description=f"{transport}, {server}, {content}")
+            rows.append(await measure(transport, server, content, options))
+            progress.advance(bar)
+
+
+def show(rows: Sequence[Row], options: argparse.Namespace) -> None:
+    """Print the table; write the files that are asked for."""
+    table = Table(
+        "transport",
+        "server",
+        "message",
+        "p50",
+        "p95",
+        "CPU paced",
+        "CPU saturated",
+        "messages/s",
+        title="Message to answer, in microseconds",
+        caption=report.surroundings(),
+    )
+    for row in rows:
+        figures = list(asdict(row).values())
+        table.add_row(*figures[:3], *(f"{figure:.0f}" for figure in figures[3:]))
+    Console().print(table)
+    if options.json:
+        report.write_json(options.json, "transport", vars(options), [asdict(row) for row in rows])
+    if options.plot:
+        names = [f"{row.transport}, {row.content}: {row.server}" for row in rows]
+        bars = {
+            "message to answer, p50 (us)": [row.paced_p50_us for row in rows],
+            "processor time a message, saturated (us)": [row.saturated_cpu_us for row in rows],
+        }
+        values = {title: dict(zip(names, bar, strict=True)) for title, bar in bars.items()}
+        report.plot_bars(options.plot, "Transport alone", values)
+
+
+def main() -> int:
+    """Run the benchmark; the exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=100, help="of each paced caller")
+    parser.add_argument("--duration-s", type=float, default=5.0, help="of the saturated caller")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures")
+    parser.add_argument("--plot", type=Path, metavar="PATH", help="draw them: .svg or .png")
+    options = parser.parse_args()
+    rows: list[Row] = []
+    status = attempt(run(options, rows))
+    if rows:
+        show(rows, options)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
