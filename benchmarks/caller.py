@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from benchmarks.lines import Event, Line, Setup, Transport, TurnMode, open_line
@@ -19,6 +19,9 @@ ANSWER_S = 17.8
 
 _GRACE_S = 0.3
 """How long after a cut audio is still looked out for."""
+
+_METRICS_S = 3.0
+"""Longest wait for the record of a turn; without it only the drafts are not known."""
 
 
 class TurnFailed(Exception):
@@ -91,6 +94,7 @@ class Caller:
                 await self._hear_answer()
         if self._habits.listen_s:
             await self._cut_off()
+        await self._hear_metrics()
         try:
             return notes.turn()
         except ValueError as missing:
@@ -127,6 +131,14 @@ class Caller:
             async with self._speaking():
                 await self._wait(self._is_cut)
         await asyncio.sleep(_GRACE_S)
+
+    async def _hear_metrics(self) -> None:
+        """Wait for the record of the turn; it comes when the answer has been played."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_METRICS_S):
+                while not self._notes.has_metrics and not self._failure:
+                    self._changed.clear()
+                    await self._changed.wait()
 
     def _is_cut(self) -> bool:
         return self._is_answer_over and self._notes.cut_s is not None
@@ -172,7 +184,8 @@ class Caller:
                 self._is_answer_over = self._is_answer_over or event.is_last
             case "interruption" if is_of_answer:
                 notes.cut_s = at_s
-            case "metrics":
+            case "metrics" if event.turn_id > self._old_turn_id:
+                notes.has_metrics = True
                 notes.drafts += event.drafts
                 notes.dropped_drafts += event.dropped_drafts
             case "error":

@@ -59,7 +59,7 @@ def show(curve: Sequence[Figures], options: argparse.Namespace, habits: Habits) 
     capacity = capacity_of(curve)
     is_cut_short = bool(curve) and WITHIN.is_met(curve[-1])
     console = Console()
-    console.print(report.level_table(title_of(habits), curve))
+    report.show(report.level_table(title_of(habits), curve), as_markdown=options.markdown)
     console.print(
         f"{'At least ' if is_cut_short else ''}{capacity} sessions on one core at p95 within "
         f"{WITHIN.at_most} of the floor; target {WANTED_SESSIONS}: "

@@ -179,7 +179,10 @@ def _event(response: pb.VoiceSessionResponse) -> Event:
         case "metrics":
             metrics = response.metrics
             return Event(
-                "turn_metrics", drafts=metrics.drafts, dropped_drafts=metrics.dropped_drafts
+                "turn_metrics",
+                turn_id=response.turn_id,
+                drafts=metrics.drafts,
+                dropped_drafts=metrics.dropped_drafts,
             )
         case "error":
             return Event("error", message=response.error.message)

@@ -64,6 +64,7 @@ class Notes:
     retractions: int = 0
     corrections: int = 0
     stable_delays_ms: list[float] = field(default_factory=list)
+    has_metrics: bool = False
     drafts: int = 0
     dropped_drafts: int = 0
 

@@ -11,6 +11,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -45,9 +46,9 @@ def written(value: float | None) -> str:
 def level_table(title: str, levels: Sequence[Figures]) -> Table:
     """A row for each figure that some level has, a column for each level."""
     table = Table(title=title, caption=surroundings(), show_header=False)
-    table.add_column()
-    for _ in levels:
-        table.add_column(justify="right")
+    table.add_column("figure")
+    for figures in levels:
+        table.add_column(written(figures["sessions"]), justify="right")
     for name, meaning in MEANINGS.items():
         values = [figures[name] for figures in levels]
         if any(value is not None for value in values):
@@ -68,6 +69,15 @@ def verdict_table(verdicts: Sequence[Verdict]) -> Table:
             "[green]met[/]" if is_met else "[red]missed[/]",
         )
     return table
+
+
+def show(*tables: Table, as_markdown: bool) -> None:
+    """Print tables, for a terminal or for a page of documentation."""
+    for table in tables:
+        if as_markdown:
+            table.box = box.MARKDOWN
+            table.show_header = True
+        Console(width=None if not as_markdown else 200).print(table)
 
 
 def surroundings() -> str:

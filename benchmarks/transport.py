@@ -10,6 +10,7 @@ fifty callers do so ten times a second; saturated, one caller keeps sixteen ping
 
 import argparse
 import asyncio
+import struct
 import sys
 import tempfile
 import time
@@ -20,7 +21,6 @@ from pathlib import Path
 from statistics import median
 from typing import Literal, get_args
 
-from rich.console import Console
 from rich.table import Table
 
 from benchmarks import report
@@ -32,7 +32,7 @@ from benchmarks.usage import usage_of
 from tests.support.openai_script import Pace
 
 Server = Literal["echo", "product"]
-Content = Literal["ping", "audio and ping"]
+Content = Literal["ping", "audio"]
 
 PACED_CALLERS = 50
 IN_FLIGHT = 16
@@ -40,9 +40,17 @@ PONG_TIMEOUT_S = 10
 NOWHERE = "http://127.0.0.1:9/v1"
 """A provider that nothing is asked of."""
 
+# A WAV file of unknown length: recognized by its header over either transport.
+_WAV_HEADER = b"".join(
+    (
+        b"RIFF\xff\xff\xff\xffWAVEfmt ",
+        struct.pack("<IHHIIHH", 16, 1, 1, RATE_HZ, RATE_HZ * 2, 2, 16),
+        b"data\xff\xff\xff\xff",
+    )
+)
 _SILENCE = bytes(RATE_HZ * PIECE_MS // 1000 * 2)
 # Silence begins no turn there, so that no engine is asked.
-_SETUP = Setup(mode="server_vad", encoding="pcm", silence_ms=500, drafts=False)
+_SETUP = Setup(mode="server_vad", encoding="webm", silence_ms=500, drafts=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +80,18 @@ class Pinger:
 
     def __init__(self, line: Line, content: Content) -> None:
         self._line = line
-        self._audio = None if content == "ping" else line.packed([_SILENCE])[0]
+        self._header, self._audio = line.packed([_WAV_HEADER, _SILENCE])
+        self._has_audio = content == "audio"
         self._pongs = line.events()
+
+    async def begin(self) -> None:
+        """Begin the recording."""
+        if self._has_audio:
+            await self._line.send(self._header)
 
     async def ask(self) -> None:
         """Send what is to be answered."""
-        if self._audio is not None:
+        if self._has_audio:
             await self._line.send(self._audio)
         await self._line.ping()
 
@@ -101,6 +115,7 @@ class Pinger:
     async def paced(self, rounds: int, delay_s: float) -> list[float]:
         """Ask every `PIECE_MS`; gives how long each answer took, in microseconds."""
         await asyncio.sleep(delay_s)
+        await self.begin()
         pace = Pace(0, PIECE_MS)
         took_us = []
         for _ in range(rounds):
@@ -113,6 +128,7 @@ class Pinger:
 
     async def saturated(self, duration_s: float) -> int:
         """Ask as fast as answers come; gives how many came."""
+        await self.begin()
         until_s = time.perf_counter() + duration_s
         count = 0
         for _ in range(IN_FLIGHT):
@@ -236,7 +252,7 @@ def show(rows: Sequence[Row], options: argparse.Namespace) -> None:
     for row in rows:
         figures = list(asdict(row).values())
         table.add_row(*figures[:3], *(f"{figure:.0f}" for figure in figures[3:]))
-    Console().print(table)
+    report.show(table, as_markdown=options.markdown)
     if options.json:
         report.write_json(options.json, "transport", vars(options), [asdict(row) for row in rows])
     if options.plot:
@@ -256,6 +272,7 @@ def main() -> int:
     )
     parser.add_argument("--rounds", type=int, default=100, help="of each paced caller")
     parser.add_argument("--duration-s", type=float, default=5.0, help="of the saturated caller")
+    parser.add_argument("--markdown", action="store_true", help="print the table for a document")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures")
     parser.add_argument("--plot", type=Path, metavar="PATH", help="draw them: .svg or .png")
     options = parser.parse_args()

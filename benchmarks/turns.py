@@ -43,6 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-drafts", action="store_true", help="begin no answer early")
     parser.add_argument("--turns", type=int, default=2, help="of each session")
     parser.add_argument("--generators", type=int, default=1, help="processes that make the load")
+    parser.add_argument("--markdown", action="store_true", help="print tables for a document")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures")
     parser.add_argument("--plot", type=Path, metavar="PATH", help="draw them: .svg or .png")
 
@@ -94,15 +95,18 @@ async def run(options: argparse.Namespace, habits: Habits, levels: list[Measured
 def show(levels: Sequence[Measured], options: argparse.Namespace, habits: Habits) -> None:
     """Print the tables and the reasons of failures; write the files that are asked for."""
     figures = [figures_of(level) for level in levels]
-    console = Console()
-    console.print(report.level_table(title_of(habits), figures))
     verdicts = [
         (target, own)
         for level, own in zip(levels, figures, strict=True)
         for target in targets_of(level)
         if target.is_for(own)
     ]
-    console.print(report.verdict_table(verdicts))
+    report.show(
+        report.level_table(title_of(habits), figures),
+        report.verdict_table(verdicts),
+        as_markdown=options.markdown,
+    )
+    console = Console(stderr=True)
     for level in levels:
         for reason in sorted({failure.reason for failure in level.failures}):
             console.print(f"{level.sessions} sessions: {reason}", style="red", markup=False)
