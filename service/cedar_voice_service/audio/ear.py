@@ -58,12 +58,13 @@ class Ear:
         self._detector.tune(threshold, min_speech_ms)
 
     def begin(self, audio_format: AudioFormat) -> None:
-        """The bytes from here on are a new recording.
+        """The bytes from here on are a new recording: speech that goes on in it begins anew.
 
         Raises:
             CallerError: it cannot be decoded; what follows is dropped until the next header.
         """
         self.end()
+        self._detector.flush()
         self._format = AudioFormat()
         self._decoder = open_decoder(audio_format)
         self._format = audio_format

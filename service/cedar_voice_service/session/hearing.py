@@ -53,6 +53,12 @@ class Hearing:
         """A turn takes over what was heard."""
         self.unclaimed_since_ms = None
 
+    def break_off(self) -> None:
+        """Nobody wants what was heard, nor the rest of the speech that goes on."""
+        self.claim()
+        if self.is_speaking:
+            self.paused(self.heard_ms)
+
     @property
     def speech_ms(self) -> int:
         """Length of the present or last stretch of speech."""

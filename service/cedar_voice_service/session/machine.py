@@ -207,7 +207,7 @@ class Machine:
 
     def _start_listening(self, audio_format: AudioFormat | None) -> None:
         self._drop_turns()
-        self._listening.hearing.claim()
+        self._listening.hearing.break_off()
         self._begin_recording()
         self._conversation.order(do.BeginRecording(audio_format or self.config.input_audio))
 

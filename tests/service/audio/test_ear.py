@@ -81,6 +81,16 @@ def test_speech_ends_with_the_recording(ear: Ear) -> None:
     assert edges_of(heard)[-1][1] <= heard[-1].end_ms == 1_000
 
 
+def test_speech_that_goes_on_in_a_new_recording_begins_anew(ear: Ear) -> None:
+    ear.begin(RAW)
+    ear.feed(speech_pcm()[:32_000])
+    assert ear.speaking
+    ear.begin(RAW)
+    assert not ear.speaking
+    heard = ear.feed(speech_pcm()[32_000:])
+    assert [kind for kind, _ in edges_of(heard)][:1] == ["started"]
+
+
 def test_flush_gives_what_the_decoder_holds(ear: Ear) -> None:
     flac = written(Form("flac", "flac", 16_000))
     heard = ear.feed(flac)

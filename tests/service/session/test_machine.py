@@ -81,6 +81,17 @@ def test_who_talks_and_stops_during_an_answer_is_heard() -> None:
     assert driver.is_in(Phase.TRANSCRIBING)
 
 
+def test_speech_that_a_new_listening_period_breaks_off_is_none_of_it() -> None:
+    driver = MachineDriver()
+    driver.speak(800)
+    driver.let(on.ListeningStarted())
+    driver.hear(700)
+    assert driver.is_in(Phase.IDLE)
+    driver.let(on.ListeningStopped())
+    (final,) = driver.said_of(say.Transcription)
+    assert (final.text, final.is_final) == ("", True)
+
+
 def test_stop_without_audio_is_refused_and_changes_nothing() -> None:
     driver = MachineDriver()
     driver.let(on.ListeningStarted(), on.ListeningStopped())
