@@ -20,7 +20,7 @@ from cedar_voice_bridge.event_stream import EventStream
 from cedar_voice_bridge.forms import Form
 from cedar_voice_bridge.history import ConversationOver, Reader, ReadersLag
 from cedar_voice_bridge.hub import Conversation, Hub, Response
-from cedar_voice_bridge.refusals import Refusal, refusal_of
+from cedar_voice_bridge.refusals import refusal_of
 from cedar_voice_client import VoiceClientError
 from cedar_voice_client.errors import error_from_proto
 
@@ -129,7 +129,7 @@ class ExchangeEndpoint:
         """Begin a turn with the recording of a form; a session without a name ends with it."""
         audio = form.files.get("audio", b"")
         if not audio:
-            raise Refusal(400, "invalid_message", "audio: is missing", field="audio")
+            raise form.missing("audio")
         requests = request_of(audio, form.text("settings"), form.text("context"), delivery)
         name = _session_of(form)
         conversation = await self._hub.conversation(

@@ -28,6 +28,11 @@ class Form:
         """A text field; empty when it is missing."""
         return self.fields.get(name, "")
 
+    def missing(self, name: str) -> Refusal:
+        """Why a file is not there."""
+        problem = "is not a file" if name in self.fields else "is missing"
+        return Refusal(400, "invalid_message", f"{name}: {problem}", field=name)
+
 
 async def read_form(request: web.Request, max_bytes: int) -> Form:
     """Read the form of a request, at most `max_bytes` of it.

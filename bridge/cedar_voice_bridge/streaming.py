@@ -144,7 +144,7 @@ def _chunk_of(request: web.Request, form: Form) -> _Chunk:
     audio = form.files.get("audioChunk", b"")
     is_complete = form.text("isComplete").strip().lower() == "true"
     if not audio and not is_complete:
-        raise Refusal(400, "invalid_message", "audioChunk: is missing", field="audioChunk")
+        raise form.missing("audioChunk")
     config = configuration_of(form.text("settings"), form.text("context"))
     return _Chunk(session_id_of(name), audio, is_complete, config)
 

@@ -38,6 +38,10 @@ async def test_base_paths_are_configured() -> None:
         with pytest.raises(aiohttp.WSServerHandshakeError):
             async with bridge.connect():
                 pass
+        for method, path in (("POST", ""), ("POST", "/stream"), ("GET", "/stream-response")):
+            for base, is_served in (("/voice", True), ("/api/voice", False)):
+                async with bridge.http.request(method, bridge.url + base + path) as answer:
+                    assert (answer.status != 404) is is_served
 
 
 async def test_it_serves_until_cancelled_and_says_that_it_stops() -> None:

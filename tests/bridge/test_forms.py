@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cedar_voice_bridge.forms import Form
 from tests.support.bridge import Bridge, bridging
 from tests.support.http_clients import VOICE, form, post
 
@@ -91,3 +92,9 @@ async def test_a_body_that_does_not_arrive_is_given_up(monkeypatch: pytest.Monke
             bridge.url + VOICE, data=stalled(), headers={"Content-Type": KIND}, timeout=writer
         ) as answer:
             assert answer.status == 408
+
+
+def test_a_file_that_came_as_text_is_told_from_one_that_did_not_come() -> None:
+    came = Form({"audio": "hello"}, {})
+    assert came.missing("audio").problem.message == "audio: is not a file"
+    assert came.missing("audioChunk").problem.message == "audioChunk: is missing"

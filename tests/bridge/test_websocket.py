@@ -240,10 +240,12 @@ async def test_the_services_own_refusal_of_a_token_closes_alike() -> None:
         assert await socket.closing() == 1008
 
 
-async def test_a_foreign_page_may_not_connect(bridge: Bridge) -> None:
+@pytest.mark.parametrize("path", ["/api/voice/ws", "/api/chat/voice/ws", "/"])
+async def test_a_foreign_page_may_not_connect(bridge: Bridge, path: str) -> None:
     with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
-        async with bridge.connect(origin="https://evil.example"):
+        async with bridge.connect(path=path, origin="https://evil.example"):
             pass
     assert caught.value.status == 403
-    async with bridge.connect(origin=bridge.url) as socket:
-        await socket.hear_until("ready")
+    async with bridge.connect(path=path, origin=bridge.url) as socket:
+        await socket.say(type="text", text="hello")
+        await socket.hear_until("response_chunk")

@@ -294,11 +294,22 @@ async def test_the_thread_that_everybody_has_is_shared_by_nobody(
         ({"audio": SPEECH[:10]}, 422, None),
         ({"audio": b""}, 400, "invalid_message"),
         ({"prompt": "no audio"}, 400, "invalid_message"),
+        ({"audio": "not a file"}, 400, "invalid_message"),
         ({"audio": SPEECH, "settings": "{"}, 400, "invalid_config"),
         ({"audio": SPEECH, "settings": {"rate": 20}}, 400, "invalid_config"),
         ({"audio": SPEECH, "settings": {"rate": "fast"}}, 400, "invalid_config"),
     ],
-    ids=["garbage", "headless", "only a header", "empty", "none", "no JSON", "range", "type"],
+    ids=[
+        "garbage",
+        "headless",
+        "only a header",
+        "empty",
+        "none",
+        "text",
+        "no JSON",
+        "range",
+        "type",
+    ],
 )
 async def test_bad_input_is_named(
     bridge: Bridge, fields: dict[str, Any], status: int, code: str | None
