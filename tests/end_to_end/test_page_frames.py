@@ -27,6 +27,7 @@ class Service:
 
     sockets: list[WebSocketRoute] = field(default_factory=list)
     sent: list[list[dict[str, Any]]] = field(default_factory=list)
+    recording_began: asyncio.Event = field(default_factory=asyncio.Event)
     turn_ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def meet(self, socket: WebSocketRoute) -> None:
@@ -41,7 +42,9 @@ class Service:
     def hear(self, frames: list[dict[str, Any]], frame: dict[str, Any]) -> None:
         """Keep a frame of the page."""
         frames.append(frame)
-        if frame["type"] == "stop_listening":
+        if frame["type"] == "audio_chunk":
+            self.recording_began.set()
+        elif frame["type"] == "stop_listening":
             self.turn_ended.set()
 
     def say(self, **frame: Any) -> None:
@@ -116,7 +119,8 @@ async def test_it_shows_that_an_answer_is_held() -> None:
 async def test_a_recording_goes_on_through_a_lost_connection(tmp_path: Path) -> None:
     async with told(recording(tmp_path, "weather_in_london", "show_the_report")) as (page, service):
         await page.get_by_role("button", name="Start the microphone").click()
-        await is_in(page, "listening")
+        async with asyncio.timeout(PATIENCE_MS / 1000):
+            await service.recording_began.wait()
         await service.sockets[0].close(code=1012)
         await page.wait_for_selector("body[data-connection=reconnecting]")
         stop = page.get_by_role("button", name="Stop the microphone")

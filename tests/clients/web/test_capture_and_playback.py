@@ -304,11 +304,9 @@ async def test_held_it_falls_silent_and_goes_on_without_loss() -> None:
         first, second = tone_chunks(4)[:2], tone_chunks(4)[2:]
         await page.evaluate(play, [1, first])
         await page.wait_for_function("() => player.playedMs(1) > 300")
-        await page.evaluate("""async () => {
-            player.hold(1);
-            await context.suspend(); // resolves when the one before has been obeyed
-            window.heldAt = context.currentTime;
-        }""")
+        await page.evaluate("player.hold(1)")
+        await page.wait_for_function("() => context.state === 'suspended'")
+        await page.evaluate("window.heldAt = context.currentTime")
         await page.evaluate(play, [1, second])  # comes while it is held, and does not wake it
         held_ms, reports = await page.evaluate("[player.playedMs(1), reports.length]")
         await page.evaluate("async () => new Promise(requestAnimationFrame)")
@@ -336,7 +334,8 @@ async def test_cut_while_it_is_held_nothing_more_is_heard() -> None:
         play = "([id, chunks]) => Promise.all(chunks.map(chunk => player.play(id, chunk)))"
         await page.evaluate(play, [1, chunks])
         await page.wait_for_function("() => player.playedMs(1) > 300")
-        await page.evaluate("async () => { player.hold(1); await context.suspend(); }")
+        await page.evaluate("player.hold(1)")
+        await page.wait_for_function("() => context.state === 'suspended'")
         cut = await page.evaluate(
             "() => { heard.length = 0; player.silence(1); return reports.at(-1); }"
         )
