@@ -336,6 +336,24 @@ async def test_a_socket_talks_and_an_upload_ends_the_turn(bridge: Bridge) -> Non
     assert len([f for f in socket.heard if f["type"] == "response_start"]) == 1
 
 
+async def test_a_voice_slice_that_speaks_after_an_upload_need_not_say_where_its_turn_ends(
+    bridge: Bridge,
+) -> None:
+    async with (
+        bridge.connect("?sessionId=after") as socket,
+        event_source(bridge, "after") as events,
+    ):
+        await record(bridge, "after")
+        await socket.hear_until("turn_metrics")
+        await events.until("complete")
+        for blob in BLOBS:
+            await socket.say(type="audio_chunk", data=base64.b64encode(blob).decode())
+        await socket.hear_until("turn_metrics")
+        await events.until("complete")
+    assert socket.kinds.count("response_complete") == len(events.of("response_start")) == 2
+    assert "error" not in socket.kinds
+
+
 async def test_11_auth_is_no_error_and_a_bad_frame_costs_nothing(bridge: Bridge) -> None:
     async with bridge.connect("?sessionId=rude", path="/") as socket:
         await socket.say(type="auth", token="t", userId="u")
