@@ -42,6 +42,11 @@ class ServiceSettings(BaseSettings):
     stt_realtime_model: str = Field(
         "gpt-live-transcribe", description="model of the openai-realtime engine"
     )
+    stt_partials: bool = Field(
+        True,
+        description="whether the openai engine is asked again while the user speaks, so that text "
+        "appears meanwhile; sends up to 4 times the speech",
+    )
     stt_base_url: str = Field("", description="OpenAI-compatible server for speech to text")
     stt_api_key: SecretStr = Field(SecretStr(""), description="its key")
     llm_engine: EngineChoice = Field("auto", description="language model")

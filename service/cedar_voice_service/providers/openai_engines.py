@@ -12,18 +12,20 @@ from cedar_voice_service.providers.openai_realtime_connection import RealtimeSes
 from cedar_voice_service.providers.openai_realtime_transcriber import OpenAIRealtimeTranscriber
 from cedar_voice_service.providers.openai_responder import OpenAIResponder
 from cedar_voice_service.providers.openai_synthesizer import OpenAISynthesizer
-from cedar_voice_service.providers.openai_transcriber import OpenAITranscriber
+from cedar_voice_service.providers.openai_transcriber import OpenAIRecognizer
 from cedar_voice_service.providers.pitched import PitchedSynthesizer
 from cedar_voice_service.providers.protocols import EngineInfo, Synthesizer
+from cedar_voice_service.providers.windowed import WindowedTranscriber
 from cedar_voice_service.settings import ServiceSettings
 
 
 @asynccontextmanager
-async def open_openai_transcriber(settings: ServiceSettings) -> AsyncIterator[OpenAITranscriber]:
+async def open_openai_transcriber(settings: ServiceSettings) -> AsyncIterator[WindowedTranscriber]:
     """Speech to text; the connection is made by the first request."""
     endpoint = endpoint_of(settings, Stage.STT)
     async with connected(endpoint) as client:
-        yield OpenAITranscriber(client, endpoint)
+        recognizer = OpenAIRecognizer(client, endpoint)
+        yield WindowedTranscriber(recognizer, has_partials=settings.stt_partials)
 
 
 @asynccontextmanager
@@ -57,7 +59,7 @@ def openai_transcriber_info(settings: ServiceSettings) -> EngineInfo:
     return EngineInfo(
         "openai",
         settings.stt_model,
-        f"transcribes each utterance at its end, in many languages, {_place(settings, Stage.STT)}",
+        f"transcribes in windows while one speaks, many languages, {_place(settings, Stage.STT)}",
     )
 
 

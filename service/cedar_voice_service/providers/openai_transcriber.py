@@ -3,57 +3,60 @@
 import io
 import math
 import wave
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import Iterable
 from statistics import fmean
 
 from openai import AsyncOpenAI, omit
 from openai.types.audio import Transcription, TranscriptionVerbose
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES, Pcm
+from cedar_voice_service.audio.formats import SAMPLE_BYTES, Pcm
 from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.providers.openai_connection import Endpoint, timed_wait
-from cedar_voice_service.providers.protocols import Hypothesis
+from cedar_voice_service.providers.windowed import Recognized
 
 SHORTEST_RECORDING_MS = 100
 """The API refuses anything shorter; it cannot hold a word."""
 
 
-class OpenAITranscriber:
-    """Transcribes a whole utterance at its end: gives no partial hypotheses, only the final."""
+class OpenAIRecognizer:
+    """Transcribes whole recordings; `windowed` makes a transcriber of it."""
 
     def __init__(self, client: AsyncOpenAI, endpoint: Endpoint) -> None:
         # Taking the resource imports its modules now and not in the first turn.
         self._transcriptions = client.audio.transcriptions
         self._endpoint = endpoint
 
-    async def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
-    ) -> AsyncGenerator[Hypothesis, None]:
-        """Recognize one utterance. See `Transcriber.transcribe`."""
-        speech = Pcm(b"".join([block.pcm.data async for block in audio]), LISTENING_RATE_HZ)
+    async def recognize(self, speech: Pcm, language: str, prompt: str) -> Recognized:
+        """Recognize a recording. See `BatchRecognizer.recognize`."""
         if speech.duration_ms < SHORTEST_RECORDING_MS:
-            yield Hypothesis("", is_final=True)
-            return
+            return Recognized("")
         async with timed_wait(self._endpoint):
-            answer = await self._ask(speech, language)
+            answer = await self._ask(speech, language, prompt)
         text = getattr(answer, "text", None)
         if not isinstance(text, str):
             raise EngineError(Stage.STT, "speech recognition answered without a text")
-        yield Hypothesis(text.strip(), is_final=True, confidence=_confidence(answer))
+        return Recognized(text.strip(), _confidence(answer))
 
-    async def _ask(self, speech: Pcm, language: str) -> Transcription | TranscriptionVerbose:
+    async def _ask(
+        self, speech: Pcm, language: str, prompt: str
+    ) -> Transcription | TranscriptionVerbose:
         model = self._endpoint.model
         file = ("speech.wav", _wav(speech), "audio/wav")
         spoken = language.partition("-")[0].lower() or omit
+        said = prompt if prompt and "diarize" not in model else omit
         if model == "whisper-1":
             return await self._transcriptions.create(
-                file=file, model=model, language=spoken, response_format="verbose_json"
+                file=file,
+                model=model,
+                language=spoken,
+                prompt=said,
+                response_format="verbose_json",
             )
         return await self._transcriptions.create(
             file=file,
             model=model,
             language=spoken,
+            prompt=said,
             response_format="json",
             include=["logprobs"] if self._gives_logprobs() else omit,
         )

@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from cedar_voice_service.audio.ear import Heard
+from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.errors import Stage
 from cedar_voice_service.providers.openai_connection import Endpoint, connected
 from cedar_voice_service.providers.openai_engines import endpoint_of, open_openai_transcriber
-from cedar_voice_service.providers.openai_transcriber import OpenAITranscriber
+from cedar_voice_service.providers.openai_transcriber import OpenAIRecognizer
 from cedar_voice_service.providers.protocols import Hypothesis, Transcriber
 from tests.support.openai_engines import recording, settings_of
 from tests.support.openai_script import TRANSCRIPT, Fault
@@ -34,7 +35,8 @@ async def transcribed(
 
 async def test_utterance_becomes_one_final(server: OpenAIStandin) -> None:
     server.transcript = "  two words \n"
-    assert await transcribed(server, recording()) == [Hypothesis("two words", is_final=True)]
+    (final,) = await transcribed(server, recording())
+    assert final == Hypothesis("two words", is_final=True, sent_ms=1_000)
 
 
 async def test_recording_is_sent_whole_as_wav(server: OpenAIStandin) -> None:
@@ -46,7 +48,9 @@ async def test_recording_is_sent_whole_as_wav(server: OpenAIStandin) -> None:
     assert samples == b"".join([block.pcm.data async for block in recording(1_500)])
 
 
-async def test_nothing_is_sent_before_the_audio_ends(server: OpenAIStandin) -> None:
+async def test_audio_without_known_speech_is_sent_at_its_end(
+    server: OpenAIStandin,
+) -> None:
     async def speech() -> AsyncIterator[Heard]:
         async for block in recording():
             assert not server.requests
@@ -58,7 +62,7 @@ async def test_nothing_is_sent_before_the_audio_ends(server: OpenAIStandin) -> N
 @pytest.mark.parametrize("duration_ms", [0, 90])
 async def test_too_little_audio_is_silence(duration_ms: int, server: OpenAIStandin) -> None:
     audio = recording(duration_ms, block_ms=10)
-    assert await transcribed(server, audio) == [Hypothesis("", is_final=True)]
+    assert await transcribed(server, audio) == [Hypothesis("", is_final=True, sent_ms=0)]
     assert not server.requests
 
 
@@ -82,7 +86,7 @@ async def test_whisper_tells_its_confidence(server: OpenAIStandin) -> None:
 async def test_whisper_that_heard_nothing_has_no_confidence(server: OpenAIStandin) -> None:
     server.transcript = ""
     final = await transcribed(server, recording(), model="whisper-1")
-    assert final == [Hypothesis("", is_final=True, confidence=None)]
+    assert final == [Hypothesis("", is_final=True, confidence=None, sent_ms=1_000)]
 
 
 async def test_other_servers_are_not_asked_for_probabilities(server: OpenAIStandin) -> None:
@@ -104,10 +108,10 @@ async def test_openai_itself_tells_probabilities(
 ) -> None:
     endpoint = Endpoint(Stage.STT, model, 5_000)
     async with connected(endpoint_of(settings_of(server.base_url), Stage.STT)) as client:
-        engine = OpenAITranscriber(client, endpoint)
-        (final,) = [part async for part in engine.transcribe(recording(), "en")]
+        engine = OpenAIRecognizer(client, endpoint)
+        answer = await engine.recognize(Pcm(bytes(32_000)), "en", "")
     assert server.requests[0].body.get("include[]") == (["logprobs"] if asks else None)
-    assert final.confidence == (pytest.approx(CERTAINTY) if asks else None)
+    assert answer.confidence == (pytest.approx(CERTAINTY) if asks else None)
 
 
 async def test_cancelling_hangs_up(server: OpenAIStandin) -> None:
@@ -119,3 +123,15 @@ async def test_cancelling_hangs_up(server: OpenAIStandin) -> None:
     async with asyncio.timeout(5):
         await server.requests[0].ended.wait()
     assert not server.requests[0].was_answered
+
+
+@pytest.mark.parametrize(
+    ("model", "sent"), [("gpt-4o-transcribe", "and then"), ("gpt-4o-transcribe-diarize", None)]
+)
+async def test_what_was_said_before_is_told_to_models_that_take_it(
+    model: str, sent: str | None, server: OpenAIStandin
+) -> None:
+    endpoint = endpoint_of(settings_of(server.base_url, stt_model=model), Stage.STT)
+    async with connected(endpoint) as client:
+        await OpenAIRecognizer(client, endpoint).recognize(Pcm(bytes(32_000)), "en", "and then")
+    assert server.requests[0].body.get("prompt") == sent

@@ -1,0 +1,273 @@
+"""The policy of windows, whatever is said and whatever the recognizer makes of it."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cedar_voice_service.audio.ear import Heard
+from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.audio.speech_detector import EdgeKind, SpeechEdge
+from cedar_voice_service.session.windows.load import CROWDED, SLOW_MS, Load
+from cedar_voice_service.session.windows.utterance import (
+    MOST_WINDOW_MS,
+    Purpose,
+    Request,
+    Utterance,
+)
+
+BLOCK_MS = 20
+START_KNOWN_MS, STOP_KNOWN_MS = 100, 128
+LEAD_MS = 300
+
+Stretch = tuple[int, int]
+"""Speech, and the silence after it, in milliseconds."""
+
+
+def blocks_of(stretches: list[Stretch], origin_ms: int = 0) -> list[Heard]:
+    """An utterance as the ear tells it: some silence, then speech and silence in turn."""
+    known: list[tuple[int, SpeechEdge]] = []
+    at_ms = LEAD_MS
+    for speech_ms, silence_ms in stretches:
+        known.append((at_ms + START_KNOWN_MS, SpeechEdge(EdgeKind.STARTED, origin_ms + at_ms)))
+        at_ms += speech_ms
+        stopped = SpeechEdge(EdgeKind.STOPPED, origin_ms + at_ms)
+        known.append((at_ms + STOP_KNOWN_MS, stopped))
+        at_ms += silence_ms
+    blocks = []
+    for end_ms in range(BLOCK_MS, at_ms + BLOCK_MS, BLOCK_MS):
+        edges = tuple(edge for when_ms, edge in known if end_ms - BLOCK_MS < when_ms <= end_ms)
+        blocks.append(Heard(Pcm(bytes(BLOCK_MS * 32)), origin_ms + end_ms, edges))
+    return blocks
+
+
+@dataclass
+class Run:
+    """An utterance played to the policy; each answer comes a while after its request."""
+
+    utterance: Utterance = field(default_factory=Utterance)
+    requests: list[Request] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    stable: list[str] = field(default_factory=list)
+    settled: list[str] = field(default_factory=list)
+
+    def ask(self, step_factor: int | None = 1) -> None:
+        request = self.utterance.due(step_factor)
+        if request is not None:
+            self.requests.append(request)
+            assert self.utterance.awaited == request.number
+
+    def note(self, shown: object) -> None:
+        if shown is not None:
+            self.texts.append(shown.text)  # type: ignore[attr-defined]
+            self.stable.append(shown.stable_text)  # type: ignore[attr-defined]
+            if shown.is_settled:  # type: ignore[attr-defined]
+                self.settled.append(shown.text)  # type: ignore[attr-defined]
+
+    def answer(self, request: Request, text: str) -> None:
+        self.note(self.utterance.take(request.number, text, 0.5))
+
+
+WORDS = ("open", "the", "settings", "page", "and", "then", "show", "me", "the", "weather")
+WORD_MS = 350
+
+
+def spoken_in(request: Request) -> str:
+    """What is said in a request, word by word; a word counts from its middle."""
+    start_ms = request.until_ms - round(request.pcm.duration_ms)
+    first, last = ((at_ms + WORD_MS // 2) // WORD_MS for at_ms in (start_ms, request.until_ms))
+    return " ".join(WORDS[number % len(WORDS)] + str(number) for number in range(first, last))
+
+
+def play(
+    stretches: list[Stretch],
+    *,
+    round_trip_ms: int = 400,
+    answer: object = spoken_in,
+    step_factor: int | None = 1,
+) -> Run:
+    """Play an utterance to its end with a recognizer that answers after a round trip."""
+    run = Run()
+    at_ms = 0
+    due: dict[int, tuple[int, Request]] = {}
+    for block in blocks_of(stretches):
+        at_ms += BLOCK_MS
+        run.note(run.utterance.hear(block))
+        before = len(run.requests)
+        run.ask(step_factor)
+        if len(run.requests) > before:
+            request = run.requests[-1]
+            due[request.number] = (at_ms + round_trip_ms, request)
+        awaited = run.utterance.awaited
+        if awaited is not None and due[awaited][0] <= at_ms:
+            run.answer(due[awaited][1], answer(due[awaited][1]))  # type: ignore[operator]
+    run.utterance.end()
+    finish(run, answer)
+    return run
+
+
+def finish(run: Run, answer: object = spoken_in) -> None:
+    """Answer what is asked after the end."""
+    run.ask()
+    for _ in range(3):
+        if run.utterance.is_over:
+            return
+        assert run.utterance.awaited is not None
+        run.answer(run.requests[-1], answer(run.requests[-1]))  # type: ignore[operator]
+        run.ask()
+    assert run.utterance.is_over
+
+
+stretches = st.lists(
+    st.tuples(st.integers(150, 6_000), st.integers(140, 1_500)), min_size=1, max_size=8
+)
+texts = st.lists(st.sampled_from(["a", "b", "c", "a,", "B.", "今", "日"]), max_size=6).map(" ".join)
+
+
+@settings(max_examples=40, deadline=None)
+@given(stretches, st.integers(0, 5_000), st.data())
+def test_whatever_is_answered_stable_text_only_grows_and_the_cost_is_bounded(
+    said: list[Stretch], round_trip_ms: int, data: st.DataObject
+) -> None:
+    run = play(said, round_trip_ms=round_trip_ms, answer=lambda _: data.draw(texts))
+    for before, after in zip(run.stable, run.stable[1:], strict=False):
+        assert after.startswith(before)
+    for text, stable in zip(run.texts, run.stable, strict=True):
+        assert text.startswith(stable)
+    spoken_ms = sum(speech_ms for speech_ms, _ in said)
+    gaps_ms = sum(min(silence_ms, 1_000) for _, silence_ms in said[:-1])
+    assert run.utterance.sent_ms <= 4 * (spoken_ms + gaps_ms) + 500
+    assert run.utterance.sent_ms == sum(round(r.pcm.duration_ms) for r in run.requests)
+
+
+@settings(max_examples=40, deadline=None)
+@given(stretches, st.data())
+def test_answers_in_any_order_some_lost_some_late_leave_no_utterance_open(
+    said: list[Stretch], data: st.DataObject
+) -> None:
+    run = Run()
+    for block in blocks_of(said):
+        run.note(run.utterance.hear(block))
+        run.ask()
+        if run.requests and data.draw(st.integers(0, 9)) == 0:
+            old = data.draw(st.sampled_from(run.requests))
+            is_awaited = run.utterance.awaited == old.number
+            if data.draw(st.booleans()):
+                assert not run.utterance.fail(old.number)
+            else:
+                shown = run.utterance.take(old.number, data.draw(texts), None)
+                assert is_awaited or shown is None
+                run.note(shown)
+    run.utterance.end()
+    finish(run, lambda _: data.draw(texts))
+    for before, after in zip(run.stable, run.stable[1:], strict=False):
+        assert after.startswith(before)
+
+
+@settings(max_examples=30, deadline=None)
+@given(stretches, st.integers(0, 1_500))
+def test_a_true_recognizer_is_believed_word_for_word(
+    said: list[Stretch], round_trip_ms: int
+) -> None:
+    final = play(said, round_trip_ms=round_trip_ms).utterance.text.split()
+    # These words know nothing of pauses: at each, one may lie on both sides of a cut.
+    numbers = [int("".join(filter(str.isdigit, word))) for word in final]
+    assert numbers == sorted(numbers)
+    assert len(numbers) - len(set(numbers)) < len(said)
+    spoken_ms = LEAD_MS + sum(sum(stretch) for stretch in said) - said[-1][1]
+    assert len(numbers) >= (spoken_ms - 2 * LEAD_MS) // WORD_MS - 3 * len(said) - 3
+
+
+@pytest.mark.parametrize("length_s", [3, 10, 60, 300])
+@pytest.mark.parametrize("pause_ms", [0, 150, 300, 700])
+def test_the_cost_of_short_and_long_turns_is_alike(length_s: int, pause_ms: int) -> None:
+    speech_ms = 3_000 if pause_ms else length_s * 1_000
+    said = [(speech_ms, max(pause_ms, 140))] * max(1, length_s * 1_000 // (speech_ms + pause_ms))
+    run = play(said)
+    spoken_ms = sum(stretch for stretch, _ in said)
+    assert run.utterance.sent_ms <= 4 * spoken_ms
+    assert any(request.purpose is Purpose.PARTIAL for request in run.requests)
+    assert max(request.pcm.duration_ms for request in run.requests) <= MOST_WINDOW_MS + 5_500
+
+
+def test_the_pass_at_a_pause_is_the_final() -> None:
+    run = play([(1_500, 800)])
+    assert run.requests[-1].purpose is Purpose.CLOSING
+    assert run.settled == [run.utterance.text]
+    assert run.requests[-1].until_ms < LEAD_MS + 1_500 + 300
+
+
+def test_what_is_said_last_is_asked_at_once() -> None:
+    run = Run()
+    for block in blocks_of([(1_500, 140)])[: (LEAD_MS + 1_200) // BLOCK_MS]:
+        run.utterance.hear(block)
+        run.ask()
+    run.utterance.end()
+    run.ask()
+    assert run.requests[-1].purpose is Purpose.CLOSING
+    assert run.requests[-1].until_ms == LEAD_MS + 1_200
+    assert not run.utterance.is_over
+    run.answer(run.requests[-1], "go home")
+    assert run.utterance.is_over
+    assert (run.utterance.text, run.utterance.confidence) == ("go home", 0.5)
+
+
+def test_speech_after_the_pass_at_a_pause_is_asked_again() -> None:
+    run = play([(1_500, 400), (800, 700)])
+    final = [int("".join(filter(str.isdigit, word))) for word in run.utterance.text.split()]
+    assert final[-1] >= (LEAD_MS + 1_500 + 400 + 800) // WORD_MS - 1
+    assert run.settled[-1] == run.utterance.text
+
+
+def test_a_window_is_closed_in_a_pause_and_sent_no_more() -> None:
+    run = play([(3_000, 400), (1_000, 600)])
+    assert run.requests[-1].pcm.duration_ms < 2_000
+    assert run.requests[-1].prompt
+
+
+def test_speech_without_a_pause_is_cut_where_it_is_quietest() -> None:
+    run = play([(25_000, 600)])
+    assert sum(request.purpose is Purpose.CUT for request in run.requests) == 2
+
+
+def test_without_partials_only_pauses_are_asked_about() -> None:
+    run = play([(1_500, 700)], step_factor=None)
+    assert [request.purpose for request in run.requests] == [Purpose.CLOSING]
+
+
+def test_an_utterance_of_silence_costs_nothing() -> None:
+    run = Run()
+    edge = SpeechEdge(EdgeKind.STOPPED, 0)
+    run.utterance.hear(Heard(Pcm(bytes(32_000)), 1_000, (edge,)))
+    run.utterance.end()
+    run.ask()
+    assert run.utterance.text == "" and run.utterance.confidence is None
+
+
+def test_a_final_that_cannot_be_had_is_told() -> None:
+    run = Run()
+    run.utterance.hear(Heard(Pcm(bytes(32_000)), 1_000))
+    run.utterance.end()
+    run.ask()
+    assert run.utterance.fail(run.requests[-1].number)
+
+
+def test_a_busy_recognizer_gets_fewer_partials_and_then_none() -> None:
+    load = Load()
+    factors = []
+    for _ in range(2 * CROWDED):
+        factors.append(load.step_factor)
+        load.begin()
+    assert (factors[0], factors[CROWDED], load.step_factor) == (1, 2, None)
+    for _ in range(2 * CROWDED):
+        load.end(None)
+    assert load.step_factor == 1
+    for round_trip_ms in (SLOW_MS, 2 * SLOW_MS):
+        load.begin()
+        load.end(round_trip_ms)
+        assert load.step_factor == (2 if round_trip_ms == SLOW_MS else None)
+    for _ in range(40):
+        load.begin()
+        load.end(100)
+    assert load.step_factor == 1
