@@ -149,7 +149,7 @@ def test_giving_an_utterance_up_cancels_its_request() -> None:
         engine = WindowedTranscriber(recognizer)
         with pytest.raises(TimeoutError):
             async with (
-                asyncio.timeout(1),
+                asyncio.timeout(1.4),
                 aclosing(engine.transcribe(spoken(4_000, 0), "en")) as hypotheses,
             ):
                 await anext(hypotheses)

@@ -140,7 +140,8 @@ class Utterance:
             return False
         # The closing pass at the next pause must be affordable, and another if speech goes on.
         length_ms = self._sound.end_ms - self._start_ms
-        return self._spending.allows(length_ms, 2 * length_ms, self._speech.total_ms)
+        reserve_ms = 2 * (length_ms + TAIL_MS)
+        return self._spending.allows(length_ms, reserve_ms, self._speech.total_ms)
 
     def _ask_at_pause(self) -> Request | None:
         speech = self._speech
