@@ -19,6 +19,14 @@ const TIMESLICE_MS = 100;
 const MIME_TYPES = ["audio/webm;codecs=opus", "audio/mp4"]; // the second for Safari
 
 /**
+ * A recorder at work.
+ *
+ * @typedef {object} Take
+ * @property {MediaRecorder} recorder
+ * @property {Promise<void>} underWay resolves with its first piece, or when it has stopped
+ */
+
+/**
  * Records a stream. A MediaRecorder keeps its bit rate for life, so for another one a new recorder
  * takes over, and a new container begins.
  */
@@ -27,8 +35,10 @@ export class ContainerRecording {
   #onPiece;
   /** @type {Succession<{ blob: Blob, begins: boolean }>} */
   #succession;
-  /** @type {{ recorder: MediaRecorder, stopped: Promise<void> } | null} */
+  /** @type {Take | null} */
   #current = null;
+  /** Resolves when every recorder so far has stopped. @type {Promise<unknown>} */
+  #stopped = Promise.resolve();
   /** Resolves when every piece so far has been handed over. */
   #handedOver = Promise.resolve();
 
@@ -48,15 +58,21 @@ export class ContainerRecording {
   }
 
   /**
-   * Begin in a quality, or go on in another one: nothing is heard twice. What the
-   * encoder of the one before has not finished is lost: 10 ms, and more on a machine that is busy.
+   * Begin in a quality, or go on in another one: nothing is heard twice, and no more is lost than
+   * the frame that the encoder had begun, 60 ms at most.
    *
    * @param {Quality} quality
    */
   async record(quality) {
     const before = this.#current;
-    this.#current = this.#begin(quality);
-    if (before && before.recorder.state !== "inactive") before.recorder.stop();
+    const current = this.#begin(quality);
+    this.#current = current;
+    if (!before) return;
+    if (before.recorder.state === "recording") before.recorder.pause();
+    // Paused, it goes on encoding what it has heard, and stopped, it would drop that. By the time
+    // that its successor has encoded what came later, it is done.
+    await current.underWay;
+    stop(before.recorder);
   }
 
   /** End the recording; resolves when its last piece has been handed over. */
@@ -64,12 +80,15 @@ export class ContainerRecording {
     const current = this.#current;
     this.#current = null;
     if (!current) return;
-    if (current.recorder.state !== "inactive") current.recorder.stop();
-    await current.stopped;
+    stop(current.recorder);
+    await this.#stopped;
     await this.#handedOver;
   }
 
-  /** @param {Quality} quality */
+  /**
+   * @param {Quality} quality
+   * @returns {Take}
+   */
   #begin(quality) {
     const recorder = new MediaRecorder(this.#stream, {
       mimeType: MIME_TYPES.find((type) => MediaRecorder.isTypeSupported(type)),
@@ -77,20 +96,19 @@ export class ContainerRecording {
     });
     recorder.start(TIMESLICE_MS);
     const lane = this.#succession.open();
-    let begins = true;
-    recorder.ondataavailable = ({ data }) => {
-      if (data.size === 0) return;
-      lane.put({ blob: data, begins });
-      begins = false;
-    };
+    const stopped = happens(recorder, "stop").then(() => lane.close());
+    this.#stopped = Promise.all([this.#stopped, stopped]);
     /** @type {Promise<void>} */
-    const stopped = new Promise((resolve) => {
-      recorder.onstop = () => {
-        lane.close();
+    const heard = new Promise((resolve) => {
+      let begins = true;
+      recorder.ondataavailable = ({ data }) => {
+        if (data.size === 0) return;
+        lane.put({ blob: data, begins });
+        begins = false;
         resolve();
       };
     });
-    return { recorder, stopped };
+    return { recorder, underWay: Promise.race([heard, stopped]) };
   }
 
   /** @param {{ blob: Blob, begins: boolean }} slice */
@@ -100,4 +118,17 @@ export class ContainerRecording {
       this.#onPiece({ bytes: new Uint8Array(await read), begins });
     });
   }
+}
+
+/** @param {MediaRecorder} recorder */
+function stop(recorder) {
+  if (recorder.state !== "inactive") recorder.stop();
+}
+
+/**
+ * @param {EventTarget} target
+ * @param {string} event
+ */
+function happens(target, event) {
+  return new Promise((resolve) => target.addEventListener(event, resolve, { once: true }));
 }

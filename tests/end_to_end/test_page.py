@@ -12,6 +12,7 @@ from playwright.async_api import Page, expect
 
 from cedar_voice_service.server import open_server
 from tests.support.bridge import Bridge, bridging
+from tests.support.openai_script import Latencies
 from tests.support.openai_standin import OpenAIStandin
 from tests.support.service import LOCAL, settings, settings_of
 from tests.support.voice_page import (
@@ -39,6 +40,37 @@ WAVE_REACHES = """async ([least, most]) => {
 }"""
 """Waits until the tallest bar is so many pixels high. (Polling by Playwright is against the page's
 security policy.)"""
+
+HOLD_THE_TONGUE = """() => {
+    const devices = navigator.mediaDevices;
+    const open = devices.getUserMedia.bind(devices);
+    devices.getUserMedia = async (wanted) => {
+        const stream = await open(wanted);
+        window.speak = (speaks) => { stream.getAudioTracks()[0].enabled = speaks };
+        speak(false);
+        return stream;
+    };
+}"""
+"""Lets a recording be heard by the microphone only while the test says so."""
+
+LISTEN = """() => {
+    const { connect } = AudioNode.prototype;
+    AudioNode.prototype.connect = function (to, ...others) {
+        if (to instanceof AudioDestinationNode) {
+            window.ear ??= new AnalyserNode(to.context, { fftSize: 32768 });
+            connect.call(this, window.ear);
+        }
+        return connect.call(this, to, ...others);
+    };
+}"""
+HEARS = """async (isSound) => {
+    const samples = new Float32Array(ear.fftSize);
+    do {
+        await new Promise(requestAnimationFrame);
+        ear.getFloatTimeDomainData(samples);
+    } while (samples.some((sample) => Math.abs(sample) > 0.01) !== isSound);
+}"""
+"""Waits until there was sound, or none, in the last two thirds of a second at the loudspeaker."""
 
 
 @pytest.fixture
@@ -113,6 +145,50 @@ async def test_an_answer_can_be_stopped(calling: Bridge) -> None:
         await is_in(page, "idle")
         await expect(answer).to_have_count(2)
     assert sent.count("interrupt") == 2
+
+
+async def test_an_answer_can_be_stopped_while_it_waits_for_its_next_phrase() -> None:
+    slow = Latencies(llm_token_ms=500)
+    async with (
+        OpenAIStandin(latencies=slow) as standin,
+        backend(settings_of(standin)) as bridge,
+        opened(bridge.url) as page,
+    ):
+        await is_connected(page)
+        await page.get_by_role("button", name="What can you do?").click()
+        await is_in(page, "speaking")
+        await is_in(page, "thinking")
+        await page.keyboard.press("Escape")
+        await is_in(page, "idle")
+        await expect(page.locator(".log .assistant.interrupted")).to_be_visible()
+
+
+async def hears(page: Page, *, sound: bool) -> None:
+    """Wait until the loudspeaker sounds, or is silent."""
+    async with asyncio.timeout(PATIENCE_MS / 1000):
+        await page.evaluate(HEARS, sound)
+
+
+async def test_speech_over_an_answer_silences_it_and_is_answered(
+    calling: Bridge, tmp_path: Path
+) -> None:
+    microphone = recording(tmp_path, *["weather_in_london", "show_the_report"] * 6)
+    async with opened(calling.url, microphone) as page:
+        await page.evaluate(HOLD_THE_TONGUE)
+        await page.evaluate(LISTEN)
+        await is_connected(page)
+        await page.get_by_role("button", name="Start the microphone").click()
+        await is_in(page, "listening")
+        await page.get_by_role("button", name="What can you do?").click()
+        await is_in(page, "speaking")
+        await hears(page, sound=True)
+        await page.evaluate("speak(true)")
+        await hears(page, sound=False)
+        await expect(page.locator(".log .assistant.interrupted")).to_be_visible()
+        await page.evaluate("speak(false)")
+        await expect(page.locator(".log .user").nth(1)).to_contain_text("calendar")
+        await is_in(page, "speaking")
+        await hears(page, sound=True)
 
 
 async def test_it_comes_back_when_the_bridge_does() -> None:

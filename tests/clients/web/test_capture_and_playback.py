@@ -24,8 +24,11 @@ pytestmark = pytest.mark.xdist_group("browser")
 
 BYTES_PER_MS = RATE_HZ * 2 // 1000
 
-LONGEST_LOSS_MS = 400
-"""What an encoder on a crowded machine holds when it is stopped; it is 10 ms on an idle one."""
+FRAME_MS = 60
+"""The sound in one frame of Chromium's encoder; a frame that is not full when it ends is lost."""
+
+PITCH_ERROR_MS = 20
+"""How far the pitch of 100 ms may mislead about their time."""
 
 RECORD = """async (options) => {
     const { Microphone } = await import("/microphone.js");
@@ -40,15 +43,11 @@ RECORD = """async (options) => {
             echoCancellation: false, noiseSuppression: false, autoGainControl: false } },
     );
 }"""
-START = """async () => {
-    await window.microphone.start();
-    window.startedAt = performance.now();
-}"""
+START = "() => window.microphone.start()"
 STOP = """async () => {
-    const elapsedMs = performance.now() - window.startedAt;
     await window.microphone.stop();
-    return { elapsedMs, pieces: window.pieces, tracks: window.stream.getTracks().map(
-        (track) => track.readyState) };
+    const tracks = window.stream.getTracks().map((track) => track.readyState);
+    return { pieces: window.pieces, tracks };
 }"""
 PLAY = """async () => {
     const { Player } = await import("/player.js");
@@ -87,10 +86,9 @@ def length_ms(pcm: bytes) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a microphone handed over: each container's pieces, and for how long it was on."""
+    """What a microphone handed over, each container's pieces, and in what state its tracks are."""
 
     containers: Sequence[Sequence[bytes]]
-    elapsed_ms: float
     tracks: Sequence[str]
 
     @property
@@ -112,7 +110,7 @@ async def stop(page: Page) -> Taken:
         if piece["begins"]:
             containers.append([])
         containers[-1].append(base64.b64decode(piece["data"]))
-    return Taken(containers, ended["elapsedMs"], ended["tracks"])
+    return Taken(containers, ended["tracks"])
 
 
 @pytest.mark.parametrize("encoding", ["opus", "pcm16"])
@@ -126,9 +124,16 @@ async def test_pieces_of_a_recording_are_one_recording(tmp_path: Path, encoding:
     assert taken.tracks == ["ended"]
     assert all(piece[:4] != pieces[0][:4] for piece in pieces[1:])
     heard = decoded_live(pieces)
-    assert length_ms(heard) == pytest.approx(taken.elapsed_ms, abs=200)
+    assert length_ms(heard) > 2_000
     begin, end = heard[200 * BYTES_PER_MS : 300 * BYTES_PER_MS], heard[-100 * BYTES_PER_MS :]
     assert moment_ms(end) - moment_ms(begin) == pytest.approx(length_ms(heard) - 300, abs=60)
+
+
+def gap_ms(before: bytes, after: bytes) -> float:
+    """How much of the sweep is missing between two parts of it, which both blur at their edges."""
+    ends_ms = moment_ms(before[-200 * BYTES_PER_MS : -100 * BYTES_PER_MS]) + 150
+    begins_ms = moment_ms(after[100 * BYTES_PER_MS : 200 * BYTES_PER_MS]) - 150
+    return begins_ms - ends_ms
 
 
 async def test_another_quality_is_another_recording_and_nothing_is_heard_twice(
@@ -146,12 +151,10 @@ async def test_another_quality_is_another_recording_and_nothing_is_heard_twice(
         taken = await stop(page)
     first, second = (b"".join(container) for container in taken.containers)
     high, medium = decoded_whole(first), decoded_whole(second)
-    gap_ms = moment_ms(medium[: 100 * BYTES_PER_MS]) - moment_ms(high[-100 * BYTES_PER_MS :]) - 100
-    assert -100 < gap_ms < LONGEST_LOSS_MS
+    assert -PITCH_ERROR_MS < gap_ms(high, medium) < FRAME_MS + PITCH_ERROR_MS
     assert len(second) / length_ms(medium) < 0.75 * len(first) / length_ms(high)
     live = decoded_live(taken.pieces)
     assert length_ms(live) == pytest.approx(length_ms(high + medium), abs=100)
-    assert length_ms(live) == pytest.approx(taken.elapsed_ms, abs=200 + LONGEST_LOSS_MS)
 
 
 async def test_the_kind_of_connection_decides_at_once(tmp_path: Path) -> None:
