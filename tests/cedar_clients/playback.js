@@ -1,13 +1,12 @@
-// Notes every sound that a page plays; the page notices nothing of it. Times are in milliseconds.
+// Notes every sound that a page plays; the page notices nothing of it.
 (() => {
   const { play } = HTMLMediaElement.prototype;
   const sounds = [];
   HTMLMediaElement.prototype.play = function () {
-    const sound = { endedMs: null, playedMs: 0, decodedBytes: 0, failure: null };
+    const sound = { hasEnded: false, decodedBytes: 0, failure: null };
     sounds.push(sound);
     this.addEventListener('ended', () => {
-      sound.endedMs = performance.now();
-      sound.playedMs = this.currentTime * 1000;
+      sound.hasEnded = true;
       sound.decodedBytes = this.webkitAudioDecodedByteCount;
     });
     const playing = play.call(this);

@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 
 from cedar_voice_service.server import open_server
 from tests.support.bridge import Bridge, bridging
-from tests.support.cedar_clients import Frontends, sounds_of, until_said
+from tests.support.cedar_clients import Frontends, clips_played, until_said
 from tests.support.service import LOCAL, settings
 
 pytestmark = [
@@ -26,13 +26,20 @@ def application(bridge: Bridge, **query: str) -> str:
     return f"cedar_os/index.html?{urlencode({'bridge': bridge.url, **query})}"
 
 
+ALLOW_AND_TALK = """async () => {
+    const press = (name) => document.getElementById(name).click();
+    press('allow');
+    const { dataset } = document.querySelector('main');
+    while (dataset.permission !== 'granted') await new Promise(requestAnimationFrame);
+    press('talk');
+}"""
+"""Presses both buttons from within the page: the microphone speaks from the moment that it is
+allowed, and a busy machine takes long to press the second from outside."""
+
+
 async def talk(page: Page, speech: str = "") -> None:
     """Say a sentence, or nothing for a moment, as a person does with two buttons."""
-    await page.get_by_text("Allow the microphone").click()
-    await expect(page.locator("main")).to_have_attribute(
-        "data-permission", "granted", timeout=PATIENCE_MS
-    )
-    await page.get_by_text("Talk").click()
+    await page.evaluate(ALLOW_AND_TALK)
     await until_said(page, speech)
     await page.get_by_text("Stop").click()
 
@@ -45,8 +52,8 @@ async def said(page: Page, role: str) -> str:
 @pytest.mark.parametrize(
     ("mode", "speech", "words", "changed"),
     [
-        ({}, "theme_to_dark", {"theme", "dark"}, ("data-theme", "dark")),
-        ({"stream": ""}, "show_the_report", {"show", "report"}, ("data-page", "report")),
+        ({}, "show_the_report", {"show", "report"}, ("data-page", "report")),
+        ({"stream": ""}, "weather_in_london", {"weather", "london"}, ("data-city", "london")),
         ({}, "close_the_window", {"close", "window"}, ("data-window", "closed")),
     ],
     ids=["an-object", "one-of-a-list", "without-arguments"],
@@ -67,7 +74,7 @@ async def test_a_spoken_command_is_answered_and_changes_the_state(
         await expect(main).to_have_attribute("data-speaking", "false", timeout=PATIENCE_MS)
         assert words <= set((await said(page, "user")).split())
         assert await said(page, "assistant")
-        assert await sounds_of(page)
+        assert await clips_played(page)
         assert await main.get_attribute("data-error") is None
 
 

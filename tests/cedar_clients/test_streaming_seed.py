@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Page
 
 from tests.support.bridge import Bridge
-from tests.support.cedar_clients import CLOCK_ERROR_MS, Frontends, gaps_ms, sounds_of, until_said
+from tests.support.cedar_clients import Frontends, clips_played, until_said
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -43,9 +43,7 @@ async def heard_by_event_source(page: Page) -> None:
     await page.wait_for_function("shown.isProcessing === false")
     assert {"close", "window"} <= set((await page.evaluate("shown.transcription")).split())
     assert await page.evaluate("shown.partialResponse")
-    sounds = await sounds_of(page)
-    assert sounds
-    assert all(gap > -CLOCK_ERROR_MS for gap in gaps_ms(sounds))
+    assert await clips_played(page)
 
 
 # -- chunk upload ----------------------------------------------------------------------------------
@@ -140,7 +138,11 @@ async def test_a_buffer_that_lost_the_header_is_refused_as_unreadable(
             """async () => {
                 const { AudioStreamBuffer } = await given(
                     'streaming/audio_stream_buffer', 'AudioStreamBuffer');
-                const pieces = await recordPieces(2400);
+                // However few pieces a busy browser made of it, it is more than the buffer holds.
+                const whole = new Blob(await recordPieces(2400));
+                const size = Math.ceil(whole.size / 12);
+                const pieces = Array.from(
+                    { length: 12 }, (_, index) => whole.slice(index * size, (index + 1) * size));
                 const buffered = async (count) => {
                     const buffer = new AudioStreamBuffer();
                     for (const piece of pieces.slice(0, count)) buffer.addChunk(piece);

@@ -14,17 +14,17 @@ const provider = {
 const voiceSettings = { stream: query.has('stream') };
 
 const stateSetters = {
-  changeTheme: {
-    name: 'changeTheme',
-    description: 'Change the colours of the application',
-    argsSchema: z.object({ theme: z.enum(['light', 'dark']) }),
-    execute: (screen, setScreen, { theme }) => setScreen({ ...screen, theme }),
-  },
   show: {
     name: 'show',
     description: 'Show a page of the application',
-    argsSchema: z.enum(['home', 'report']),
-    execute: (screen, setScreen, page) => setScreen({ ...screen, page }),
+    argsSchema: z.object({ page: z.enum(['home', 'report']) }),
+    execute: (screen, setScreen, { page }) => setScreen({ ...screen, page }),
+  },
+  weather: {
+    name: 'weather',
+    description: 'Show the weather of a city',
+    argsSchema: z.enum(['berlin', 'london']),
+    execute: (screen, setScreen, city) => setScreen({ ...screen, city }),
   },
   closeWindow: {
     name: 'closeWindow',
@@ -36,7 +36,7 @@ const stateSetters = {
 function Application() {
   const [screen] = useCedarState({
     key: 'screen',
-    initialValue: { theme: 'light', page: 'home', window: 'open' },
+    initialValue: { page: 'home', city: 'berlin', window: 'open' },
     description: 'What the application shows',
     stateSetters,
   });
@@ -45,8 +45,8 @@ function Application() {
   const isProcessing = useCedarStore((state) => state.isProcessing);
   return (
     <main
-      data-theme={screen.theme}
       data-page={screen.page}
+      data-city={screen.city}
       data-window={screen.window}
       data-permission={voice.voicePermissionStatus}
       data-listening={voice.isListening}

@@ -43,19 +43,19 @@ const createChatSlice = (set, get) => ({
 
 // One registered state with one setter, told to the server as Cedar tells it.
 const createScreenSlice = (set) => ({
-  theme: 'light',
+  page: 'home',
   executeCustomSetter: (stateKey, setterKey, ...args) => {
-    if (stateKey === 'screen' && setterKey === 'changeTheme') set({ theme: args[0] });
+    if (stateKey === 'screen' && setterKey === 'show') set({ page: args[0] });
   },
   stringifyAdditionalContext: () =>
     JSON.stringify({
-      screen: { data: { theme: 'light' }, source: 'subscription' },
+      screen: { data: { page: 'home' }, source: 'subscription' },
       stateSetters: {
-        changeTheme: {
-          name: 'changeTheme',
+        show: {
+          name: 'show',
           stateKey: 'screen',
-          description: 'Change the colours of the application',
-          argsSchema: { type: 'string', enum: ['light', 'dark'] },
+          description: 'Show a page of the application',
+          argsSchema: { type: 'string', enum: ['home', 'report'] },
         },
       },
       setters: {},

@@ -41,7 +41,7 @@ function show(name, value) {
   };
 }
 
-// The pieces of 100 ms that a recorder of the microphone makes in this time.
+// The pieces of 100 ms that a recorder makes of so much of the microphone's recording.
 async function recordPieces(durationMs, recorderOf = (stream) => new MediaRecorder(stream)) {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
   const recorder = recorderOf(stream);
@@ -49,7 +49,8 @@ async function recordPieces(durationMs, recorderOf = (stream) => new MediaRecord
   recorder.ondataavailable = (event) => event.data.size > 0 && pieces.push(event.data);
   const stopped = new Promise((resolve) => (recorder.onstop = resolve));
   recorder.start(100);
-  setTimeout(() => recorder.stop(), durationMs);
+  await microphone.played(durationMs);
+  recorder.stop();
   await stopped;
   for (const track of stream.getTracks()) track.stop();
   return pieces;
