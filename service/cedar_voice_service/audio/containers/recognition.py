@@ -20,6 +20,7 @@ _SIGNATURES: tuple[tuple[Encoding, tuple[tuple[int, bytes], ...]], ...] = (
     (Encoding.MP4, ((0, b"\0\0"), (4, b"ftyp"))),
     (Encoding.MP3, ((0, b"ID3"),)),
 )
+_FIRST_BYTES = frozenset(parts[0][1][0] for _, parts in _SIGNATURES)
 
 
 def recognize(head: bytes) -> Encoding | Verdict:
@@ -27,6 +28,8 @@ def recognize(head: bytes) -> Encoding | Verdict:
 
     `UNDECIDED` asks for more bytes; twelve always decide. Raw PCM has nothing to be known by.
     """
+    if head and head[0] not in _FIRST_BYTES:  # every piece of a recording is asked about
+        return _recognize_frame(head)
     verdicts = [_match(head, parts) for _, parts in _SIGNATURES]
     for (encoding, _), fits in zip(_SIGNATURES, verdicts, strict=True):
         if fits:
