@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -57,12 +58,12 @@ def cores() -> Cores:
 def attempt(benchmark: Coroutine[None, None, None]) -> int:
     """Run a benchmark on the measuring cores; the exit status of its process.
 
-    Ctrl-C ends it with all that it started; a failure is printed.
+    Ctrl-C and SIGTERM end it with all that it started; a failure is printed.
     """
     os.sched_setaffinity(0, cores().measuring)
     try:
         asyncio.run(_told(benchmark))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         return EXIT_INTERRUPTED
     except ProcessFailed as failure:
         sys.stderr.write(f"{failure}\n")
@@ -71,6 +72,9 @@ def attempt(benchmark: Coroutine[None, None, None]) -> int:
 
 
 async def _told(benchmark: Coroutine[None, None, None]) -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     try:
         await benchmark
     except* (ProcessFailed, OSError, aiohttp.ClientError) as failures:
