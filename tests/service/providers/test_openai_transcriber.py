@@ -4,12 +4,14 @@ import asyncio
 import io
 import math
 import wave
+from array import array
 from collections.abc import AsyncIterator
 
 import pytest
 
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.audio.speech_detector import EdgeKind, SpeechEdge
 from cedar_voice_service.errors import Stage
 from cedar_voice_service.providers.openai_connection import Endpoint, connected
 from cedar_voice_service.providers.openai_engines import endpoint_of, open_openai_transcriber
@@ -135,3 +137,48 @@ async def test_what_was_said_before_is_told_to_models_that_take_it(
     async with connected(endpoint) as client:
         await OpenAIRecognizer(client, endpoint).recognize(Pcm(bytes(32_000)), "en", "and then")
     assert server.requests[0].body.get("prompt") == sent
+
+
+SPOKEN = (("open", 600), ("the", 800), ("settings", 1_400), ("page", 1_900))
+"""Words, and by which millisecond of the utterance each is spoken."""
+
+
+def words_in(audio: bytes) -> str:
+    """The words spoken in a recording of `numbered`."""
+    with wave.open(io.BytesIO(audio)) as file:
+        samples = array("h", file.readframes(file.getnframes()))
+    start_ms, end_ms = samples[0], samples[-1]
+    return " ".join(word for word, at_ms in SPOKEN if start_ms < at_ms <= end_ms)
+
+
+async def numbered(told: asyncio.Event) -> AsyncIterator[Heard]:
+    """Speech from 300 to 2000 ms, then silence; each sample tells its millisecond.
+
+    It waits for what is told of its first 1200 ms, and of the pause.
+    """
+    edges = {400: SpeechEdge(EdgeKind.STARTED, 300), 2_140: SpeechEdge(EdgeKind.STOPPED, 2_000)}
+    for end_ms in range(20, 2_801, 20):
+        samples = array("h", (end_ms for _ in range(320)))
+        known = (edges[end_ms],) if end_ms in edges else ()
+        yield Heard(Pcm(samples.tobytes()), end_ms, known)
+        if end_ms in (1_200, 2_200):
+            await told.wait()
+            told.clear()
+
+
+async def test_words_appear_while_they_are_spoken_and_stay(server: OpenAIStandin) -> None:
+    server.transcript = words_in
+    told = asyncio.Event()
+    heard = []
+    async with asyncio.timeout(20), open_openai_transcriber(settings_of(server.base_url)) as engine:
+        async for hypothesis in engine.transcribe(numbered(told), "en-US"):
+            heard.append(hypothesis)
+            told.set()
+    *partials, final = heard
+    assert final.text == "open the settings page"
+    assert [(each.text, each.stable_text, each.is_settled) for each in partials] == [
+        ("open the", "", False),
+        (final.text, "open the", True),
+    ]
+    assert final.sent_ms == sum(round(request.audio_ms) for request in server.requests)
+    assert final.sent_ms <= 4 * 1_700
