@@ -63,7 +63,7 @@ def show(curve: Sequence[Figures], options: argparse.Namespace, habits: Habits) 
     console.print(
         f"{'At least ' if is_cut_short else ''}{capacity} sessions on one core at p95 within "
         f"{WITHIN.at_most} of the floor; target {WANTED_SESSIONS}: "
-        f"{'met' if capacity >= WANTED_SESSIONS else 'missed'}"
+        f"{'met' if capacity >= WANTED_SESSIONS else 'not tried' if is_cut_short else 'missed'}"
     )
     if options.json:
         figures = {"capacity": capacity, "is_cut_short": is_cut_short, "curve": curve}

@@ -124,6 +124,8 @@ def main() -> int:
     parser.add_argument("--sessions", type=int, nargs="+", default=[1, 10, 50, 100], metavar="N")
     add_options(parser)
     options = parser.parse_args()
+    if options.encoding == "pcm" and options.transport == "websocket":
+        parser.error("raw samples cannot be recognized: --encoding pcm needs --transport grpc")
     habits = habits_of(options)
     levels: list[Measured] = []
     status = attempt(run(options, habits, levels))
