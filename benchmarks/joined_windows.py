@@ -1,6 +1,6 @@
 """What hearing in windows costs: words lost at the joins, audio sent, and when words are stable.
 
-    python -m benchmarks.joined_windows [--json]
+    python -m benchmarks.joined_windows [--lengths 3 10 30] [--json]
 
 Recorded sentences are joined to turns of set lengths, with pauses of several lengths between them,
 and given to PocketSphinx as a recognizer of whole recordings: once as a whole, and in windows, as
@@ -199,12 +199,13 @@ def main() -> None:
     """Measure every kind of turn."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    wants_json = parser.parse_args().json
+    parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS_S, help="turns, seconds")
+    options = parser.parse_args()
     recognizer = Recognizer()
-    kinds = [(length_s, pause_ms) for length_s in LENGTHS_S for pause_ms in PAUSES_MS]
+    kinds = [(length_s, pause_ms) for length_s in options.lengths for pause_ms in PAUSES_MS]
     console = Console(file=sys.stderr)
     rows = [measure(recognizer, *kind) for kind in track(kinds, "hearing", console=console)]
-    if wants_json:
+    if options.json:
         sys.stdout.write(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
     else:
         show_table(rows)
