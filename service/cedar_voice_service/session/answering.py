@@ -189,7 +189,7 @@ class Answering:
     def end_unheard(self) -> None:
         """The caller has ended its input: what is sent need not be waited for."""
         response = self.response
-        if response is not None and response.is_sent:
+        if response is not None and response.is_sent and not response.playout.is_held:
             self._end()
 
     def _cut(self, reason: say.InterruptionReason, played_ms: int | None) -> None:

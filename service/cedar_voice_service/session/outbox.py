@@ -54,9 +54,21 @@ class Outbox:
         return self._last_sequence
 
     def put(self, message: Message, *, turn_id: int) -> None:
-        """Add a message that belongs to `turn_id`, 0 for none."""
-        self._waiting.append((turn_id, message))
-        self._bytes += _size(message)
+        """Add a message that belongs to `turn_id`, 0 for none.
+
+        Text of a response joins text of it that waits: a client that lags, or a busy server, has
+        fewer messages to deal with.
+        """
+        newest = self._waiting[-1][1] if self._waiting else None
+        match newest, message:
+            case ResponseDelta(before, text), ResponseDelta(response_id, more) if (
+                before == response_id
+            ):
+                self._waiting[-1] = (turn_id, ResponseDelta(response_id, text + more))
+                self._bytes += _size(message) - OVERHEAD_BYTES
+            case _:
+                self._waiting.append((turn_id, message))
+                self._bytes += _size(message)
         self._forget_beyond_bound()
 
     def take(self) -> Numbered | None:

@@ -5,7 +5,7 @@ import pytest
 from cedar_voice_service.errors import CallerError, Code
 from cedar_voice_service.runtime.delivery import Attachment, Delivery, Pong, Ready
 from cedar_voice_service.session.config import SessionConfig
-from cedar_voice_service.session.messages import ResponseDelta, Speech
+from cedar_voice_service.session.messages import ResponseStarted, Speech
 from cedar_voice_service.session.outbox import Numbered
 from tests.support.virtual_time import run_virtually
 
@@ -21,7 +21,7 @@ def test_ready_comes_first_and_notices_before_what_waits() -> None:
     async def scenario() -> None:
         delivery = Delivery(1 << 20)
         attachment = delivery.attach(CONFIG, resume_after=None)
-        delivery.send(ResponseDelta(1, "a"), turn_id=1)
+        delivery.send(ResponseStarted(1, "a"), turn_id=1)
         delivery.notify(Pong(5))
         assert isinstance(await attachment.next(), Ready)
         assert await attachment.next() == Pong(5)
@@ -35,10 +35,10 @@ def test_a_resume_replays_what_the_client_lacks_and_goes_on() -> None:
         delivery = Delivery(1 << 20)
         first = delivery.attach(CONFIG, resume_after=None)
         for text in "abc":
-            delivery.send(ResponseDelta(1, text), turn_id=1)
+            delivery.send(ResponseStarted(1, text), turn_id=1)
         await sequences(first, 4)
         delivery.detach(first)
-        delivery.send(ResponseDelta(1, "d"), turn_id=1)
+        delivery.send(ResponseStarted(1, "d"), turn_id=1)
         second = delivery.attach(CONFIG, resume_after=1)
         ready = await second.next()
         assert isinstance(ready, Ready) and ready.is_resumed and not ready.is_truncated
@@ -52,7 +52,7 @@ def test_what_is_no_longer_held_is_said_to_be_missing() -> None:
         delivery = Delivery(400)
         first = delivery.attach(CONFIG, resume_after=None)
         for _ in range(5):
-            delivery.send(ResponseDelta(1, "a"), turn_id=1)
+            delivery.send(ResponseStarted(1, "a"), turn_id=1)
             await first.next()
         second = delivery.attach(CONFIG, resume_after=0)
         ready = await second.next()
@@ -96,7 +96,7 @@ def test_it_finishes_after_everything_is_written() -> None:
     async def scenario() -> None:
         delivery = Delivery(1 << 20)
         attachment = delivery.attach(CONFIG, resume_after=None)
-        delivery.send(ResponseDelta(1, "a"), turn_id=1)
+        delivery.send(ResponseStarted(1, "a"), turn_id=1)
         delivery.finish()
         assert await sequences(attachment, 2) == [1]
         assert await attachment.next() is None

@@ -18,8 +18,8 @@ from cedar_voice_service.session.outbox import OVERHEAD_BYTES, Numbered, Outbox
 from cedar_voice_service.session.tools import Action
 
 
-def delta(text: str = "x") -> ResponseDelta:
-    return ResponseDelta(1, text)
+def started(text: str = "x") -> ResponseStarted:
+    return ResponseStarted(1, text)
 
 
 def taken(outbox: Outbox) -> list[Numbered]:
@@ -32,7 +32,7 @@ def taken(outbox: Outbox) -> list[Numbered]:
 def test_messages_are_numbered_in_order_from_one() -> None:
     outbox = Outbox(1 << 20)
     for text in "abc":
-        outbox.put(delta(text), turn_id=7)
+        outbox.put(started(text), turn_id=7)
     assert [(item.sequence, item.turn_id) for item in taken(outbox)] == [(1, 7), (2, 7), (3, 7)]
 
 
@@ -42,7 +42,7 @@ def test_a_replay_is_gapless_or_says_that_it_is_not(
 ) -> None:
     outbox = Outbox(room * (OVERHEAD_BYTES + 4))
     for _ in range(sent):
-        outbox.put(delta(), turn_id=1)
+        outbox.put(started(), turn_id=1)
         outbox.take()
     outbox.acknowledge(min(acked, received))
     replayed, is_complete = outbox.replay(min(received, sent))
@@ -57,7 +57,7 @@ def test_a_replay_is_gapless_or_says_that_it_is_not(
 def test_what_is_acknowledged_is_forgotten() -> None:
     outbox = Outbox(1 << 20)
     for _ in range(3):
-        outbox.put(delta(), turn_id=1)
+        outbox.put(started(), turn_id=1)
     taken(outbox)
     outbox.acknowledge(2)
     assert [item.sequence for item in outbox.replay(0)[0]] == [3]
@@ -68,12 +68,12 @@ def test_what_is_acknowledged_is_forgotten() -> None:
 def test_what_is_acknowledged_makes_room() -> None:
     outbox = Outbox(3 * (OVERHEAD_BYTES + 4))
     for _ in range(20):
-        outbox.put(delta(), turn_id=1)
+        outbox.put(started(), turn_id=1)
         numbered = outbox.take()
         assert numbered is not None
         outbox.acknowledge(numbered.sequence)
     for _ in range(3):
-        outbox.put(delta(), turn_id=1)
+        outbox.put(started(), turn_id=1)
     assert not outbox.has_overflowed
     assert len(taken(outbox)) == 3
 
@@ -81,7 +81,7 @@ def test_what_is_acknowledged_makes_room() -> None:
 def test_purged_audio_leaves_no_gap_in_the_numbers() -> None:
     outbox = Outbox(1 << 20)
     outbox.put(Speech(1, b"old", 0, 100), turn_id=1)
-    outbox.put(delta(), turn_id=2)
+    outbox.put(started(), turn_id=2)
     outbox.purge(lambda message: isinstance(message, Speech))
     assert [item.sequence for item in taken(outbox)] == [1]
 
@@ -121,3 +121,15 @@ def test_sent_messages_are_forgotten_before_waiting_ones() -> None:
     outbox.put(Speech(1, bytes(100), 20, 10), turn_id=1)
     assert not outbox.has_overflowed
     assert [item.sequence for item in taken(outbox)] == [2, 3]
+
+
+def test_text_that_waits_is_sent_in_one_message() -> None:
+    outbox = Outbox(10_000)
+    outbox.put(ResponseDelta(1, "It is "), turn_id=1)
+    outbox.put(ResponseDelta(1, "fine."), turn_id=1)
+    outbox.put(ResponseDelta(2, "Next."), turn_id=2)
+    assert outbox.take() == Numbered(1, 1, ResponseDelta(1, "It is fine."))
+    outbox.put(ResponseDelta(2, " More."), turn_id=2)
+    assert outbox.take() == Numbered(2, 2, ResponseDelta(2, "Next. More."))
+    outbox.put(ResponseDelta(2, "!"), turn_id=2)  # what was taken is not touched
+    assert outbox.take() == Numbered(3, 2, ResponseDelta(2, "!"))
