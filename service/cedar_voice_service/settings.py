@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 EngineChoice = Literal["auto", "openai", "local"]
+FallbackChoice = Literal["none", "openai", "local"]
 TranscriberChoice = Literal["auto", "openai", "openai-realtime", "local"]
 
 
@@ -60,6 +61,25 @@ class ServiceSettings(BaseSettings):
     tts_voice: str = Field(
         "alloy", description="voice of the openai engine for clients that name none it knows"
     )
+    stt_fallback_engine: FallbackChoice = Field(
+        "none", description="speech to text while the engine above fails"
+    )
+    stt_fallback_model: str = Field("", description="its model; empty is that of the engine above")
+    stt_fallback_base_url: str = Field("", description="its OpenAI-compatible server")
+    stt_fallback_api_key: SecretStr = Field(SecretStr(""), description="its key")
+    llm_fallback_engine: FallbackChoice = Field(
+        "none", description="language model while the engine above fails"
+    )
+    llm_fallback_model: str = Field("", description="its model; empty is that of the engine above")
+    llm_fallback_base_url: str = Field("", description="its OpenAI-compatible server")
+    llm_fallback_api_key: SecretStr = Field(SecretStr(""), description="its key")
+    tts_fallback_engine: FallbackChoice = Field(
+        "none", description="text to speech while the engine above fails"
+    )
+    tts_fallback_model: str = Field("", description="its model; empty is that of the engine above")
+    tts_fallback_base_url: str = Field("", description="its OpenAI-compatible server")
+    tts_fallback_api_key: SecretStr = Field(SecretStr(""), description="its key")
+    tts_fallback_voice: str = Field("", description="its voice; empty is that of the engine above")
     openai_api_key: SecretStr = Field(
         SecretStr(""),
         validation_alias="OPENAI_API_KEY",
@@ -91,5 +111,47 @@ class ServiceSettings(BaseSettings):
         1 << 20, ge=0, description="sent events held for replay, per session"
     )
     stage_timeout_ms: int = Field(
-        15_000, ge=100, description="longest wait for the next result of an engine"
+        20_000,
+        ge=100,
+        description="longest silence of a stage, repeated requests and fallback engine included; "
+        "its turn is given up then",
+    )
+    connect_timeout_ms: int = Field(
+        2_000, ge=10, description="longest wait for a connection to a server"
+    )
+    stt_final_timeout_ms: int = Field(
+        8_000, ge=10, description="from the end of an utterance to its final transcript"
+    )
+    stt_total_timeout_ms: int = Field(
+        15_000, ge=10, description="all waits for the transcript of an utterance together"
+    )
+    llm_first_timeout_ms: int = Field(
+        5_000, ge=10, description="from a request to the first part of the answer"
+    )
+    llm_next_timeout_ms: int = Field(
+        5_000, ge=10, description="from one part of the answer to the next"
+    )
+    llm_total_timeout_ms: int = Field(
+        60_000, ge=10, description="all waits for one answer together"
+    )
+    tts_first_timeout_ms: int = Field(
+        3_000, ge=10, description="from a request to the first sound of a phrase"
+    )
+    tts_next_timeout_ms: int = Field(
+        3_000, ge=10, description="from one piece of sound to the next"
+    )
+    tts_total_timeout_ms: int = Field(
+        30_000, ge=10, description="all waits for the sound of one phrase together"
+    )
+    engine_attempts: int = Field(
+        2, ge=1, le=10, description="how often a request is made while it fails; 1 repeats none"
+    )
+    engine_max_failures: int = Field(
+        5, ge=1, description="failures in a row after which only the fallback engine is asked"
+    )
+    engine_probe_interval_ms: int = Field(
+        5_000, ge=0, description="how often an engine that failed is tried again"
+    )
+    apology: str = Field(
+        "", description="said when a turn fails; only sent as text when speech failed; empty is off"
     )

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, Pcm
+from cedar_voice_service.providers.deadlines import Deadlines
 from cedar_voice_service.providers.openai_engines import (
     open_openai_responder,
     open_openai_synthesizer,
@@ -18,6 +19,7 @@ from cedar_voice_service.session.history import UserMessage
 from cedar_voice_service.settings import ServiceSettings
 from tests.support.openai_script import StageName
 
+DEADLINES = Deadlines(1_000, 1_000, 1_000, 10_000)
 QUESTION = ReplyRequest(history=(UserMessage("what is the weather"),))
 
 

@@ -2,17 +2,35 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from typing import TypeVar
 
 from cedar_voice_service.errors import Stage
+from cedar_voice_service.providers.breaker import Breaker
+from cedar_voice_service.providers.deadlines import deadlines_of
+from cedar_voice_service.providers.fallback import (
+    FallbackResponder,
+    FallbackSynthesizer,
+    FallbackTranscriber,
+    Named,
+    Pair,
+)
 from cedar_voice_service.providers.protocols import (
     EngineInfo,
     Responder,
     Synthesizer,
     Transcriber,
 )
+from cedar_voice_service.providers.retried import (
+    Patience,
+    RetriedResponder,
+    RetriedSynthesizer,
+    RetriedTranscriber,
+)
 from cedar_voice_service.settings import ServiceSettings
+
+Engine = TypeVar("Engine")
 
 STAGE_NAMES = {
     Stage.STT: "speech to text",
@@ -44,9 +62,9 @@ async def open_engines(settings: ServiceSettings) -> AsyncGenerator[Engines, Non
         EngineError: an engine does not start.
     """
     async with AsyncExitStack() as stack:
-        transcriber, stt_info = await _open_transcriber(settings, stack)
-        responder, llm_info = await _open_responder(settings, stack)
-        synthesizer, tts_info = await _open_synthesizer(settings, stack)
+        transcriber, stt_info = await _lasting_transcriber(settings, stack)
+        responder, llm_info = await _lasting_responder(settings, stack)
+        synthesizer, tts_info = await _lasting_synthesizer(settings, stack)
         infos = {Stage.STT: stt_info, Stage.LLM: llm_info, Stage.TTS: tts_info}
         yield Engines(transcriber, responder, synthesizer, infos)
 
@@ -72,6 +90,89 @@ def describe(engines: Engines) -> list[str]:
         f" - {info.description}"
         for stage, info in engines.infos.items()
     ]
+
+
+def fallback_settings(settings: ServiceSettings, stage: Stage) -> ServiceSettings | None:
+    """Settings whose engine of the stage is the fallback engine; None where there is none."""
+    name = stage.value
+    choice = getattr(settings, f"{name}_fallback_engine")
+    if choice == "none":
+        return None
+    changes = {
+        f"{name}_{field}": getattr(settings, f"{name}_fallback_{field}")
+        for field in ("engine", "base_url", "api_key")
+    }
+    if model := getattr(settings, f"{name}_fallback_model"):
+        changes[f"{name}_model"] = model
+    if stage is Stage.TTS and settings.tts_fallback_voice:
+        changes["tts_voice"] = settings.tts_fallback_voice
+    return settings.model_copy(update=changes)
+
+
+async def _lasting_transcriber(
+    settings: ServiceSettings, stack: AsyncExitStack
+) -> tuple[Transcriber, EngineInfo]:
+    patience = _patience(settings, Stage.STT)
+    engine, info = await _open_transcriber(settings, stack)
+    first: Transcriber = RetriedTranscriber(engine, patience)
+    other = fallback_settings(settings, Stage.STT)
+    if other is None:
+        return first, info
+    engine, other_info = await _open_transcriber(other, stack)
+    second: Transcriber = RetriedTranscriber(engine, patience)
+    pair = _pair(settings, Stage.STT, _named(first, info), _named(second, other_info))
+    return FallbackTranscriber(pair), _with_fallback(info, other_info)
+
+
+async def _lasting_responder(
+    settings: ServiceSettings, stack: AsyncExitStack
+) -> tuple[Responder, EngineInfo]:
+    patience = _patience(settings, Stage.LLM)
+    engine, info = await _open_responder(settings, stack)
+    first: Responder = RetriedResponder(engine, patience)
+    other = fallback_settings(settings, Stage.LLM)
+    if other is None:
+        return first, info
+    engine, other_info = await _open_responder(other, stack)
+    second: Responder = RetriedResponder(engine, patience)
+    pair = _pair(settings, Stage.LLM, _named(first, info), _named(second, other_info))
+    return FallbackResponder(pair), _with_fallback(info, other_info)
+
+
+async def _lasting_synthesizer(
+    settings: ServiceSettings, stack: AsyncExitStack
+) -> tuple[Synthesizer, EngineInfo]:
+    patience = _patience(settings, Stage.TTS)
+    engine, info = await _open_synthesizer(settings, stack)
+    first: Synthesizer = RetriedSynthesizer(engine, patience)
+    other = fallback_settings(settings, Stage.TTS)
+    if other is None:
+        return first, info
+    engine, other_info = await _open_synthesizer(other, stack)
+    second: Synthesizer = RetriedSynthesizer(engine, patience)
+    pair = _pair(settings, Stage.TTS, _named(first, info), _named(second, other_info))
+    return FallbackSynthesizer(pair), _with_fallback(info, other_info)
+
+
+def _patience(settings: ServiceSettings, stage: Stage) -> Patience:
+    first_result_ms = deadlines_of(settings, stage).first_result_ms
+    return Patience(stage, settings.engine_attempts, first_result_ms)
+
+
+def _named(engine: Engine, info: EngineInfo) -> Named[Engine]:
+    return Named(" ".join(filter(None, (info.name, info.model))), engine)
+
+
+def _pair(
+    settings: ServiceSettings, stage: Stage, first: Named[Engine], second: Named[Engine]
+) -> Pair[Engine]:
+    breaker = Breaker(settings.engine_max_failures, settings.engine_probe_interval_ms)
+    return Pair(stage, first, second, breaker)
+
+
+def _with_fallback(info: EngineInfo, other: EngineInfo) -> EngineInfo:
+    name = " ".join(filter(None, (other.name, other.model)))
+    return replace(info, description=f"{info.description}; {name} stands in for it")
 
 
 # Engines are imported when they are chosen: their packages are optional.

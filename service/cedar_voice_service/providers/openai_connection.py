@@ -19,7 +19,8 @@ import httpx2
 from openai import APIStatusError, AsyncOpenAI, DefaultAsyncHttpx2Client, OpenAIError
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from cedar_voice_service.errors import Code, EngineError, Stage
+from cedar_voice_service.errors import EngineError, Stage
+from cedar_voice_service.providers.deadlines import STAGE_NAMES, Deadlines, too_slow
 
 KEEP_ALIVE_S = 300
 """How long an unused connection is held, so that a turn after a pause needs no new handshake."""
@@ -32,25 +33,17 @@ _LONGEST_RETRY_AFTER_S = 3_600
 _RETRYABLE_STATUSES = (408, 409, 429)
 _LASTING_KINDS = ("invalid_request_error", "authentication_error", "permission_error")
 _EXHAUSTED_CODES = ("insufficient_quota", "billing_hard_limit_reached")
-_STAGE_NAMES = {
-    Stage.STT: "speech recognition",
-    Stage.LLM: "the language model",
-    Stage.TTS: "speech synthesis",
-}
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The server of one stage; without a `base_url` it is OpenAI itself.
-
-    `timeout_ms` is the longest wait for its next useful result.
-    """
+    """The server of one stage; without a `base_url` it is OpenAI itself."""
 
     stage: Stage
     model: str
-    timeout_ms: int
+    deadlines: Deadlines
     base_url: str = ""
     api_key: str = field(default="", repr=False)
 
@@ -67,40 +60,42 @@ async def connected(endpoint: Endpoint) -> AsyncIterator[AsyncOpenAI]:
 
     The client neither retries nor times. What may be repeated, and how long that may take, is
     known to wrappers of the engine and not to one request; and the transport's own timer counts
-    any byte as progress, also a comment that only keeps the connection open.
+    any byte as progress, also a comment that only keeps the connection open. Connecting alone is
+    timed there, because only the transport sees it.
     """
+    connect_s = endpoint.deadlines.connect_ms / 1000
     async with _shared_pool() as pool:
         yield AsyncOpenAI(
             # The SDK knows OpenAI's address. It insists on a key, which local servers do not want.
             base_url=endpoint.base_url or None,
             api_key=endpoint.api_key or _NO_KEY,
             http_client=pool,
-            timeout=None,
+            timeout=httpx2.Timeout(None, connect=connect_s),
             max_retries=0,
         )
 
 
 @asynccontextmanager
-async def timed_wait(endpoint: Endpoint) -> AsyncIterator[None]:
-    """Bound one wait for the server, connecting included.
+async def timed_wait(endpoint: Endpoint, limit_ms: int = 0) -> AsyncIterator[None]:
+    """Bound one wait for the server, connecting included; by default as its first result.
 
     Raises:
         EngineError: of the endpoint's stage, for whatever went wrong; code STAGE_TIMEOUT when
             nothing useful came in time.
     """
+    limit_ms = limit_ms or endpoint.deadlines.first_result_ms
     with translated_errors(endpoint.stage):
         try:
-            async with asyncio.timeout(endpoint.timeout_ms / 1000):
+            async with asyncio.timeout(limit_ms / 1000):
                 yield
         except TimeoutError as error:
-            message = f"{_STAGE_NAMES[endpoint.stage]} gave nothing for {endpoint.timeout_ms} ms"
-            raise EngineError(endpoint.stage, message, code=Code.STAGE_TIMEOUT) from error
+            raise too_slow(endpoint.stage, limit_ms) from error
 
 
 @contextmanager
 def translated_errors(stage: Stage) -> Iterator[None]:
     """Raise what a vendor's libraries raise as an `EngineError` of a stage."""
-    name = _STAGE_NAMES[stage]
+    name = STAGE_NAMES[stage]
     try:
         yield
     except APIStatusError as error:
@@ -119,13 +114,18 @@ def translated_errors(stage: Stage) -> Iterator[None]:
 async def timed_results(
     endpoint: Endpoint, results: AsyncGenerator[Result, None]
 ) -> AsyncGenerator[Result, None]:
-    """Pass on the useful results of a server, each awaited in a `timed_wait`."""
+    """Pass on the useful results of a server, each awaited within the deadlines."""
+    deadlines, loop = endpoint.deadlines, asyncio.get_running_loop()
+    limit_ms, left_ms = deadlines.first_result_ms, deadlines.total_ms
     async with aclosing(results):
         while True:
-            async with timed_wait(endpoint):
+            asked_at_s = loop.time()
+            async with timed_wait(endpoint, max(1, min(limit_ms, left_ms))):
                 result = await anext(results, None)
             if result is None:
                 return
+            left_ms -= round((loop.time() - asked_at_s) * 1000)
+            limit_ms = deadlines.next_result_ms
             yield result
 
 
@@ -140,7 +140,7 @@ def reported_failure(stage: Stage, kind: str | None, code: str | None) -> Engine
     shown = _plain(code) or _plain(kind)
     return EngineError(
         stage,
-        f"{_STAGE_NAMES[stage]} reported a failure" + (f" ({shown})" if shown else ""),
+        f"{STAGE_NAMES[stage]} reported a failure" + (f" ({shown})" if shown else ""),
         retryable=kind not in _LASTING_KINDS and code not in _EXHAUSTED_CODES,
     )
 
@@ -153,7 +153,7 @@ def _refusal(
     may_pass = status in _RETRYABLE_STATUSES or status >= 500
     return EngineError(
         stage,
-        f"{_STAGE_NAMES[stage]} refused the request ({detail})",
+        f"{STAGE_NAMES[stage]} refused the request ({detail})",
         retryable=may_pass and code not in _EXHAUSTED_CODES,
         retry_after_ms=_retry_after_ms(headers.get("retry-after", "")),
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pydantic import SecretStr
 
 from cedar_voice_service.errors import Stage
+from cedar_voice_service.providers.deadlines import deadlines_of
 from cedar_voice_service.providers.openai_connection import Endpoint, connected
 from cedar_voice_service.providers.openai_realtime_connection import RealtimeSessions
 from cedar_voice_service.providers.openai_realtime_transcriber import OpenAIRealtimeTranscriber
@@ -104,7 +105,7 @@ def endpoint_of(settings: ServiceSettings, stage: Stage) -> Endpoint:
     return Endpoint(
         stage=stage,
         model=model,
-        timeout_ms=settings.stage_timeout_ms,
+        deadlines=deadlines_of(settings, stage),
         base_url=base_url or settings.openai_base_url,
         api_key=own_key.get_secret_value() or shared_key.get_secret_value(),
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from cedar_voice_service.audio.formats import Pcm, Sound
 from cedar_voice_service.audio.pitch import PitchShifter
-from cedar_voice_service.providers.protocols import SpeechRequest, Synthesizer
+from cedar_voice_service.providers.protocols import SpeechRequest, SpeechRestarted, Synthesizer
 
 
 class PitchedSynthesizer:
@@ -15,10 +15,14 @@ class PitchedSynthesizer:
     def __init__(self, synthesizer: Synthesizer) -> None:
         self._synthesizer = synthesizer
 
-    async def synthesize(self, request: SpeechRequest) -> AsyncGenerator[Sound, None]:
+    async def synthesize(
+        self, request: SpeechRequest
+    ) -> AsyncGenerator[Sound | SpeechRestarted, None]:
         """Speak one phrase. See `Synthesizer.synthesize`."""
         if request.pitch == 1.0:
-            speech: AsyncGenerator[Sound, None] = self._synthesizer.synthesize(request)
+            speech: AsyncGenerator[Sound | SpeechRestarted, None] = self._synthesizer.synthesize(
+                request
+            )
         else:
             speech = self._shifted(request)
         async with aclosing(speech):

@@ -134,14 +134,22 @@ class SpeechRequest:
     takes_mp3: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class SpeechRestarted:
+    """The phrase is spoken anew from its beginning: what came of it before is void.
+
+    Engines do not yield it; wrappers do, when an engine fails in the middle.
+    """
+
+
 class Synthesizer(Protocol):
     """Text to speech."""
 
-    def synthesize(self, request: SpeechRequest) -> AsyncGenerator[Sound, None]:
+    def synthesize(self, request: SpeechRequest) -> AsyncGenerator[Sound | SpeechRestarted, None]:
         """Speak one phrase.
 
         Yields mono blocks at the engine's own rate, the same for all blocks of a phrase; or, if the
-        request takes it, the pieces of an MP3 file.
+        request takes it, the pieces of an MP3 file. After a restart either may be another.
 
         Raises:
             EngineError: of stage TTS.

@@ -6,13 +6,13 @@ phrases.
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import replace
 
 from cedar_voice_service.audio.encoder import EncodedChunk, SpeechEncoder, open_encoder
 from cedar_voice_service.audio.formats import Sound
 from cedar_voice_service.errors import CallerError, EngineError, Stage
-from cedar_voice_service.providers.protocols import SpeechRequest, Synthesizer
+from cedar_voice_service.providers.protocols import SpeechRequest, SpeechRestarted, Synthesizer
 from cedar_voice_service.runtime.transcribing import Report
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import SessionConfig
@@ -30,16 +30,27 @@ class _Utterance:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.blocks: asyncio.Queue[Sound | EngineError | None] = asyncio.Queue(BLOCKS_PER_PHRASE)
+        self.blocks: asyncio.Queue[Sound | SpeechRestarted | EngineError | None] = asyncio.Queue(
+            BLOCKS_PER_PHRASE
+        )
+        self.has_sounded = False
 
     async def fetch(self, synthesizer: Synthesizer, request: SpeechRequest) -> None:
         try:
             async with aclosing(synthesizer.synthesize(request)) as blocks:
                 async for block in blocks:
-                    await self.blocks.put(block)
+                    if isinstance(block, SpeechRestarted):
+                        self._forget()
+                    if not isinstance(block, SpeechRestarted) or self.has_sounded:
+                        await self.blocks.put(block)
         except EngineError as error:
             await self.blocks.put(error)
         await self.blocks.put(None)
+
+    def _forget(self) -> None:
+        """Nobody need hear the beginning of what is begun anew."""
+        while not self.blocks.empty():
+            self.blocks.get_nowait()
 
 
 class Speaker:
@@ -123,6 +134,10 @@ class Speaker:
         while (block := await utterance.blocks.get()) is not None:
             if isinstance(block, EngineError):
                 raise block
+            if isinstance(block, SpeechRestarted):
+                await self._break_off(encoder)
+                continue
+            utterance.has_sounded = True
             with _blaming_the_engine():
                 chunks = encoder.feed(block, self._config.settings.volume)
             await self._hand_out(chunks, encoder)
@@ -130,6 +145,11 @@ class Speaker:
         with _blaming_the_engine():
             chunks = encoder.end_phrase()
         await self._hand_out(chunks, encoder)
+
+    async def _break_off(self, encoder: SpeechEncoder) -> None:
+        """Let what came of a phrase sound; the phrase follows once more, as a whole."""
+        with suppress(CallerError):  # a piece of MP3 that was too short to be any
+            await self._hand_out(encoder.end_phrase(), encoder)
 
     async def _hand_out(self, chunks: list[EncodedChunk], encoder: SpeechEncoder) -> None:
         for chunk in chunks:

@@ -18,7 +18,7 @@ from cedar_voice_service.providers.openai_engines import (
     openai_transcriber_info,
 )
 from cedar_voice_service.providers.protocols import SpeechRequest
-from tests.support.openai_engines import QUESTION, answering, recording, run, settings_of
+from tests.support.openai_engines import DEADLINES, QUESTION, answering, recording, run, settings_of
 from tests.support.openai_script import INSTANT, Fault, StageName
 from tests.support.openai_standin import OpenAIStandin
 
@@ -175,7 +175,7 @@ async def test_mp3_is_not_taken_for_samples() -> None:
     "failing", [ssl.SSLError, ssl.SSLCertVerificationError, anyio.EndOfStream, OSError]
 )
 async def test_failure_below_http(failing: type[Exception]) -> None:
-    endpoint = Endpoint(Stage.TTS, "model", 1_000, "http://127.0.0.1:9/v1")
+    endpoint = Endpoint(Stage.TTS, "model", DEADLINES, "http://127.0.0.1:9/v1")
     with pytest.raises(EngineError) as caught:
         async with timed_wait(endpoint):
             raise failing
@@ -274,11 +274,11 @@ async def test_local_server_needs_no_key(
     ],
 )
 def test_openai_itself_is_told_from_others(host: str, is_own: bool) -> None:
-    assert Endpoint(Stage.LLM, "model", 1_000, f"https://{host}/v1").is_openais_own is is_own
+    assert Endpoint(Stage.LLM, "model", DEADLINES, f"https://{host}/v1").is_openais_own is is_own
 
 
 def test_openai_itself_needs_no_address_and_keys_are_not_shown() -> None:
-    endpoint = Endpoint(Stage.LLM, "model", 1_000, api_key="secret-key")
+    endpoint = Endpoint(Stage.LLM, "model", DEADLINES, api_key="secret-key")
     assert endpoint.is_openais_own
     assert "secret-key" not in repr(endpoint)
 

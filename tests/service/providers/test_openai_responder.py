@@ -25,7 +25,7 @@ from cedar_voice_service.session.history import (
     UserMessage,
 )
 from cedar_voice_service.session.tools import Tool
-from tests.support.openai_engines import QUESTION, answering, settings_of
+from tests.support.openai_engines import DEADLINES, QUESTION, answering, settings_of
 from tests.support.openai_script import ANSWER, Answer, Latencies, ScriptedCall
 from tests.support.openai_standin import OpenAIStandin
 from tests.support.openai_wire import chat_event
@@ -147,7 +147,7 @@ async def test_zero_temperature_is_sent(server: OpenAIStandin) -> None:
 
 
 async def test_openai_itself_knows_the_limit_by_its_new_name(server: OpenAIStandin) -> None:
-    endpoint = Endpoint(Stage.LLM, "gpt-5", 5_000)
+    endpoint = Endpoint(Stage.LLM, "gpt-5", DEADLINES)
     async with connected(endpoint_of(settings_of(server.base_url), Stage.LLM)) as client:
         engine = OpenAIResponder(client, endpoint)
         async for _ in engine.respond(replace(QUESTION, max_output_tokens=7)):

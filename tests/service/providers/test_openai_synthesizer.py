@@ -12,7 +12,7 @@ from cedar_voice_service.providers.openai_connection import Endpoint, connected
 from cedar_voice_service.providers.openai_engines import endpoint_of, open_openai_synthesizer
 from cedar_voice_service.providers.openai_synthesizer import OPENAI_VOICES, OpenAISynthesizer
 from cedar_voice_service.providers.protocols import SpeechRequest, Synthesizer
-from tests.support.openai_engines import answering, settings_of
+from tests.support.openai_engines import DEADLINES, answering, settings_of
 from tests.support.openai_script import ANSWER, Fault, Latencies, as_mp3, speech_pcm
 from tests.support.openai_standin import OpenAIStandin
 from tests.support.openai_wire import VOICES
@@ -29,7 +29,10 @@ async def spoken(synthesizer: Synthesizer, request: SpeechRequest) -> list[Pcm]:
 async def spoken_in_mp3(synthesizer: Synthesizer, request: SpeechRequest) -> list[Sound]:
     """Every piece of a phrase that may come as MP3."""
     request = replace(request, takes_mp3=True)
-    return [sound async for sound in synthesizer.synthesize(request)]
+    sounds = [sound async for sound in synthesizer.synthesize(request)]
+    pieces = [sound for sound in sounds if isinstance(sound, Pcm | Mp3)]
+    assert pieces == sounds
+    return pieces
 
 
 @pytest.mark.parametrize("rate", [0.5, 1.0, 2.0])
@@ -61,7 +64,7 @@ async def test_first_block_comes_before_the_last(server: OpenAIStandin) -> None:
 async def test_openai_itself_gets_only_voices_it_has(
     wanted: str, sent: str, server: OpenAIStandin
 ) -> None:
-    endpoint = Endpoint(Stage.TTS, "tts-1", 5_000)
+    endpoint = Endpoint(Stage.TTS, "tts-1", DEADLINES)
     async with connected(endpoint_of(settings_of(server.base_url), Stage.TTS)) as client:
         await spoken(OpenAISynthesizer(client, endpoint, "alloy"), SpeechRequest("Hi.", wanted))
     assert [request.body["voice"] for request in server.requests] == [sent]

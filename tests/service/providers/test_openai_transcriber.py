@@ -17,7 +17,7 @@ from cedar_voice_service.providers.openai_connection import Endpoint, connected
 from cedar_voice_service.providers.openai_engines import endpoint_of, open_openai_transcriber
 from cedar_voice_service.providers.openai_transcriber import OpenAIRecognizer
 from cedar_voice_service.providers.protocols import Hypothesis, Transcriber
-from tests.support.openai_engines import recording, settings_of
+from tests.support.openai_engines import DEADLINES, recording, settings_of
 from tests.support.openai_script import TRANSCRIPT, Fault
 from tests.support.openai_standin import OpenAIStandin
 from tests.support.openai_wire import WORD_LOGPROB
@@ -108,7 +108,7 @@ async def test_other_servers_are_not_asked_for_probabilities(server: OpenAIStand
 async def test_openai_itself_tells_probabilities(
     model: str, asks: bool, server: OpenAIStandin
 ) -> None:
-    endpoint = Endpoint(Stage.STT, model, 5_000)
+    endpoint = Endpoint(Stage.STT, model, DEADLINES)
     async with connected(endpoint_of(settings_of(server.base_url), Stage.STT)) as client:
         engine = OpenAIRecognizer(client, endpoint)
         answer = await engine.recognize(Pcm(bytes(32_000)), "en", "")

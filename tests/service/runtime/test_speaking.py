@@ -5,9 +5,9 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from cedar_voice_service.audio.formats import AudioFormat, Encoding, Framing, Mp3, Sound
+from cedar_voice_service.audio.formats import AudioFormat, Encoding, Framing, Mp3, Pcm, Sound
 from cedar_voice_service.errors import Code
-from cedar_voice_service.providers.protocols import SpeechRequest
+from cedar_voice_service.providers.protocols import SpeechRequest, SpeechRestarted, Synthesizer
 from cedar_voice_service.runtime.speaking import Speaker
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import OutputAudio, SessionConfig, VoiceSettings
@@ -30,7 +30,7 @@ class Mp3Engine:
             yield Mp3(piece)
 
 
-async def spoken(engine: Mp3Engine, config: SessionConfig) -> list[on.WorkEvent]:
+async def spoken(engine: Synthesizer, config: SessionConfig) -> list[on.WorkEvent]:
     """What the session is told of an answer of two phrases."""
     events: list[on.WorkEvent] = []
     phrases: asyncio.Queue[str | None] = asyncio.Queue()
@@ -86,3 +86,74 @@ async def test_what_is_no_mp3_is_the_engines_failure() -> None:
     failed = events[-1]
     assert isinstance(failed, on.SpeechFailed)
     assert failed.error.code is Code.TTS_FAILED
+
+
+class Breaking:
+    """Begins each phrase `beginnings` blocks long, then anew, with another sound."""
+
+    def __init__(self, beginnings: int) -> None:
+        self._beginnings = beginnings
+        self.may_go_on = asyncio.Event()
+
+    async def synthesize(
+        self, request: SpeechRequest
+    ) -> AsyncGenerator[Sound | SpeechRestarted, None]:
+        """Speak one phrase: a block is 100 ms."""
+        for _ in range(self._beginnings):
+            yield Pcm(b"\1\0" * 2_400, 24_000)
+        await self.may_go_on.wait()
+        yield SpeechRestarted()
+        for _ in range(5):
+            yield Pcm(b"\2\0" * 1_600, 16_000)
+
+
+RAW = SessionConfig(output_audio=OutputAudio(AudioFormat(Encoding.PCM_S16LE), Framing.CONTINUOUS))
+
+
+async def test_a_phrase_that_is_begun_anew_goes_on_in_the_same_format() -> None:
+    engine = Breaking(beginnings=2)
+    events: list[on.WorkEvent] = []
+    phrases: asyncio.Queue[str | None] = asyncio.Queue()
+    for phrase in (PHRASES[0], None):
+        phrases.put_nowait(phrase)
+    room = asyncio.Event()
+    room.set()
+
+    async def report(event: on.WorkEvent) -> None:
+        events.append(event)
+        if isinstance(event, on.SpeechSynthesized):
+            engine.may_go_on.set()  # what came first is on its way to the listener
+
+    await Speaker(engine, RAW, work_id=1, report=report, room=room).run(phrases)
+    spoken = [event for event in events if isinstance(event, on.SpeechSynthesized)]
+    assert {event.format.sample_rate_hz for event in spoken} == {24_000}
+    assert sum(event.chunk.duration_ms for event in spoken) == pytest.approx(700, abs=10)
+    ends = [event.chunk.offset_ms + event.chunk.duration_ms for event in spoken]
+    assert [event.chunk.offset_ms for event in spoken] == [0, *ends[:-1]]
+    assert isinstance(events[-1], on.SpeechEnded)
+
+
+async def test_a_phrase_that_nobody_has_heard_is_begun_anew_unnoticed() -> None:
+    class Second(Breaking):
+        """Breaks in the second phrase, which is fetched while the first is encoded."""
+
+        async def synthesize(
+            self, request: SpeechRequest
+        ) -> AsyncGenerator[Sound | SpeechRestarted, None]:
+            if request.text == PHRASES[0]:
+                yield Pcm(b"\3\0" * 2_400, 24_000)
+                await self.broken.wait()
+                return
+            async for sound in super().synthesize(request):
+                yield sound
+                if isinstance(sound, SpeechRestarted):
+                    self.broken.set()
+
+        broken = asyncio.Event()
+
+    engine = Second(beginnings=3)
+    engine.may_go_on.set()
+    events = await spoken(engine, RAW)
+    chunks = [event.chunk for event in events if isinstance(event, on.SpeechSynthesized)]
+    assert sum(chunk.duration_ms for chunk in chunks) == pytest.approx(600, abs=10)
+    assert b"\1\0" not in b"".join(chunk.data for chunk in chunks)
