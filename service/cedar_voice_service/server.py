@@ -129,7 +129,7 @@ def defaults_of(settings: ServiceSettings) -> SessionConfig:
     """What a session is configured with before its own configuration."""
     return SessionConfig(
         turn_detection=TurnDetection(max_utterance_ms=settings.max_utterance_ms),
-        generation=Generation(system_prompt=settings.system_prompt),
+        generation=Generation(system_prompt=settings.system_prompt, apology=settings.apology),
         output_audio=OutputAudio(max_lead_ms=settings.max_output_lead_ms),
     )
 

@@ -62,7 +62,7 @@ class Fault:
 
     After `after_bytes` of the answer's body the connection is cut, or, with `hangs`, goes silent.
     A silent chat still carries a comment and an empty delta every `filler_interval_ms`, unless it
-    is 0.
+    is 0. Only the first `requests` of the stage are failed, None fails all of them.
     """
 
     status: int = 0
@@ -71,6 +71,7 @@ class Fault:
     hangs: bool = False
     after_bytes: int | None = None
     filler_interval_ms: float = 0
+    requests: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ class OpenAIStandin:
         async def handle(request: web.Request) -> web.StreamResponse:
             received = await received_of(stage, request)
             await self._note(received)
-            reply = _Reply(request, received, self.faults.get(stage, Fault()))
+            reply = _Reply(request, received, self._fault_of(stage))
             try:
                 self._check_key(received)
                 await reply.fail_at_once()
@@ -138,6 +138,11 @@ class OpenAIStandin:
             return reply.response
 
         return handle
+
+    def _fault_of(self, stage: StageName) -> Fault:
+        fault = self.faults.get(stage, Fault())
+        is_past = fault.requests is not None and len(self.requests_of(stage)) > fault.requests
+        return Fault() if is_past else fault
 
     async def _note(self, received: Received) -> None:
         async with self._arrival:

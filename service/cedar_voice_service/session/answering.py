@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from cedar_voice_service.errors import CedarVoiceError
+from cedar_voice_service.errors import CedarVoiceError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
@@ -72,6 +72,16 @@ class Answering:
         self._conversation.order(do.StartReciting(response.work_id, config, event.text))
         self._begin(turn, response, "")
 
+    def apologize(self, turn: Turn, stage: Stage) -> None:
+        """Tell the user that the turn before failed: in text only, if speech is what failed."""
+        config = self._conversation.config
+        if stage is Stage.TTS:
+            config = replace(config, settings=replace(config.settings, use_browser_tts=True))
+        response = self._new_response(config, Manner(is_recited=True, is_kept=False))
+        apology = config.generation.apology
+        self._conversation.order(do.StartReciting(response.work_id, config, apology))
+        self._begin(turn, response, "")
+
     def draft(self, turn: Turn, user_text: str) -> None:
         """Begin to answer a turn that may be over, unless that was done often enough."""
         conversation = self._conversation
@@ -106,6 +116,7 @@ class Answering:
 
     def _begin(self, turn: Turn, response: Response, user_text: str) -> None:
         self._conversation.last_response_id = response.response_id
+        self._conversation.failed_stage = None
         self._turn, turn.response = turn, response
         turn.last_progress_at_ms = self._conversation.now_ms
         self._say(say.ResponseStarted(response.response_id, user_text))
@@ -128,6 +139,8 @@ class Answering:
         if isinstance(event, on.WorkFailed):
             self._give_up(event.error)
         else:
+            if isinstance(event, on.ReplyFailed | on.SpeechFailed):
+                self._note_failure(response, event.error)
             self._say(*response.take(event, now_ms))
             self._consider_end()
 
@@ -203,9 +216,14 @@ class Answering:
     def _give_up(self, error: CedarVoiceError) -> None:
         response = self.response
         assert response is not None
+        self._note_failure(response, error)
         self._conversation.order(do.CancelWork(response.work_id))
         self._say(*response.fail(error, self._conversation.now_ms))
         self._consider_end()
+
+    def _note_failure(self, response: Response, error: CedarVoiceError) -> None:
+        if not response.manner.is_recited:  # an apology is not apologized for
+            self._conversation.failed_stage = error.stage
 
     def _consider_end(self) -> None:
         response = self.response

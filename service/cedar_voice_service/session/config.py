@@ -49,12 +49,16 @@ class TurnDetection:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """Instructions and parameters of the language model; None leaves them to the engine."""
+    """Instructions and parameters of the language model; None leaves them to the engine.
+
+    `apology` is said when a turn has failed, unless it is empty.
+    """
 
     system_prompt: str = ""
     temperature: float | None = None
     max_output_tokens: int | None = None
     draft_replies: bool = True
+    apology: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What both sides of a session share, and what the event being handled makes them do."""
 
+from cedar_voice_service.errors import Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import SessionConfig
@@ -24,6 +25,8 @@ class Conversation:
         self.now_ms = 0
         self.last_turn_id = 0
         self.last_response_id = 0
+        self.failed_stage: Stage | None = None
+        """The stage whose failure the user has not been told of in words."""
         self._last_work_id = 0
         self._commands: list[do.Command] = []
 

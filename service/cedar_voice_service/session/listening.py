@@ -189,6 +189,8 @@ class Listening:
         """Give the turn up: it cannot be transcribed."""
         assert self.turn is not None
         self._conversation.say(0 if self._is_candidate else self.turn.turn_id, say.Failed(error))
+        if not self._is_candidate:
+            self._conversation.failed_stage = error.stage
         self.drop()
 
     def drop(self) -> None:

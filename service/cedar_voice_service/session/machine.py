@@ -161,6 +161,7 @@ class Machine:
         if self._input_has_ended:
             self._answering.end_unheard()
         self._settle_barge_in()
+        self._consider_apology()
         if self.phase is Phase.IDLE and self._waiting:
             self._answering.recite(self._open_turn(), self._waiting.popleft())
         if self.phase is not Phase.IDLE or self._is_manual:
@@ -169,6 +170,14 @@ class Machine:
             self._silence = _Silence(self._conversation.now_ms)
         if self._input_has_ended and self.phase is Phase.IDLE:
             self._conversation.order(do.CloseStream())
+
+    def _consider_apology(self) -> None:
+        stage = self._conversation.failed_stage
+        if stage is None or self._answering.turn is not None:
+            return
+        self._conversation.failed_stage = None
+        if self.config.generation.apology and self.phase is Phase.IDLE:
+            self._answering.apologize(self._open_turn(), stage)
 
     def _look_at_clock(self) -> None:
         now_ms = self._conversation.now_ms
