@@ -83,6 +83,8 @@ async def turn(session: VoiceSession, *, speaks: bool = True) -> Turn:
                         break
                 case events.TurnMetrics():
                     break
+                case _:
+                    pass
     return Turn(transcripts, text, finish, spoken_ms, errors)
 
 
