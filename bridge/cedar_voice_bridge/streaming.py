@@ -110,7 +110,7 @@ class StreamingEndpoint:
         stream = EventStream(request, send_timeout_s=self._send_timeout_s)
         try:
             await stream.open()
-            number = _number_of(place, conversation.tag)
+            number = number_of(place, conversation.tag)
             with conversation.read(number, kind=EVENTS, keep_s=self._idle_s) as reader:
                 await _copy(reader, stream, conversation.tag)
         except BrowserGone:
@@ -181,7 +181,7 @@ def _requests_of(chunk: _Chunk, conversation: Conversation) -> list[pb.VoiceSess
     return requests
 
 
-def _number_of(place: str, tag: str) -> int | None:
+def number_of(place: str, tag: str) -> int | None:
     """The number in a `Last-Event-ID`, where it is of this conversation."""
     theirs, _, number = place.partition("-")
     return int(number) if theirs == tag and number.isdecimal() and len(number) < 16 else None

@@ -27,4 +27,6 @@ class DialectError(Exception):
 
 def code_name(code: "pb.ErrorCode.ValueType") -> str:
     """The name of an error code as browsers are told it, such as "invalid_message"."""
+    if code not in pb.ErrorCode.values():  # of a service that knows more codes
+        code = pb.ERROR_CODE_UNSPECIFIED
     return pb.ErrorCode.Name(code).removeprefix("ERROR_CODE_").lower()

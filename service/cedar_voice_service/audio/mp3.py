@@ -9,6 +9,8 @@ from cedar_voice_service.audio.containers.parts import Part, Track
 
 _HEADER_BYTES = 4
 _CRC_BYTES = 2
+_SHORTEST_FRAME_BYTES = 8
+"""Header, checksum, and what tells where the bits of the frame begin."""
 _MONO = 3
 _MPEG_1 = 3
 _RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
@@ -78,6 +80,8 @@ class Mp3Cutter:
         return [Mp3Frames(frames, _frame_samples(self._sample_rate_hz))]
 
     def _can_pass(self, frames: Sequence[bytes]) -> bool:
+        if any(len(frame) < _SHORTEST_FRAME_BYTES for frame in frames):
+            return False
         is_whole = self._has_begun or begins_afresh(frames[0])
         self._has_begun = True
         return is_whole and all(_is_mono_of(frame, self._sample_rate_hz) for frame in frames)

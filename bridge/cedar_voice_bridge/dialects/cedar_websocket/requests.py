@@ -171,6 +171,6 @@ def _misfit(frame: str, problem: str) -> DialectError:
 def _code_of_misfit(frame: str) -> "pb.ErrorCode.ValueType":
     try:
         is_config = msgspec.json.decode(frame, type=_Typed).type == "config"
-    except msgspec.ValidationError:
+    except (msgspec.DecodeError, UnicodeError, RecursionError):  # it is no JSON after the misfit
         is_config = False
     return pb.ERROR_CODE_INVALID_CONFIG if is_config else pb.ERROR_CODE_INVALID_MESSAGE

@@ -1,0 +1,260 @@
+"""What is fuzzed: functions of bytes that raise when a promise about input is broken.
+
+Bytes come from anywhere: hypothesis, a fuzzer that looks at coverage, the corpus.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+import cedar_voice.v1 as pb
+from cedar_voice_bridge.accept import AnswerForm, wanted_form
+from cedar_voice_bridge.admission import Admission, presented_token
+from cedar_voice_bridge.dialects import cedar_os
+from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
+from cedar_voice_bridge.dialects.problems import DialectError
+from cedar_voice_bridge.dialects.recordings import begins_recording
+from cedar_voice_bridge.dialects.streaming import StreamingSeed
+from cedar_voice_bridge.entrance import session_id_of
+from cedar_voice_bridge.streaming import number_of
+from cedar_voice_service.audio.containers.elementary import ElementaryReader, Mp3Reader
+from cedar_voice_service.audio.containers.mp4 import Mp4Reader
+from cedar_voice_service.audio.containers.ogg import OggReader
+from cedar_voice_service.audio.containers.parts import Part, Reader, Track
+from cedar_voice_service.audio.containers.recognition import Verdict, recognize
+from cedar_voice_service.audio.containers.wav import WavReader
+from cedar_voice_service.audio.containers.webm import WebmReader
+from cedar_voice_service.audio.decoder import MAX_AHEAD_MS, MAX_MS_PER_BYTE, open_decoder
+from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, AudioFormat, Encoding
+from cedar_voice_service.audio.mp3 import Mp3Cutter
+from cedar_voice_service.errors import CallerError, Code, Stage
+from cedar_voice_service.session.config import Limits, SessionConfig
+from cedar_voice_service.session.events import Configured
+from cedar_voice_service.wire import requests as wire
+from cedar_voice_service.wire.responses import encode_ready
+
+Target = Callable[[bytes], None]
+Proto = TypeVar("Proto", bound=Message)
+
+_ENCODINGS = tuple(Encoding)
+_LIMITS = Limits()
+
+
+def _pieces(data: bytes, piece_bytes: int) -> Iterable[bytes]:
+    return (data[at : at + piece_bytes] for at in range(0, len(data), piece_bytes))
+
+
+# -- sound -----------------------------------------------------------------------------------------
+
+
+def decode_recording(data: bytes) -> None:
+    """The first byte names the encoding, the second the size of the pieces that arrive."""
+    if len(data) < 2:
+        return
+    encoding, piece_bytes = _ENCODINGS[data[0] % len(_ENCODINGS)], 1 + data[1] ** 2
+    sound = data[2:]
+    decoded_ms = 0.0
+    try:
+        decoder = open_decoder(AudioFormat(encoding, LISTENING_RATE_HZ))
+        for piece in _pieces(sound, piece_bytes):
+            decoded_ms += sum(block.duration_ms for block in decoder.feed(piece))
+        decoded_ms += sum(block.duration_ms for block in decoder.flush())
+    except CallerError as error:
+        _check_refusal(error)
+    assert decoded_ms <= MAX_AHEAD_MS + MAX_MS_PER_BYTE * len(sound)
+
+
+def _check_refusal(error: CallerError) -> None:
+    assert error.code in (Code.AUDIO_DECODE_FAILED, Code.UNSUPPORTED_AUDIO_FORMAT)
+    assert error.stage is Stage.AUDIO_INPUT
+
+
+def _reading(open_reader: Callable[[], Reader], *, growth: int = 1) -> Target:
+    """Whatever the bytes, a reader gives out no more than them, times `growth`."""
+
+    def read(data: bytes) -> None:
+        for piece_bytes in (1 + len(data), 7):
+            parts = _parts(open_reader(), _pieces(data, piece_bytes)) or []
+            packets = [part for part in parts if isinstance(part, bytes)]
+            assert sum(map(len, packets)) <= growth * len(data)
+
+    return read
+
+
+def _reading_alike(open_reader: Callable[[], Reader]) -> Target:
+    """It also finds the same however damaged bytes are cut."""
+    read = _reading(open_reader)
+
+    def compare(data: bytes) -> None:
+        read(data)
+        whole = _parts(open_reader(), [data])
+        for piece_bytes in (1, 7, 1 + len(data) // 3) if whole is not None else ():
+            assert _parts(open_reader(), _pieces(data, piece_bytes)) == whole
+
+    return compare
+
+
+def _parts(reader: Reader, pieces: Iterable[bytes]) -> list[Part] | None:
+    """What a reader finds, a track's samples as one; None for bytes that it refuses."""
+    found: list[Part] = []
+    try:
+        for part in _all_parts(reader, pieces):
+            if isinstance(reader, WavReader) and isinstance(part, bytes) and found:
+                last = found[-1]
+                if isinstance(last, bytes):
+                    found[-1] = last + part
+                    continue
+            found.append(part)
+    except CallerError as error:
+        _check_refusal(error)
+        return None
+    return found
+
+
+def _all_parts(reader: Reader, pieces: Iterable[bytes]) -> Iterator[Part]:
+    for piece in pieces:
+        yield from reader.feed(piece)
+    yield from reader.flush()
+
+
+def cut_mp3(data: bytes) -> None:
+    """Frames are cut out of the file, or decoded."""
+    cutter = Mp3Cutter(24_000)
+    with suppress(CallerError):
+        for piece in _pieces(data, 500):
+            cutter.feed(piece)
+        cutter.flush()
+
+
+def recognize_encoding(data: bytes) -> None:
+    """Twelve bytes decide, and more bytes change nothing."""
+    verdicts = [recognize(data[:length]) for length in range(min(len(data), 40) + 1)]
+    decided = [verdict for verdict in verdicts if verdict is not Verdict.UNDECIDED]
+    assert len(set(decided)) <= 1
+    assert len(data) < 12 or decided
+    begins_recording(data)
+
+
+# -- browsers --------------------------------------------------------------------------------------
+
+
+def _framing(open_dialect: Callable[[], CedarWebSocket | StreamingSeed]) -> Target:
+    """A frame is understood or refused, and the service can take what it asks for."""
+
+    def read(data: bytes) -> None:
+        dialect, frame = open_dialect(), data.decode(errors="replace")
+        for parse in (dialect.decode, dialect.token_in):
+            try:
+                parsed = parse(frame)
+            except DialectError as problem:
+                _check_frames(dialect.refuse(problem))
+                continue
+            if isinstance(parsed, list):
+                _check_requests(parsed)
+
+    return read
+
+
+def read_form(data: bytes) -> None:
+    """The fields of a form: settings, a zero byte, context."""
+    settings, _, context = data.decode(errors="replace").partition("\0")
+    with suppress(DialectError):
+        _check_requests(cedar_os.request_of(b"sound", settings, context, "stream"))
+
+
+def _check_requests(requests: list[pb.VoiceSessionRequest]) -> None:
+    for request in requests:
+        _decode(pb.VoiceSessionRequest.FromString(request.SerializeToString()))
+
+
+def _check_frames(frames: list[str]) -> None:
+    """Frames travel as lines of an event stream."""
+    for frame in frames:
+        assert "\n" not in frame and "\r" not in frame
+        assert isinstance(json.loads(frame), dict)
+        frame.encode()
+
+
+def read_headers(data: bytes) -> None:
+    """Headers and queries, split at zero bytes."""
+    text = data.decode(errors="surrogateescape")
+    first, _, second = text.partition("\0")
+    assert wanted_form(first) in AnswerForm
+    number = number_of(first, "tag")
+    assert number is None or number >= 0
+    admission = Admission(["https://app.example"], ["secret"])
+    assert not admission.admits_token(presented_token(first, second)) or "secret" in text
+    if admission.admits_origin(first, "bridge.example"):
+        assert "app.example" in first.lower() or "bridge.example" in first.lower()
+    if text.isprintable():
+        assert 1 <= len(session_id_of(text)) <= 64
+
+
+def write_frames(data: bytes) -> None:
+    """Whatever the service says, each dialect tells it in whole lines of JSON."""
+    response = _parsed(pb.VoiceSessionResponse(), data)
+    if response is None or not _has_json_in_actions(response):
+        return
+    for dialect in (CedarWebSocket(), StreamingSeed(), cedar_os.CedarOsTurn()):
+        _check_frames(dialect.encode(response))
+
+
+def _has_json_in_actions(response: pb.VoiceSessionResponse) -> bool:
+    """What the contract says of actions; the service enforces it."""
+    action = response.action
+    try:
+        args = json.loads(action.args_json or "[]")
+        arguments = json.loads(action.arguments_json or "{}")
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(args, list) and isinstance(arguments, dict)
+
+
+# -- the contract ----------------------------------------------------------------------------------
+
+
+def decode_request(data: bytes) -> None:
+    """A message of the contract is taken or refused."""
+    request = _parsed(pb.VoiceSessionRequest(), data)
+    if request is not None:
+        _decode(request)
+
+
+def _decode(request: pb.VoiceSessionRequest) -> None:
+    try:
+        event = wire.decode(request, _LIMITS)
+    except CallerError as error:
+        assert error.code is not Code.INTERNAL
+        return
+    if isinstance(event, Configured):
+        encode_ready(SessionConfig().patched(event.patch)).SerializeToString()
+
+
+def _parsed(message: Proto, data: bytes) -> Proto | None:
+    try:
+        message.ParseFromString(data)
+    except DecodeError:
+        return None
+    return message
+
+
+TARGETS: Mapping[str, Target] = {
+    "decoder": decode_recording,
+    "webm": _reading_alike(WebmReader),
+    "ogg": _reading_alike(OggReader),
+    "wav": _reading_alike(WavReader),
+    "mp4": _reading(Mp4Reader),
+    "mp3": _reading_alike(Mp3Reader),
+    "flac": _reading(lambda: ElementaryReader(Track("flac")), growth=2),
+    "mp3_cutter": cut_mp3,
+    "recognition": recognize_encoding,
+    "cedar_websocket": _framing(CedarWebSocket),
+    "streaming": _framing(StreamingSeed),
+    "cedar_os": read_form,
+    "headers": read_headers,
+    "frames": write_frames,
+    "requests": decode_request,
+}
