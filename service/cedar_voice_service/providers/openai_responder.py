@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from openai import AsyncOpenAI, omit
-from openai.types import CompletionUsage
-from openai.types.chat import ChatCompletionChunk
-from openai.types.chat.chat_completion_chunk import Choice, ChoiceDelta, ChoiceDeltaToolCall
 
 from cedar_voice_service.errors import EngineError, Stage
+from cedar_voice_service.providers.openai_chunks import (
+    CallFragment,
+    Choice,
+    Chunk,
+    Delta,
+    TokenCounts,
+    chunks_of,
+)
 from cedar_voice_service.providers.openai_connection import Endpoint, timed_results
 from cedar_voice_service.providers.openai_prompt import messages_of, tools_of
 from cedar_voice_service.providers.protocols import (
@@ -21,7 +26,7 @@ from cedar_voice_service.providers.protocols import (
     ToolCall,
 )
 
-_NO_DELTA = ChoiceDelta()
+_NO_DELTA = Delta()
 _FINISH_REASONS = {"length": "max_tokens", "content_filter": "content_filter"}
 
 
@@ -42,12 +47,12 @@ class OpenAIResponder:
                     yield part
         yield reply.end()
 
-    async def _chunks(self, request: ReplyRequest) -> AsyncGenerator[ChatCompletionChunk, None]:
+    async def _chunks(self, request: ReplyRequest) -> AsyncGenerator[Chunk, None]:
         """Those chunks of the stream that bring the answer forward."""
         limit = request.max_output_tokens or omit
         # OpenAI's reasoning models refuse the old name of the limit, other servers the new one.
         knows_new_name = self._endpoint.is_openais_own
-        stream = await self._completions.create(
+        asking = self._completions.with_streaming_response.create(
             model=self._endpoint.model,
             messages=messages_of(request),
             tools=tools_of(request.tools) or omit,
@@ -57,11 +62,8 @@ class OpenAIResponder:
             stream=True,
             stream_options={"include_usage": True},
         )
-        async with stream:
-            async for chunk in stream:
-                # The SDK types what it reads but does not check it.
-                if not isinstance(chunk, ChatCompletionChunk):
-                    raise ValueError("an event of the stream is no chunk")
+        async with asking as response, aclosing(chunks_of(response.iter_bytes())) as chunks:
+            async for chunk in chunks:
                 if chunk.usage or any(_is_useful(choice) for choice in chunk.choices or ()):
                     yield chunk
 
@@ -80,7 +82,7 @@ class _PartialCall:
     name: str = ""
     arguments_json: str = ""
 
-    def add(self, fragment: ChoiceDeltaToolCall) -> None:
+    def add(self, fragment: CallFragment) -> None:
         self.call_id = self.call_id or fragment.id or ""
         if fragment.function:
             self.name += fragment.function.name or ""
@@ -98,9 +100,9 @@ class _Reply:
     def __init__(self) -> None:
         self._calls: list[_PartialCall] = []
         self._finish_reason = ""
-        self._usage: CompletionUsage | None = None
+        self._usage: TokenCounts | None = None
 
-    def read(self, chunk: ChatCompletionChunk) -> Iterator[ReplyPart]:
+    def read(self, chunk: Chunk) -> Iterator[ReplyPart]:
         self._usage = chunk.usage or self._usage
         for choice in chunk.choices or ():
             delta = choice.delta or _NO_DELTA
@@ -123,7 +125,7 @@ class _Reply:
             completion_tokens=usage.completion_tokens if usage else None,
         )
 
-    def _call_of(self, fragment: ChoiceDeltaToolCall) -> _PartialCall:
+    def _call_of(self, fragment: CallFragment) -> _PartialCall:
         """The call that a fragment continues; some servers number all calls of a turn alike."""
         for call in reversed(self._calls):
             if call.index == fragment.index and fragment.id in (None, "", call.call_id):
