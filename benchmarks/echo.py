@@ -55,7 +55,7 @@ async def serve(transport: str) -> None:
     """Serve for good."""
     if transport == "grpc":
         server = grpc.aio.server()
-        voice_service_pb2_grpc.add_VoiceServiceServicer_to_server(Echo(), server)
+        voice_service_pb2_grpc.add_VoiceServiceServicer_to_server(Echo(), server)  # type: ignore[abstract]
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
     else:

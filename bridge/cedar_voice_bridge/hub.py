@@ -22,12 +22,6 @@ from cedar_voice_client import VoiceClientError
 
 log = structlog.get_logger("cedar_voice.bridge")
 
-RECONNECT_AFTER_S = (0.5, 1.0, 2.0, 4.0)
-"""Waits before a broken stream is opened again; then its session is given up."""
-
-STEADY_S = 10.0
-"""How long a stream lasts that was worth opening again."""
-
 OPENING_S = 1.0
 """How long a conversation lives that was opened, until somebody reads or writes."""
 
@@ -86,6 +80,7 @@ class Conversation:
         """The configuration in force, for who joins."""
         greeting = Response(ready=self.line.ready)
         greeting.ready.resumed |= self._was_greeted
+        greeting.ready.restored = False  # who joins has lost nothing
         self._was_greeted = True
         return greeting
 
@@ -101,22 +96,12 @@ class Conversation:
 
     async def live(self, sessions: Sessions) -> None:
         """Hold the session until it is idle, ended, or cannot be held any more."""
-        waits_s = iter(RECONNECT_AFTER_S)
-        clock_s = asyncio.get_running_loop().time
-        while True:
-            began_at_s = clock_s()
-            was_open = bool(self.line.ready.session_id)
-            try:
-                async with sessions.open(self._config, self._token, must_resume=was_open) as opened:
-                    with self.line.connected(opened):
-                        return await self._copy()
-            except VoiceClientError as failure:
-                if clock_s() - began_at_s > STEADY_S:
-                    waits_s = iter(RECONNECT_AFTER_S)
-                wait_s = next(waits_s, None)
-                if wait_s is None or not failure.retryable or not self.line.ready.session_id:
-                    return self._fail(failure)
-            await asyncio.sleep(wait_s)
+        try:
+            async with sessions.open(self._config, self._token) as opened:
+                with self.line.connected(opened):
+                    await self._copy()
+        except VoiceClientError as failure:
+            self._fail(failure)
 
     async def finish(self) -> None:
         """End the session: nobody comes back to it."""

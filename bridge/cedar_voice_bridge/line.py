@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.endings import unavailable
 from cedar_voice_bridge.sessions import BrowserSession
-from cedar_voice_client import InvalidRequest, VoiceClientError
+from cedar_voice_client import VoiceClientError
 from cedar_voice_client.errors import error_from_proto
 
 SETTLE_TIMEOUT_S = 30.0
@@ -50,8 +50,6 @@ class Line:
         self._spoke_at_s = clock_s()  # a socket may be about to
         self._may_write = asyncio.Lock()
         self._session: asyncio.Future[BrowserSession] = asyncio.get_running_loop().create_future()
-        self._sent_sequence = 0
-        self._received_sequence = 0
         self._pongs: deque[OnPong] = deque()
         self._refusals: deque[pb.Error] = deque(maxlen=16)
 
@@ -59,7 +57,6 @@ class Line:
     def connected(self, session: BrowserSession) -> Iterator[None]:
         """Write to this stream for as long as the context lasts."""
         self.ready = session.opening.ready
-        self._sent_sequence = max(self._sent_sequence, session.opening.ack)
         self._session.set_result(session)
         try:
             yield
@@ -127,7 +124,7 @@ class Line:
         """
         async with self._may_write:
             self._refusals.clear()
-            first = self._sent_sequence + 1
+            first = (await asyncio.shield(self._session)).sent_sequence + 1
             for request in requests:
                 await self._write(request)
             await self._settle()
@@ -164,7 +161,6 @@ class Line:
         await self.send([pb.VoiceSessionRequest(control=control)])
 
     def _note(self, response: pb.VoiceSessionResponse) -> None:
-        self._received_sequence = max(self._received_sequence, response.sequence)
         self.last_turn_id = max(self.last_turn_id, response.turn_id)
         if response.HasField("ready"):
             self.ready = response.ready
@@ -173,9 +169,6 @@ class Line:
 
     async def _write(self, request: pb.VoiceSessionRequest, on_pong: OnPong = nobody) -> None:
         session = await asyncio.shield(self._session)
-        self._sent_sequence += 1
-        request.sequence = self._sent_sequence
-        request.ack = self._received_sequence
         if request.HasField("ping"):
             self._pongs.append(on_pong)
         try:
@@ -183,9 +176,6 @@ class Line:
                 await session.send(request)
         except TimeoutError:
             raise unavailable("the service takes no more") from None
-        except InvalidRequest:
-            self._sent_sequence -= 1  # it was not sent
-            raise
         except VoiceClientError:
             if on_pong in self._pongs:
                 self._pongs.remove(on_pong)

@@ -1,20 +1,19 @@
 """Sessions of the service on behalf of browsers: opened, or come back to."""
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.endings import unavailable
 from cedar_voice_client import (
     ErrorCode,
+    Recovery,
+    ResumingStream,
     SessionRefused,
     VoiceClient,
-    VoiceStream,
 )
-from cedar_voice_client.errors import error_from_proto
+from cedar_voice_client.client import DEFAULT_RECOVERY
 
 MAX_REMEMBERED = 10_000
 """Sessions that a browser can come back to; the longest unused is forgotten first."""
@@ -32,16 +31,22 @@ class _Place:
 
 
 class BrowserSession:
-    """A session on an open stream. Send and receive as on the stream."""
+    """A session that goes on through breaks of its stream. Send and receive as on the stream."""
 
     def __init__(
-        self, stream: VoiceStream, opening: pb.VoiceSessionResponse, place: _Place
+        self, stream: ResumingStream, opening: pb.VoiceSessionResponse, place: _Place
     ) -> None:
         self.opening = opening
         """The first response: `ready`."""
         self.send = stream.send
         self.receive = stream.receive
+        self._stream = stream
         self._place = place
+
+    @property
+    def sent_sequence(self) -> int:
+        """Number of the newest message."""
+        return self._stream.sent_sequence
 
     def delivered(self, response: pb.VoiceSessionResponse) -> None:
         """This is kept for the browser; a stream that takes over begins after it."""
@@ -55,30 +60,35 @@ class Sessions:
     open: the service lets the newest one win.
     """
 
-    def __init__(self, client: VoiceClient, *, open_timeout_s: float) -> None:
+    def __init__(
+        self,
+        client: VoiceClient,
+        *,
+        open_timeout_s: float,
+        recovery: Recovery = DEFAULT_RECOVERY,
+    ) -> None:
         self._client = client
         self._open_timeout_s = open_timeout_s
+        self._recovery = recovery
         self._places: OrderedDict[tuple[str | None, str], _Place] = OrderedDict()
 
     @asynccontextmanager
     async def open(
-        self, config: pb.SessionConfig, token: str | None, *, must_resume: bool = False
+        self, config: pb.SessionConfig, token: str | None
     ) -> AsyncIterator[BrowserSession]:
         """Go on with the session of this name and token, or open it; left, it can be resumed.
 
         Args:
             config: what it opens with.
             token: of the user.
-            must_resume: another session will not do.
 
         Raises:
             VoiceClientError: the service cannot be reached or refuses; the class says why.
         """
         key = (token, config.session_id)
-        ways_in = self._ways_in(key, config)
-        *attempts, last = ways_in[:1] if must_resume else ways_in
+        *attempts, last = self._ways_in(key, config)
         for attempt in attempts:
-            async with self._client.stream(token=token) as stream:
+            async with self._stream(token) as stream:
                 try:
                     session = await self._open(stream, attempt, key)
                 except SessionRefused as refusal:
@@ -87,8 +97,11 @@ class Sessions:
                     continue
                 yield session
                 return
-        async with self._client.stream(token=token) as stream:
+        async with self._stream(token) as stream:
             yield await self._open(stream, last, key)
+
+    def _stream(self, token: str | None) -> ResumingStream:
+        return self._client.resuming_stream(token=token, recovery=self._recovery)
 
     def _ways_in(
         self, key: tuple[str | None, str], config: pb.SessionConfig
@@ -106,18 +119,9 @@ class Sessions:
         return [pb.SessionConfig(resume=resume), config, unnamed]
 
     async def _open(
-        self, stream: VoiceStream, config: pb.SessionConfig, key: tuple[str | None, str]
+        self, stream: ResumingStream, attempt: pb.SessionConfig, key: tuple[str | None, str]
     ) -> BrowserSession:
-        try:
-            async with asyncio.timeout(self._open_timeout_s):
-                await stream.send(pb.VoiceSessionRequest(config=config))
-                opening = await stream.receive()
-        except TimeoutError:
-            raise unavailable("the service does not answer") from None
-        if opening is None:
-            raise unavailable("the service ended the session")
-        if opening.HasField("error"):
-            raise error_from_proto(opening.error)
+        opening = await stream.open(attempt, timeout_s=self._open_timeout_s)
         return BrowserSession(stream, opening, self._remember(key, opening.ready))
 
     def _remember(self, key: tuple[str | None, str], ready: pb.SessionReady) -> _Place:

@@ -73,6 +73,11 @@ class BridgeSettings(BaseSettings):
     open_timeout_ms: int = Field(
         10_000, ge=100, description="longest wait for the service to open a session"
     )
+    service_outage_ms: int = Field(
+        60_000,
+        ge=100,
+        description="how long sessions wait for a service that went away, their sockets open",
+    )
     send_timeout_ms: int = Field(
         10_000, ge=100, description="longest wait for a browser or the service to take a message"
     )

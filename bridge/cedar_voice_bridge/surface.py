@@ -20,7 +20,7 @@ from cedar_voice_bridge.sessions import Sessions
 from cedar_voice_bridge.settings import BridgeSettings
 from cedar_voice_bridge.streaming import StreamingEndpoint
 from cedar_voice_bridge.websocket import SocketConnection, SocketDialect, WebSocketEndpoint
-from cedar_voice_client import VoiceClient
+from cedar_voice_client import Recovery, VoiceClient
 
 CEDAR = ReaderKind("cedar", is_single=True)
 """The sockets of voice slices: microphone and loudspeaker of one page, so the newest counts."""
@@ -34,7 +34,11 @@ class Surface:
 
     def __init__(self, settings: BridgeSettings, admission: Admission, client: VoiceClient) -> None:
         self._settings = settings
-        sessions = Sessions(client, open_timeout_s=settings.open_timeout_ms / 1000)
+        sessions = Sessions(
+            client,
+            open_timeout_s=settings.open_timeout_ms / 1000,
+            recovery=Recovery(give_up_after_s=settings.service_outage_ms / 1000),
+        )
         entrance = Entrance(admission, auth_timeout_s=settings.auth_timeout_ms / 1000)
         self._entrance = entrance
         self._hub = Hub(sessions, self._conversation)

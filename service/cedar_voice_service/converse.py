@@ -18,7 +18,9 @@ from cedar_voice_service.runtime.runner import Received, SessionRunner
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import Limits
 from cedar_voice_service.session.outbox import Numbered
+from cedar_voice_service.session.past import Position
 from cedar_voice_service.wire.config import patch_of
+from cedar_voice_service.wire.history import encode_item, past_of
 from cedar_voice_service.wire.names import is_name
 from cedar_voice_service.wire.requests import decode
 from cedar_voice_service.wire.responses import (
@@ -72,6 +74,33 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         self._principal_of(context.invocation_metadata())
         return self._info
 
+    async def GetSession(
+        self,
+        request: pb.GetSessionRequest,
+        context: grpc.aio.ServicerContext[pb.GetSessionRequest, pb.GetSessionResponse],
+    ) -> pb.GetSessionResponse:
+        """Read the conversation of a session of the caller."""
+        principal = self._principal_of(context.invocation_metadata())
+        runner = self._registry.find(request.session_id, principal, request.resume_token)
+        return pb.GetSessionResponse(
+            items=map(encode_item, runner.history),
+            last_sequence=runner.delivery.last_sequence,
+            last_turn_id=runner.last_turn_id,
+            term=runner.past.term,
+            expires_in_ms=self._registry.expires_in_ms(runner),
+        )
+
+    async def DeleteSession(
+        self,
+        request: pb.DeleteSessionRequest,
+        context: grpc.aio.ServicerContext[pb.DeleteSessionRequest, pb.DeleteSessionResponse],
+    ) -> pb.DeleteSessionResponse:
+        """End a session of the caller and forget it."""
+        principal = self._principal_of(context.invocation_metadata())
+        runner = self._registry.find(request.session_id, principal, request.resume_token)
+        self._registry.delete(runner)
+        return pb.DeleteSessionResponse()
+
     async def VoiceSession(  # type: ignore[override] # the stub types know only generators
         self, request_iterator: object, context: Context
     ) -> None:
@@ -79,8 +108,8 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         try:
             principal = self._principal_of(context.invocation_metadata())
             config = await self._first_config(context)
-            runner, resume_after = self._find(config, principal)
-            attaching = self._registry.attached(runner, resume_after=resume_after)
+            runner, position = self._find(config, principal)
+            attaching = self._registry.attached(runner, position)
             with attaching as attachment:
                 error = await self._join(context, runner, attachment)
         except CedarVoiceError as refusal:
@@ -127,11 +156,18 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
             raise _violation("the first message must be config")
         return first.config
 
-    def _find(self, config: pb.SessionConfig, principal: str) -> tuple[SessionRunner, int | None]:
+    def _find(
+        self, config: pb.SessionConfig, principal: str
+    ) -> tuple[SessionRunner, Position | None]:
+        resume = config.resume
         if config.HasField("resume"):
-            resume = config.resume
-            runner = self._registry.resume(resume.resume_token, principal)
-            return runner, resume.last_received_sequence
+            try:
+                runner = self._registry.resume(resume.resume_token, principal)
+            except CallerError:
+                if not resume.restore:
+                    raise
+            else:
+                return runner, Position(resume.last_received_sequence, resume.term)
         if config.session_id and not is_name(config.session_id):
             raise CallerError(
                 "session_id must be 1 to 64 characters of [A-Za-z0-9_-]",
@@ -139,7 +175,8 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
                 field="session_id",
             )
         patch = patch_of(config, self._limits)
-        return self._registry.open(config.session_id, patch, principal), None
+        past = past_of(config, self._limits)
+        return self._registry.open(config.session_id, patch, principal, past), None
 
     async def _read(self, context: Context, runner: SessionRunner, attachment: Attachment) -> None:
         while isinstance(request := await context.read(), pb.VoiceSessionRequest):
@@ -166,22 +203,30 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
                 await context.write(_fatal(error))
 
     def _encode(self, item: Notice | Numbered, runner: SessionRunner) -> pb.VoiceSessionResponse:
-        ack = runner.accepted_sequence
+        response = self._payload_of(item, runner)
+        response.ack = runner.accepted_sequence
+        response.term = runner.past.term
+        return response
+
+    def _payload_of(
+        self, item: Notice | Numbered, runner: SessionRunner
+    ) -> pb.VoiceSessionResponse:
         match item:
             case Numbered():
-                return encode(item, ack=ack)
+                return encode(item)
             case Pong(ping_sent_at_ms):
                 pong = pb.Pong(ping_sent_at_ms=ping_sent_at_ms, sent_at_ms=int(time.time() * 1000))
-                return pb.VoiceSessionResponse(ack=ack, pong=pong)
-            case Ready(config, is_resumed, is_truncated):
+                return pb.VoiceSessionResponse(durable=runner.told_durable, pong=pong)
+            case Ready(config, is_resumed, is_truncated, is_restored):
                 ready = encode_ready(config)
                 ready.session_id = runner.session_id
                 ready.resume_token = runner.resume_token
                 ready.resumed = is_resumed
                 ready.replay_truncated = is_truncated
+                ready.restored = is_restored
                 ready.limits.CopyFrom(encode_limits(self._limits))
                 ready.server_info.CopyFrom(self._info.server_info)
-                return pb.VoiceSessionResponse(ack=ack, ready=ready)
+                return pb.VoiceSessionResponse(ready=ready)
 
 
 def _fatal(error: CedarVoiceError) -> pb.VoiceSessionResponse:

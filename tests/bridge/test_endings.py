@@ -8,7 +8,6 @@ from typing import cast
 
 import aiohttp
 import grpc
-import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
@@ -70,21 +69,22 @@ async def test_a_service_that_never_answers() -> None:
     assert socket.heard[-1]["code"] == "unavailable"
 
 
-async def test_a_service_that_breaks_in_the_middle_of_an_answer_and_does_not_mend(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("cedar_voice_bridge.hub.RECONNECT_AFTER_S", (0.01,) * 4)
+async def test_a_service_that_breaks_in_the_middle_of_an_answer_and_does_not_mend() -> None:
+    has_answered = False
 
     async def break_off(talk: Conversation) -> None:
-        await talk.open()
-        started = pb.ResponseEvent(response_id=1, started=pb.ResponseStarted())
-        await talk.say(turn_id=1, response=started)
+        nonlocal has_answered
+        if not has_answered:
+            has_answered = True
+            await talk.open()
+            started = pb.ResponseEvent(response_id=1, started=pb.ResponseStarted())
+            await talk.say(turn_id=1, response=started)
         error = pb.Error(code=pb.ERROR_CODE_UNAVAILABLE, message="going", retryable=True)
         await talk.fail(grpc.StatusCode.UNAVAILABLE, error)
 
     async with (
         serving(ScriptedService(break_off)) as address,
-        bridging(address) as bridge,
+        bridging(address, service_outage_ms=500) as bridge,
         bridge.connect() as socket,
     ):
         assert await socket.closing() == 1012

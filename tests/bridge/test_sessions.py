@@ -4,11 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import grpc
-import pytest
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.sessions import Sessions
-from cedar_voice_client import SessionRefused, VoiceClient
+from cedar_voice_client import VoiceClient
 from tests.support.bridge import PATIENCE_S
 from tests.support.scripted_service import Conversation, ScriptedService, serving
 
@@ -51,10 +50,10 @@ async def opening() -> AsyncIterator[tuple[Registry, Sessions]]:
         yield registry, Sessions(client, open_timeout_s=PATIENCE_S)
 
 
-async def opened(sessions: Sessions, token: str | None = None, **how: bool) -> pb.SessionReady:
+async def opened(sessions: Sessions, token: str | None = None) -> pb.SessionReady:
     """The `ready` of a stream that delivers a little and is left."""
     config = pb.SessionConfig(session_id="mine")
-    async with sessions.open(config, token, **how) as session:
+    async with sessions.open(config, token) as session:
         for _ in range(2):
             response = await session.receive()
             assert response is not None
@@ -65,17 +64,15 @@ async def opened(sessions: Sessions, token: str | None = None, **how: bool) -> p
 async def test_who_comes_back_gets_the_session_where_it_was() -> None:
     async with opening() as (registry, sessions):
         assert not (await opened(sessions)).resumed
-        assert (await opened(sessions, must_resume=True)).resumed
+        assert (await opened(sessions)).resumed
     resume = registry.opened[1].resume
     assert (resume.resume_token, resume.last_received_sequence) == ("of mine", 2)
 
 
-async def test_a_session_that_has_gone_begins_anew_unless_another_will_not_do() -> None:
+async def test_a_session_that_has_gone_begins_anew() -> None:
     async with opening() as (registry, sessions):
         await opened(sessions)
         registry.names.clear()
-        with pytest.raises(SessionRefused, match="gone"):
-            await opened(sessions, must_resume=True)
         ready = await opened(sessions)
     assert (ready.session_id, ready.resumed) == ("mine", False)
 

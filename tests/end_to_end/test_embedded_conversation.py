@@ -251,7 +251,7 @@ async def test_the_end_of_a_session_ends_its_answer() -> None:
 async def test_a_server_that_stops_says_so() -> None:
     async with AsyncExitStack() as server:
         address, _ = await server.enter_async_context(open_server(settings(**LOCAL)))
-        async with VoiceClient(address) as client, client.session() as session:
+        async with VoiceClient(address) as client, client.session(recovery=None) as session:
             stopping = asyncio.create_task(server.aclose())
             with pytest.raises(Unavailable, match="shuts down"):
                 async for _event in session:

@@ -186,11 +186,12 @@ def unset_fields(message: object, path: str = "") -> set[str]:
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
 def test_every_field_of_a_message_is_written(message: say.Message) -> None:
-    response = encode(Numbered(4, 5, message), ack=6)
-    assert (response.sequence, response.turn_id, response.ack) == (4, 5, 6)
+    response = encode(Numbered(4, 5, message, 6))
+    assert (response.sequence, response.turn_id, response.durable) == (4, 5, 6)
     missing = {path.rpartition(".")[2] for path in unset_fields(response)}
     # An error inside a session is never fatal; a TTS failure names no field of the client's.
-    assert missing <= {"fatal", "field", "client_sequence"}
+    # Which session it is from and what it has received is said of every message alike.
+    assert missing <= {"fatal", "field", "client_sequence", "ack", "term"}
 
 
 def test_ready_states_every_setting_in_force() -> None:

@@ -93,7 +93,7 @@ def converse(
 
     async def scenario() -> None:
         runner = SessionRunner("s", config, engines, Limits(), stage_timeout_ms=5_000)
-        client = Client(runner, runner.attach(resume_after=None))
+        client = Client(runner, runner.attach(None))
         async with asyncio.TaskGroup() as group:
             running = group.create_task(runner.run())
             await story(client)

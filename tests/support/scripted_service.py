@@ -52,6 +52,7 @@ class Conversation:
         """Take the first config and answer it with `ready`."""
         request = await self.hear()
         assert request is not None and request.WhichOneof("payload") == "config"
+        self._sequence = request.config.resume.last_received_sequence
         await self.say(is_numbered=False, ready=ready(request.config))
 
     async def fail(self, status: grpc.StatusCode, error: pb.Error) -> None:
@@ -68,6 +69,7 @@ def ready(config: pb.SessionConfig) -> pb.SessionReady:
     return pb.SessionReady(
         session_id=config.session_id or "session-1",
         resume_token="resume-secret",
+        resumed=config.HasField("resume"),
         limits=LIMITS,
         server_info=pb.ServerInfo(name="scripted", version="1"),
         settings=config.settings,
@@ -184,6 +186,16 @@ class ScriptedService(VoiceServiceServicer):
             output_encodings=[pb.AUDIO_ENCODING_MP3],
             limits=LIMITS,
         )
+
+    async def GetSession(
+        self, request: pb.GetSessionRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> pb.GetSessionResponse:
+        raise NotImplementedError
+
+    async def DeleteSession(
+        self, request: pb.DeleteSessionRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> pb.DeleteSessionResponse:
+        raise NotImplementedError
 
     def _note(self, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         self.metadata.append(dict(context.invocation_metadata() or ()))

@@ -15,7 +15,7 @@ from cedar_voice_bridge.dialects.cedar_websocket.frames import Usage
 from cedar_voice_bridge.dialects.cedar_websocket.requests import pieces_of
 from cedar_voice_bridge.dialects.cedar_websocket.responses import mirror, written
 from cedar_voice_bridge.dialects.configuration import context_of, settings_of, tools_in
-from cedar_voice_bridge.dialects.utterances import rest_of
+from cedar_voice_bridge.dialects.utterances import GIVEN_AGAIN, rest_of
 
 Delivery = Literal["whole", "stream"]
 """One answer when all of it is there, or events as they come."""
@@ -209,7 +209,7 @@ class CedarOsTurn:
 
     def _interrupted(self, interruption: pb.Interruption) -> None:
         """The answer to a turn that goes on is none."""
-        if interruption.reason == pb.INTERRUPTION_REASON_TURN_REOPENED:
+        if interruption.reason in GIVEN_AGAIN:
             self._taken_back_id = interruption.response_id
             self._answer.text, self.answer_audio = "", b""
             self._is_answering = self._is_written = self._is_spoken = False

@@ -15,6 +15,7 @@ from cedar_voice_bridge.dialects.cedar_websocket.responses import action_request
 from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
 from cedar_voice_bridge.dialects.problems import DialectError, code_name
 from cedar_voice_bridge.dialects.silence import SILENT_MP3
+from cedar_voice_bridge.dialects.utterances import GIVEN_AGAIN
 
 # -- what browsers send --------------------------------------------------------------------------
 
@@ -180,7 +181,7 @@ class StreamingSeed:
             case "error":
                 return self._failed(response.error, turn_id)
             case "interruption":
-                if response.interruption.reason == pb.INTERRUPTION_REASON_TURN_REOPENED:
+                if response.interruption.reason in GIVEN_AGAIN:
                     self._answering_turn_id = 0  # its answer is none
                 return []
             case "metrics":

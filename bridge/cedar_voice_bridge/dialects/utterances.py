@@ -6,6 +6,13 @@ begins with the one before. Such a client would show its words twice.
 
 import re
 
+import cedar_voice.v1 as pb
+
+GIVEN_AGAIN = frozenset(
+    {pb.INTERRUPTION_REASON_TURN_REOPENED, pb.INTERRUPTION_REASON_SESSION_RESTORED}
+)
+"""Why an answer is cut off as if it had never been: its turn gets another one."""
+
 # A word; of scripts that are written without spaces, a sign.
 _UNSPACED = r"\u3040-\u30ff\u3400-\u9fff"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")

@@ -19,6 +19,7 @@ from cedar_voice_client.errors import (
     InvalidRequest,
     ServerFailed,
     SessionClosed,
+    SessionLost,
     SessionRefused,
     Unauthenticated,
     Unavailable,
@@ -27,11 +28,13 @@ from cedar_voice_client.errors import (
 from cedar_voice_client.options import (
     AudioFormat,
     OutputAudioConfig,
+    Recovery,
     SessionOptions,
     StateSetter,
     Tool,
     TurnDetection,
 )
+from cedar_voice_client.resuming import ResumingStream
 from cedar_voice_client.service_info import ServiceInfo
 from cedar_voice_client.session import VoiceSession
 from cedar_voice_client.stream import VoiceStream
@@ -43,9 +46,12 @@ __all__ = [
     "ErrorCode",
     "InvalidRequest",
     "OutputAudioConfig",
+    "Recovery",
+    "ResumingStream",
     "ServerFailed",
     "ServiceInfo",
     "SessionClosed",
+    "SessionLost",
     "SessionOptions",
     "SessionRefused",
     "StateSetter",

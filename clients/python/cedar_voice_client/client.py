@@ -11,7 +11,8 @@ import cedar_voice.v1 as pb
 from cedar_voice.v1.voice_service_pb2_grpc import VoiceServiceStub
 from cedar_voice_client.call import GrpcCall
 from cedar_voice_client.errors import SessionClosed, error_from_rpc
-from cedar_voice_client.options import SessionOptions
+from cedar_voice_client.options import Recovery, SessionOptions
+from cedar_voice_client.resuming import ResumingStream
 from cedar_voice_client.service_info import ServiceInfo
 from cedar_voice_client.session import VoiceSession
 from cedar_voice_client.stream import MAX_RECEIVE_BYTES, MAX_SEND_BYTES, VoiceStream
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from cedar_voice.v1.voice_service_pb2_grpc import VoiceServiceAsyncStub
 
 DEFAULT_ADDRESS = "127.0.0.1:50051"
+DEFAULT_RECOVERY = Recovery()
 
 Metadata = tuple[tuple[str, str], ...]
 
@@ -95,12 +97,65 @@ class VoiceClient:
             raise error_from_rpc(failure) from None
         return read(ServiceInfo, answer)
 
-    def session(self, options: SessionOptions | None = None) -> VoiceSession:
+    def session(
+        self, options: SessionOptions | None = None, *, recovery: Recovery | None = DEFAULT_RECOVERY
+    ) -> VoiceSession:
         """A conversation; use it as a context.
 
         Entering it raises a `VoiceClientError` when the server cannot be reached or refuses.
+
+        Args:
+            options: what it is opened with.
+            recovery: how it outlives its connection; None ends it with that.
         """
-        return VoiceSession(self.stream(), options or SessionOptions())
+        return VoiceSession(self.resuming_stream(recovery=recovery), options or SessionOptions())
+
+    def resuming_stream(
+        self, *, token: str | None = None, recovery: Recovery | None = DEFAULT_RECOVERY
+    ) -> ResumingStream:
+        """A session in the messages of the contract, over as many calls as it takes; use it as a
+        context, and open it.
+
+        Args:
+            token: bearer token of this session alone, in place of the client's.
+            recovery: how it outlives its connection; None ends it with that.
+        """
+        return ResumingStream(lambda: self.stream(token=token), recovery)
+
+    async def conversation(
+        self, session_id: str, *, resume_token: str = "", timeout_s: float = 5.0
+    ) -> pb.GetSessionResponse:
+        """Read the conversation of a live session of the caller, to rebuild what was lost.
+
+        Args:
+            session_id: `Ready.session_id`.
+            resume_token: `Ready.resume_token`; needed where the server knows nobody by a token.
+            timeout_s: longest wait.
+
+        Raises:
+            SessionRefused: there is no such session, or it is somebody else's.
+            VoiceClientError: the service cannot be asked; the class says why.
+        """
+        request = pb.GetSessionRequest(session_id=session_id, resume_token=resume_token)
+        try:
+            return await self._stub().GetSession(
+                request, timeout=timeout_s, metadata=self._metadata
+            )
+        except grpc.aio.AioRpcError as failure:
+            raise error_from_rpc(failure) from None
+
+    async def delete_session(
+        self, session_id: str, *, resume_token: str = "", timeout_s: float = 5.0
+    ) -> None:
+        """End a session of the caller and erase what the server holds of it.
+
+        Args and errors as of `conversation`.
+        """
+        request = pb.DeleteSessionRequest(session_id=session_id, resume_token=resume_token)
+        try:
+            await self._stub().DeleteSession(request, timeout=timeout_s, metadata=self._metadata)
+        except grpc.aio.AioRpcError as failure:
+            raise error_from_rpc(failure) from None
 
     def stream(self, *, token: str | None = None) -> VoiceStream:
         """One VoiceSession call in the messages of the contract; use it as a context.

@@ -76,6 +76,7 @@ class InterruptionReason(WireEnum):
     CLIENT_REQUEST = 2
     NEW_INPUT = 3
     TURN_REOPENED = 4
+    SESSION_RESTORED = 5
 
 
 class PipelineStage(WireEnum):

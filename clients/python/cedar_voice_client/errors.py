@@ -5,6 +5,7 @@ VoiceClientError
 ├── Unauthenticated    the token is missing or wrong
 ├── InvalidRequest     what was sent breaks a rule of the contract or a limit
 ├── SessionRefused     no room, name in use, unknown, taken over, or its events were not read
+│   └── SessionLost    the server has lost the session, and it cannot or shall not be restored
 ├── SessionClosed      the session was used after its end
 └── ServerFailed       the server, or an engine of it, failed
 """
@@ -66,6 +67,10 @@ class InvalidRequest(VoiceClientError):
 
 class SessionRefused(VoiceClientError):
     """The server does not open this session, or does not go on with it."""
+
+
+class SessionLost(SessionRefused):
+    """The server has lost the session, and it cannot or shall not be restored."""
 
 
 class SessionClosed(VoiceClientError):

@@ -28,26 +28,50 @@ from cedar_voice_client.service_info import Limits, ServerInfo
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Any event. `sequence` is its place among the session's events, 0 for those never replayed;
-    `turn_id` is the turn it belongs to, 0 for none.
+    `turn_id` is the turn it belongs to, 0 for none. `term` counts the sessions that stood in for
+    each other: the pair of `term` and `sequence` only grows.
     """
 
+    term: int = 0
     sequence: int = 0
     turn_id: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready(Event):
-    """The session is usable, with the values in force; repeated after every accepted patch."""
+    """The session is usable, with the values in force; repeated after every accepted patch, and
+    after every break of the connection.
+    """
 
     session_id: str
     resume_token: str = field(repr=False)
     resumed: bool
+    restored: bool
     replay_truncated: bool
     limits: Limits
     server_info: ServerInfo
     settings: VoiceSettings
     output_audio: OutputAudioConfig
     turn_detection: TurnDetection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRestored(Event):
+    """The server had lost the session; another one stands in for it, and a `Ready` follows.
+
+    It knows `kept_items` of the conversation. What was said and not yet transcribed is sent again.
+    The answer that was in progress was cut off; `answers_again` says that it is given anew.
+    """
+
+    kept_items: int
+    answers_again: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputLost(Event):
+    """So much microphone audio was dropped before the server got it: it was away for too long."""
+
+    audio_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

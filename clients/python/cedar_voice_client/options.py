@@ -34,6 +34,28 @@ class OutputAudioConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """How a session outlives its connection.
+
+    A broken stream is opened again for `give_up_after_s`, with waits of up to `max_wait_s`, drawn
+    at random. A stream on which nothing comes for `ping_after_s`, and nothing within
+    `pong_within_s` of a ping, is taken for broken. A session that the service has lost is opened
+    again with what the client knows of it, unless `restore` is off. What was said and not yet
+    settled is kept to be said again: audio of `max_audio_s` and `max_audio_bytes` at most.
+    """
+
+    give_up_after_s: float = 60.0
+    first_wait_s: float = 0.25
+    max_wait_s: float = 5.0
+    ping_after_s: float = 5.0
+    pong_within_s: float = 5.0
+    open_timeout_s: float = 10.0
+    restore: bool = True
+    max_audio_s: float = 90.0
+    max_audio_bytes: int = 4 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TurnDetection:
     """How the server finds the start and the end of the user's turn.
 

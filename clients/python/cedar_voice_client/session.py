@@ -2,26 +2,19 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import cedar_voice.v1 as pb
-from cedar_voice_client.enums import ErrorCode
-from cedar_voice_client.errors import (
-    ServerFailed,
-    SessionClosed,
-    Unavailable,
-    VoiceClientError,
-    error_from_proto,
-)
-from cedar_voice_client.events import Event, Ready
+from cedar_voice_client.errors import SessionClosed, VoiceClientError
+from cedar_voice_client.events import Event, InputLost, Ready, SessionRestored
 from cedar_voice_client.options import AudioFormat, SessionOptions
-from cedar_voice_client.stream import VoiceStream
+from cedar_voice_client.resuming import ResumingStream
 from cedar_voice_client.wire import config_from_options, event_from_proto, write
 
-ACKNOWLEDGE_EVERY = 32
 _CLOSE_TIMEOUT_S = 2.0
 
 
@@ -32,10 +25,14 @@ class VoiceSession(AsyncIterator[Event]):
     `VoiceClientError` when it fails. One task iterates; any task may send. A cancelled wait, for an
     event or in a send, loses nothing.
 
+    A connection that breaks costs a pause: the iteration opens it again, and a `Ready` tells. When
+    the server has lost the session, it is opened again with what is known of the conversation, and
+    a `SessionRestored` tells.
+
     Leaving the context ends the session for good.
 
     Args:
-        stream: the call that carries the session.
+        stream: what carries the session.
         options: what the session is opened with.
         open_timeout_s: longest wait for the server to open it.
         clock_ms: Unix epoch milliseconds, for pings.
@@ -43,7 +40,7 @@ class VoiceSession(AsyncIterator[Event]):
 
     def __init__(
         self,
-        stream: VoiceStream,
+        stream: ResumingStream,
         options: SessionOptions,
         *,
         open_timeout_s: float = 10.0,
@@ -54,9 +51,7 @@ class VoiceSession(AsyncIterator[Event]):
         self._open_timeout_s = open_timeout_s
         self._clock_ms = clock_ms
         self._ready: Ready | None = None
-        self._sent_sequence = 0
-        self._received_sequence = 0
-        self._acknowledged_sequence = 0
+        self._waiting: deque[Event] = deque()
         self._played: pb.PlaybackReport | None = None
         self._is_reporting = False
         self._resources = AsyncExitStack()
@@ -99,7 +94,7 @@ class VoiceSession(AsyncIterator[Event]):
         chunk_bytes = self.ready.limits.max_audio_chunk_bytes or len(data) or 1
         for start in range(0, len(data), chunk_bytes):
             chunk = data[start : start + chunk_bytes]
-            await self._send(pb.VoiceSessionRequest(audio=pb.InputAudio(data=chunk)))
+            await self._stream.send(pb.VoiceSessionRequest(audio=pb.InputAudio(data=chunk)))
 
     async def start_listening(self, audio_format: AudioFormat | None = None) -> None:
         """Begin a new recording, of another format if one is given.
@@ -117,7 +112,7 @@ class VoiceSession(AsyncIterator[Event]):
 
     async def send_text(self, text: str) -> None:
         """Take a typed turn."""
-        await self._send(pb.VoiceSessionRequest(text=pb.TextInput(text=text)))
+        await self._stream.send(pb.VoiceSessionRequest(text=pb.TextInput(text=text)))
 
     async def say(
         self, text: str, *, interruptible: bool = True, add_to_history: bool = True
@@ -160,18 +155,18 @@ class VoiceSession(AsyncIterator[Event]):
         try:
             while (report := self._played) is not None:
                 self._played = None
-                await self._transmit(pb.VoiceSessionRequest(playback=report))
+                await self._stream.send(pb.VoiceSessionRequest(playback=report))
         finally:
             self._is_reporting = False
 
     async def configure(self, patch: SessionOptions) -> None:
         """Change what the patch sets, from the next turn on; a `Ready` event confirms it."""
-        await self._send(pb.VoiceSessionRequest(config=config_from_options(patch)))
+        await self._stream.send(pb.VoiceSessionRequest(config=config_from_options(patch)))
 
     async def ping(self) -> None:
         """Ask for a `Pong` event."""
         ping = pb.Ping(sent_at_ms=self._clock_ms())
-        await self._transmit(pb.VoiceSessionRequest(ping=ping))
+        await self._stream.send(pb.VoiceSessionRequest(ping=ping))
 
     async def done_sending(self) -> None:
         """Say that no more input comes: the server finishes the turn and closes the stream."""
@@ -187,57 +182,40 @@ class VoiceSession(AsyncIterator[Event]):
         return self
 
     async def __anext__(self) -> Event:
-        while True:
-            await self._acknowledge_sometimes()
+        while not self._waiting:
             response = await self._stream.receive()
             if response is None:
                 raise StopAsyncIteration
-            self._received_sequence = max(self._received_sequence, response.sequence)
             event = event_from_proto(response)
             if isinstance(event, Ready):
                 self._ready = event
+                self._tell_what_was_lost(event)
             if event is not None:
-                return event
+                self._waiting.append(event)
+        return self._waiting.popleft()
 
-    async def _acknowledge_sometimes(self) -> None:
-        """Let the server forget what was received, when nothing else has told it for a while."""
-        if self._received_sequence - self._acknowledged_sequence < ACKNOWLEDGE_EVERY:
-            return
-        if not self._stream.is_sending:  # else the next message of the sender carries it
-            with suppress(VoiceClientError):  # receiving tells why
-                await self._transmit(pb.VoiceSessionRequest())
+    def _tell_what_was_lost(self, ready: Ready) -> None:
+        restored = self._stream.restored
+        if ready.restored:
+            self._waiting.append(
+                SessionRestored(
+                    term=ready.term,
+                    kept_items=restored.kept_items,
+                    answers_again=restored.answers_again,
+                )
+            )
+        if ready.resumed | ready.restored and restored.lost_audio_bytes:
+            self._waiting.append(InputLost(term=ready.term, audio_bytes=restored.lost_audio_bytes))
 
     # -- how it travels ------------------------------------------------------------------------
 
     async def _open(self) -> Ready:
-        config = config_from_options(self._options)
-        try:
-            async with asyncio.timeout(self._open_timeout_s):
-                await self._stream.send(pb.VoiceSessionRequest(config=config))
-                first = await self._stream.receive()
-        except TimeoutError:
-            raise Unavailable(
-                f"the server did not open the session within {self._open_timeout_s:g} s",
-                code=ErrorCode.UNAVAILABLE,
-                retryable=True,
-            ) from None
-        if first is not None and first.WhichOneof("payload") == "error":
-            raise error_from_proto(first.error)
-        event: Any = event_from_proto(first) if first is not None else None
-        if not isinstance(event, Ready):
-            raise ServerFailed(
-                "the server's first message is not `ready`", code=ErrorCode.PROTOCOL_VIOLATION
-            )
+        opening = await self._stream.open(
+            config_from_options(self._options), timeout_s=self._open_timeout_s
+        )
+        event = event_from_proto(opening)
+        assert isinstance(event, Ready)
         return event
 
     async def _control(self, control: pb.Control) -> None:
-        await self._send(pb.VoiceSessionRequest(control=control))
-
-    async def _send(self, request: pb.VoiceSessionRequest) -> None:
-        self._sent_sequence += 1
-        request.sequence = self._sent_sequence
-        await self._transmit(request)
-
-    async def _transmit(self, request: pb.VoiceSessionRequest) -> None:
-        request.ack = self._acknowledged_sequence = self._received_sequence
-        await self._stream.send(request)
+        await self._stream.send(pb.VoiceSessionRequest(control=control))

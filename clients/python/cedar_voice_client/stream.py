@@ -7,12 +7,14 @@ own here: a timeout around `receive` or `send` costs nothing but the wait.
 import asyncio
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import cedar_voice.v1 as pb
 from cedar_voice_client.call import Call, GrpcCall
 from cedar_voice_client.enums import ErrorCode
 from cedar_voice_client.errors import InvalidRequest, SessionClosed
+
+_T = TypeVar("_T")
 
 MAX_SEND_BYTES = 1 << 20
 MAX_RECEIVE_BYTES = 4 << 20
@@ -90,7 +92,7 @@ class VoiceStream:
         """
         if self._reading is None:
             self._reading = asyncio.create_task(self._opened().read())
-        response = await asyncio.shield(self._reading)
+        response = await _outcome_of(self._reading)
         self._reading = None
         return response
 
@@ -99,9 +101,20 @@ class VoiceStream:
         await self._may_write.acquire()
         self._writing = asyncio.create_task(operation(call))
         self._writing.add_done_callback(lambda _: self._may_write.release())
-        await asyncio.shield(self._writing)
+        await _outcome_of(self._writing)
 
     def _opened(self) -> Call:
         if self._call is None:
             raise SessionClosed("the stream is not open")
         return self._call
+
+
+async def _outcome_of(task: "asyncio.Task[_T]") -> _T:
+    """Wait for a task, which goes on when the one who waits is cancelled."""
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        waiting = asyncio.current_task()
+        if waiting is not None and waiting.cancelling():
+            raise
+        raise SessionClosed from None  # the stream was left before the task had begun

@@ -42,7 +42,11 @@ EVENT_OF_RESPONSE: Mapping[str, type[events.Event]] = {
 def event_from_proto(response: pb.VoiceSessionResponse) -> events.Event | None:
     """The event in a message of the server; None when this version does not know it."""
     payload = response.WhichOneof("payload")
-    place = {"sequence": response.sequence, "turn_id": response.turn_id}
+    place = {
+        "term": response.term,
+        "sequence": response.sequence,
+        "turn_id": response.turn_id,
+    }
     if payload == "response":
         kind = response.response.WhichOneof("event")
         if kind is None:

@@ -107,6 +107,10 @@ class _InterruptionReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_In
     """A newer input, Say or CreateResponse replaced it."""
     INTERRUPTION_REASON_TURN_REOPENED: _InterruptionReason.ValueType  # 4
     """The user went on speaking before any of it was heard: the turn is open again."""
+    INTERRUPTION_REASON_SESSION_RESTORED: _InterruptionReason.ValueType  # 5
+    """The session was lost and restored: the turn is answered again. Said by the
+    client's side, which knows the response.
+    """
 
 class InterruptionReason(_InterruptionReason, metaclass=_InterruptionReasonEnumTypeWrapper):
     """Why a response was cut off."""
@@ -121,6 +125,10 @@ INTERRUPTION_REASON_NEW_INPUT: InterruptionReason.ValueType  # 3
 """A newer input, Say or CreateResponse replaced it."""
 INTERRUPTION_REASON_TURN_REOPENED: InterruptionReason.ValueType  # 4
 """The user went on speaking before any of it was heard: the turn is open again."""
+INTERRUPTION_REASON_SESSION_RESTORED: InterruptionReason.ValueType  # 5
+"""The session was lost and restored: the turn is answered again. Said by the
+client's side, which knows the response.
+"""
 Global___InterruptionReason: _TypeAlias = InterruptionReason  # noqa: Y015
 
 @_typing.final

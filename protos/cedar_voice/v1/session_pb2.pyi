@@ -60,7 +60,7 @@ class SessionConfig(_message.Message):
     `resume` is set. As a later message it is a patch: fields that are set replace
     the current value, field by field inside `settings`, `turn_detection` and
     `pipeline`, as a whole elsewhere; fields that are not set keep it.
-    `session_id` and `resume` are read from the first message only. A patch
+    `session_id`, `resume` and `history` are read from the first message only. A patch
     applies from the next turn. Every accepted config is answered with `ready`.
     """
 
@@ -75,6 +75,7 @@ class SessionConfig(_message.Message):
     TURN_DETECTION_FIELD_NUMBER: _builtins.int
     PIPELINE_FIELD_NUMBER: _builtins.int
     TOOLS_FIELD_NUMBER: _builtins.int
+    HISTORY_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """Identifier wanted for a new session: 1 to 64 characters of [A-Za-z0-9_-].
     Empty lets the server choose. It is a name, not a secret: knowing it does
@@ -117,6 +118,12 @@ class SessionConfig(_message.Message):
         empty ToolSet removes every tool.
         """
 
+    @_builtins.property
+    def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConversationItem]:
+        """The conversation that a new session continues, oldest first; of more than
+        Limits.max_history_items the newest are kept.
+        """
+
     def __init__(
         self,
         *,
@@ -129,10 +136,11 @@ class SessionConfig(_message.Message):
         turn_detection: Global___TurnDetection | None = ...,
         pipeline: Global___PipelineConfig | None = ...,
         tools: Global___ToolSet | None = ...,
+        history: _abc.Iterable[Global___ConversationItem] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_context_json", b"_context_json", "context_json", b"context_json", "input_audio", b"input_audio", "output_audio", b"output_audio", "pipeline", b"pipeline", "resume", b"resume", "settings", b"settings", "tools", b"tools", "turn_detection", b"turn_detection"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_context_json", b"_context_json", "context_json", b"context_json", "input_audio", b"input_audio", "output_audio", b"output_audio", "pipeline", b"pipeline", "resume", b"resume", "session_id", b"session_id", "settings", b"settings", "tools", b"tools", "turn_detection", b"turn_detection"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_context_json", b"_context_json", "context_json", b"context_json", "history", b"history", "input_audio", b"input_audio", "output_audio", b"output_audio", "pipeline", b"pipeline", "resume", b"resume", "session_id", b"session_id", "settings", b"settings", "tools", b"tools", "turn_detection", b"turn_detection"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__context_json: _TypeAlias = _typing.Literal["context_json"]  # noqa: Y015
     _WhichOneofArgType__context_json: _TypeAlias = _typing.Literal["_context_json", b"_context_json"]  # noqa: Y015
@@ -151,25 +159,197 @@ class ResumeRequest(_message.Message):
 
     RESUME_TOKEN_FIELD_NUMBER: _builtins.int
     LAST_RECEIVED_SEQUENCE_FIELD_NUMBER: _builtins.int
+    TERM_FIELD_NUMBER: _builtins.int
+    RESTORE_FIELD_NUMBER: _builtins.int
+    LAST_TURN_ID_FIELD_NUMBER: _builtins.int
+    LAST_RESPONSE_ID_FIELD_NUMBER: _builtins.int
     resume_token: _builtins.str
     """SessionReady.resume_token of the session. It is a secret."""
     last_received_sequence: _builtins.int
     """Highest VoiceSessionResponse.sequence the client has received; the server
     replays what comes after it. 0 replays everything still held.
     """
+    term: _builtins.int
+    """VoiceSessionResponse.term of that event. Of a session of a higher term,
+    which the client has not heard of yet, everything still held is replayed. 0
+    is read as the term of the session.
+    """
+    restore: _builtins.bool
+    """When there is no session of this token: open one in its place, with the
+    session_id, configuration and history in this message, the same token, and
+    `term` plus one. So to ask twice opens one session. Its events, turns and
+    responses are numbered on from the ones given here. The token must have at
+    least 32 characters.
+    """
+    last_turn_id: _builtins.int
+    """Highest VoiceSessionResponse.turn_id the client has received."""
+    last_response_id: _builtins.int
+    """Highest response_id the client has received."""
     def __init__(
         self,
         *,
         resume_token: _builtins.str = ...,
         last_received_sequence: _builtins.int = ...,
+        term: _builtins.int = ...,
+        restore: _builtins.bool = ...,
+        last_turn_id: _builtins.int = ...,
+        last_response_id: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_received_sequence", b"last_received_sequence", "resume_token", b"resume_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_received_sequence", b"last_received_sequence", "last_response_id", b"last_response_id", "last_turn_id", b"last_turn_id", "restore", b"restore", "resume_token", b"resume_token", "term", b"term"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ResumeRequest: _TypeAlias = ResumeRequest  # noqa: Y015
+
+@_typing.final
+class ConversationItem(_message.Message):
+    """One item of a conversation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_FIELD_NUMBER: _builtins.int
+    ASSISTANT_FIELD_NUMBER: _builtins.int
+    TOOL_OUTCOME_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def user(self) -> Global___UserItem:
+        """What the user said or typed."""
+
+    @_builtins.property
+    def assistant(self) -> Global___AssistantItem:
+        """What the assistant said."""
+
+    @_builtins.property
+    def tool_outcome(self) -> Global___ToolOutcomeItem:
+        """What came of a tool call."""
+
+    def __init__(
+        self,
+        *,
+        user: Global___UserItem | None = ...,
+        assistant: Global___AssistantItem | None = ...,
+        tool_outcome: Global___ToolOutcomeItem | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assistant", b"assistant", "item", b"item", "tool_outcome", b"tool_outcome", "user", b"user"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assistant", b"assistant", "item", b"item", "tool_outcome", b"tool_outcome", "user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_item: _TypeAlias = _typing.Literal["user", "assistant", "tool_outcome"]  # noqa: Y015
+    _WhichOneofArgType_item: _TypeAlias = _typing.Literal["item", b"item"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_item) -> _WhichOneofReturnType_item | None: ...
+
+Global___ConversationItem: _TypeAlias = ConversationItem  # noqa: Y015
+
+@_typing.final
+class UserItem(_message.Message):
+    """What the user said or typed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """The words."""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UserItem: _TypeAlias = UserItem  # noqa: Y015
+
+@_typing.final
+class AssistantItem(_message.Message):
+    """What the assistant said, as far as it was heard, and the tools it called."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    TOOL_CALLS_FIELD_NUMBER: _builtins.int
+    INTERRUPTED_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """The words."""
+    interrupted: _builtins.bool
+    """The text was cut where the user interrupted it."""
+    @_builtins.property
+    def tool_calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___ToolCallItem]:
+        """The tools it called."""
+
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        tool_calls: _abc.Iterable[Global___ToolCallItem] | None = ...,
+        interrupted: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["interrupted", b"interrupted", "text", b"text", "tool_calls", b"tool_calls"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AssistantItem: _TypeAlias = AssistantItem  # noqa: Y015
+
+@_typing.final
+class ToolCallItem(_message.Message):
+    """A tool call of the language model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_ID_FIELD_NUMBER: _builtins.int
+    TOOL_NAME_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_JSON_FIELD_NUMBER: _builtins.int
+    call_id: _builtins.str
+    """Ties the outcome to the call: Action.action_id."""
+    tool_name: _builtins.str
+    """The tool."""
+    arguments_json: _builtins.str
+    """Arguments by name, a JSON object as text."""
+    def __init__(
+        self,
+        *,
+        call_id: _builtins.str = ...,
+        tool_name: _builtins.str = ...,
+        arguments_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments_json", b"arguments_json", "call_id", b"call_id", "tool_name", b"tool_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ToolCallItem: _TypeAlias = ToolCallItem  # noqa: Y015
+
+@_typing.final
+class ToolOutcomeItem(_message.Message):
+    """What came of a tool call of the assistant item before it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_ID_FIELD_NUMBER: _builtins.int
+    OUTPUT_JSON_FIELD_NUMBER: _builtins.int
+    call_id: _builtins.str
+    """ToolCallItem.call_id of the call."""
+    output_json: _builtins.str
+    """Any JSON value as text."""
+    def __init__(
+        self,
+        *,
+        call_id: _builtins.str = ...,
+        output_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "output_json", b"output_json"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ToolOutcomeItem: _TypeAlias = ToolOutcomeItem  # noqa: Y015
 
 @_typing.final
 class VoiceSettings(_message.Message):
@@ -547,6 +727,7 @@ class SessionReady(_message.Message):
     SESSION_ID_FIELD_NUMBER: _builtins.int
     RESUME_TOKEN_FIELD_NUMBER: _builtins.int
     RESUMED_FIELD_NUMBER: _builtins.int
+    RESTORED_FIELD_NUMBER: _builtins.int
     REPLAY_TRUNCATED_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
     SERVER_INFO_FIELD_NUMBER: _builtins.int
@@ -559,6 +740,10 @@ class SessionReady(_message.Message):
     """Secret that resumes the session, the same until the session ends."""
     resumed: _builtins.bool
     """True when an existing session was resumed. Replayed events follow."""
+    restored: _builtins.bool
+    """True when the session stands in for one that was lost: ResumeRequest.restore.
+    What was in progress then is not; the history is what the client gave.
+    """
     replay_truncated: _builtins.bool
     """True when some missed events are no longer held: discard partial turn state."""
     @_builtins.property
@@ -587,6 +772,7 @@ class SessionReady(_message.Message):
         session_id: _builtins.str = ...,
         resume_token: _builtins.str = ...,
         resumed: _builtins.bool = ...,
+        restored: _builtins.bool = ...,
         replay_truncated: _builtins.bool = ...,
         limits: Global___Limits | None = ...,
         server_info: Global___ServerInfo | None = ...,
@@ -596,7 +782,7 @@ class SessionReady(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "output_audio", b"output_audio", "server_info", b"server_info", "settings", b"settings", "turn_detection", b"turn_detection"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "output_audio", b"output_audio", "replay_truncated", b"replay_truncated", "resume_token", b"resume_token", "resumed", b"resumed", "server_info", b"server_info", "session_id", b"session_id", "settings", b"settings", "turn_detection", b"turn_detection"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "output_audio", b"output_audio", "replay_truncated", b"replay_truncated", "restored", b"restored", "resume_token", b"resume_token", "resumed", b"resumed", "server_info", b"server_info", "session_id", b"session_id", "settings", b"settings", "turn_detection", b"turn_detection"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

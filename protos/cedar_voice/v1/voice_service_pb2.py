@@ -28,23 +28,35 @@ from cedar_voice.v1 import error_pb2 as cedar__voice_dot_v1_dot_error__pb2
 from cedar_voice.v1 import session_pb2 as cedar__voice_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"cedar_voice/v1/voice_service.proto\x12\x0e\x63\x65\x64\x61r_voice.v1\x1a\x1a\x63\x65\x64\x61r_voice/v1/audio.proto\x1a!cedar_voice/v1/conversation.proto\x1a\x1a\x63\x65\x64\x61r_voice/v1/error.proto\x1a\x1c\x63\x65\x64\x61r_voice/v1/session.proto\"\xce\x02\n\x13VoiceSessionRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x0b\n\x03\x61\x63k\x18\x02 \x01(\x04\x12/\n\x06\x63onfig\x18\x03 \x01(\x0b\x32\x1d.cedar_voice.v1.SessionConfigH\x00\x12+\n\x05\x61udio\x18\x04 \x01(\x0b\x32\x1a.cedar_voice.v1.InputAudioH\x00\x12*\n\x07\x63ontrol\x18\x05 \x01(\x0b\x32\x17.cedar_voice.v1.ControlH\x00\x12)\n\x04text\x18\x06 \x01(\x0b\x32\x19.cedar_voice.v1.TextInputH\x00\x12\x32\n\x08playback\x18\x08 \x01(\x0b\x32\x1e.cedar_voice.v1.PlaybackReportH\x00\x12$\n\x04ping\x18\x0b \x01(\x0b\x32\x14.cedar_voice.v1.PingH\x00\x42\t\n\x07payload\"\xd7\x04\n\x14VoiceSessionResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x0b\n\x03\x61\x63k\x18\x02 \x01(\x04\x12\x0f\n\x07turn_id\x18\x03 \x01(\r\x12-\n\x05ready\x18\x04 \x01(\x0b\x32\x1c.cedar_voice.v1.SessionReadyH\x00\x12\x36\n\rtranscription\x18\x05 \x01(\x0b\x32\x1d.cedar_voice.v1.TranscriptionH\x00\x12\x31\n\x08response\x18\x06 \x01(\x0b\x32\x1d.cedar_voice.v1.ResponseEventH\x00\x12,\n\x05\x61udio\x18\x07 \x01(\x0b\x32\x1b.cedar_voice.v1.OutputAudioH\x00\x12(\n\x06\x61\x63tion\x18\x08 \x01(\x0b\x32\x16.cedar_voice.v1.ActionH\x00\x12&\n\x05\x65rror\x18\t \x01(\x0b\x32\x15.cedar_voice.v1.ErrorH\x00\x12\x30\n\x06speech\x18\n \x01(\x0b\x32\x1e.cedar_voice.v1.SpeechActivityH\x00\x12\x34\n\x0cinterruption\x18\x0b \x01(\x0b\x32\x1c.cedar_voice.v1.InterruptionH\x00\x12.\n\x07metrics\x18\x0c \x01(\x0b\x32\x1b.cedar_voice.v1.TurnMetricsH\x00\x12$\n\x04pong\x18\x0f \x01(\x0b\x32\x14.cedar_voice.v1.PongH\x00\x12,\n\x04hold\x18\x12 \x01(\x0b\x32\x1c.cedar_voice.v1.PlaybackHoldH\x00\x42\t\n\x07payload\"\x17\n\x15GetServiceInfoRequest\"\x8b\x02\n\x16GetServiceInfoResponse\x12/\n\x0bserver_info\x18\x01 \x01(\x0b\x32\x1a.cedar_voice.v1.ServerInfo\x12\'\n\x07\x65ngines\x18\x02 \x03(\x0b\x32\x16.cedar_voice.v1.Engine\x12\x36\n\x0finput_encodings\x18\x04 \x03(\x0e\x32\x1d.cedar_voice.v1.AudioEncoding\x12\x37\n\x10output_encodings\x18\x05 \x03(\x0e\x32\x1d.cedar_voice.v1.AudioEncoding\x12&\n\x06limits\x18\x08 \x01(\x0b\x32\x16.cedar_voice.v1.Limits\"h\n\x06\x45ngine\x12,\n\x05stage\x18\x01 \x01(\x0e\x32\x1d.cedar_voice.v1.PipelineStage\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t2\xce\x01\n\x0cVoiceService\x12]\n\x0cVoiceSession\x12#.cedar_voice.v1.VoiceSessionRequest\x1a$.cedar_voice.v1.VoiceSessionResponse(\x01\x30\x01\x12_\n\x0eGetServiceInfo\x12%.cedar_voice.v1.GetServiceInfoRequest\x1a&.cedar_voice.v1.GetServiceInfoResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"cedar_voice/v1/voice_service.proto\x12\x0e\x63\x65\x64\x61r_voice.v1\x1a\x1a\x63\x65\x64\x61r_voice/v1/audio.proto\x1a!cedar_voice/v1/conversation.proto\x1a\x1a\x63\x65\x64\x61r_voice/v1/error.proto\x1a\x1c\x63\x65\x64\x61r_voice/v1/session.proto\"\xce\x02\n\x13VoiceSessionRequest\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x0b\n\x03\x61\x63k\x18\x02 \x01(\x04\x12/\n\x06\x63onfig\x18\x03 \x01(\x0b\x32\x1d.cedar_voice.v1.SessionConfigH\x00\x12+\n\x05\x61udio\x18\x04 \x01(\x0b\x32\x1a.cedar_voice.v1.InputAudioH\x00\x12*\n\x07\x63ontrol\x18\x05 \x01(\x0b\x32\x17.cedar_voice.v1.ControlH\x00\x12)\n\x04text\x18\x06 \x01(\x0b\x32\x19.cedar_voice.v1.TextInputH\x00\x12\x32\n\x08playback\x18\x08 \x01(\x0b\x32\x1e.cedar_voice.v1.PlaybackReportH\x00\x12$\n\x04ping\x18\x0b \x01(\x0b\x32\x14.cedar_voice.v1.PingH\x00\x42\t\n\x07payload\"\xf6\x04\n\x14VoiceSessionResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x0b\n\x03\x61\x63k\x18\x02 \x01(\x04\x12\x0f\n\x07turn_id\x18\x03 \x01(\r\x12\x0c\n\x04term\x18\x10 \x01(\r\x12\x0f\n\x07\x64urable\x18\x11 \x01(\x04\x12-\n\x05ready\x18\x04 \x01(\x0b\x32\x1c.cedar_voice.v1.SessionReadyH\x00\x12\x36\n\rtranscription\x18\x05 \x01(\x0b\x32\x1d.cedar_voice.v1.TranscriptionH\x00\x12\x31\n\x08response\x18\x06 \x01(\x0b\x32\x1d.cedar_voice.v1.ResponseEventH\x00\x12,\n\x05\x61udio\x18\x07 \x01(\x0b\x32\x1b.cedar_voice.v1.OutputAudioH\x00\x12(\n\x06\x61\x63tion\x18\x08 \x01(\x0b\x32\x16.cedar_voice.v1.ActionH\x00\x12&\n\x05\x65rror\x18\t \x01(\x0b\x32\x15.cedar_voice.v1.ErrorH\x00\x12\x30\n\x06speech\x18\n \x01(\x0b\x32\x1e.cedar_voice.v1.SpeechActivityH\x00\x12\x34\n\x0cinterruption\x18\x0b \x01(\x0b\x32\x1c.cedar_voice.v1.InterruptionH\x00\x12.\n\x07metrics\x18\x0c \x01(\x0b\x32\x1b.cedar_voice.v1.TurnMetricsH\x00\x12$\n\x04pong\x18\x0f \x01(\x0b\x32\x14.cedar_voice.v1.PongH\x00\x12,\n\x04hold\x18\x12 \x01(\x0b\x32\x1c.cedar_voice.v1.PlaybackHoldH\x00\x42\t\n\x07payload\"\x17\n\x15GetServiceInfoRequest\"\x8b\x02\n\x16GetServiceInfoResponse\x12/\n\x0bserver_info\x18\x01 \x01(\x0b\x32\x1a.cedar_voice.v1.ServerInfo\x12\'\n\x07\x65ngines\x18\x02 \x03(\x0b\x32\x16.cedar_voice.v1.Engine\x12\x36\n\x0finput_encodings\x18\x04 \x03(\x0e\x32\x1d.cedar_voice.v1.AudioEncoding\x12\x37\n\x10output_encodings\x18\x05 \x03(\x0e\x32\x1d.cedar_voice.v1.AudioEncoding\x12&\n\x06limits\x18\x08 \x01(\x0b\x32\x16.cedar_voice.v1.Limits\"B\n\x11GetSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x19\n\x0cresume_token\x18\x02 \x01(\tB\x03\x80\x01\x01\"\xae\x01\n\x12GetSessionResponse\x12/\n\x05items\x18\x01 \x03(\x0b\x32 .cedar_voice.v1.ConversationItem\x12\x15\n\rlast_sequence\x18\x02 \x01(\x04\x12\x14\n\x0clast_turn_id\x18\x03 \x01(\r\x12\x0c\n\x04term\x18\x04 \x01(\r\x12\x1a\n\rexpires_in_ms\x18\x05 \x01(\rH\x00\x88\x01\x01\x42\x10\n\x0e_expires_in_ms\"E\n\x14\x44\x65leteSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x19\n\x0cresume_token\x18\x02 \x01(\tB\x03\x80\x01\x01\"\x17\n\x15\x44\x65leteSessionResponse\"h\n\x06\x45ngine\x12,\n\x05stage\x18\x01 \x01(\x0e\x32\x1d.cedar_voice.v1.PipelineStage\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t2\x81\x03\n\x0cVoiceService\x12]\n\x0cVoiceSession\x12#.cedar_voice.v1.VoiceSessionRequest\x1a$.cedar_voice.v1.VoiceSessionResponse(\x01\x30\x01\x12_\n\x0eGetServiceInfo\x12%.cedar_voice.v1.GetServiceInfoRequest\x1a&.cedar_voice.v1.GetServiceInfoResponse\x12S\n\nGetSession\x12!.cedar_voice.v1.GetSessionRequest\x1a\".cedar_voice.v1.GetSessionResponse\x12\\\n\rDeleteSession\x12$.cedar_voice.v1.DeleteSessionRequest\x1a%.cedar_voice.v1.DeleteSessionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cedar_voice.v1.voice_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_GETSESSIONREQUEST'].fields_by_name['resume_token']._loaded_options = None
+  _globals['_GETSESSIONREQUEST'].fields_by_name['resume_token']._serialized_options = b'\200\001\001'
+  _globals['_DELETESESSIONREQUEST'].fields_by_name['resume_token']._loaded_options = None
+  _globals['_DELETESESSIONREQUEST'].fields_by_name['resume_token']._serialized_options = b'\200\001\001'
   _globals['_VOICESESSIONREQUEST']._serialized_start=176
   _globals['_VOICESESSIONREQUEST']._serialized_end=510
   _globals['_VOICESESSIONRESPONSE']._serialized_start=513
-  _globals['_VOICESESSIONRESPONSE']._serialized_end=1112
-  _globals['_GETSERVICEINFOREQUEST']._serialized_start=1114
-  _globals['_GETSERVICEINFOREQUEST']._serialized_end=1137
-  _globals['_GETSERVICEINFORESPONSE']._serialized_start=1140
-  _globals['_GETSERVICEINFORESPONSE']._serialized_end=1407
-  _globals['_ENGINE']._serialized_start=1409
-  _globals['_ENGINE']._serialized_end=1513
-  _globals['_VOICESERVICE']._serialized_start=1516
-  _globals['_VOICESERVICE']._serialized_end=1722
+  _globals['_VOICESESSIONRESPONSE']._serialized_end=1143
+  _globals['_GETSERVICEINFOREQUEST']._serialized_start=1145
+  _globals['_GETSERVICEINFOREQUEST']._serialized_end=1168
+  _globals['_GETSERVICEINFORESPONSE']._serialized_start=1171
+  _globals['_GETSERVICEINFORESPONSE']._serialized_end=1438
+  _globals['_GETSESSIONREQUEST']._serialized_start=1440
+  _globals['_GETSESSIONREQUEST']._serialized_end=1506
+  _globals['_GETSESSIONRESPONSE']._serialized_start=1509
+  _globals['_GETSESSIONRESPONSE']._serialized_end=1683
+  _globals['_DELETESESSIONREQUEST']._serialized_start=1685
+  _globals['_DELETESESSIONREQUEST']._serialized_end=1754
+  _globals['_DELETESESSIONRESPONSE']._serialized_start=1756
+  _globals['_DELETESESSIONRESPONSE']._serialized_end=1779
+  _globals['_ENGINE']._serialized_start=1781
+  _globals['_ENGINE']._serialized_end=1885
+  _globals['_VOICESERVICE']._serialized_start=1888
+  _globals['_VOICESERVICE']._serialized_end=2273
 # @@protoc_insertion_point(module_scope)

@@ -126,6 +126,8 @@ class VoiceSessionResponse(_message.Message):
     SEQUENCE_FIELD_NUMBER: _builtins.int
     ACK_FIELD_NUMBER: _builtins.int
     TURN_ID_FIELD_NUMBER: _builtins.int
+    TERM_FIELD_NUMBER: _builtins.int
+    DURABLE_FIELD_NUMBER: _builtins.int
     READY_FIELD_NUMBER: _builtins.int
     TRANSCRIPTION_FIELD_NUMBER: _builtins.int
     RESPONSE_FIELD_NUMBER: _builtins.int
@@ -150,6 +152,16 @@ class VoiceSessionResponse(_message.Message):
     turn_id: _builtins.int
     """Turn this event belongs to: 1, 2, 3... within the session, a turn being one
     input (speech, text, say or create_response) and everything it causes. 0 when the event belongs to no turn.
+    """
+    term: _builtins.int
+    """Which of the sessions this event is from that were opened under one name in
+    each other's place: 1, 2, 3... An event's position is (term, sequence); a
+    higher term begins with `ready`, and what is older is to be ignored.
+    """
+    durable: _builtins.int
+    """Highest VoiceSessionRequest.sequence that need not be sent again even if the
+    session is lost: what the client said up to there has been transcribed,
+    answered or dropped, and the client was told. At most `ack`.
     """
     @_builtins.property
     def ready(self) -> _session_pb2.SessionReady:
@@ -201,6 +213,8 @@ class VoiceSessionResponse(_message.Message):
         sequence: _builtins.int = ...,
         ack: _builtins.int = ...,
         turn_id: _builtins.int = ...,
+        term: _builtins.int = ...,
+        durable: _builtins.int = ...,
         ready: _session_pb2.SessionReady | None = ...,
         transcription: _conversation_pb2.Transcription | None = ...,
         response: _conversation_pb2.ResponseEvent | None = ...,
@@ -215,7 +229,7 @@ class VoiceSessionResponse(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "audio", b"audio", "error", b"error", "hold", b"hold", "interruption", b"interruption", "metrics", b"metrics", "payload", b"payload", "pong", b"pong", "ready", b"ready", "response", b"response", "speech", b"speech", "transcription", b"transcription"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "action", b"action", "audio", b"audio", "error", b"error", "hold", b"hold", "interruption", b"interruption", "metrics", b"metrics", "payload", b"payload", "pong", b"pong", "ready", b"ready", "response", b"response", "sequence", b"sequence", "speech", b"speech", "transcription", b"transcription", "turn_id", b"turn_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "action", b"action", "audio", b"audio", "durable", b"durable", "error", b"error", "hold", b"hold", "interruption", b"interruption", "metrics", b"metrics", "payload", b"payload", "pong", b"pong", "ready", b"ready", "response", b"response", "sequence", b"sequence", "speech", b"speech", "term", b"term", "transcription", b"transcription", "turn_id", b"turn_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["ready", "transcription", "response", "audio", "action", "error", "speech", "interruption", "metrics", "pong", "hold"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
@@ -287,6 +301,125 @@ class GetServiceInfoResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetServiceInfoResponse: _TypeAlias = GetServiceInfoResponse  # noqa: Y015
+
+@_typing.final
+class GetSessionRequest(_message.Message):
+    """Names a session of the caller. Where the server knows its callers, the
+    session must be theirs; where it does not, `resume_token` is the proof.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """SessionReady.session_id of the session."""
+    resume_token: _builtins.str
+    """SessionReady.resume_token of the session. Empty for callers that the server
+    knows by their token; a wrong one is refused for everybody.
+    """
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        resume_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["resume_token", b"resume_token", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetSessionRequest: _TypeAlias = GetSessionRequest  # noqa: Y015
+
+@_typing.final
+class GetSessionResponse(_message.Message):
+    """Response of GetSession."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    LAST_SEQUENCE_FIELD_NUMBER: _builtins.int
+    LAST_TURN_ID_FIELD_NUMBER: _builtins.int
+    TERM_FIELD_NUMBER: _builtins.int
+    EXPIRES_IN_MS_FIELD_NUMBER: _builtins.int
+    last_sequence: _builtins.int
+    """Highest VoiceSessionResponse.sequence sent: resume from here after reading
+    the items.
+    """
+    last_turn_id: _builtins.int
+    """The newest turn that has begun. 0 before the first."""
+    term: _builtins.int
+    """See VoiceSessionResponse.term."""
+    expires_in_ms: _builtins.int
+    """Milliseconds until the session ends unless it is resumed. Unset while a
+    stream is attached.
+    """
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[_session_pb2.ConversationItem]:
+        """The conversation so far, oldest first."""
+
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[_session_pb2.ConversationItem] | None = ...,
+        last_sequence: _builtins.int = ...,
+        last_turn_id: _builtins.int = ...,
+        term: _builtins.int = ...,
+        expires_in_ms: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expires_in_ms", b"_expires_in_ms", "expires_in_ms", b"expires_in_ms"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expires_in_ms", b"_expires_in_ms", "expires_in_ms", b"expires_in_ms", "items", b"items", "last_sequence", b"last_sequence", "last_turn_id", b"last_turn_id", "term", b"term"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expires_in_ms: _TypeAlias = _typing.Literal["expires_in_ms"]  # noqa: Y015
+    _WhichOneofArgType__expires_in_ms: _TypeAlias = _typing.Literal["_expires_in_ms", b"_expires_in_ms"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expires_in_ms) -> _WhichOneofReturnType__expires_in_ms | None: ...
+
+Global___GetSessionResponse: _TypeAlias = GetSessionResponse  # noqa: Y015
+
+@_typing.final
+class DeleteSessionRequest(_message.Message):
+    """Names a session of the caller, as GetSessionRequest does."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    """SessionReady.session_id of the session."""
+    resume_token: _builtins.str
+    """SessionReady.resume_token of the session; see GetSessionRequest."""
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        resume_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["resume_token", b"resume_token", "session_id", b"session_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteSessionRequest: _TypeAlias = DeleteSessionRequest  # noqa: Y015
+
+@_typing.final
+class DeleteSessionResponse(_message.Message):
+    """Response of DeleteSession."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteSessionResponse: _TypeAlias = DeleteSessionResponse  # noqa: Y015
 
 @_typing.final
 class Engine(_message.Message):

@@ -45,6 +45,16 @@ class VoiceServiceStub(object):
                 request_serializer=cedar__voice_dot_v1_dot_voice__service__pb2.GetServiceInfoRequest.SerializeToString,
                 response_deserializer=cedar__voice_dot_v1_dot_voice__service__pb2.GetServiceInfoResponse.FromString,
                 _registered_method=True)
+        self.GetSession = channel.unary_unary(
+                '/cedar_voice.v1.VoiceService/GetSession',
+                request_serializer=cedar__voice_dot_v1_dot_voice__service__pb2.GetSessionRequest.SerializeToString,
+                response_deserializer=cedar__voice_dot_v1_dot_voice__service__pb2.GetSessionResponse.FromString,
+                _registered_method=True)
+        self.DeleteSession = channel.unary_unary(
+                '/cedar_voice.v1.VoiceService/DeleteSession',
+                request_serializer=cedar__voice_dot_v1_dot_voice__service__pb2.DeleteSessionRequest.SerializeToString,
+                response_deserializer=cedar__voice_dot_v1_dot_voice__service__pb2.DeleteSessionResponse.FromString,
+                _registered_method=True)
 
 
 class VoiceServiceServicer(object):
@@ -65,7 +75,9 @@ class VoiceServiceServicer(object):
 
         If the stream breaks, reconnect and put `resume` in the first `config`: the
         server replays the events the client has not received, with their original
-        sequence numbers.
+        sequence numbers. If it answers ERROR_CODE_SESSION_NOT_FOUND, the session is
+        lost: `resume.restore` opens one in its place, with what the client knows of
+        the conversation.
 
         Authentication is the `authorization: Bearer <token>` request metadata.
         """
@@ -76,6 +88,23 @@ class VoiceServiceServicer(object):
     def GetServiceInfo(self, request, context):
         """Describes the server before a session is opened: engines, encodings and
         limits. Safe to cache for minutes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSession(self, request, context):
+        """Reads the conversation of a live session, to rebuild what a client has lost.
+        Fails with ERROR_CODE_SESSION_NOT_FOUND for a session that is gone and for
+        one that is not the caller's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteSession(self, request, context):
+        """Ends a session and erases what is held of it, without its stream. Fails as
+        GetSession does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -93,6 +122,16 @@ def add_VoiceServiceServicer_to_server(servicer, server):
                     servicer.GetServiceInfo,
                     request_deserializer=cedar__voice_dot_v1_dot_voice__service__pb2.GetServiceInfoRequest.FromString,
                     response_serializer=cedar__voice_dot_v1_dot_voice__service__pb2.GetServiceInfoResponse.SerializeToString,
+            ),
+            'GetSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSession,
+                    request_deserializer=cedar__voice_dot_v1_dot_voice__service__pb2.GetSessionRequest.FromString,
+                    response_serializer=cedar__voice_dot_v1_dot_voice__service__pb2.GetSessionResponse.SerializeToString,
+            ),
+            'DeleteSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteSession,
+                    request_deserializer=cedar__voice_dot_v1_dot_voice__service__pb2.DeleteSessionRequest.FromString,
+                    response_serializer=cedar__voice_dot_v1_dot_voice__service__pb2.DeleteSessionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -150,6 +189,60 @@ class VoiceService(object):
             '/cedar_voice.v1.VoiceService/GetServiceInfo',
             cedar__voice_dot_v1_dot_voice__service__pb2.GetServiceInfoRequest.SerializeToString,
             cedar__voice_dot_v1_dot_voice__service__pb2.GetServiceInfoResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cedar_voice.v1.VoiceService/GetSession',
+            cedar__voice_dot_v1_dot_voice__service__pb2.GetSessionRequest.SerializeToString,
+            cedar__voice_dot_v1_dot_voice__service__pb2.GetSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/cedar_voice.v1.VoiceService/DeleteSession',
+            cedar__voice_dot_v1_dot_voice__service__pb2.DeleteSessionRequest.SerializeToString,
+            cedar__voice_dot_v1_dot_voice__service__pb2.DeleteSessionResponse.FromString,
             options,
             channel_credentials,
             insecure,

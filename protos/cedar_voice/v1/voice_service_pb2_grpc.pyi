@@ -67,13 +67,24 @@ class VoiceServiceStub:
 
     If the stream breaks, reconnect and put `resume` in the first `config`: the
     server replays the events the client has not received, with their original
-    sequence numbers.
+    sequence numbers. If it answers ERROR_CODE_SESSION_NOT_FOUND, the session is
+    lost: `resume.restore` opens one in its place, with what the client knows of
+    the conversation.
 
     Authentication is the `authorization: Bearer <token>` request metadata.
     """
     GetServiceInfo: _grpc.UnaryUnaryMultiCallable[_voice_service_pb2.GetServiceInfoRequest, _voice_service_pb2.GetServiceInfoResponse]
     """Describes the server before a session is opened: engines, encodings and
     limits. Safe to cache for minutes.
+    """
+    GetSession: _grpc.UnaryUnaryMultiCallable[_voice_service_pb2.GetSessionRequest, _voice_service_pb2.GetSessionResponse]
+    """Reads the conversation of a live session, to rebuild what a client has lost.
+    Fails with ERROR_CODE_SESSION_NOT_FOUND for a session that is gone and for
+    one that is not the caller's.
+    """
+    DeleteSession: _grpc.UnaryUnaryMultiCallable[_voice_service_pb2.DeleteSessionRequest, _voice_service_pb2.DeleteSessionResponse]
+    """Ends a session and erases what is held of it, without its stream. Fails as
+    GetSession does.
     """
 
 @_typing.type_check_only
@@ -95,13 +106,24 @@ class VoiceServiceAsyncStub(VoiceServiceStub):
 
     If the stream breaks, reconnect and put `resume` in the first `config`: the
     server replays the events the client has not received, with their original
-    sequence numbers.
+    sequence numbers. If it answers ERROR_CODE_SESSION_NOT_FOUND, the session is
+    lost: `resume.restore` opens one in its place, with what the client knows of
+    the conversation.
 
     Authentication is the `authorization: Bearer <token>` request metadata.
     """
     GetServiceInfo: _aio.UnaryUnaryMultiCallable[_voice_service_pb2.GetServiceInfoRequest, _voice_service_pb2.GetServiceInfoResponse]  # type: ignore[assignment]
     """Describes the server before a session is opened: engines, encodings and
     limits. Safe to cache for minutes.
+    """
+    GetSession: _aio.UnaryUnaryMultiCallable[_voice_service_pb2.GetSessionRequest, _voice_service_pb2.GetSessionResponse]  # type: ignore[assignment]
+    """Reads the conversation of a live session, to rebuild what a client has lost.
+    Fails with ERROR_CODE_SESSION_NOT_FOUND for a session that is gone and for
+    one that is not the caller's.
+    """
+    DeleteSession: _aio.UnaryUnaryMultiCallable[_voice_service_pb2.DeleteSessionRequest, _voice_service_pb2.DeleteSessionResponse]  # type: ignore[assignment]
+    """Ends a session and erases what is held of it, without its stream. Fails as
+    GetSession does.
     """
 
 class VoiceServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -126,7 +148,9 @@ class VoiceServiceServicer(metaclass=_abc_1.ABCMeta):
 
         If the stream breaks, reconnect and put `resume` in the first `config`: the
         server replays the events the client has not received, with their original
-        sequence numbers.
+        sequence numbers. If it answers ERROR_CODE_SESSION_NOT_FOUND, the session is
+        lost: `resume.restore` opens one in its place, with what the client knows of
+        the conversation.
 
         Authentication is the `authorization: Bearer <token>` request metadata.
         """
@@ -139,6 +163,27 @@ class VoiceServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_voice_service_pb2.GetServiceInfoResponse, _abc.Awaitable[_voice_service_pb2.GetServiceInfoResponse]]:
         """Describes the server before a session is opened: engines, encodings and
         limits. Safe to cache for minutes.
+        """
+
+    @_abc_1.abstractmethod
+    def GetSession(
+        self,
+        request: _voice_service_pb2.GetSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_voice_service_pb2.GetSessionResponse, _abc.Awaitable[_voice_service_pb2.GetSessionResponse]]:
+        """Reads the conversation of a live session, to rebuild what a client has lost.
+        Fails with ERROR_CODE_SESSION_NOT_FOUND for a session that is gone and for
+        one that is not the caller's.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteSession(
+        self,
+        request: _voice_service_pb2.DeleteSessionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_voice_service_pb2.DeleteSessionResponse, _abc.Awaitable[_voice_service_pb2.DeleteSessionResponse]]:
+        """Ends a session and erases what is held of it, without its stream. Fails as
+        GetSession does.
         """
 
 def add_VoiceServiceServicer_to_server(servicer: VoiceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

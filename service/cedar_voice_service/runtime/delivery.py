@@ -22,6 +22,7 @@ class Ready:
     config: SessionConfig
     is_resumed: bool = False
     is_truncated: bool = False
+    is_restored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +111,31 @@ class Attachment:
 class Delivery:
     """The outbox of a session and the stream that empties it, if one is attached."""
 
-    def __init__(self, max_bytes: int) -> None:
-        self._outbox = Outbox(max_bytes)
+    def __init__(self, max_bytes: int, *, last_sequence: int = 0) -> None:
+        self._outbox = Outbox(max_bytes, last_sequence=last_sequence)
         self._attachment: Attachment | None = None
 
-    def attach(self, config: SessionConfig, *, resume_after: int | None) -> Attachment:
+    @property
+    def told_durable(self) -> int | None:
+        """What the newest message that a stream has taken says is durable; None when all that
+        was said is taken.
+        """
+        return self._outbox.told_durable
+
+    @property
+    def last_sequence(self) -> int:
+        """Sequence of the newest message that a stream has taken."""
+        return self._outbox.last_sequence
+
+    def attach(
+        self, config: SessionConfig, *, resume_after: int | None, is_restored: bool = False
+    ) -> Attachment:
         """Make a stream the one that is written to; the stream before it ends.
 
         Args:
             config: what is in force.
             resume_after: last sequence the client has; None on the session's first stream.
+            is_restored: whether the client hears for the first time that it is another session.
 
         Raises:
             CallerError: the client claims to have what was never sent.
@@ -135,7 +151,12 @@ class Delivery:
                 )
             self._outbox.acknowledge(resume_after)
             replayed, is_complete = self._outbox.replay(resume_after)
-        ready = Ready(config, is_resumed=resume_after is not None, is_truncated=not is_complete)
+        ready = Ready(
+            config,
+            is_resumed=resume_after is not None and not is_restored,
+            is_truncated=not is_complete,
+            is_restored=is_restored,
+        )
         if self._attachment is not None:
             self._attachment.fail(
                 CallerError(
@@ -155,9 +176,9 @@ class Delivery:
         self._attachment = None
         return True
 
-    def send(self, message: Message, turn_id: int) -> None:
-        """Say something, now or after a resume."""
-        self._outbox.put(message, turn_id=turn_id)
+    def send(self, message: Message, turn_id: int, durable: int = 0) -> None:
+        """Say something, now or after a resume; see `Numbered` for `durable`."""
+        self._outbox.put(message, turn_id=turn_id, durable=durable)
         if self._attachment is None:
             return
         if self._outbox.has_overflowed:

@@ -13,6 +13,7 @@ from cedar_voice_service.providers.catalog import Engines
 from cedar_voice_service.runtime.delivery import Attachment
 from cedar_voice_service.runtime.runner import SessionRunner
 from cedar_voice_service.session.config import ConfigPatch, Limits, SessionConfig
+from cedar_voice_service.session.past import NO_PAST, Past, Position
 
 log = structlog.get_logger("cedar_voice.registry")
 
@@ -72,8 +73,10 @@ class Registry:
         for entry in self._entries.values():
             entry.runner.delivery.fail(shutdown)
 
-    def open(self, session_id: str, patch: ConfigPatch, principal: str) -> SessionRunner:
-        """Begin a session; an empty id lets us choose.
+    def open(
+        self, session_id: str, patch: ConfigPatch, principal: str, past: Past = NO_PAST
+    ) -> SessionRunner:
+        """Begin a session that continues the past; an empty id lets us choose.
 
         Raises:
             CallerError: SESSION_ID_IN_USE.
@@ -92,6 +95,7 @@ class Registry:
             self._engines,
             self._limits,
             stage_timeout_ms=self._stage_timeout_ms,
+            past=past,
         )
         entry = self._entries[session_id] = _Entry(runner, principal)
         entry.task = self._group.create_task(self._live(entry))
@@ -113,17 +117,49 @@ class Registry:
             "no such session", code=Code.SESSION_NOT_FOUND, field="resume.resume_token"
         )
 
+    def find(self, session_id: str, principal: str, resume_token: str) -> SessionRunner:
+        """The session of this name, for its owner: who it belongs to, and if that is anybody, who
+        knows its secret.
+
+        Raises:
+            CallerError: SESSION_NOT_FOUND, also for a session of somebody else.
+        """
+        entry = self._entries.get(session_id)
+        if entry is not None and entry.principal == principal:
+            known = entry.runner.resume_token.encode()
+            is_token = secrets.compare_digest(known, resume_token.encode())
+            if is_token or (principal and not resume_token):
+                return entry.runner
+        raise CallerError("no such session", code=Code.SESSION_NOT_FOUND, field="session_id")
+
+    def expires_in_ms(self, runner: SessionRunner) -> int | None:
+        """When a session ends unless it is resumed; None while a stream is attached."""
+        entry = self._entries.get(runner.session_id)
+        if entry is None or entry.expiry is None:
+            return None
+        return max(0, int((entry.expiry.when() - asyncio.get_running_loop().time()) * 1000))
+
+    def delete(self, runner: SessionRunner) -> None:
+        """End a session at once; nobody can come back to it."""
+        gone = CallerError(
+            "the session was deleted", code=Code.SESSION_NOT_FOUND, stage=Stage.TRANSPORT
+        )
+        runner.delivery.fail(gone)
+        if (entry := self._entries.get(runner.session_id)) is not None:
+            self._expire(entry)
+
     @contextmanager
-    def attached(self, runner: SessionRunner, *, resume_after: int | None) -> Iterator[Attachment]:
+    def attached(self, runner: SessionRunner, position: Position | None) -> Iterator[Attachment]:
         """Attach a stream to a session for as long as the context lasts.
 
         Raises:
             CallerError: the client claims to have what was never sent.
         """
-        attachment = runner.attach(resume_after=resume_after)
+        attachment = runner.attach(position)
         entry = self._entries.get(runner.session_id)
         if entry is not None and entry.expiry is not None:
             entry.expiry.cancel()
+            entry.expiry = None
         try:
             yield attachment
         finally:

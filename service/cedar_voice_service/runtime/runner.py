@@ -24,9 +24,12 @@ from cedar_voice_service.runtime.writing import Reciter, Writer
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import Limits, SessionConfig
+from cedar_voice_service.session.history import HistoryItem
 from cedar_voice_service.session.inbox import Inbox
 from cedar_voice_service.session.machine import Machine
 from cedar_voice_service.session.messages import TurnMetrics
+from cedar_voice_service.session.past import NO_PAST, Past, Position
+from cedar_voice_service.session.watermark import Watermark
 
 log = structlog.get_logger("cedar_voice.session")
 
@@ -69,17 +72,21 @@ class SessionRunner:
         limits: Limits,
         *,
         stage_timeout_ms: int,
+        past: Past = NO_PAST,
     ) -> None:
         self.session_id = session_id
-        self.resume_token = secrets.token_urlsafe(32)
-        self.delivery = Delivery(limits.replay_buffer_bytes)
+        self.past = past
+        self.resume_token = past.resume_token or secrets.token_urlsafe(32)
+        self.delivery = Delivery(limits.replay_buffer_bytes, last_sequence=past.last_sequence)
         self._inbox = Inbox()
+        self._watermark = Watermark()
         self._engines = engines
         self._machine = Machine(
             config,
             max_history_items=limits.max_history_items,
             stage_timeout_ms=stage_timeout_ms,
         )
+        self._machine.go_on_from(past)
         self._listener = Listener(config.turn_detection)
         self._listener.begin(config.input_audio)
         self._events: asyncio.Queue[Received | on.WorkEvent] = asyncio.Queue(QUEUED_EVENTS)
@@ -91,13 +98,38 @@ class SessionRunner:
         """Highest client sequence accepted so far."""
         return self._inbox.accepted
 
-    def attach(self, *, resume_after: int | None) -> Attachment:
+    @property
+    def told_durable(self) -> int:
+        """Highest client sequence that is not needed again, as a stream may be told now."""
+        told = self.delivery.told_durable
+        return self._watermark.durable if told is None else told
+
+    @property
+    def last_turn_id(self) -> int:
+        """The newest turn; 0 before the first."""
+        return self._machine.last_turn_id
+
+    @property
+    def history(self) -> tuple[HistoryItem, ...]:
+        """The conversation so far."""
+        return self._machine.history.items
+
+    def attach(self, position: Position | None) -> Attachment:
         """Make a stream the one that is written to.
+
+        Args:
+            position: of the client in the session; None on its first stream.
 
         Raises:
             CallerError: the client claims to have what was never sent.
         """
-        return self.delivery.attach(self._machine.config, resume_after=resume_after)
+        has_heard_of_us = position is not None and position.term in (0, self.past.term)
+        after = position.sequence if position and has_heard_of_us else self.past.last_sequence
+        return self.delivery.attach(
+            self._machine.config,
+            resume_after=None if position is None else after,
+            is_restored=self.past.is_lost_session and not has_heard_of_us,
+        )
 
     async def receive(self, received: Received) -> None:
         """Hand over a client message; waits while the session has too many."""
@@ -146,9 +178,9 @@ class SessionRunner:
                 return False
             case on.ListeningStopped() | on.InputEnded():
                 self._hear(self._listener.flush, item.sequence, group)
-                self._handle(item.event, group)
+                self._handle(item.event, group, item.sequence)
             case _:
-                self._handle(item.event, group)
+                self._handle(item.event, group, item.sequence)
         return True
 
     async def _hear_all(self, data: bytes, sequence: int, group: asyncio.TaskGroup) -> None:
@@ -157,6 +189,7 @@ class SessionRunner:
             self._hear(partial(self._listener.hear, piece), sequence, group)
             if len(data) > HEARD_BYTES:
                 await asyncio.sleep(0)
+        self._watermark.handled(sequence, heard_ms=self._machine.heard_ms)
 
     def _hear(
         self, heard: Callable[[], Iterator[on.EarEvent]], sequence: int, group: asyncio.TaskGroup
@@ -169,8 +202,11 @@ class SessionRunner:
         for event in events:
             self._handle(event, group)
 
-    def _handle(self, event: on.Event, group: asyncio.TaskGroup) -> None:
-        for command in self._machine.handle(event, _now_ms()):
+    def _handle(self, event: on.Event, group: asyncio.TaskGroup, sequence: int = 0) -> None:
+        commands = self._machine.handle(event, _now_ms())
+        self._watermark.handled(sequence)
+        self._watermark.settle(self._machine.needs_audio_from_ms)
+        for command in commands:
             self._do(command, group)
         if self._machine.backlog_ms > MAX_BACKLOG_MS:
             self._room.clear()
@@ -182,7 +218,7 @@ class SessionRunner:
             case do.Send(message, turn_id):
                 if isinstance(message, TurnMetrics):
                     log.info("turn", turn_id=turn_id, **asdict(message))
-                self.delivery.send(message, turn_id)
+                self.delivery.send(message, turn_id, self._watermark.durable)
             case do.ApplyConfig(config):
                 self._listener.tune(config.turn_detection)
                 self.delivery.notify(Ready(config))

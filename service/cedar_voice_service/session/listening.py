@@ -12,6 +12,9 @@ from cedar_voice_service.session.turn import Turn
 INPUT_IDLE_MS = 1_000
 """Audio that stops coming for this long ends a turn that the server delimits."""
 
+UNDECIDED_MS = 1_000
+"""How far back speech may turn out to have begun, where none is known of."""
+
 
 class Listening:
     """The turn that is heard or transcribed, if any.
@@ -46,6 +49,16 @@ class Listening:
         if turn.end_ms is not None:
             return turn.last_progress_at_ms + self._conversation.stage_timeout_ms
         return None if self._is_manual else turn.last_progress_at_ms + INPUT_IDLE_MS
+
+    @property
+    def needs_audio_from_ms(self) -> int:
+        """What is heard from there on may still become part of what the user is told they said."""
+        if self.turn is not None and self.turn.from_ms is not None:
+            return self.turn.from_ms
+        from_ms = max(self.recording.from_ms, self.hearing.heard_ms - UNDECIDED_MS)
+        if self.hearing.unclaimed_since_ms is not None:
+            from_ms = min(from_ms, self._padded(self.hearing.unclaimed_since_ms))
+        return from_ms
 
     @property
     def _detection(self) -> TurnDetection:

@@ -30,6 +30,7 @@ from cedar_voice_service.session.hearing import Recording
 from cedar_voice_service.session.history import History, UserMessage
 from cedar_voice_service.session.interruption import BargeIn, Verdict, judge
 from cedar_voice_service.session.listening import Listening
+from cedar_voice_service.session.past import Past
 from cedar_voice_service.session.turn import Turn
 
 MAX_WAITING_SPEECHES = 8
@@ -111,6 +112,27 @@ class Machine:
     def history(self) -> History:
         """The conversation so far."""
         return self._conversation.history
+
+    @property
+    def needs_audio_from_ms(self) -> int:
+        """Time of the input audio from which on nobody was told yet what became of it."""
+        return self._listening.needs_audio_from_ms
+
+    @property
+    def heard_ms(self) -> int:
+        """How far input audio was heard."""
+        return self._listening.hearing.heard_ms
+
+    @property
+    def last_turn_id(self) -> int:
+        """The newest turn; 0 before the first."""
+        return self._conversation.last_turn_id
+
+    def go_on_from(self, past: Past) -> None:
+        """Continue a conversation, before anything happens."""
+        self.history.add(*past.history)
+        self._conversation.last_turn_id = past.last_turn_id
+        self._conversation.last_response_id = past.last_response_id
 
     @property
     def phase(self) -> Phase:

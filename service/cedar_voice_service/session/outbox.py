@@ -30,21 +30,31 @@ class Numbered:
     sequence: int
     turn_id: int
     message: Message
+    durable: int = 0
+    """Highest client sequence that is durable once the client has this message."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    turn_id: int
+    message: Message
+    durable: int
 
 
 class Outbox:
     """The server-to-client sequence of one session, over all its streams.
 
     Holds at most `max_bytes`; the oldest messages are forgotten first, sent ones before waiting
-    ones.
+    ones. Numbers go on after `last_sequence`.
     """
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, *, last_sequence: int = 0) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._waiting: deque[tuple[int, Message]] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._sent: deque[Numbered] = deque()
-        self._last_sequence = 0
+        self._last_sequence = last_sequence
+        self._told_durable = 0
         self.has_overflowed = False
         """Whether a message was forgotten that no stream had taken: nobody reads."""
 
@@ -53,21 +63,27 @@ class Outbox:
         """Sequence of the newest numbered message; 0 before the first."""
         return self._last_sequence
 
-    def put(self, message: Message, *, turn_id: int) -> None:
-        """Add a message that belongs to `turn_id`, 0 for none.
+    @property
+    def told_durable(self) -> int | None:
+        """`durable` of the newest numbered message while others wait; None when none waits."""
+        return self._told_durable if self._waiting else None
+
+    def put(self, message: Message, *, turn_id: int, durable: int = 0) -> None:
+        """Add a message that belongs to `turn_id`, 0 for none; see `Numbered` for `durable`.
 
         Text of a response joins text of it that waits: a client that lags, or a busy server, has
         fewer messages to deal with.
         """
-        newest = self._waiting[-1][1] if self._waiting else None
+        newest = self._waiting[-1].message if self._waiting else None
         match newest, message:
             case ResponseDelta(before, text), ResponseDelta(response_id, more) if (
                 before == response_id
             ):
-                self._waiting[-1] = (turn_id, ResponseDelta(response_id, text + more))
+                joined = ResponseDelta(response_id, text + more)
+                self._waiting[-1] = _Waiting(turn_id, joined, durable)
                 self._bytes += _size(message) - OVERHEAD_BYTES
             case _:
-                self._waiting.append((turn_id, message))
+                self._waiting.append(_Waiting(turn_id, message, durable))
                 self._bytes += _size(message)
         self._forget_beyond_bound()
 
@@ -75,10 +91,11 @@ class Outbox:
         """Number the oldest waiting message and keep it for replay; None when none waits."""
         if not self._waiting:
             return None
-        turn_id, message = self._waiting.popleft()
+        waiting = self._waiting.popleft()
         self._last_sequence += 1
-        numbered = Numbered(self._last_sequence, turn_id, message)
+        numbered = Numbered(self._last_sequence, waiting.turn_id, waiting.message, waiting.durable)
         self._sent.append(numbered)
+        self._told_durable = numbered.durable
         return numbered
 
     def acknowledge(self, sequence: int) -> None:
@@ -94,9 +111,9 @@ class Outbox:
 
     def purge(self, is_pointless: Callable[[Message], bool]) -> None:
         """Drop waiting messages that are pointless now."""
-        kept = [(turn, message) for turn, message in self._waiting if not is_pointless(message)]
-        self._bytes -= sum(_size(message) for _, message in self._waiting)
-        self._bytes += sum(_size(message) for _, message in kept)
+        kept = [waiting for waiting in self._waiting if not is_pointless(waiting.message)]
+        self._bytes -= sum(_size(waiting.message) for waiting in self._waiting)
+        self._bytes += sum(_size(waiting.message) for waiting in kept)
         self._waiting = deque(kept)
 
     def _forget_beyond_bound(self) -> None:

@@ -15,9 +15,10 @@ def decode(request: pb.VoiceSessionRequest, limits: Limits) -> on.RequestEvent |
     """
     match request.WhichOneof("payload"):
         case "config":
-            if request.config.HasField("resume") or request.config.session_id:
+            opening = request.config
+            if opening.HasField("resume") or opening.session_id or opening.history:
                 raise CallerError(
-                    "session_id and resume are read from the first message only",
+                    "session_id, resume and history are read from the first message only",
                     code=Code.PROTOCOL_VIOLATION,
                     field="config",
                 )

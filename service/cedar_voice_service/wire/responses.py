@@ -19,10 +19,10 @@ from cedar_voice_service.wire.enums import (
 )
 
 
-def encode(numbered: Numbered, *, ack: int) -> pb.VoiceSessionResponse:
-    """A numbered message, with the highest client sequence accepted so far."""
+def encode(numbered: Numbered) -> pb.VoiceSessionResponse:
+    """A numbered message."""
     response = pb.VoiceSessionResponse(
-        sequence=numbered.sequence, ack=ack, turn_id=numbered.turn_id
+        sequence=numbered.sequence, turn_id=numbered.turn_id, durable=numbered.durable
     )
     _set_payload(response, numbered.message)
     return response

@@ -32,6 +32,12 @@ class Echo(VoiceServiceServicer):
     def GetServiceInfo(self, request: Any, context: Any) -> pb.GetServiceInfoResponse:
         return pb.GetServiceInfoResponse(server_info=pb.ServerInfo(name="echo"))
 
+    def GetSession(self, request: Any, context: Any) -> pb.GetSessionResponse:
+        return pb.GetSessionResponse()
+
+    def DeleteSession(self, request: Any, context: Any) -> pb.DeleteSessionResponse:
+        return pb.DeleteSessionResponse()
+
 
 def test_the_descriptors_carry_a_conversation() -> None:
     server = grpc_testing.server_from_dictionary({SERVICE: Echo()}, grpc_testing.strict_real_time())

@@ -23,7 +23,7 @@ from cedar_voice_client import (
     events,
 )
 from cedar_voice_client.enums import FinishReason, InterruptionReason, PipelineStage
-from cedar_voice_client.session import ACKNOWLEDGE_EVERY
+from cedar_voice_client.resuming import ACKNOWLEDGE_EVERY
 from tests.support.scripted_service import (
     ANSWER_AUDIO,
     LIMITS,
@@ -128,7 +128,7 @@ async def test_interrupt_and_ping_and_configure() -> None:
     async with (
         serving(service) as address,
         VoiceClient(address) as client,
-        VoiceSession(client.stream(), SessionOptions(), clock_ms=lambda: 41) as session,
+        VoiceSession(client.resuming_stream(), SessionOptions(), clock_ms=lambda: 41) as session,
     ):
         await session.interrupt(3, played_ms=250)
         cut = await anext(session)
@@ -341,7 +341,9 @@ async def test_a_silent_server_is_given_up() -> None:
     service = ScriptedService(sleep)
     async with serving(service) as address, VoiceClient(address) as client:
         with pytest.raises(Unavailable, match="open"):
-            async with VoiceSession(client.stream(), SessionOptions(), open_timeout_s=0.05):
+            async with VoiceSession(
+                client.resuming_stream(), SessionOptions(), open_timeout_s=0.05
+            ):
                 pytest.fail("entered a session that nobody opened")
         async with asyncio.timeout(5):
             await service.cancelled.wait()

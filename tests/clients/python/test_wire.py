@@ -55,7 +55,8 @@ MIRRORS: dict[str, type] = {
     "StateSetter": options.StateSetter,
     "VoiceSettings": options.VoiceSettings,
 }
-ENVELOPE = {"sequence", "turn_id"}
+ENVELOPE = {"term", "sequence", "turn_id"}
+OF_THE_WIRE = {"settings", "pipeline", "context_json", "resume", "history"}
 IN_RESPONSE_EVENT = {"response_id"}
 
 
@@ -83,14 +84,16 @@ def test_every_event_of_the_contract_is_known() -> None:
     payloads = {field.name for field in choice.fields}
     assert payloads == {*EVENT_OF_PAYLOAD, "response"}
     assert set(descriptor("ResponseEvent").fields_by_name) == {*EVENT_OF_RESPONSE, "response_id"}
-    assert {*ENVELOPE, "ack", *payloads} == set(descriptor("VoiceSessionResponse").fields_by_name)
+    assert {*ENVELOPE, "ack", "durable", *payloads} == set(
+        descriptor("VoiceSessionResponse").fields_by_name
+    )
 
 
 def test_every_option_of_the_contract_can_be_asked_for() -> None:
     config = set(descriptor("SessionConfig").fields_by_name)
     settings = set(descriptor("VoiceSettings").fields_by_name)
     pipeline = set(descriptor("PipelineConfig").fields_by_name)
-    spread = config - {"settings", "pipeline", "context_json", "resume"} | settings | pipeline
+    spread = config - OF_THE_WIRE | settings | pipeline
     assert names(SessionOptions) == spread | {"context"}
     tool = set(descriptor("ToolDefinition").fields_by_name)
     assert names(Tool) == tool - {"parameters_json_schema"} | {"parameters"}

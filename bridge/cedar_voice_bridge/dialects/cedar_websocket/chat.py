@@ -1,7 +1,7 @@
 """The chat of clients that add a message for every final transcription and every answer."""
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.utterances import rest_of
+from cedar_voice_bridge.dialects.utterances import GIVEN_AGAIN, rest_of
 
 
 class Chat:
@@ -75,6 +75,6 @@ class Chat:
         return []
 
     def _interrupted(self, interruption: pb.Interruption) -> None:
-        if interruption.reason == pb.INTERRUPTION_REASON_TURN_REOPENED:
+        if interruption.reason in GIVEN_AGAIN:
             self._void_id = interruption.response_id
             self._written = None

@@ -281,6 +281,7 @@ class Ready(Event, tag="ready"):
     settings: Settings
     output: Output
     turn_detection: TurnDetection
+    restored: bool | UnsetType = UNSET
 
 
 class Speech(Event, tag="speech"):

@@ -9,6 +9,7 @@ import msgspec
 import pybase64
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
+from msgspec import UNSET
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.cedar_websocket import frames
@@ -140,6 +141,7 @@ def _ready(ready: pb.SessionReady) -> frames.Ready:
     return frames.Ready(
         session_id=ready.session_id,
         resumed=ready.resumed,
+        restored=ready.restored or UNSET,
         settings=mirror(Settings, ready.settings),
         output=mirror(frames.Output, ready.output_audio, encoding=encoding),
         turn_detection=mirror(frames.TurnDetection, ready.turn_detection),

@@ -1,0 +1,183 @@
+"""What a client knows of a conversation, from what it was told: enough to open it again. Pure."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+import cedar_voice.v1 as pb
+
+MAX_TURNS = 100
+MAX_TEXT_BYTES = 128 << 10
+"""Text kept of a conversation; the oldest turns are forgotten."""
+
+SENT_JSON = '{"status": "sent to the application"}'
+"""What the model is told of an action: it was sent, the application does the rest."""
+
+
+@dataclass(slots=True)
+class _Answer:
+    response_id: int
+    text: str = ""
+    calls: list[pb.ToolCallItem] = field(default_factory=list)
+    is_written: bool = False
+    is_spoken: bool = False
+    is_cut: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        return self.is_cut or (self.is_written and self.is_spoken)
+
+    def items(self) -> list[pb.ConversationItem]:
+        items: list[pb.ConversationItem] = []
+        if self.calls:
+            called = pb.AssistantItem(tool_calls=self.calls)
+            items.append(pb.ConversationItem(assistant=called))
+        for call in self.calls:
+            outcome = pb.ToolOutcomeItem(call_id=call.call_id, output_json=SENT_JSON)
+            items.append(pb.ConversationItem(tool_outcome=outcome))
+        if self.text.strip():
+            said = pb.AssistantItem(text=self.text, interrupted=self.is_cut)
+            items.append(pb.ConversationItem(assistant=said))
+        return items
+
+
+@dataclass(slots=True)
+class _Turn:
+    user_text: str = ""
+    answer: _Answer | None = None
+    is_over: bool = False
+
+    @property
+    def is_answered(self) -> bool:
+        return self.is_over or (self.answer is not None and self.answer.is_over)
+
+    @property
+    def text_bytes(self) -> int:
+        answer = self.answer.text if self.answer else ""
+        return len(self.user_text.encode()) + len(answer.encode())
+
+
+class Account:
+    """The conversation as far as it was told, and the position in it."""
+
+    def __init__(self) -> None:
+        self.term = 0
+        self.sequence = 0
+        self.turn_id = 0
+        self.response_id = 0
+        self._turns: OrderedDict[int, _Turn] = OrderedDict()
+
+    @property
+    def items(self) -> list[pb.ConversationItem]:
+        """The conversation, oldest first."""
+        items: list[pb.ConversationItem] = []
+        for turn in self._turns.values():
+            if turn.user_text:
+                items.append(pb.ConversationItem(user=pb.UserItem(text=turn.user_text)))
+            answer = turn.answer
+            if answer is not None and (turn.is_answered or answer.calls):
+                items += answer.items()
+        return items
+
+    def note(self, response: pb.VoiceSessionResponse) -> None:
+        """Take what the server says."""
+        self.sequence = max(self.sequence, response.sequence)
+        self.turn_id = max(self.turn_id, response.turn_id)
+        if response.turn_id:
+            turn = self._turns.setdefault(response.turn_id, _Turn())
+            self._note_turn(turn, response)
+            if response.transcription.is_final or response.response.HasField("completed"):
+                self._forget_surplus()
+
+    def give_up_answer(self) -> list[pb.VoiceSessionResponse]:
+        """The session is lost: the answer in progress ends here; what there is to say of it.
+
+        It is forgotten unless it has acted, so that it can be given again.
+        """
+        turn_id, turn = self._newest()
+        if turn is None or turn.answer is None or turn.is_answered:
+            return []
+        answer = turn.answer
+        interruption = pb.Interruption(
+            response_id=answer.response_id, reason=pb.INTERRUPTION_REASON_SESSION_RESTORED
+        )
+        if answer.calls:
+            interruption.reason = pb.INTERRUPTION_REASON_CLIENT_REQUEST
+            interruption.kept_text = answer.text
+        said = [pb.VoiceSessionResponse(term=self.term, turn_id=turn_id, interruption=interruption)]
+        if not answer.is_written:
+            completed = pb.ResponseCompleted(
+                text=answer.text, finish_reason=pb.FINISH_REASON_INTERRUPTED
+            )
+            event = pb.ResponseEvent(response_id=answer.response_id, completed=completed)
+            said.append(pb.VoiceSessionResponse(term=self.term, turn_id=turn_id, response=event))
+        if not answer.is_spoken:
+            last = pb.OutputAudio(response_id=answer.response_id, is_last=True)
+            said.append(pb.VoiceSessionResponse(term=self.term, turn_id=turn_id, audio=last))
+        answer.is_cut = True
+        if not answer.calls:
+            turn.answer = None
+        return said
+
+    @property
+    def unanswered_turn_id(self) -> int:
+        """The newest turn, if the user waits for its answer; 0 when nobody waits."""
+        turn_id, turn = self._newest()
+        if turn is None or turn.is_answered or not turn.user_text:
+            return 0
+        return 0 if turn.answer and turn.answer.calls else turn_id
+
+    def _newest(self) -> tuple[int, _Turn | None]:
+        turn_id = next(reversed(self._turns), 0)
+        return turn_id, self._turns.get(turn_id)
+
+    def _note_turn(self, turn: _Turn, response: pb.VoiceSessionResponse) -> None:
+        match response.WhichOneof("payload"):
+            case "transcription" if response.transcription.is_final:
+                turn.user_text = response.transcription.text
+            case "response":
+                self._note_response(turn, response.response)
+            case "audio" if response.audio.is_last:
+                if turn.answer and turn.answer.response_id == response.audio.response_id:
+                    turn.answer.is_spoken = True
+            case "action":
+                action = response.action
+                if turn.answer is not None:
+                    call = pb.ToolCallItem(
+                        call_id=action.action_id,
+                        tool_name=action.tool_name,
+                        arguments_json=action.arguments_json or "{}",
+                    )
+                    turn.answer.calls.append(call)
+            case "interruption":
+                self._note_interruption(turn, response.interruption)
+            case "metrics":
+                turn.is_over = True
+            case _:
+                pass
+
+    def _note_response(self, turn: _Turn, event: pb.ResponseEvent) -> None:
+        self.response_id = max(self.response_id, event.response_id)
+        if event.HasField("started"):
+            turn.user_text = event.started.user_text or turn.user_text
+            turn.answer, turn.is_over = _Answer(event.response_id), False
+        answer = turn.answer
+        if answer is None or answer.response_id != event.response_id or answer.is_cut:
+            return
+        if event.HasField("delta"):
+            answer.text += event.delta.text
+        elif event.HasField("completed"):
+            answer.text, answer.is_written = event.completed.text, True
+
+    def _note_interruption(self, turn: _Turn, interruption: pb.Interruption) -> None:
+        answer = turn.answer
+        if answer is None or answer.response_id != interruption.response_id:
+            return
+        if interruption.reason == pb.INTERRUPTION_REASON_TURN_REOPENED:
+            turn.answer = None
+        else:
+            answer.is_cut, answer.text = True, interruption.kept_text
+
+    def _forget_surplus(self) -> None:
+        size = sum(turn.text_bytes for turn in self._turns.values())
+        while len(self._turns) > 1 and (len(self._turns) > MAX_TURNS or size > MAX_TEXT_BYTES):
+            size -= self._turns.popitem(last=False)[1].text_bytes
