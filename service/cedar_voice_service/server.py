@@ -16,6 +16,7 @@ from cedar_voice_service.audio.formats import INPUT_ENCODINGS, OUTPUT_ENCODINGS
 from cedar_voice_service.audio.silero import load_network
 from cedar_voice_service.converse import VoiceServicer
 from cedar_voice_service.providers.catalog import Engines, open_engines
+from cedar_voice_service.runtime.lag import measured
 from cedar_voice_service.runtime.registry import Registry
 from cedar_voice_service.session.config import (
     Generation,
@@ -24,6 +25,7 @@ from cedar_voice_service.session.config import (
     SessionConfig,
     TurnDetection,
 )
+from cedar_voice_service.session.pressure import Pressure, Thresholds
 from cedar_voice_service.settings import ServiceSettings
 from cedar_voice_service.statuses import ErrorMapping
 from cedar_voice_service.wire.enums import ENCODING_TO_PB, STAGE_TO_PB
@@ -82,14 +84,17 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
     """
     limits = limits_of(settings)
     load_network()  # before the first session, which would wait for it
+    pressure = Pressure(thresholds_of(settings))
     async with (
-        open_engines(settings) as engines,
+        measured(pressure),
+        open_engines(settings, pressure) as engines,
         Registry(
             engines,
             limits,
             defaults_of(settings),
             max_sessions=settings.max_sessions,
             stage_timeout_ms=settings.stage_timeout_ms,
+            pressure=pressure,
         ) as registry,
     ):
         servicer = VoiceServicer(
@@ -122,6 +127,15 @@ def limits_of(settings: ServiceSettings) -> Limits:
         resume_window_ms=settings.resume_window_ms,
         replay_buffer_bytes=settings.replay_buffer_bytes,
         max_output_lead_ms=settings.max_output_lead_ms,
+    )
+
+
+def thresholds_of(settings: ServiceSettings) -> Thresholds:
+    """From which lag on what is left out."""
+    return Thresholds(
+        partials_ms=settings.shed_partials_lag_ms,
+        drafts_ms=settings.shed_drafts_lag_ms,
+        sessions_ms=settings.refuse_sessions_lag_ms,
     )
 
 

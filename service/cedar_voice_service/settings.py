@@ -100,6 +100,15 @@ class ServiceSettings(BaseSettings):
         2, ge=1, le=64, description="recognizer processes, each serving one utterance at a time"
     )
     max_sessions: int = Field(200, ge=1, description="sessions held at once, detached included")
+    shed_partials_lag_ms: int = Field(
+        25, ge=1, description="event-loop lag over which partial transcripts are left out"
+    )
+    shed_drafts_lag_ms: int = Field(
+        50, ge=1, description="lag over which answers are not begun before a turn is over"
+    )
+    refuse_sessions_lag_ms: int = Field(
+        100, ge=1, description="lag over which no session is opened; each lag has to last for 2 s"
+    )
     max_utterance_ms: int = Field(60_000, ge=1_000, description="longest user turn")
     max_output_lead_ms: int = Field(
         1_000, ge=0, description="how far answer audio is sent ahead of its playback"

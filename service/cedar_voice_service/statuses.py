@@ -7,6 +7,8 @@ from typing import Any
 import grpc
 import structlog
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
@@ -82,13 +84,22 @@ def _mapped(behaviour: Behaviour) -> Behaviour:
 
 
 async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: CedarVoiceError) -> Any:
-    detail = AnyMessage()
-    detail.Pack(encode_error(error, is_fatal=True))
+    details = [AnyMessage()]
+    details[0].Pack(encode_error(error, is_fatal=True))
+    if error.retry_after_ms:
+        details.append(AnyMessage())
+        details[1].Pack(RetryInfo(retry_delay=_duration(error.retry_after_ms)))
     code = _STATUS_OF.get(error.code, grpc.StatusCode.INTERNAL)
     status = rpc_status.to_status(
-        Status(code=code.value[0], message=error.message, details=[detail])
+        Status(code=code.value[0], message=error.message, details=details)
     )
     await context.abort(status.code, status.details, status.trailing_metadata)
+
+
+def _duration(ms: int) -> Duration:
+    duration = Duration()
+    duration.FromMilliseconds(ms)
+    return duration
 
 
 _INTERNAL = EngineError(Stage.TRANSPORT, "internal error", code=Code.INTERNAL)

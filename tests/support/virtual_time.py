@@ -35,6 +35,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Seconds of virtual time since the loop was made."""
         return self._jumping.now_s
 
+    def hold(self, duration_s: float) -> None:
+        """Let time pass without running anything, as a callback does that takes long."""
+        self._jumping.now_s += duration_s
+
 
 def run_virtually(main: Coroutine[Any, Any, Result]) -> Result:
     """Run a coroutine to its end in virtual time."""

@@ -28,6 +28,8 @@ from cedar_voice_service.providers.retried import (
     RetriedSynthesizer,
     RetriedTranscriber,
 )
+from cedar_voice_service.providers.shedding import SheddingTranscriber
+from cedar_voice_service.session.pressure import Pressure
 from cedar_voice_service.settings import ServiceSettings
 
 Engine = TypeVar("Engine")
@@ -54,19 +56,22 @@ class Engines:
 
 
 @asynccontextmanager
-async def open_engines(settings: ServiceSettings) -> AsyncGenerator[Engines, None]:
-    """Open the engine of each stage.
+async def open_engines(
+    settings: ServiceSettings, pressure: Pressure | None = None
+) -> AsyncGenerator[Engines, None]:
+    """Open the engine of each stage; under pressure they do less.
 
     Raises:
         EngineMissing: the packages of a chosen engine are not installed.
         EngineError: an engine does not start.
     """
     async with AsyncExitStack() as stack:
-        transcriber, stt_info = await _lasting_transcriber(settings, stack)
+        pressure = pressure or Pressure()
+        transcriber, stt_info = await _lasting_transcriber(settings, pressure, stack)
         responder, llm_info = await _lasting_responder(settings, stack)
         synthesizer, tts_info = await _lasting_synthesizer(settings, stack)
         infos = {Stage.STT: stt_info, Stage.LLM: llm_info, Stage.TTS: tts_info}
-        yield Engines(transcriber, responder, synthesizer, infos)
+        yield Engines(SheddingTranscriber(transcriber, pressure), responder, synthesizer, infos)
 
 
 def chosen(settings: ServiceSettings, stage: Stage) -> str:
@@ -110,15 +115,15 @@ def fallback_settings(settings: ServiceSettings, stage: Stage) -> ServiceSetting
 
 
 async def _lasting_transcriber(
-    settings: ServiceSettings, stack: AsyncExitStack
+    settings: ServiceSettings, pressure: Pressure, stack: AsyncExitStack
 ) -> tuple[Transcriber, EngineInfo]:
     patience = _patience(settings, Stage.STT)
-    engine, info = await _open_transcriber(settings, stack)
+    engine, info = await _open_transcriber(settings, pressure, stack)
     first: Transcriber = RetriedTranscriber(engine, patience)
     other = fallback_settings(settings, Stage.STT)
     if other is None:
         return first, info
-    engine, other_info = await _open_transcriber(other, stack)
+    engine, other_info = await _open_transcriber(other, pressure, stack)
     second: Transcriber = RetriedTranscriber(engine, patience)
     pair = _pair(settings, Stage.STT, _named(first, info), _named(second, other_info))
     return FallbackTranscriber(pair), _with_fallback(info, other_info)
@@ -179,13 +184,13 @@ def _with_fallback(info: EngineInfo, other: EngineInfo) -> EngineInfo:
 
 
 async def _open_transcriber(
-    settings: ServiceSettings, stack: AsyncExitStack
+    settings: ServiceSettings, pressure: Pressure, stack: AsyncExitStack
 ) -> tuple[Transcriber, EngineInfo]:
     choice = chosen(settings, Stage.STT)
     if choice == "openai":
         from cedar_voice_service.providers import openai_engines as openai
 
-        engine = await stack.enter_async_context(openai.open_openai_transcriber(settings))
+        engine = await stack.enter_async_context(openai.open_openai_transcriber(settings, pressure))
         return engine, openai.openai_transcriber_info(settings)
     if choice == "openai-realtime":
         from cedar_voice_service.providers import openai_engines as openai

@@ -17,16 +17,23 @@ from cedar_voice_service.providers.openai_transcriber import OpenAIRecognizer
 from cedar_voice_service.providers.pitched import PitchedSynthesizer
 from cedar_voice_service.providers.protocols import EngineInfo, Synthesizer
 from cedar_voice_service.providers.windowed import WindowedTranscriber
+from cedar_voice_service.session.pressure import Pressure
 from cedar_voice_service.settings import ServiceSettings
 
 
 @asynccontextmanager
-async def open_openai_transcriber(settings: ServiceSettings) -> AsyncIterator[WindowedTranscriber]:
-    """Speech to text; the connection is made by the first request."""
+async def open_openai_transcriber(
+    settings: ServiceSettings, pressure: Pressure | None = None
+) -> AsyncIterator[WindowedTranscriber]:
+    """Speech to text, without partials under pressure. The first request makes the connection."""
+
+    def wants_partials() -> bool:
+        return settings.stt_partials and not (pressure and pressure.sheds_partials)
+
     endpoint = endpoint_of(settings, Stage.STT)
     async with connected(endpoint) as client:
         recognizer = OpenAIRecognizer(client, endpoint)
-        yield WindowedTranscriber(recognizer, has_partials=settings.stt_partials)
+        yield WindowedTranscriber(recognizer, wants_partials=wants_partials)
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """A transcriber over a recognizer that takes whole recordings: asks it again while one speaks."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,16 +47,19 @@ class WindowedTranscriber:
     Without partials it still asks at pauses, so that the final is ready early.
     """
 
-    def __init__(self, recognizer: BatchRecognizer, *, has_partials: bool = True) -> None:
+    def __init__(
+        self, recognizer: BatchRecognizer, *, wants_partials: Callable[[], bool] = lambda: True
+    ) -> None:
         self._recognizer = recognizer
-        self._has_partials = has_partials
+        self._wants_partials = wants_partials
         self._load = Load()
 
     async def transcribe(
         self, audio: AsyncIterator[Heard], language: str
     ) -> AsyncGenerator[Hypothesis, None]:
         """Recognize one utterance. See `Transcriber.transcribe`."""
-        work = _Work(self._recognizer, self._load, language, has_partials=self._has_partials)
+        has_partials = self._wants_partials()
+        work = _Work(self._recognizer, self._load, language, has_partials=has_partials)
         hearing = asyncio.ensure_future(anext(audio, None))
         try:
             while not work.is_over:

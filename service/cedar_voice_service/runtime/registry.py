@@ -1,6 +1,7 @@
 """The sessions that live in this process: who may open one, who may resume it, when it ends."""
 
 import asyncio
+import random
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,11 +15,12 @@ from cedar_voice_service.runtime.delivery import Attachment
 from cedar_voice_service.runtime.runner import SessionRunner
 from cedar_voice_service.session.config import ConfigPatch, Limits, SessionConfig
 from cedar_voice_service.session.past import NO_PAST, Past, Position
+from cedar_voice_service.session.pressure import Pressure
 
 log = structlog.get_logger("cedar_voice.registry")
 
-RETRY_AFTER_MS = 2_000
-"""When a caller that found no room may come back."""
+RETRY_AFTER_MS = (1_000, 5_000)
+"""When callers that found no room may come back: spread, so that they do not come together."""
 
 
 @dataclass(slots=True)
@@ -35,6 +37,7 @@ class Registry:
     Args:
         defaults: what a session is configured with before its own configuration.
         max_sessions: sessions held at once, detached ones included.
+        pressure: how busy the process is.
     """
 
     def __init__(
@@ -45,12 +48,14 @@ class Registry:
         *,
         max_sessions: int,
         stage_timeout_ms: int,
+        pressure: Pressure | None = None,
     ) -> None:
         self._engines = engines
         self._limits = limits
         self._defaults = defaults
         self._max_sessions = max_sessions
         self._stage_timeout_ms = stage_timeout_ms
+        self._pressure = pressure or Pressure()
         self._entries: dict[str, _Entry] = {}
         self._group = asyncio.TaskGroup()
 
@@ -87,7 +92,9 @@ class Registry:
                 "a session of this id exists", code=Code.SESSION_ID_IN_USE, field="session_id"
             )
         if len(self._entries) >= self._max_sessions:
-            raise CapacityError("no room for another session", retry_after_ms=RETRY_AFTER_MS)
+            raise CapacityError("no room for another session", retry_after_ms=_retry_after_ms())
+        if self._pressure.refuses_sessions:
+            raise CapacityError("too busy for another session", retry_after_ms=_retry_after_ms())
         session_id = session_id or secrets.token_urlsafe(16)
         runner = SessionRunner(
             session_id,
@@ -189,3 +196,7 @@ class Registry:
             if entry.expiry is not None:
                 entry.expiry.cancel()
             log.info("session closed", session_id=runner.session_id)
+
+
+def _retry_after_ms() -> int:
+    return random.randint(*RETRY_AFTER_MS)

@@ -73,7 +73,7 @@ class Run:
 def transcribe(
     recognizer: Recognizer, speech_ms: int, silence_ms: int, *, has_partials: bool = True
 ) -> Run:
-    engine: Transcriber = WindowedTranscriber(recognizer, has_partials=has_partials)
+    engine: Transcriber = WindowedTranscriber(recognizer, wants_partials=lambda: has_partials)
 
     async def run() -> Run:
         hypotheses = [each async for each in engine.transcribe(spoken(speech_ms, silence_ms), "en")]

@@ -1,0 +1,26 @@
+"""Measuring how late the event loop is."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from cedar_voice_service.session.pressure import SAMPLE_INTERVAL_MS, Pressure
+
+
+@asynccontextmanager
+async def measured(pressure: Pressure) -> AsyncIterator[None]:
+    """Keep the pressure's measurements fresh for as long as the context lasts."""
+    async with asyncio.TaskGroup() as group:
+        measuring = group.create_task(_measure(pressure))
+        try:
+            yield
+        finally:
+            measuring.cancel()
+
+
+async def _measure(pressure: Pressure) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        wanted_at_s = loop.time() + SAMPLE_INTERVAL_MS / 1000
+        await asyncio.sleep(SAMPLE_INTERVAL_MS / 1000)
+        pressure.note((loop.time() - wanted_at_s) * 1000)
