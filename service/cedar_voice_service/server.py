@@ -38,13 +38,13 @@ STOP_GRACE_S = 2.0
 
 SERVICE_NAME = pb.DESCRIPTOR.services_by_name["VoiceService"].full_name
 
-# What each hop needs to notice a dead peer within 30 s, and to keep no more than 64 KiB of a stream
+# What each hop needs to notice a dead peer within 15 s, and to keep no more than 64 KiB of a stream
 # that is not read in the transport's own buffers.
 OPTIONS: list[tuple[str, int]] = [
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.http2.ping_timeout_ms", 10_000),
-    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ("grpc.keepalive_time_ms", 8_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.ping_timeout_ms", 5_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.bdp_probe", 0),

@@ -26,14 +26,14 @@ DEFAULT_RECOVERY = Recovery()
 
 Metadata = tuple[tuple[str, str], ...]
 
-# A frozen server is noticed within half a minute, which `ping_timeout_ms` decides, not its older
+# A frozen server is noticed within 15 s, which `ping_timeout_ms` decides, not its older
 # name. A server that comes back is found within seconds, not within two minutes. Without the
 # bandwidth probe a stalled stream holds 64 KiB instead of megabytes. With a subchannel pool of its
 # own every client is a connection of its own.
 _CHANNEL_OPTIONS: Sequence[tuple[str, int]] = (
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.http2.ping_timeout_ms", 10_000),
+    ("grpc.keepalive_time_ms", 8_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.ping_timeout_ms", 5_000),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.initial_reconnect_backoff_ms", 500),
     ("grpc.max_reconnect_backoff_ms", 5_000),

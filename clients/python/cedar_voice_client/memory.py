@@ -7,6 +7,9 @@ import cedar_voice.v1 as pb
 from cedar_voice_client.account import Account
 from cedar_voice_client.unsettled import Unsettled
 
+HEARTBEAT_AT_MS = -(1 << 62)
+"""The time in a ping of our own: its answer is nobody else's."""
+
 _Whole = Literal["input_audio", "output_audio", "tools", "context_json"]
 _WHOLE: tuple[_Whole, ...] = ("input_audio", "output_audio", "tools", "context_json")
 """What a patch replaces as a whole."""
@@ -62,7 +65,7 @@ class Memory:
         self._settle_patches()
         if response.sequence and response.sequence <= account.sequence:
             return False
-        if response.HasField("pong"):
+        if response.HasField("pong") and response.pong.ping_sent_at_ms != HEARTBEAT_AT_MS:
             del self.pings[:1]
         if response.response.HasField("started"):
             self.owes_answer = False

@@ -28,13 +28,10 @@ from cedar_voice_client.errors import (
     VoiceClientError,
     error_from_proto,
 )
-from cedar_voice_client.memory import Memory
+from cedar_voice_client.memory import HEARTBEAT_AT_MS, Memory
 from cedar_voice_client.options import Recovery
 from cedar_voice_client.stream import MAX_SEND_BYTES, VoiceStream
 from cedar_voice_client.unsettled import NUMBERED
-
-HEARTBEAT_AT_MS = -(1 << 62)
-"""The time in a ping of our own: its answer is nobody else's."""
 
 ACKNOWLEDGE_EVERY = 32
 

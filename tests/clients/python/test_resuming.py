@@ -1,0 +1,333 @@
+"""A session over streams that break, in virtual time."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Self
+
+import pytest
+
+import cedar_voice.v1 as pb
+from cedar_voice_client import (
+    ErrorCode,
+    Recovery,
+    SessionLost,
+    SessionRefused,
+    Unavailable,
+    VoiceClientError,
+)
+from cedar_voice_client.memory import HEARTBEAT_AT_MS
+from cedar_voice_client.resuming import MAX_RESTORES, ResumingStream
+from tests.support.virtual_time import run_virtually
+
+RECOVERY = Recovery(give_up_after_s=60, first_wait_s=0.5, max_wait_s=8, ping_after_s=5)
+GONE = Unavailable("gone", code=ErrorCode.UNAVAILABLE, retryable=True)
+UNKNOWN = SessionRefused("no such session", code=ErrorCode.SESSION_NOT_FOUND)
+
+
+class FakeStream:
+    """A stream whose other end is the test."""
+
+    is_sending = False
+
+    def __init__(self, refusal: VoiceClientError | None = None, **ready: Any) -> None:
+        self.sent: list[pb.VoiceSessionRequest] = []
+        self.is_left = False
+        self._refusal = refusal
+        self._ready = ready
+        self._down: asyncio.Queue[pb.VoiceSessionResponse | VoiceClientError] = asyncio.Queue()
+        self._term = ready.pop("term", 1)
+        self._ack = ready.pop("ack", 0)
+        self._reading: asyncio.Task[Any] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.is_left = True
+
+    async def send(self, request: pb.VoiceSessionRequest) -> None:
+        if self._refusal is not None and self.sent:
+            raise self._refusal
+        sent = pb.VoiceSessionRequest()
+        sent.CopyFrom(request)
+        self.sent.append(sent)
+        if len(self.sent) == 1 and self._refusal is None:
+            ready = pb.SessionReady(session_id="mine", resume_token="secret", **self._ready)
+            self.tell(ready=ready, ack=self._ack)
+
+    async def done_sending(self) -> None:
+        pass
+
+    async def receive(self) -> pb.VoiceSessionResponse:
+        if self._refusal is not None:
+            raise self._refusal
+        said = await self._down.get()
+        if isinstance(said, VoiceClientError):
+            raise said
+        return said
+
+    def tell(self, **message: Any) -> None:
+        self._down.put_nowait(pb.VoiceSessionResponse(term=self._term, **message))
+
+    def fail(self, failure: VoiceClientError) -> None:
+        self._down.put_nowait(failure)
+
+    @property
+    def numbers(self) -> list[int]:
+        return [request.sequence for request in self.sent if request.sequence]
+
+
+Story = Callable[[ResumingStream], Coroutine[Any, Any, None]]
+
+
+def over(*streams: FakeStream, recovery: Recovery | None = RECOVERY) -> Callable[[Story], None]:
+    """Tell a story of a session over these streams, in this order."""
+
+    def run(story: Story) -> None:
+        async def scenario() -> None:
+            rest = iter(streams)
+            clock_s = asyncio.get_running_loop().time
+            async with ResumingStream(
+                lambda: next(rest),  # type: ignore[arg-type, return-value]
+                recovery,
+                clock_s=clock_s,
+                draw=lambda: 1.0,
+            ) as session:
+                await session.open(pb.SessionConfig(session_id="mine"))
+                await story(session)
+
+        run_virtually(scenario())
+
+    return run
+
+
+def audio(data: bytes = b"x") -> pb.VoiceSessionRequest:
+    return pb.VoiceSessionRequest(audio=pb.InputAudio(data=data))
+
+
+def text() -> pb.VoiceSessionRequest:
+    return pb.VoiceSessionRequest(text=pb.TextInput(text="hello"))
+
+
+def now_s() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def test_what_was_not_received_is_sent_again_and_what_was_is_not() -> None:
+    first, second = FakeStream(), FakeStream(resumed=True, ack=2)
+
+    async def story(session: ResumingStream) -> None:
+        for _ in range(3):
+            await session.send(audio())
+        first.tell(sequence=1, ack=1, transcription=pb.Transcription(text="a"))
+        assert (await session.receive()).sequence == 1  # type: ignore[union-attr]
+        first.fail(GONE)
+        receiving = asyncio.create_task(session.receive())
+        await session.send(audio())
+        ready = await receiving
+        assert ready is not None and ready.ready.resumed
+        second.tell(sequence=1, transcription=pb.Transcription(text="a"))
+        second.tell(sequence=2, transcription=pb.Transcription(text="ab"))
+        assert (await session.receive()).sequence == 2  # type: ignore[union-attr]
+
+    over(first, second)(story)
+    assert first.numbers == [1, 2, 3, 4]
+    assert second.numbers == [3, 4]
+    assert first.is_left
+    resume = second.sent[0].config.resume
+    assert (resume.resume_token, resume.last_received_sequence, resume.term) == ("secret", 1, 1)
+
+
+def test_a_session_that_is_lost_is_opened_again_with_all_that_is_not_durable() -> None:
+    first, refused = FakeStream(), FakeStream(UNKNOWN)
+    second = FakeStream(restored=True, term=2)
+
+    async def story(session: ResumingStream) -> None:
+        for _ in range(3):
+            await session.send(audio())
+        first.tell(sequence=1, ack=3, durable=1, turn_id=1, speech=pb.SpeechActivity())
+        await session.receive()
+        first.fail(GONE)
+        ready = await session.receive()
+        assert ready is not None and ready.ready.restored and ready.term == 2
+        assert session.restored.lost_audio_bytes == 0
+
+    over(first, refused, second)(story)
+    assert second.numbers == [2, 3]
+    assert second.sent[0].config.resume.restore and second.sent[0].config.session_id == "mine"
+
+
+def test_a_session_is_not_restored_where_that_is_not_wanted() -> None:
+    async def story(session: ResumingStream) -> None:
+        first.fail(GONE)
+        with pytest.raises(SessionLost):
+            await session.receive()
+        with pytest.raises(SessionLost):
+            await session.send(text())
+
+    first = FakeStream()
+    over(first, FakeStream(UNKNOWN), recovery=Recovery(restore=False))(story)
+
+
+def test_a_session_that_breaks_each_service_is_given_up() -> None:
+    first = FakeStream()
+    later = [FakeStream(restored=True, term=term) for term in range(2, MAX_RESTORES + 3)]
+    streams = [first]
+    for stream in later:
+        streams += [FakeStream(UNKNOWN), stream]
+
+    async def story(session: ResumingStream) -> None:
+        for stream in streams:
+            stream.fail(GONE)
+        with pytest.raises(SessionLost):
+            while True:
+                await session.receive()
+
+    over(*streams)(story)
+    assert sum(bool(stream.sent) for stream in later) == MAX_RESTORES
+
+
+def test_a_silent_stream_is_probed_and_left() -> None:
+    first, second = FakeStream(), FakeStream(resumed=True)
+
+    async def story(session: ResumingStream) -> None:
+        ready = await session.receive()
+        assert ready is not None and ready.HasField("ready")
+        assert now_s() <= 15
+
+    over(first, second)(story)
+    assert [request.WhichOneof("payload") for request in first.sent] == ["config", "ping"]
+    assert first.is_left
+
+
+def test_a_quiet_stream_that_answers_is_kept() -> None:
+    first = FakeStream()
+
+    async def story(session: ResumingStream) -> None:
+        receiving = asyncio.create_task(session.receive())
+        for _ in range(10):
+            await asyncio.sleep(6)
+            first.tell(pong=pb.Pong(ping_sent_at_ms=first.sent[-1].ping.sent_at_ms))
+        await asyncio.sleep(1)
+        assert not receiving.done()  # the answers are for nobody else
+        receiving.cancel()
+
+    over(first)(story)
+    assert not [request for request in first.sent[1:] if not request.HasField("ping")]
+
+
+def test_waits_double_up_to_a_bound_and_heed_the_server() -> None:
+    busy = Unavailable("later", code=ErrorCode.UNAVAILABLE, retryable=True, retry_after_ms=20_000)
+    streams = [FakeStream(), *(FakeStream(GONE) for _ in range(5)), FakeStream(busy)]
+    opened_at_s: list[float] = []
+
+    class Noted(FakeStream):
+        async def __aenter__(self) -> Self:
+            opened_at_s.append(now_s())
+            return self
+
+    last = Noted(resumed=True)
+
+    async def story(session: ResumingStream) -> None:
+        streams[0].fail(GONE)
+        await session.receive()
+
+    over(*streams, last)(story)
+    assert opened_at_s == [0.5 + 1 + 2 + 4 + 8 + 8 + 20]
+
+
+def test_a_service_that_stays_away_is_given_up_with_what_was_wrong() -> None:
+    first = FakeStream()
+
+    async def story(session: ResumingStream) -> None:
+        first.fail(GONE)
+        with pytest.raises(Unavailable, match="gone"):
+            await session.receive()
+        assert 60 <= now_s() <= 80
+
+    over(first, *(FakeStream(GONE) for _ in range(50)))(story)
+
+
+def test_a_session_that_another_stream_has_taken_over_is_left_to_it() -> None:
+    first = FakeStream()
+    taken = SessionRefused("moved", code=ErrorCode.SESSION_TAKEN_OVER)
+
+    async def story(session: ResumingStream) -> None:
+        first.fail(taken)
+        with pytest.raises(SessionRefused, match="moved"):
+            await session.receive()
+
+    over(first)(story)
+
+
+def test_without_recovery_the_first_break_is_the_end() -> None:
+    first = FakeStream()
+
+    async def story(session: ResumingStream) -> None:
+        first.fail(GONE)
+        with pytest.raises(Unavailable):
+            await session.receive()
+
+    over(first, recovery=None)(story)
+
+
+def test_events_that_are_missing_break_the_stream_unless_that_was_told() -> None:
+    first = FakeStream()
+    second = FakeStream(resumed=True, replay_truncated=True)
+
+    async def story(session: ResumingStream) -> None:
+        first.tell(sequence=3, transcription=pb.Transcription(text="c"))
+        ready = await session.receive()
+        assert ready is not None and ready.ready.replay_truncated
+        second.tell(sequence=3, transcription=pb.Transcription(text="c"))
+        assert (await session.receive()).sequence == 3  # type: ignore[union-attr]
+
+    over(first, second)(story)
+
+
+def test_what_waits_longer_than_is_kept_is_told() -> None:
+    first, second = FakeStream(), FakeStream(resumed=True)
+
+    async def story(session: ResumingStream) -> None:
+        first.fail(GONE)
+        receiving = asyncio.create_task(session.receive())
+        await asyncio.sleep(0)
+        for _ in range(5):
+            await session.send(audio(bytes(1_000)))
+        await receiving
+        assert session.restored.lost_audio_bytes == 3_000
+
+    over(first, second, recovery=Recovery(max_audio_bytes=2_500))(story)
+    assert second.numbers == [4, 5]
+
+
+def test_a_receive_that_is_cancelled_while_the_service_is_away_loses_nothing() -> None:
+    first, second = FakeStream(), FakeStream(resumed=True)
+
+    async def story(session: ResumingStream) -> None:
+        first.fail(GONE)
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await session.receive()
+        ready = await session.receive()
+        assert ready is not None and ready.ready.resumed
+        assert now_s() == 0.5
+
+    over(first, second)(story)
+
+
+def test_a_ping_that_a_break_swallowed_is_asked_again() -> None:
+    first, second = FakeStream(), FakeStream(resumed=True)
+
+    async def story(session: ResumingStream) -> None:
+        await session.send(pb.VoiceSessionRequest(ping=pb.Ping(sent_at_ms=7)))
+        first.tell(pong=pb.Pong(ping_sent_at_ms=HEARTBEAT_AT_MS))
+        first.fail(GONE)
+        await session.receive()
+        second.tell(pong=pb.Pong(ping_sent_at_ms=7))
+        pong = await session.receive()
+        assert pong is not None and pong.pong.ping_sent_at_ms == 7
+
+    over(first, second)(story)
+    assert second.sent[-1].ping.sent_at_ms == 7
