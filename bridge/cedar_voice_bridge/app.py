@@ -3,13 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+import grpc
 import structlog
 from aiohttp import web
 
 from cedar_voice_bridge import documents, page
 from cedar_voice_bridge.admission import Admission
 from cedar_voice_bridge.cors import naming_origins
+from cedar_voice_bridge.credentials import Verifier, check_exposure
+from cedar_voice_bridge.entrance import Entrance
 from cedar_voice_bridge.refusals import answer_refusals
 from cedar_voice_bridge.settings import BridgeSettings
 from cedar_voice_bridge.surface import Surface
@@ -46,9 +50,11 @@ async def open_bridge(settings: BridgeSettings) -> AsyncIterator[str]:
     Raises:
         OSError: the address cannot be listened on.
         FileNotFoundError: the voice page is not installed.
+        PermissionError: everyone would be let in from everywhere.
     """
+    check_exposure(settings, settings.http_address)
     host, _, port = settings.http_address.rpartition(":")
-    async with VoiceClient(settings.grpc_address) as client:
+    async with VoiceClient(settings.grpc_address, tls=_tls(settings)) as client:
         # No access log: addresses of requests hold tokens.
         runner = web.AppRunner(
             build(settings, client), access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S
@@ -64,9 +70,8 @@ async def open_bridge(settings: BridgeSettings) -> AsyncIterator[str]:
 
 def build(settings: BridgeSettings, client: VoiceClient) -> web.Application:
     """The application: every dialect, their documents, the page, the health check."""
-    tokens = [token.get_secret_value() for token in settings.auth_tokens]
-    admission = Admission(settings.allowed_origins, tokens)
-    surface = Surface(settings, admission, client)
+    admission = Admission(settings.allowed_origins)
+    surface = Surface(settings, Entrance(admission, Verifier(settings), settings), client)
     root = page.folder()
     app = web.Application(middlewares=[answer_refusals])
     app.add_routes(surface.routes(page.index(root)))
@@ -76,6 +81,19 @@ def build(settings: BridgeSettings, client: VoiceClient) -> web.Application:
     app.cleanup_ctx.append(surface.serving)
     app.on_shutdown.append(surface.stop)
     return app
+
+
+def _tls(settings: BridgeSettings) -> bool | grpc.ChannelCredentials:
+    """How the service is connected to.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    files = (settings.grpc_ca, settings.grpc_client_key, settings.grpc_client_certificate)
+    if not any(files):
+        return settings.grpc_tls
+    ca, key, certificate = (Path(file).read_bytes() if file else None for file in files)
+    return grpc.ssl_channel_credentials(ca, key, certificate)
 
 
 async def _healthy(_: web.Request) -> web.Response:

@@ -13,6 +13,7 @@ from aiohttp import web
 from cedar_voice_bridge.dialects import cedar_os, streaming
 from cedar_voice_bridge.dialects.cedar_websocket import frames
 from cedar_voice_bridge.dialects.configuration import Settings
+from cedar_voice_bridge.entrance import Ticket
 from cedar_voice_bridge.refusals import Problem
 from cedar_voice_bridge.streaming import PartialResult
 
@@ -38,7 +39,7 @@ class UploadRefused(msgspec.Struct):
 
 def openapi(base_paths: Sequence[str]) -> JsonObject:
     """The OpenAPI document of the HTTP side."""
-    kinds = [cedar_os.Answer, Settings, PartialResult, Refused, UploadRefused]
+    kinds = [cedar_os.Answer, Settings, PartialResult, Ticket, Refused, UploadRefused]
     events = {
         "CedarOsEvent": list(get_args(cedar_os.StreamEvent)),
         "StreamedEvent": list(get_args(streaming.DownFrame)),
@@ -51,6 +52,7 @@ def openapi(base_paths: Sequence[str]) -> JsonObject:
         paths[base or "/"] = {"post": _answer_operation(refs)}
         paths[f"{base}/stream"] = {"post": _stream_operation(refs)}
         paths[f"{base}/stream-response"] = {"get": _events_operation(refs)}
+        paths[f"{base}/tickets"] = {"post": _ticket_operation(refs)}
     return {
         "openapi": "3.1.0",
         "info": {"title": TITLE, "version": version("cedar-voice")},
@@ -164,6 +166,7 @@ def _events_operation(refs: dict[type, JsonObject]) -> JsonObject:
         "parameters": [
             {"name": "sessionId", "in": "query", "required": True, "schema": _TEXT},
             {"name": "token", "in": "query", "schema": _TEXT},
+            {"name": "ticket", "in": "query", "schema": _TEXT},
             {"name": "lastEventId", "in": "query", "schema": _TEXT},
             {"name": "Last-Event-ID", "in": "header", "schema": _TEXT},
         ],
@@ -172,6 +175,16 @@ def _events_operation(refs: dict[type, JsonObject]) -> JsonObject:
                 "Events, each the data of a server-sent event",
                 {"text/event-stream": {"$ref": _REF.format(name="StreamedEvent")}},
             ),
+            **_refusals(refs[Refused]),
+        },
+    }
+
+
+def _ticket_operation(refs: dict[type, JsonObject]) -> JsonObject:
+    return {
+        "summary": "A ticket, which stands for the token in one address, once",
+        "responses": {
+            "200": _response("The ticket", {"application/json": refs[Ticket]}),
             **_refusals(refs[Refused]),
         },
     }
@@ -213,6 +226,7 @@ def _refusals(schema: JsonObject) -> JsonObject:
         "403": "The origin may not use this bridge",
         "413": "Too large",
         "422": "The audio cannot be read",
+        "429": "More than one user may have; Retry-After says when to come back",
         "502": "An engine failed",
         "503": "The service is away; Retry-After says when to come back",
     }

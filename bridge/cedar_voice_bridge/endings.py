@@ -27,6 +27,19 @@ GONE = Ending(WSCloseCode.OK)
 UNAUTHORIZED = Ending(WSCloseCode.POLICY_VIOLATION, "Unauthorized")
 """No token, or a wrong one."""
 
+EXPIRED = Ending(
+    WSCloseCode.POLICY_VIOLATION,
+    "the token has expired",
+    pb.Error(
+        code=pb.ERROR_CODE_UNAUTHENTICATED,
+        message="the token has expired",
+        retryable=True,
+        fatal=True,
+        stage=pb.PIPELINE_STAGE_TRANSPORT,
+    ),
+)
+"""The token was right for a while; the session waits for a socket with a fresh one."""
+
 STOPPING = Ending(WSCloseCode.GOING_AWAY, "the bridge stops")
 """The bridge itself goes away."""
 
@@ -34,6 +47,7 @@ _CLOSE_CODES: Mapping[ErrorCode, int] = {
     ErrorCode.UNAUTHENTICATED: WSCloseCode.POLICY_VIOLATION,
     ErrorCode.UNAVAILABLE: WSCloseCode.SERVICE_RESTART,
     ErrorCode.OVERLOADED: WSCloseCode.TRY_AGAIN_LATER,
+    ErrorCode.RATE_LIMITED: WSCloseCode.TRY_AGAIN_LATER,
     ErrorCode.SLOW_CONSUMER: WSCloseCode.TRY_AGAIN_LATER,
     ErrorCode.SESSION_NOT_FOUND: WSCloseCode.SERVICE_RESTART,
     ErrorCode.SESSION_TAKEN_OVER: TAKEN_OVER_CLOSE_CODE,

@@ -1,22 +1,35 @@
-"""The entrance of every surface: where a page comes from, whose token it brings, its session."""
+"""The entrance of every surface: where a page comes from, who asks, its session."""
 
 import asyncio
 import hashlib
 import re
+from contextlib import suppress
+from math import ceil
 from typing import Protocol
 
+import msgspec
 import structlog
 from aiohttp import web
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.admission import Admission, presented_token
+from cedar_voice_bridge.admission import Admission, bearer_token
 from cedar_voice_bridge.browser import Browser
+from cedar_voice_bridge.callers import Caller, Tickets, TooManyTickets
+from cedar_voice_bridge.credentials import CredentialRefused, Verifier
 from cedar_voice_bridge.dialects.problems import DialectError
 from cedar_voice_bridge.refusals import Refusal
+from cedar_voice_bridge.settings import BridgeSettings
 
 log = structlog.get_logger("cedar_voice.bridge")
 
 _SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class Ticket(msgspec.Struct, rename="camel"):
+    """What stands for a caller in an address, once."""
+
+    ticket: str
+    expires_in_ms: int
 
 
 class TokenDialect(Protocol):
@@ -32,17 +45,19 @@ class TokenDialect(Protocol):
 
 
 class Entrance:
-    """Lets requests in by their origin and token.
+    """Lets requests in by their origin, and by a token or a ticket.
 
     Args:
-        admission: the rules.
-        auth_timeout_s: how long a socket may be open without a token.
+        admission: which pages may connect.
+        verifier: tells whom tokens speak for.
+        settings: times, and whether tokens may come in addresses.
     """
 
-    def __init__(self, admission: Admission, *, auth_timeout_s: float) -> None:
+    def __init__(self, admission: Admission, verifier: Verifier, settings: BridgeSettings) -> None:
         self._admission = admission
-        self._auth_timeout_s = auth_timeout_s
-        self.admits = admission.admits_token
+        self._verifier = verifier
+        self._tickets = Tickets(settings.ticket_ms / 1000)
+        self._settings = settings
 
     def check_origin(self, request: web.Request) -> None:
         """Turn away pages that may not use this bridge.
@@ -55,37 +70,114 @@ class Entrance:
             log.info("origin refused", origin=origin)
             raise Refusal(403, "origin_refused", "this origin may not connect")
 
-    def admit(self, request: web.Request) -> str | None:
-        """The token of a request that is let in.
+    async def admit(self, request: web.Request) -> Caller:
+        """Who asks.
 
         Raises:
             Refusal: 401 or 403.
         """
         self.check_origin(request)
-        token = presented_token(request.query.get("token"), request.headers.get("Authorization"))
-        if not self._admission.admits_token(token):
-            raise Refusal(401, "unauthenticated", "the token is missing or wrong")
-        return token
+        try:
+            return await self._by_address(request) or await self._by_header(request)
+        except CredentialRefused as refusal:
+            raise Refusal(401, "unauthenticated", str(refusal)) from None
 
-    async def token_of_socket(
+    async def admit_socket(
         self, request: web.Request, browser: Browser, dialect: TokenDialect
-    ) -> str | None:
-        """The token of the request, else of the first `auth` frame when one is needed.
+    ) -> Caller:
+        """Who asks: by the request, else by the first `auth` frame when one is needed.
 
         Raises:
+            CredentialRefused: nobody who is let in.
             BrowserGone: the socket is closed.
         """
-        query, headers = request.query, request.headers
-        token = presented_token(query.get("token"), headers.get("Authorization"))
-        if token is not None or not self._admission.needs_token:
-            return token
+        caller = await self._by_address(request)
+        if caller is not None:
+            return caller
+        if bearer_token(request.headers.get("Authorization")) or not self._verifier.needs_token:
+            return await self._by_header(request)
         try:
-            async with asyncio.timeout(self._auth_timeout_s):
+            async with asyncio.timeout(self._settings.auth_timeout_ms / 1000):
                 while (token := await _token_by_frame(browser, dialect)) is None:
                     pass
         except TimeoutError:
+            raise CredentialRefused("no token came") from None
+        return await self._identify(token)
+
+    async def renew(self, caller: Caller, frame: str, dialect: TokenDialect) -> Caller | None:
+        """The caller with the fresh token of an `auth` frame; None for any other frame.
+
+        Raises:
+            DialectError: the token is not one of the caller, or the frame is not of this dialect.
+        """
+        if '"auth"' not in frame or (token := dialect.token_in(frame)) is None:
             return None
-        return token
+        if not self._verifier.needs_token:
+            return caller
+        try:
+            renewed = await self._identify(token)
+        except CredentialRefused as refusal:
+            raise DialectError(str(refusal), code=pb.ERROR_CODE_UNAUTHENTICATED) from None
+        if renewed != caller:
+            message = "the token is of somebody else"
+            raise DialectError(message, code=pb.ERROR_CODE_UNAUTHENTICATED)
+        return renewed
+
+    def remaining_s(self, caller: Caller) -> float | None:
+        """How long from now a caller may stay; None for ever."""
+        return self._verifier.remaining_s(caller.identity)
+
+    async def expiry(self, caller: Caller) -> None:
+        """Wait until a caller may stay no longer, which a renewal puts off."""
+        while (left_s := self.remaining_s(caller)) is None or left_s > 0:
+            caller.renewed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await caller.renewed.wait()
+
+    async def sell(self, request: web.Request) -> web.Response:
+        """Answer a request for a ticket.
+
+        Raises:
+            Refusal: 401, 403 or 429.
+        """
+        self.check_origin(request)
+        try:
+            caller = await self._by_header(request)
+            ticket = self._tickets.issue(caller, self._origin_of(request))
+        except CredentialRefused as refusal:
+            raise Refusal(401, "unauthenticated", str(refusal)) from None
+        except TooManyTickets:
+            retry_after_s = ceil(self._settings.ticket_ms / 1000)
+            message = "too many tickets wait to be used"
+            raise Refusal(429, "rate_limited", message, retry_after_s=retry_after_s) from None
+        body = msgspec.json.encode(Ticket(ticket, self._settings.ticket_ms))
+        headers = {"Cache-Control": "no-store"}
+        return web.Response(body=body, content_type="application/json", headers=headers)
+
+    async def _by_address(self, request: web.Request) -> Caller | None:
+        if ticket := request.query.get("ticket"):
+            caller = self._tickets.redeem(ticket, self._origin_of(request))
+            if caller is None:
+                raise CredentialRefused("the ticket is used, too old or wrong")
+            return caller
+        if not (token := request.query.get("token")):
+            return None
+        if not self._settings.allow_token_in_address:
+            raise CredentialRefused("addresses hold tickets only: POST to tickets gives one")
+        return await self._identify(token)
+
+    async def _by_header(self, request: web.Request) -> Caller:
+        return await self._identify(bearer_token(request.headers.get("Authorization")))
+
+    async def _identify(self, token: str | None) -> Caller:
+        return Caller(token, await self._verifier.identify(token))
+
+    def _origin_of(self, request: web.Request) -> str | None:
+        """What a ticket is bound to: a page's own requests do not all name their origin."""
+        origin = request.headers.get("Origin")
+        is_own = origin is not None and self._admission.is_own(origin, request.host)
+        return f"//{request.host}" if is_own else origin
 
 
 async def _token_by_frame(browser: Browser, dialect: TokenDialect) -> str | None:

@@ -13,6 +13,7 @@ import cedar_voice.v1 as pb
 from cedar_voice_bridge import endings
 from cedar_voice_bridge.accept import AnswerForm, wanted_form
 from cedar_voice_bridge.browser import BrowserGone
+from cedar_voice_bridge.callers import Caller
 from cedar_voice_bridge.dialects.cedar_os import CedarOsTurn, Delivery, failed, request_of
 from cedar_voice_bridge.endings import unavailable
 from cedar_voice_bridge.entrance import session_id_of
@@ -71,7 +72,7 @@ class ExchangeEndpoint:
         self._idle_s = idle_s
         self._send_timeout_s = send_timeout_s
 
-    async def answer(self, request: web.Request, form: Form, token: str | None) -> web.Response:
+    async def answer(self, request: web.Request, form: Form, caller: Caller) -> web.Response:
         """Answer a recording as a whole.
 
         Raises:
@@ -80,7 +81,7 @@ class ExchangeEndpoint:
         """
         said = CedarOsTurn()
         async with (
-            self._turn(form, token, "whole") as turn,
+            self._turn(form, caller, "whole") as turn,
             aclosing(turn.responses()) as responses,
         ):
             async for response in responses:
@@ -91,9 +92,7 @@ class ExchangeEndpoint:
             raise refusal_of(error_from_proto(said.error))
         return _RESPONSES[wanted_form(request.headers.get("Accept", ""))](said)
 
-    async def stream(
-        self, request: web.Request, form: Form, token: str | None
-    ) -> web.StreamResponse:
+    async def stream(self, request: web.Request, form: Form, caller: Caller) -> web.StreamResponse:
         """Answer a recording as a stream of events, which ends in `done` or `error`.
 
         Raises:
@@ -101,7 +100,7 @@ class ExchangeEndpoint:
             VoiceClientError: the service fails or refuses; the class says why.
         """
         stream = EventStream(request, send_timeout_s=self._send_timeout_s)
-        async with self._turn(form, token, "stream") as turn:
+        async with self._turn(form, caller, "stream") as turn:
             try:
                 await stream.open()
                 await self._tell(turn, stream)
@@ -123,9 +122,7 @@ class ExchangeEndpoint:
             await stream.send((failed(endings.public_message(failure)),))
 
     @asynccontextmanager
-    async def _turn(
-        self, form: Form, token: str | None, delivery: Delivery
-    ) -> AsyncIterator[_Turn]:
+    async def _turn(self, form: Form, caller: Caller, delivery: Delivery) -> AsyncIterator[_Turn]:
         """Begin a turn with the recording of a form; a session without a name ends with it."""
         audio = form.files.get("audio", b"")
         if not audio:
@@ -133,7 +130,7 @@ class ExchangeEndpoint:
         requests = request_of(audio, form.text("settings"), form.text("context"), delivery)
         name = _session_of(form)
         conversation = await self._hub.conversation(
-            name or str(uuid4()), token, keep_s=self._idle_s
+            name or str(uuid4()), caller, keep_s=self._idle_s
         )
         try:
             with conversation.read(keep_s=self._idle_s) as reader:

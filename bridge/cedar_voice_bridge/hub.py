@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 import structlog
 
 import cedar_voice.v1 as pb
+from cedar_voice_bridge.callers import Caller
 from cedar_voice_bridge.endings import unavailable
 from cedar_voice_bridge.history import History, Reader, ReaderKind
 from cedar_voice_bridge.line import Line
@@ -36,13 +37,13 @@ class Conversation:
 
     Args:
         config: what the session opens with.
-        token: of the user.
+        caller: the user.
         history: where it is kept.
         line: what goes up.
     """
 
     def __init__(
-        self, config: pb.SessionConfig, token: str | None, history: History[Response], line: Line
+        self, config: pb.SessionConfig, caller: Caller, history: History[Response], line: Line
     ) -> None:
         self.tag = secrets.token_hex(4)
         """Tells the events of this conversation from those of one before it of the same name."""
@@ -54,7 +55,7 @@ class Conversation:
         self.latest = pb.Transcription()
         """What the user is believed to be saying."""
         self._config = config
-        self._token = token
+        self._caller = caller
         self._history = history
         self._was_greeted = False
 
@@ -94,10 +95,14 @@ class Conversation:
             self.is_recording = False
             raise
 
+    def renew(self, caller: Caller) -> None:
+        """Speak to the service with the user's newest token from here on."""
+        self._caller.renew(caller)
+
     async def live(self, sessions: Sessions) -> None:
         """Hold the session until it is idle, ended, or cannot be held any more."""
         try:
-            async with sessions.open(self._config, self._token) as opened:
+            async with sessions.open(self._config, self._caller) as opened:
                 with self.line.connected(opened):
                     await self._copy()
         except VoiceClientError as failure:
@@ -145,7 +150,7 @@ class Conversation:
 
 
 class Hub:
-    """Conversations by token and name. Use as an async context manager: leaving it ends them.
+    """Conversations by user and name. Use as an async context manager: leaving it ends them.
 
     Args:
         sessions: opens them.
@@ -155,11 +160,11 @@ class Hub:
     def __init__(
         self,
         sessions: Sessions,
-        open_conversation: Callable[[str, str | None], Conversation],
+        open_conversation: Callable[[str, Caller], Conversation],
     ) -> None:
         self._sessions = sessions
         self._open_conversation = open_conversation
-        self._conversations: dict[tuple[str | None, str], Conversation] = {}
+        self._conversations: dict[tuple[Caller, str], Conversation] = {}
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -173,26 +178,27 @@ class Hub:
         await self._group.__aexit__(None, None, None)
 
     async def conversation(
-        self, session_id: str, token: str | None, *, keep_s: float = 0.0
+        self, session_id: str, caller: Caller, *, keep_s: float = 0.0
     ) -> Conversation:
         """The conversation of this name, opened unless it is.
 
         Args:
             session_id: its name.
-            token: of the user.
+            caller: the user.
             keep_s: how long from now it is wanted, whether or not anybody reads.
 
         Raises:
             VoiceClientError: the service cannot be reached or refuses; the class says why.
         """
-        key = (token, session_id)
+        key = (caller, session_id)
         conversation = self._conversations.get(key)
         if conversation is None or conversation.is_over:
-            conversation = self._open_conversation(session_id, token)
+            conversation = self._open_conversation(session_id, caller)
             self._conversations[key] = conversation
             task = self._group.create_task(self._hold(key, conversation))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        conversation.renew(caller)
         await conversation.line.opened()
         conversation.line.keep(max(keep_s, OPENING_S))
         return conversation
@@ -202,7 +208,7 @@ class Hub:
         for conversation in self._conversations.values():
             conversation.end()
 
-    async def _hold(self, key: tuple[str | None, str], conversation: Conversation) -> None:
+    async def _hold(self, key: tuple[Caller, str], conversation: Conversation) -> None:
         with structlog.contextvars.bound_contextvars(session_id=key[1]):
             try:
                 await conversation.live(self._sessions)

@@ -21,6 +21,7 @@ _STATUSES: Mapping[ErrorCode, int] = {
     ErrorCode.SESSION_TAKEN_OVER: 409,
     ErrorCode.SESSION_ID_IN_USE: 409,
     ErrorCode.OVERLOADED: 503,
+    ErrorCode.RATE_LIMITED: 429,
     ErrorCode.UNAVAILABLE: 503,
     ErrorCode.STT_FAILED: 502,
     ErrorCode.LLM_FAILED: 502,
@@ -79,7 +80,7 @@ def refusal_of(failure: VoiceClientError | DialectError) -> Refusal:
         code = code_name(failure.code)
         return Refusal(400, code, failure.message, field=failure.field)
     status = _STATUSES.get(failure.code, 500)
-    retry_after_s = max(1, math.ceil(failure.retry_after_ms / 1000)) if status == 503 else 0
+    retry_after_s = max(1, math.ceil(failure.retry_after_ms / 1000)) if status in (429, 503) else 0
     return Refusal(
         status,
         failure.code.name.lower(),

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import cedar_voice.v1 as pb
+from cedar_voice_bridge.callers import Caller
 from cedar_voice_client import (
     ErrorCode,
     Recovery,
@@ -70,25 +71,23 @@ class Sessions:
         self._client = client
         self._open_timeout_s = open_timeout_s
         self._recovery = recovery
-        self._places: OrderedDict[tuple[str | None, str], _Place] = OrderedDict()
+        self._places: OrderedDict[tuple[Caller, str], _Place] = OrderedDict()
 
     @asynccontextmanager
-    async def open(
-        self, config: pb.SessionConfig, token: str | None
-    ) -> AsyncIterator[BrowserSession]:
-        """Go on with the session of this name and token, or open it; left, it can be resumed.
+    async def open(self, config: pb.SessionConfig, caller: Caller) -> AsyncIterator[BrowserSession]:
+        """Go on with the session of this name and user, or open it; left, it can be resumed.
 
         Args:
             config: what it opens with.
-            token: of the user.
+            caller: the user.
 
         Raises:
             VoiceClientError: the service cannot be reached or refuses; the class says why.
         """
-        key = (token, config.session_id)
+        key = (caller, config.session_id)
         *attempts, last = self._ways_in(key, config)
         for attempt in attempts:
-            async with self._stream(token) as stream:
+            async with self._stream(caller) as stream:
                 try:
                     session = await self._open(stream, attempt, key)
                 except SessionRefused as refusal:
@@ -97,15 +96,14 @@ class Sessions:
                     continue
                 yield session
                 return
-        async with self._stream(token) as stream:
+        async with self._stream(caller) as stream:
             yield await self._open(stream, last, key)
 
-    def _stream(self, token: str | None) -> ResumingStream:
-        return self._client.resuming_stream(token=token, recovery=self._recovery)
+    def _stream(self, caller: Caller) -> ResumingStream:
+        """Each of its calls shows the token that is the user's newest then."""
+        return ResumingStream(lambda: self._client.stream(token=caller.token), self._recovery)
 
-    def _ways_in(
-        self, key: tuple[str | None, str], config: pb.SessionConfig
-    ) -> list[pb.SessionConfig]:
+    def _ways_in(self, key: tuple[Caller, str], config: pb.SessionConfig) -> list[pb.SessionConfig]:
         """First messages to try: the session as it was, one of this name, one of any name."""
         unnamed = pb.SessionConfig()
         unnamed.CopyFrom(config)
@@ -119,12 +117,12 @@ class Sessions:
         return [pb.SessionConfig(resume=resume), config, unnamed]
 
     async def _open(
-        self, stream: ResumingStream, attempt: pb.SessionConfig, key: tuple[str | None, str]
+        self, stream: ResumingStream, attempt: pb.SessionConfig, key: tuple[Caller, str]
     ) -> BrowserSession:
         opening = await stream.open(attempt, timeout_s=self._open_timeout_s)
         return BrowserSession(stream, opening, self._remember(key, opening.ready))
 
-    def _remember(self, key: tuple[str | None, str], ready: pb.SessionReady) -> _Place:
+    def _remember(self, key: tuple[Caller, str], ready: pb.SessionReady) -> _Place:
         before = self._places.pop(key, None)
         place = _Place(ready.resume_token)  # its own: what the socket before still says is old
         if before is not None and before.resume_token == ready.resume_token:

@@ -47,6 +47,42 @@ class BridgeSettings(BaseSettings):
     auth_tokens: Annotated[tuple[SecretStr, ...], *Separated] = Field(
         (), description="bearer tokens that are let in, separated by commas; empty lets everyone in"
     )
+    jwt_key: SecretStr = Field(
+        SecretStr(""), description="key of 32 bytes or more that JWTs are signed with, by HS256"
+    )
+    jwt_jwks: str = Field(
+        "", description="file or URL of the keys that JWTs are signed with, by RS256 or ES256"
+    )
+    jwt_audience: Annotated[tuple[str, ...], *Separated] = Field(
+        (), description="audiences of which a JWT has to name one; needed with CEDAR_JWT_JWKS"
+    )
+    jwt_issuer: str = Field("", description="issuer that a JWT has to name; empty asks for none")
+    jwt_tenant_claim: str = Field(
+        "", description="claim that tells users apart beside `sub`; empty takes `sub` alone"
+    )
+    jwt_leeway_ms: int = Field(
+        30_000, ge=0, le=300_000, description="how far the clock of who issues JWTs may be off"
+    )
+    allow_public_without_auth: bool = Field(
+        False, description="let everyone in from everywhere; otherwise no token means loopback only"
+    )
+    allow_token_in_address: bool = Field(
+        True,
+        description="whether `?token=` is taken; otherwise addresses hold tickets only",
+    )
+    ticket_ms: int = Field(
+        30_000, ge=1_000, le=600_000, description="how long a ticket may wait to be used"
+    )
+    grpc_tls: bool = Field(
+        False, description="whether the service is connected to with TLS; CEDAR_GRPC_CA implies it"
+    )
+    grpc_ca: str = Field(
+        "", description="PEM file of who signs the service's certificate; empty asks the system"
+    )
+    grpc_client_certificate: str = Field(
+        "", description="PEM file of the certificate chain to show to the service"
+    )
+    grpc_client_key: str = Field("", description="PEM file of its key")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe log line shown"
     )

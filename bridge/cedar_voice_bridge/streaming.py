@@ -7,7 +7,9 @@ import msgspec
 from aiohttp import web
 
 import cedar_voice.v1 as pb
+from cedar_voice_bridge import endings
 from cedar_voice_bridge.browser import BrowserGone
+from cedar_voice_bridge.callers import Caller
 from cedar_voice_bridge.dialects.cedar_os import configuration_of
 from cedar_voice_bridge.dialects.cedar_websocket.requests import pieces_of
 from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
@@ -75,12 +77,12 @@ class StreamingEndpoint:
         self._idle_s = idle_s
         self._send_timeout_s = send_timeout_s
 
-    async def upload(self, request: web.Request, form: Form, token: str | None) -> web.Response:
+    async def upload(self, request: web.Request, form: Form, caller: Caller) -> web.Response:
         """Take a chunk of a recording, and answer at once with what is known."""
         try:
             chunk = _chunk_of(request, form)
             conversation = await self._hub.conversation(
-                chunk.session_id, token, keep_s=self._idle_s
+                chunk.session_id, caller, keep_s=self._idle_s
             )
             if chunk.is_complete:
                 await conversation.line.until_quiet()
@@ -101,18 +103,21 @@ class StreamingEndpoint:
             Refusal: the request cannot be served.
             VoiceClientError: there is no session; the class says why.
         """
-        token = self._entrance.admit(request)
+        caller = await self._entrance.admit(request)
         name = request.query.get("sessionId", "")
         if not name:
             raise Refusal(400, "invalid_message", "Session ID required", field="sessionId")
-        conversation = await self._hub.conversation(session_id_of(name), token)
+        conversation = await self._hub.conversation(session_id_of(name), caller)
         place = request.headers.get("Last-Event-ID") or request.query.get("lastEventId", "")
         stream = EventStream(request, send_timeout_s=self._send_timeout_s)
         try:
             await stream.open()
             number = number_of(place, conversation.tag)
             with conversation.read(number, kind=EVENTS, keep_s=self._idle_s) as reader:
-                await _copy(reader, stream, conversation.tag)
+                async with asyncio.timeout(self._entrance.remaining_s(caller)):
+                    await _copy(reader, stream, conversation.tag)
+        except TimeoutError:
+            await stream.send(StreamingSeed().close(endings.EXPIRED.error))
         except BrowserGone:
             pass
         return stream.response

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from aiohttp import hdrs, web
 
 from cedar_voice_bridge import cors
-from cedar_voice_bridge.admission import Admission
+from cedar_voice_bridge.callers import Caller
 from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
 from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
 from cedar_voice_bridge.dialects.streaming import StreamingSeed
@@ -32,14 +32,13 @@ STREAMING = ReaderKind("streaming")
 class Surface:
     """Every dialect, and what they share."""
 
-    def __init__(self, settings: BridgeSettings, admission: Admission, client: VoiceClient) -> None:
+    def __init__(self, settings: BridgeSettings, entrance: Entrance, client: VoiceClient) -> None:
         self._settings = settings
         sessions = Sessions(
             client,
             open_timeout_s=settings.open_timeout_ms / 1000,
             recovery=Recovery(give_up_after_s=settings.service_outage_ms / 1000),
         )
-        entrance = Entrance(admission, auth_timeout_s=settings.auth_timeout_ms / 1000)
         self._entrance = entrance
         self._hub = Hub(sessions, self._conversation)
         waits = {
@@ -60,12 +59,16 @@ class Surface:
 
         routes = [web.get("/", root)]
         for base in self._settings.base_paths:
-            paths = (base or "/", f"{base}/stream", f"{base}/stream-response")
+            paths = (
+                base or "/",
+                *(f"{base}/{name}" for name in ("stream", "stream-response", "tickets")),
+            )
             routes += [
                 web.get(f"{base}/ws", self._cedar_sockets.handle),
                 web.post(paths[0], self._answer),
                 web.post(paths[1], self._stream),
                 web.get(paths[2], self._streaming.events),
+                web.post(paths[3], self._entrance.sell),
                 *(web.options(path, cors.preflight) for path in paths),
             ]
         return routes
@@ -82,19 +85,19 @@ class Surface:
         await self._streaming_sockets.close()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        form, token = await self._form(request)
-        return await self._exchange.answer(request, form, token)
+        form, caller = await self._form(request)
+        return await self._exchange.answer(request, form, caller)
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         """Two dialects post here: `audio` is a whole recording, `audioChunk` a piece of one."""
-        form, token = await self._form(request)
+        form, caller = await self._form(request)
         if "audio" in form.files:
-            return await self._exchange.stream(request, form, token)
-        return await self._streaming.upload(request, form, token)
+            return await self._exchange.stream(request, form, caller)
+        return await self._streaming.upload(request, form, caller)
 
-    async def _form(self, request: web.Request) -> tuple[Form, str | None]:
-        token = self._entrance.admit(request)
-        return await read_form(request, self._settings.max_upload_bytes), token
+    async def _form(self, request: web.Request) -> tuple[Form, Caller]:
+        caller = await self._entrance.admit(request)
+        return await read_form(request, self._settings.max_upload_bytes), caller
 
     def _sockets(self, dialect: Callable[[], SocketDialect], kind: ReaderKind) -> WebSocketEndpoint:
         return WebSocketEndpoint(
@@ -103,9 +106,9 @@ class Surface:
             lambda browser: SocketConnection(browser, self._entrance, self._hub, dialect(), kind),
         )
 
-    def _conversation(self, session_id: str, token: str | None) -> Conversation:
+    def _conversation(self, session_id: str, caller: Caller) -> Conversation:
         history: History[Response] = History(
             self._settings.session_history_bytes, size_of=Response.ByteSize
         )
         line = Line(self._settings.send_timeout_ms / 1000)
-        return Conversation(played_chunk_by_chunk(session_id), token, history, line)
+        return Conversation(played_chunk_by_chunk(session_id), caller, history, line)

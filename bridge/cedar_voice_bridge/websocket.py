@@ -11,6 +11,8 @@ from aiohttp import web
 import cedar_voice.v1 as pb
 from cedar_voice_bridge import endings
 from cedar_voice_bridge.browser import Browser, BrowserGone
+from cedar_voice_bridge.callers import Caller
+from cedar_voice_bridge.credentials import CredentialRefused
 from cedar_voice_bridge.dialects.problems import DialectError
 from cedar_voice_bridge.endings import Ending
 from cedar_voice_bridge.entrance import Entrance, TokenDialect, session_id_of
@@ -137,20 +139,20 @@ class SocketConnection:
         wanted = request.query.get("sessionId", "")
         session_id = session_id_of(wanted) if wanted else str(uuid4())
         try:
-            token = await self._entrance.token_of_socket(request, self._browser, self._dialect)
-            if not self._entrance.admits(token):
-                return endings.UNAUTHORIZED
+            caller = await self._entrance.admit_socket(request, self._browser, self._dialect)
             log.info("socket opened", session_id=session_id)
             await self._browser.say(self._dialect.greet(session_id))
-            ending = await self._converse(session_id, token)
+            ending = await self._converse(session_id, caller)
             await self._browser.say(self._dialect.close(ending.error))
+        except CredentialRefused:
+            return endings.UNAUTHORIZED
         except BrowserGone:
             return endings.GONE
         return ending
 
-    async def _converse(self, session_id: str, token: str | None) -> Ending:
+    async def _converse(self, session_id: str, caller: Caller) -> Ending:
         try:
-            conversation = await self._hub.conversation(session_id, token)
+            conversation = await self._hub.conversation(session_id, caller)
         except VoiceClientError as failure:
             return endings.refused(failure)
         keep_s = conversation.line.ready.limits.resume_window_ms / 1000
@@ -159,21 +161,31 @@ class SocketConnection:
             for response in reader.passed:  # the dialect knows again what it has said
                 self._dialect.encode(response)
             await self._browser.say(greeting)
-            return await self._relay(conversation, reader)
+            return await self._relay(conversation, reader, caller)
 
-    async def _relay(self, conversation: Conversation, reader: Reader[Response]) -> Ending:
+    async def _relay(
+        self, conversation: Conversation, reader: Reader[Response], caller: Caller
+    ) -> Ending:
         """Copy both ways until one side ends."""
         async with asyncio.TaskGroup() as group:
             downward = group.create_task(self._copy_down(reader))
-            upward = group.create_task(self._copy_up(conversation, reader))
-            await asyncio.wait((downward, upward), return_when=asyncio.FIRST_COMPLETED)
-            if not downward.done() and upward.result() is not endings.GONE:
+            upward = group.create_task(self._copy_up(conversation, reader, caller))
+            expiring = group.create_task(self._expire(caller))
+            tasks = (downward, upward, expiring)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if upward.done() and upward.result() is not endings.GONE:
                 await asyncio.wait((downward,), timeout=LAST_WORDS_S)
-            downward.cancel()
-            upward.cancel()
-        return (upward if downward.cancelled() else downward).result()
+            for task in tasks:
+                task.cancel()
+        return next(task for task in tasks if not task.cancelled()).result()
 
-    async def _copy_up(self, conversation: Conversation, reader: Reader[Response]) -> Ending:
+    async def _expire(self, caller: Caller) -> Ending:
+        await self._entrance.expiry(caller)
+        return endings.EXPIRED
+
+    async def _copy_up(
+        self, conversation: Conversation, reader: Reader[Response], caller: Caller
+    ) -> Ending:
         writer = Writer(conversation.wishes)
 
         def on_pong(pong: Response | None) -> None:
@@ -183,7 +195,11 @@ class SocketConnection:
         try:
             while True:
                 try:
-                    requests = self._dialect.decode(await self._browser.read())
+                    frame = await self._browser.read()
+                    if renewed := await self._entrance.renew(caller, frame, self._dialect):
+                        caller.renew(renewed)
+                        conversation.renew(renewed)
+                    requests = self._dialect.decode(frame)
                     await conversation.line.send(writer.asking(requests), on_pong)
                 except DialectError as problem:
                     await self._browser.say(self._dialect.refuse(problem))

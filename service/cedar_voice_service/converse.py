@@ -1,18 +1,19 @@
 """The RPCs: a gRPC stream joined to a session, and the one table from error to status."""
 
 import asyncio
-import hmac
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import grpc
 import structlog
 
 import cedar_voice.v1 as pb
 from cedar_voice.v1 import voice_service_pb2_grpc
-from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, Stage
+from cedar_voice_service.credentials import CredentialRefused, Identity, Verifier
+from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, RateLimited, Stage
 from cedar_voice_service.runtime.delivery import Attachment, Notice, Pong, Ready
+from cedar_voice_service.runtime.quotas import Quota, Quotas
 from cedar_voice_service.runtime.registry import Registry
 from cedar_voice_service.runtime.runner import Received, SessionRunner
 from cedar_voice_service.session import events as on
@@ -49,7 +50,8 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
 
     Args:
         info: the answer of GetServiceInfo.
-        tokens: bearer tokens that are let in; empty lets everyone in.
+        verifier: tells whom the caller's token speaks for.
+        quotas: what each user has left.
     """
 
     def __init__(
@@ -58,12 +60,14 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         limits: Limits,
         info: pb.GetServiceInfoResponse,
         *,
-        tokens: Sequence[str] = (),
+        verifier: Verifier,
+        quotas: Quotas,
     ) -> None:
         self._registry = registry
         self._limits = limits
         self._info = info
-        self._tokens = tokens
+        self._verifier = verifier
+        self._quotas = quotas
 
     async def GetServiceInfo(
         self,
@@ -71,7 +75,7 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         context: grpc.aio.ServicerContext[pb.GetServiceInfoRequest, pb.GetServiceInfoResponse],
     ) -> pb.GetServiceInfoResponse:
         """Describe the server."""
-        self._principal_of(context.invocation_metadata())
+        await self._identify(context.invocation_metadata())
         return self._info
 
     async def GetSession(
@@ -80,7 +84,8 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         context: grpc.aio.ServicerContext[pb.GetSessionRequest, pb.GetSessionResponse],
     ) -> pb.GetSessionResponse:
         """Read the conversation of a session of the caller."""
-        principal = self._principal_of(context.invocation_metadata())
+        identity = await self._identify(context.invocation_metadata())
+        principal = identity.principal
         runner = self._registry.find(request.session_id, principal, request.resume_token)
         return pb.GetSessionResponse(
             items=map(encode_item, runner.history),
@@ -96,7 +101,8 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         context: grpc.aio.ServicerContext[pb.DeleteSessionRequest, pb.DeleteSessionResponse],
     ) -> pb.DeleteSessionResponse:
         """End a session of the caller and forget it."""
-        principal = self._principal_of(context.invocation_metadata())
+        identity = await self._identify(context.invocation_metadata())
+        principal = identity.principal
         runner = self._registry.find(request.session_id, principal, request.resume_token)
         self._registry.delete(runner)
         return pb.DeleteSessionResponse()
@@ -106,12 +112,13 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
     ) -> None:
         """Run one stream: one task reads, one writes, the session lives elsewhere."""
         try:
-            principal = self._principal_of(context.invocation_metadata())
+            identity = await self._identify(context.invocation_metadata())
             config = await self._first_config(context)
-            runner, position = self._find(config, principal)
+            runner, position = self._find(config, identity.principal)
             attaching = self._registry.attached(runner, position)
-            with attaching as attachment:
-                error = await self._join(context, runner, attachment)
+            with attaching as attachment, self._until_expiry(attachment, identity):
+                quota = self._quotas.of(identity.principal)
+                error = await self._join(context, runner, attachment, quota)
         except CedarVoiceError as refusal:
             await context.write(_fatal(refusal))
             raise
@@ -119,12 +126,12 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
             raise error
 
     async def _join(
-        self, context: Context, runner: SessionRunner, attachment: Attachment
+        self, context: Context, runner: SessionRunner, attachment: Attachment, quota: Quota
     ) -> CedarVoiceError | None:
         """Copy both ways until the stream ends; the error it has to end with, if any."""
         await runner.receive(Received(on.StreamOpened()))
         async with asyncio.TaskGroup() as group:
-            reading = group.create_task(self._read(context, runner, attachment))
+            reading = group.create_task(self._read(context, runner, attachment, quota))
             writing = group.create_task(self._write(context, runner, attachment))
             failing = group.create_task(attachment.failure())
             await asyncio.wait((writing, failing), return_when=asyncio.FIRST_COMPLETED)
@@ -135,16 +142,28 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
             failing.cancel()
         return None if failing.cancelled() else failing.result()
 
-    def _principal_of(self, metadata: grpc.aio.Metadata | None) -> str:
+    async def _identify(self, metadata: grpc.aio.Metadata | None) -> Identity:
         given = next((value for key, value in metadata or () if key == "authorization"), "")
         token = given.removeprefix("Bearer ") if isinstance(given, str) else ""
-        if not self._tokens:
-            return ""
-        if any(hmac.compare_digest(token.encode(), known.encode()) for known in self._tokens):
-            return token
-        raise CallerError(
-            "the credential is missing or wrong", code=Code.UNAUTHENTICATED, stage=Stage.TRANSPORT
-        )
+        try:
+            return await self._verifier.identify(token or None)
+        except CredentialRefused as refusal:
+            raise _unauthenticated(str(refusal)) from None
+
+    @contextmanager
+    def _until_expiry(self, attachment: Attachment, identity: Identity) -> Iterator[None]:
+        """End the stream when its token expires; the session waits for one with a fresh token."""
+        remaining_s = self._verifier.remaining_s(identity)
+        if remaining_s is None:
+            yield
+            return
+        expired = _unauthenticated("the token has expired", is_retryable=True)
+        loop = asyncio.get_running_loop()
+        expiry = loop.call_later(remaining_s, attachment.fail, expired)
+        try:
+            yield
+        finally:
+            expiry.cancel()
 
     async def _first_config(self, context: Context) -> pb.SessionConfig:
         try:
@@ -178,12 +197,21 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         past = past_of(config, self._limits)
         return self._registry.open(config.session_id, patch, principal, past), None
 
-    async def _read(self, context: Context, runner: SessionRunner, attachment: Attachment) -> None:
+    async def _read(
+        self, context: Context, runner: SessionRunner, attachment: Attachment, quota: Quota
+    ) -> None:
         while isinstance(request := await context.read(), pb.VoiceSessionRequest):
             event: on.RequestEvent | None
             try:
+                quota.receive()
+            except RateLimited as refusal:
+                attachment.fail(refusal)
+                return  # the session waits for another stream
+            try:
                 event = decode(request, self._limits)
-            except CallerError as error:
+                if isinstance(event, on.SpeechRequested):
+                    quota.begin_answer()
+            except (CallerError, RateLimited) as error:
                 event = on.InputRefused(error, request.sequence)
             if attachment.has_failed:
                 return  # another stream drives the session now
@@ -235,3 +263,9 @@ def _fatal(error: CedarVoiceError) -> pb.VoiceSessionResponse:
 
 def _violation(message: str) -> CallerError:
     return CallerError(message, code=Code.PROTOCOL_VIOLATION, stage=Stage.TRANSPORT)
+
+
+def _unauthenticated(message: str, *, is_retryable: bool = False) -> CedarVoiceError:
+    return CedarVoiceError(
+        message, code=Code.UNAUTHENTICATED, stage=Stage.TRANSPORT, retryable=is_retryable
+    )

@@ -3,6 +3,7 @@
 CedarVoiceError
 ├── CallerError           the caller's fault: a message, a value or audio bytes we cannot accept
 ├── EngineError           an engine's fault: a stage of the pipeline failed
+│   └── RateLimited       the stage does not serve this user now: more than one user may have
 └── CapacityError         nobody's fault: no room for another session
 """
 
@@ -35,6 +36,7 @@ class Code(Enum):
     SESSION_ID_IN_USE = "session_id_in_use"
     OVERLOADED = "overloaded"
     SLOW_CONSUMER = "slow_consumer"
+    RATE_LIMITED = "rate_limited"
     STT_FAILED = "stt_failed"
     LLM_FAILED = "llm_failed"
     TTS_FAILED = "tts_failed"
@@ -108,6 +110,13 @@ class EngineError(CedarVoiceError):
             retryable=retryable,
             retry_after_ms=retry_after_ms,
         )
+
+
+class RateLimited(EngineError):
+    """The user asks for more than one user may have; the message names the limit."""
+
+    def __init__(self, message: str, stage: Stage, *, retry_after_ms: int) -> None:
+        super().__init__(stage, message, code=Code.RATE_LIMITED, retry_after_ms=retry_after_ms)
 
 
 class CapacityError(CedarVoiceError):

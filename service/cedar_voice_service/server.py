@@ -15,8 +15,10 @@ from cedar_voice.v1 import voice_service_pb2_grpc
 from cedar_voice_service.audio.formats import INPUT_ENCODINGS, OUTPUT_ENCODINGS
 from cedar_voice_service.audio.silero import load_network
 from cedar_voice_service.converse import VoiceServicer
+from cedar_voice_service.credentials import Verifier, check_exposure
 from cedar_voice_service.providers.catalog import Engines, open_engines
 from cedar_voice_service.runtime.lag import measured
+from cedar_voice_service.runtime.quotas import Quotas, Rates
 from cedar_voice_service.runtime.registry import Registry
 from cedar_voice_service.session.config import (
     Generation,
@@ -28,6 +30,7 @@ from cedar_voice_service.session.config import (
 from cedar_voice_service.session.pressure import Pressure, Thresholds
 from cedar_voice_service.settings import ServiceSettings
 from cedar_voice_service.statuses import ErrorMapping
+from cedar_voice_service.transport_security import server_credentials
 from cedar_voice_service.wire.enums import ENCODING_TO_PB, STAGE_TO_PB
 from cedar_voice_service.wire.responses import encode_limits
 
@@ -81,7 +84,11 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
 
     Raises:
         OSError: the address cannot be listened on.
+        PermissionError: everyone would be let in from everywhere.
     """
+    check_exposure(settings, settings.grpc_address, has_client_ca=bool(settings.grpc_tls_client_ca))
+    verifier = Verifier(settings)
+    quotas = Quotas(rates_of(settings) if verifier.needs_token else Rates())
     limits = limits_of(settings)
     load_network()  # before the first session, which would wait for it
     pressure = Pressure(thresholds_of(settings))
@@ -95,13 +102,15 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
             max_sessions=settings.max_sessions,
             stage_timeout_ms=settings.stage_timeout_ms,
             pressure=pressure,
+            quotas=quotas,
         ) as registry,
     ):
         servicer = VoiceServicer(
             registry,
             limits,
             service_info(engines, limits),
-            tokens=[token.get_secret_value() for token in settings.auth_tokens],
+            verifier=verifier,
+            quotas=quotas,
         )
         server = grpc.aio.server(
             interceptors=[ErrorMapping()],
@@ -109,7 +118,7 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
         )
         voice_service_pb2_grpc.add_VoiceServiceServicer_to_server(servicer, server)
         health_servicer = _serve_health_and_reflection(server)
-        address = _listen(server, settings.grpc_address)
+        address = _listen(server, settings.grpc_address, server_credentials(settings))
         await server.start()
         await health_servicer.set(SERVICE_NAME, health_pb2.HealthCheckResponse.SERVING)
         try:
@@ -118,6 +127,16 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
             await health_servicer.enter_graceful_shutdown()
             registry.dismiss()
             await server.stop(STOP_GRACE_S)
+
+
+def rates_of(settings: ServiceSettings) -> Rates:
+    """What the settings allow each user."""
+    return Rates(
+        max_sessions=settings.principal_max_sessions,
+        turns_per_minute=settings.principal_turns_per_minute,
+        audio_s_per_minute=settings.principal_audio_s_per_minute,
+        messages_per_s=settings.principal_messages_per_s,
+    )
 
 
 def limits_of(settings: ServiceSettings) -> Limits:
@@ -175,9 +194,14 @@ def _serve_health_and_reflection(server: grpc.aio.Server) -> health.aio.HealthSe
     return health_servicer
 
 
-def _listen(server: grpc.aio.Server, address: str) -> str:
+def _listen(
+    server: grpc.aio.Server, address: str, credentials: grpc.ServerCredentials | None
+) -> str:
     try:
-        port = server.add_insecure_port(address)
+        if credentials is None:
+            port = server.add_insecure_port(address)
+        else:
+            port = server.add_secure_port(address, credentials)
     except RuntimeError as error:
         raise OSError(f"cannot listen on {address}") from error
     return f"{address.rpartition(':')[0]}:{port}"

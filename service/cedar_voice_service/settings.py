@@ -29,6 +29,32 @@ class ServiceSettings(BaseSettings):
     auth_tokens: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = Field(
         (), description="bearer tokens that are let in, separated by commas; empty lets everyone in"
     )
+    jwt_key: SecretStr = Field(
+        SecretStr(""), description="key of 32 bytes or more that JWTs are signed with, by HS256"
+    )
+    jwt_jwks: str = Field(
+        "", description="file or URL of the keys that JWTs are signed with, by RS256 or ES256"
+    )
+    jwt_audience: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (), description="audiences of which a JWT has to name one; needed with CEDAR_JWT_JWKS"
+    )
+    jwt_issuer: str = Field("", description="issuer that a JWT has to name; empty asks for none")
+    jwt_tenant_claim: str = Field(
+        "", description="claim that tells users apart beside `sub`; empty takes `sub` alone"
+    )
+    jwt_leeway_ms: int = Field(
+        30_000, ge=0, le=300_000, description="how far the clock of who issues JWTs may be off"
+    )
+    allow_public_without_auth: bool = Field(
+        False, description="let everyone in from everywhere; otherwise no token means loopback only"
+    )
+    grpc_tls_certificate: str = Field(
+        "", description="PEM file of the certificate chain that is served with; empty is no TLS"
+    )
+    grpc_tls_key: str = Field("", description="PEM file of its key")
+    grpc_tls_client_ca: str = Field(
+        "", description="PEM file of who signs clients' certificates; set, every client needs one"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severe log line shown"
     )
@@ -163,4 +189,20 @@ class ServiceSettings(BaseSettings):
     )
     apology: str = Field(
         "", description="said when a turn fails; only sent as text when speech failed; empty is off"
+    )
+    principal_max_sessions: int = Field(
+        10, ge=0, description="sessions of one user at once, detached included; 0 is no limit"
+    )
+    principal_turns_per_minute: int = Field(
+        60,
+        ge=0,
+        description="answers begun for one user, drafts among them, 20 more at once; 0 is no limit",
+    )
+    principal_audio_s_per_minute: int = Field(
+        200,
+        ge=0,
+        description="decoded audio of one user, 105 s more at once; 0 is no limit",
+    )
+    principal_messages_per_s: int = Field(
+        180, ge=0, description="messages of one user, 4000 more at once; 0 is no limit"
     )

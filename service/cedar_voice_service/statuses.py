@@ -31,6 +31,7 @@ _STATUS_OF = {
     Code.SESSION_TAKEN_OVER: grpc.StatusCode.ABORTED,
     Code.SESSION_ID_IN_USE: grpc.StatusCode.ALREADY_EXISTS,
     Code.OVERLOADED: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Code.RATE_LIMITED: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Code.SLOW_CONSUMER: grpc.StatusCode.RESOURCE_EXHAUSTED,
     Code.STAGE_TIMEOUT: grpc.StatusCode.DEADLINE_EXCEEDED,
     Code.UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,

@@ -13,6 +13,8 @@ from aiohttp.test_utils import TestServer
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.admission import Admission
+from cedar_voice_bridge.callers import Caller
+from cedar_voice_bridge.credentials import Verifier
 from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
 from cedar_voice_bridge.entrance import Entrance
 from cedar_voice_bridge.history import History, ReaderKind
@@ -167,21 +169,22 @@ class DyingSessions(Sessions):
 
     @asynccontextmanager
     async def open(
-        self, config: pb.SessionConfig, token: str | None, *, must_resume: bool = False
+        self, config: pb.SessionConfig, caller: Caller, *, must_resume: bool = False
     ) -> AsyncIterator[BrowserSession]:
         yield cast(BrowserSession, DyingSession())
 
 
-def a_conversation(session_id: str, token: str | None) -> Shared:
+def a_conversation(session_id: str, caller: Caller) -> Shared:
     """One that opens with nothing."""
     history: History[pb.VoiceSessionResponse] = History(1 << 20, pb.VoiceSessionResponse.ByteSize)
-    return Shared(pb.SessionConfig(), token, history, Line(send_timeout_s=1))
+    return Shared(pb.SessionConfig(), caller, history, Line(send_timeout_s=1))
 
 
 async def test_the_last_words_of_a_service_are_passed_on() -> None:
     async with VoiceClient() as client, aiohttp.ClientSession() as http:
         sessions = DyingSessions(client, open_timeout_s=1)
-        settings, entrance = BridgeSettings(), Entrance(Admission((), ()), auth_timeout_s=1)
+        settings = BridgeSettings()
+        entrance = Entrance(Admission(()), Verifier(settings), settings)
         hub = Hub(sessions, a_conversation)
         endpoint = WebSocketEndpoint(
             settings,

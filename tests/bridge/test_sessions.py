@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 import grpc
 
 import cedar_voice.v1 as pb
+from cedar_voice_bridge.callers import Caller
+from cedar_voice_bridge.credentials import Identity
 from cedar_voice_bridge.sessions import Sessions
 from cedar_voice_client import VoiceClient
 from tests.support.bridge import PATIENCE_S
@@ -53,7 +55,7 @@ async def opening() -> AsyncIterator[tuple[Registry, Sessions]]:
 async def opened(sessions: Sessions, token: str | None = None) -> pb.SessionReady:
     """The `ready` of a stream that delivers a little and is left."""
     config = pb.SessionConfig(session_id="mine")
-    async with sessions.open(config, token) as session:
+    async with sessions.open(config, Caller(token, Identity(token or ""))) as session:
         for _ in range(2):
             response = await session.receive()
             assert response is not None

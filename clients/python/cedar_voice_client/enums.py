@@ -107,6 +107,7 @@ class ErrorCode(WireEnum):
     SESSION_ID_IN_USE = 33
     OVERLOADED = 41
     SLOW_CONSUMER = 42
+    RATE_LIMITED = 43
     STT_FAILED = 50
     LLM_FAILED = 51
     TTS_FAILED = 52

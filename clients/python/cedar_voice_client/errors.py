@@ -144,6 +144,7 @@ _CLASS_OF_CODE: Mapping[ErrorCode, type[VoiceClientError]] = {
     ErrorCode.SESSION_ID_IN_USE: SessionRefused,
     ErrorCode.OVERLOADED: SessionRefused,
     ErrorCode.SLOW_CONSUMER: SessionRefused,
+    ErrorCode.RATE_LIMITED: SessionRefused,
     ErrorCode.UNAVAILABLE: Unavailable,
 }
 

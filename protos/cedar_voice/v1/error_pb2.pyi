@@ -51,6 +51,10 @@ class _ErrorCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorCode.V
     """The server has no room for another session (RESOURCE_EXHAUSTED)."""
     ERROR_CODE_SLOW_CONSUMER: _ErrorCode.ValueType  # 42
     """The client does not read its events (RESOURCE_EXHAUSTED)."""
+    ERROR_CODE_RATE_LIMITED: _ErrorCode.ValueType  # 43
+    """The user asks for more than one user may have; the message names the limit,
+    `retry_after_ms` says when there is room again (RESOURCE_EXHAUSTED).
+    """
     ERROR_CODE_STT_FAILED: _ErrorCode.ValueType  # 50
     """Speech recognition failed (INTERNAL)."""
     ERROR_CODE_LLM_FAILED: _ErrorCode.ValueType  # 51
@@ -99,6 +103,10 @@ ERROR_CODE_OVERLOADED: ErrorCode.ValueType  # 41
 """The server has no room for another session (RESOURCE_EXHAUSTED)."""
 ERROR_CODE_SLOW_CONSUMER: ErrorCode.ValueType  # 42
 """The client does not read its events (RESOURCE_EXHAUSTED)."""
+ERROR_CODE_RATE_LIMITED: ErrorCode.ValueType  # 43
+"""The user asks for more than one user may have; the message names the limit,
+`retry_after_ms` says when there is room again (RESOURCE_EXHAUSTED).
+"""
 ERROR_CODE_STT_FAILED: ErrorCode.ValueType  # 50
 """Speech recognition failed (INTERNAL)."""
 ERROR_CODE_LLM_FAILED: ErrorCode.ValueType  # 51

@@ -1,11 +1,12 @@
 """The microphone side of a session: the ear, a tape of what it heard, and the recognizer's feed."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from cedar_voice_service.audio.ear import Ear, Heard
 from cedar_voice_service.audio.formats import AudioFormat
 from cedar_voice_service.audio.speech_detector import EdgeKind
+from cedar_voice_service.errors import RateLimited
 from cedar_voice_service.runtime.feed import AudioFeed
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import TurnDetection
@@ -18,9 +19,15 @@ FEED_BLOCKS = 4_096
 
 
 class Listener:
-    """Turns the bytes of a client into ear events, and keeps the audio a turn may want."""
+    """Turns the bytes of a client into ear events, and keeps the audio a turn may want.
 
-    def __init__(self, detection: TurnDetection) -> None:
+    Args:
+        detection: what counts as speech.
+        ration: asked before so many milliseconds of sound are kept; raises what refuses them.
+    """
+
+    def __init__(self, detection: TurnDetection, ration: Callable[[float], None]) -> None:
+        self._ration = ration
         self._ear = Ear(detection.threshold, detection.min_speech_ms)
         self._tape: deque[Heard] = deque()
         self._feed: AudioFeed | None = None
@@ -45,6 +52,7 @@ class Listener:
 
         Raises:
             CallerError: they cannot be decoded.
+            RateLimited: at the end; what is over the ration is dropped, its edges are told.
         """
         return self._keep(self._ear.feed(data))
 
@@ -72,17 +80,25 @@ class Listener:
             self._feed = None
 
     def _keep(self, heard: Iterable[Heard]) -> Iterator[on.EarEvent]:
+        refusal: RateLimited | None = None
         for block in heard:
-            if block.pcm.data:
-                self._record(block)
+            if block.pcm.data and refusal is None:
+                refusal = self._record(block)
             for edge in block.edges:
                 is_start = edge.kind is EdgeKind.STARTED
                 yield on.SpeechBegan(edge.at_ms) if is_start else on.SpeechPaused(edge.at_ms)
             yield on.AudioHeard(block.end_ms)
+        if refusal is not None:
+            raise refusal
 
-    def _record(self, block: Heard) -> None:
+    def _record(self, block: Heard) -> RateLimited | None:
+        try:
+            self._ration(block.pcm.duration_ms)
+        except RateLimited as refusal:
+            return refusal
         self._tape.append(block)
         while self._tape[0].end_ms < block.end_ms - TAPE_MS:
             self._tape.popleft()
         if self._feed is not None:
             self._feed.put(block)
+        return None

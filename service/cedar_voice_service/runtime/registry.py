@@ -5,13 +5,14 @@ import random
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from cedar_voice_service.errors import CallerError, CapacityError, Code, EngineError, Stage
 from cedar_voice_service.providers.catalog import Engines
 from cedar_voice_service.runtime.delivery import Attachment
+from cedar_voice_service.runtime.quotas import Quotas, RationedResponder
 from cedar_voice_service.runtime.runner import SessionRunner
 from cedar_voice_service.session.config import ConfigPatch, Limits, SessionConfig
 from cedar_voice_service.session.past import NO_PAST, Past, Position
@@ -38,6 +39,7 @@ class Registry:
         defaults: what a session is configured with before its own configuration.
         max_sessions: sessions held at once, detached ones included.
         pressure: how busy the process is.
+        quotas: what each user has left.
     """
 
     def __init__(
@@ -49,7 +51,9 @@ class Registry:
         max_sessions: int,
         stage_timeout_ms: int,
         pressure: Pressure | None = None,
+        quotas: Quotas,
     ) -> None:
+        self._quotas = quotas
         self._engines = engines
         self._limits = limits
         self._defaults = defaults
@@ -86,6 +90,7 @@ class Registry:
         Raises:
             CallerError: SESSION_ID_IN_USE.
             CapacityError: no room.
+            RateLimited: the user has as many as may be.
         """
         if session_id in self._entries:
             raise CallerError(
@@ -95,12 +100,16 @@ class Registry:
             raise CapacityError("no room for another session", retry_after_ms=_retry_after_ms())
         if self._pressure.refuses_sessions:
             raise CapacityError("too busy for another session", retry_after_ms=_retry_after_ms())
+        quota = self._quotas.of(principal)
+        held = sum(entry.principal == principal for entry in self._entries.values())
+        quota.open_session(held, retry_after_ms=_retry_after_ms())
         session_id = session_id or secrets.token_urlsafe(16)
         runner = SessionRunner(
             session_id,
             self._defaults.patched(patch),
-            self._engines,
+            replace(self._engines, responder=RationedResponder(self._engines.responder, quota)),
             self._limits,
+            quota=quota,
             stage_timeout_ms=self._stage_timeout_ms,
             past=past,
         )

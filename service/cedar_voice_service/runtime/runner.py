@@ -12,12 +12,13 @@ from typing import Any, assert_never
 
 import structlog
 
-from cedar_voice_service.errors import CallerError, Code, EngineError, Stage
+from cedar_voice_service.errors import CallerError, Code, EngineError, RateLimited, Stage
 from cedar_voice_service.providers.catalog import Engines
 from cedar_voice_service.providers.protocols import ReplyRequest, Responder
 from cedar_voice_service.runtime.delivery import Attachment, Delivery, Pong, Ready
 from cedar_voice_service.runtime.feed import AudioFeed
 from cedar_voice_service.runtime.listener import Listener
+from cedar_voice_service.runtime.quotas import UNLIMITED, Quota
 from cedar_voice_service.runtime.speaking import Speaker
 from cedar_voice_service.runtime.transcribing import transcribe
 from cedar_voice_service.runtime.writing import Reciter, Writer
@@ -73,6 +74,7 @@ class SessionRunner:
         *,
         stage_timeout_ms: int,
         past: Past = NO_PAST,
+        quota: Quota = UNLIMITED,
     ) -> None:
         self.session_id = session_id
         self.past = past
@@ -87,7 +89,7 @@ class SessionRunner:
             stage_timeout_ms=stage_timeout_ms,
         )
         self._machine.go_on_from(past)
-        self._listener = Listener(config.turn_detection)
+        self._listener = Listener(config.turn_detection, quota.hear)
         self._listener.begin(config.input_audio)
         self._events: asyncio.Queue[Received | on.WorkEvent] = asyncio.Queue(QUEUED_EVENTS)
         self._room = asyncio.Event()
@@ -195,12 +197,10 @@ class SessionRunner:
         self, heard: Callable[[], Iterator[on.EarEvent]], sequence: int, group: asyncio.TaskGroup
     ) -> None:
         try:
-            events = heard()
-        except CallerError as error:
+            for event in heard():
+                self._handle(event, group)
+        except (CallerError, RateLimited) as error:
             self._handle(on.InputRefused(error, sequence), group)
-            return
-        for event in events:
-            self._handle(event, group)
 
     def _handle(self, event: on.Event, group: asyncio.TaskGroup, sequence: int = 0) -> None:
         commands = self._machine.handle(event, _now_ms())

@@ -1,0 +1,188 @@
+"""What one user may ask for at most: sessions, answers, audio and messages.
+
+A token bucket of our own, because it counts fractions and takes its clock from outside; what the
+libraries of the field offer counts whole hits in windows of the wall clock.
+"""
+
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from math import ceil
+
+from cedar_voice_service.errors import RateLimited, Stage
+from cedar_voice_service.providers.protocols import ReplyPart, ReplyRequest, Responder
+from cedar_voice_service.session.history import ToolOutcome
+
+Clock = Callable[[], float]
+
+MAX_IDLE_QUOTAS = 1_000
+"""Users without a trace in their quota that are remembered; then they are forgotten."""
+
+
+class TokenBucket:
+    """Refills at a rate, up to what may be taken at once.
+
+    Args:
+        per_s: the rate.
+        burst: what may be taken at once.
+        clock_s: a clock that never goes back.
+    """
+
+    def __init__(self, per_s: float, burst: float, clock_s: Clock) -> None:
+        self._per_s = per_s
+        self._burst = burst
+        self._clock_s = clock_s
+        self._left = burst
+        self._at_s = clock_s()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing was taken of late."""
+        self._refill()
+        return self._left >= self._burst
+
+    def take(self, amount: float = 1.0) -> float:
+        """Take an amount; 0.0, or how many seconds from now there will be enough, and none taken.
+
+        More than a burst can never be had at once: the wait is that for a full bucket.
+        """
+        self._refill()
+        if amount <= self._left:
+            self._left -= amount
+            return 0.0
+        return (min(amount, self._burst) - self._left) / self._per_s or 1.0
+
+    def _refill(self) -> None:
+        now_s = self._clock_s()
+        self._left = min(self._burst, self._left + (now_s - self._at_s) * self._per_s)
+        self._at_s = now_s
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What a user may ask for; 0 is no limit."""
+
+    max_sessions: int = 0
+    turns_per_minute: int = 0
+    audio_s_per_minute: int = 0
+    messages_per_s: int = 0
+
+
+BURST_TURNS = 20
+BURST_AUDIO_S = 105.0
+"""Half a minute of three conversations, sent again after a break."""
+BURST_MESSAGES = 4_000
+"""A minute of audio in pieces of 20 ms, sent again after a break, and as much again."""
+
+
+class Quota:
+    """What one user has left."""
+
+    def __init__(self, rates: Rates, clock_s: Clock = time.monotonic) -> None:
+        self._rates = rates
+        self._turns = _bucket(rates.turns_per_minute / 60, BURST_TURNS, clock_s)
+        self._audio_s = _bucket(rates.audio_s_per_minute / 60, BURST_AUDIO_S, clock_s)
+        self._messages = _bucket(rates.messages_per_s, BURST_MESSAGES, clock_s)
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether forgetting it changes nothing."""
+        buckets = (self._turns, self._audio_s, self._messages)
+        return all(bucket is None or bucket.is_full for bucket in buckets)
+
+    def open_session(self, open_count: int, *, retry_after_ms: int) -> None:
+        """Ask for one more session.
+
+        Raises:
+            RateLimited: the user has as many as may be.
+        """
+        limit = self._rates.max_sessions
+        if limit and open_count >= limit:
+            what = f"at most {limit} sessions at once"
+            raise RateLimited(what, Stage.TRANSPORT, retry_after_ms=retry_after_ms)
+
+    def begin_answer(self) -> None:
+        """Ask for an answer.
+
+        Raises:
+            RateLimited: of stage LLM.
+        """
+        what = f"at most {self._rates.turns_per_minute} answers a minute"
+        _take(self._turns, 1.0, what, Stage.LLM)
+
+    def hear(self, duration_ms: float) -> None:
+        """Ask for audio to be heard.
+
+        Raises:
+            RateLimited: of stage AUDIO_INPUT.
+        """
+        what = f"at most {self._rates.audio_s_per_minute} s of audio a minute"
+        _take(self._audio_s, duration_ms / 1000, what, Stage.AUDIO_INPUT)
+
+    def receive(self) -> None:
+        """Ask for a message to be taken.
+
+        Raises:
+            RateLimited: of stage TRANSPORT.
+        """
+        what = f"at most {self._rates.messages_per_s} messages a second"
+        _take(self._messages, 1.0, what, Stage.TRANSPORT)
+
+
+class Quotas:
+    """The quotas of all users.
+
+    Args:
+        rates: what each may ask for.
+        clock_s: a clock that never goes back.
+    """
+
+    def __init__(self, rates: Rates, clock_s: Clock = time.monotonic) -> None:
+        self._rates = rates
+        self._clock_s = clock_s
+        self._quotas: dict[str, Quota] = {}
+
+    def of(self, principal: str) -> Quota:
+        """What a user has left; all sessions of the user share it."""
+        quota = self._quotas.get(principal)
+        if quota is None:
+            if len(self._quotas) >= MAX_IDLE_QUOTAS:
+                self._forget()
+            quota = self._quotas[principal] = Quota(self._rates, self._clock_s)
+        return quota
+
+    def _forget(self) -> None:
+        self._quotas = {
+            principal: quota for principal, quota in self._quotas.items() if not quota.is_untouched
+        }
+
+
+class RationedResponder:
+    """A responder that answers as often as a quota allows. See `Responder`."""
+
+    def __init__(self, responder: Responder, quota: Quota) -> None:
+        self._responder = responder
+        self._quota = quota
+
+    async def respond(self, request: ReplyRequest) -> AsyncGenerator[ReplyPart, None]:
+        """Answer; going on after a tool call is the same answer."""
+        if not (request.history and isinstance(request.history[-1], ToolOutcome)):
+            self._quota.begin_answer()
+        async with aclosing(self._responder.respond(request)) as parts:
+            async for part in parts:
+                yield part
+
+
+def _bucket(per_s: float, burst: float, clock_s: Clock) -> TokenBucket | None:
+    return TokenBucket(per_s, burst, clock_s) if per_s else None
+
+
+def _take(bucket: TokenBucket | None, amount: float, what: str, stage: Stage) -> None:
+    wait_s = bucket.take(amount) if bucket is not None else 0.0
+    if wait_s:
+        raise RateLimited(what, stage, retry_after_ms=ceil(wait_s * 1000))
+
+
+UNLIMITED = Quota(Rates())
+"""Of whom nobody asks who it is."""

@@ -1,0 +1,104 @@
+"""What one user may ask for."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cedar_voice_service.errors import Code, RateLimited
+from cedar_voice_service.runtime.quotas import Quota, Quotas, Rates, TokenBucket
+from cedar_voice_service.server import rates_of
+from tests.support.service import settings
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.at_s = 0.0
+
+    def __call__(self) -> float:
+        return self.at_s
+
+
+DEFAULTS = rates_of(settings())
+
+
+def test_a_bucket_says_when_to_come_back() -> None:
+    clock = Clock()
+    bucket = TokenBucket(2.0, 3.0, clock)
+    assert [bucket.take() for _ in range(3)] == [0.0, 0.0, 0.0]
+    wait_s = bucket.take()
+    assert wait_s == pytest.approx(0.5)
+    clock.at_s += wait_s
+    assert bucket.take() == 0.0
+
+
+@given(st.lists(st.tuples(st.floats(0, 5), st.floats(0.1, 4)), max_size=50))
+def test_no_bucket_gives_more_than_its_rate_and_burst(steps: list[tuple[float, float]]) -> None:
+    clock = Clock()
+    bucket = TokenBucket(2.0, 3.0, clock)
+    given_amount = 0.0
+    for pause_s, amount in steps:
+        clock.at_s += pause_s
+        if bucket.take(amount) == 0.0:
+            given_amount += amount
+        assert given_amount <= 3.0 + 2.0 * clock.at_s + 1e-6
+
+
+def test_a_conversation_in_real_time_never_trips() -> None:
+    """An hour in pieces of 20 ms, and every five minutes a minute of them sent again at once."""
+    clock = Clock()
+    quota = Quota(DEFAULTS, clock)
+    for second in range(3_600):
+        clock.at_s = float(second)
+        pieces = 50 if second % 300 else 3_050
+        for _ in range(pieces):
+            quota.receive()
+        quota.hear(20.0 * (50 if second % 300 else 1_550))
+        if second % 5 == 0:
+            quota.begin_answer()
+
+
+@pytest.mark.parametrize(
+    ("ask", "what"),
+    [
+        (Quota.receive, "messages"),
+        (Quota.begin_answer, "answers"),
+        (lambda quota: quota.hear(60_000), "s of audio"),
+    ],
+)
+def test_too_much_is_refused_by_its_name_and_until_when(ask: object, what: str) -> None:
+    assert callable(ask)
+    clock = Clock()
+    quota = Quota(DEFAULTS, clock)
+    with pytest.raises(RateLimited, match=what) as caught:
+        for _ in range(10_000):
+            ask(quota)
+    assert caught.value.code is Code.RATE_LIMITED
+    assert caught.value.retryable
+    assert 0 < caught.value.retry_after_ms < 60_000
+    clock.at_s = caught.value.retry_after_ms / 1000
+    ask(quota)
+
+
+def test_nought_is_no_limit() -> None:
+    quota = Quota(Rates())
+    for _ in range(10_000):
+        quota.receive()
+        quota.begin_answer()
+        quota.hear(60_000)
+    quota.open_session(10_000, retry_after_ms=1)
+
+
+def test_users_have_quotas_of_their_own_and_are_forgotten_when_nothing_is_owed() -> None:
+    clock = Clock()
+    quotas = Quotas(Rates(turns_per_minute=60), clock)
+    spent = quotas.of("ann")
+    spent.begin_answer()
+    for number in range(3_000):
+        quotas.of(f"user {number}")
+    assert quotas.of("ann") is spent
+    clock.at_s = 60.0
+    for number in range(3_000, 5_000):
+        quotas.of(f"user {number}")
+    assert quotas.of("ann") is not spent
