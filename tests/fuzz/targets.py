@@ -186,8 +186,8 @@ def read_headers(data: bytes) -> None:
     number = number_of(first, "tag")
     assert number is None or number >= 0
     admission = Admission(["https://app.example"])
-    token = bearer_token(first)
-    assert token is None or token in first
+    token = bearer_token(second)
+    assert token is None or token in second
     if admission.admits_origin(first, "bridge.example"):
         assert "app.example" in first.lower() or "bridge.example" in first.lower()
     if text.isprintable():
