@@ -31,9 +31,14 @@ class _Entry:
     task: asyncio.Task[None] | None = None
     expiry: asyncio.TimerHandle | None = None
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """Users name sessions as they like: each has names of its own."""
+        return self.principal, self.runner.session_id
+
 
 class Registry:
-    """Live sessions by id. Use as an async context manager: leaving it ends them all.
+    """Live sessions by user and id. Use as an async context manager: leaving it ends them all.
 
     Args:
         defaults: what a session is configured with before its own configuration.
@@ -60,7 +65,7 @@ class Registry:
         self._max_sessions = max_sessions
         self._stage_timeout_ms = stage_timeout_ms
         self._pressure = pressure or Pressure()
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[tuple[str, str], _Entry] = {}
         self._group = asyncio.TaskGroup()
 
     async def __aenter__(self) -> "Registry":
@@ -92,7 +97,7 @@ class Registry:
             CapacityError: no room.
             RateLimited: the user has as many as may be.
         """
-        if session_id in self._entries:
+        if (principal, session_id) in self._entries:
             raise CallerError(
                 "a session of this id exists", code=Code.SESSION_ID_IN_USE, field="session_id"
             )
@@ -113,7 +118,8 @@ class Registry:
             stage_timeout_ms=self._stage_timeout_ms,
             past=past,
         )
-        entry = self._entries[session_id] = _Entry(runner, principal)
+        entry = _Entry(runner, principal)
+        self._entries[entry.key] = entry
         entry.task = self._group.create_task(self._live(entry))
         return runner
 
@@ -140,8 +146,8 @@ class Registry:
         Raises:
             CallerError: SESSION_NOT_FOUND, also for a session of somebody else.
         """
-        entry = self._entries.get(session_id)
-        if entry is not None and entry.principal == principal:
+        entry = self._entries.get((principal, session_id))
+        if entry is not None:
             known = entry.runner.resume_token.encode()
             is_token = secrets.compare_digest(known, resume_token.encode())
             if is_token or (principal and not resume_token):
@@ -150,7 +156,7 @@ class Registry:
 
     def expires_in_ms(self, runner: SessionRunner) -> int | None:
         """When a session ends unless it is resumed; None while a stream is attached."""
-        entry = self._entries.get(runner.session_id)
+        entry = self._entry_of(runner)
         if entry is None or entry.expiry is None:
             return None
         return max(0, int((entry.expiry.when() - asyncio.get_running_loop().time()) * 1000))
@@ -161,7 +167,7 @@ class Registry:
             "the session was deleted", code=Code.SESSION_NOT_FOUND, stage=Stage.TRANSPORT
         )
         runner.delivery.fail(gone)
-        if (entry := self._entries.get(runner.session_id)) is not None:
+        if (entry := self._entry_of(runner)) is not None:
             self._expire(entry)
 
     @contextmanager
@@ -172,7 +178,7 @@ class Registry:
             CallerError: the client claims to have what was never sent.
         """
         attachment = runner.attach(position)
-        entry = self._entries.get(runner.session_id)
+        entry = self._entry_of(runner)
         if entry is not None and entry.expiry is not None:
             entry.expiry.cancel()
             entry.expiry = None
@@ -184,9 +190,12 @@ class Registry:
                 loop = asyncio.get_running_loop()
                 entry.expiry = loop.call_later(window_s, self._expire, entry)
 
+    def _entry_of(self, runner: SessionRunner) -> _Entry | None:
+        return next((each for each in self._entries.values() if each.runner is runner), None)
+
     def _expire(self, entry: _Entry) -> None:
         # Nobody may come back to a session that is being ended.
-        self._entries.pop(entry.runner.session_id, None)
+        self._entries.pop(entry.key, None)
         if entry.task is not None:
             entry.task.cancel()
 
@@ -200,8 +209,8 @@ class Registry:
             error = EngineError(Stage.TRANSPORT, "internal error", code=Code.INTERNAL)
             runner.delivery.fail(error)
         finally:
-            if self._entries.get(runner.session_id) is entry:
-                del self._entries[runner.session_id]
+            if self._entries.get(entry.key) is entry:
+                del self._entries[entry.key]
             if entry.expiry is not None:
                 entry.expiry.cancel()
             log.info("session closed", session_id=runner.session_id)
