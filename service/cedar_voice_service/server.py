@@ -87,6 +87,7 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
         PermissionError: everyone would be let in from everywhere.
     """
     check_exposure(settings, settings.grpc_address, has_client_ca=bool(settings.grpc_tls_client_ca))
+    credentials = server_credentials(settings)
     verifier = Verifier(settings)
     quotas = Quotas(rates_of(settings) if verifier.needs_token else Rates())
     limits = limits_of(settings)
@@ -118,7 +119,7 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
         )
         voice_service_pb2_grpc.add_VoiceServiceServicer_to_server(servicer, server)
         health_servicer = _serve_health_and_reflection(server)
-        address = _listen(server, settings.grpc_address, server_credentials(settings))
+        address = _listen(server, settings.grpc_address, credentials)
         await server.start()
         await health_servicer.set(SERVICE_NAME, health_pb2.HealthCheckResponse.SERVING)
         try:
