@@ -244,7 +244,10 @@ def _key(kind: type[msgspec.Struct]) -> str:
 
 
 def _channel(address: str, messages: dict[str, JsonObject]) -> JsonObject:
-    query = {"type": "object", "properties": {"sessionId": _TEXT, "token": _TEXT}}
+    query = {
+        "type": "object",
+        "properties": {"sessionId": _TEXT, "token": _TEXT, "lastSeq": {"type": "string"}},
+    }
     return {
         "address": address,
         "messages": {name: {"payload": schema} for name, schema in messages.items()},

@@ -77,6 +77,11 @@ class Conversation:
         finally:
             self.line.keep(keep_s)
 
+    def place_of(self, sequence: int) -> int | None:
+        """Number of the last event up to this place in the session's sequence, if it is kept."""
+        kept = (entry for entry in self._history.entries if 0 < entry.item.sequence <= sequence)
+        return max((entry.number for entry in kept), default=None)
+
     def greeting(self) -> Response:
         """The configuration in force, for who joins."""
         greeting = Response(ready=self.line.ready)

@@ -1,6 +1,7 @@
 """The WebSocket: a browser's socket joined to a session that it may share."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Protocol
 from uuid import uuid4
@@ -142,7 +143,7 @@ class SocketConnection:
             caller = await self._entrance.admit_socket(request, self._browser, self._dialect)
             log.info("socket opened", session_id=session_id)
             await self._browser.say(self._dialect.greet(session_id))
-            ending = await self._converse(session_id, caller)
+            ending = await self._converse(session_id, caller, _last_sequence_of(request))
             await self._browser.say(self._dialect.close(ending.error))
         except CredentialRefused:
             return endings.UNAUTHORIZED
@@ -150,13 +151,14 @@ class SocketConnection:
             return endings.GONE
         return ending
 
-    async def _converse(self, session_id: str, caller: Caller) -> Ending:
+    async def _converse(self, session_id: str, caller: Caller, last_sequence: int) -> Ending:
         try:
             conversation = await self._hub.conversation(session_id, caller)
         except VoiceClientError as failure:
             return endings.refused(failure)
         keep_s = conversation.line.ready.limits.resume_window_ms / 1000
-        with conversation.read(kind=self._kind, keep_s=keep_s) as reader:
+        after = conversation.place_of(last_sequence)
+        with conversation.read(after, kind=self._kind, keep_s=keep_s) as reader:
             greeting = self._dialect.encode(conversation.greeting())
             for response in reader.passed:  # the dialect knows again what it has said
                 self._dialect.encode(response)
@@ -225,3 +227,9 @@ class SocketConnection:
             return endings.GONE
         except (ConversationOver, ReaderReplaced, ReadersLag) as over:
             return ending_of(over)
+
+
+def _last_sequence_of(request: web.Request) -> int:
+    """The last `seq` that a browser has, as it says; 0 when it says nothing, or nonsense."""
+    told = request.query.get("lastSeq", "")
+    return int(told) if re.fullmatch(r"[0-9]{1,15}", told) else 0

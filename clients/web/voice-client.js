@@ -125,6 +125,8 @@ export class VoiceClient extends EventTarget {
   connect() {
     this.#drop();
     this.#become(this.#comeback.attempts === 0 ? "connecting" : "reconnecting");
+    if (this.lastSeq > 0) this.#url.searchParams.set("lastSeq", String(this.lastSeq));
+    else this.#url.searchParams.delete("lastSeq");
     this.#live = new LiveSocket(this.#url, this.#surroundings, {
       opened: () => this.#introduce(),
       heard: (frame) => this.#hear(frame),

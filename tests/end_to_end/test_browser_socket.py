@@ -146,6 +146,37 @@ async def test_a_client_that_reconnects_goes_on_with_its_conversation(
     assert "my name is Ada" in str(asked[-1])
 
 
+async def test_what_only_the_client_heeds_is_echoed(bridge: Bridge) -> None:
+    async with bridge.connect() as socket:
+        await socket.hear_until("ready")
+        await socket.say(type="config", settings={"autoAddToMessages": False})
+        ready = await socket.hear_until("ready")
+        assert ready["settings"]["autoAddToMessages"] is False
+
+
+async def test_a_client_that_names_its_place_is_told_everything_after_it(bridge: Bridge) -> None:
+    async with bridge.connect(CLIENT) as socket:
+        await socket.say(type="text", text="hello")
+        await socket.hear_until("turn_metrics")
+        numbered = [frame for frame in socket.heard if frame.get("seq")]
+    place = next(frame["seq"] for frame in numbered if frame["type"] == "response_chunk")
+    async with bridge.connect(f"{CLIENT}&lastSeq={place}") as socket:
+        await socket.hear_until("turn_metrics")
+        again = [frame for frame in socket.heard if frame.get("seq")]
+    assert again == [frame for frame in numbered if frame["seq"] > place]
+
+
+@pytest.mark.parametrize("place", ["", "nonsense", "-1", "9" * 40, "99999"])
+async def test_a_place_that_is_none_is_as_none(bridge: Bridge, place: str) -> None:
+    async with bridge.connect(CLIENT) as socket:
+        await socket.say(type="text", text="hello")
+        await socket.hear_until("turn_metrics")
+    async with bridge.connect(f"{CLIENT}&lastSeq={place}") as socket:
+        await socket.say(type="ping", sentAt=1)
+        await socket.hear_until("pong")
+        assert not [frame for frame in socket.heard if frame.get("seq")]
+
+
 async def test_a_second_socket_takes_the_session_over(bridge: Bridge) -> None:
     async with bridge.connect(CLIENT) as first:
         await first.hear_until("ready")

@@ -87,6 +87,16 @@ test("an overloaded service is given the time that it asks for", () => {
   assert.equal(sockets.length, 2);
 });
 
+test("a new socket names the last place that was heard", () => {
+  const { sockets, clock } = start();
+  assert.equal(sockets[0].url.searchParams.get("lastSeq"), null);
+  sockets[0].welcome();
+  sockets[0].say({ type: "response_chunk", seq: 7, turnId: 1, text: "Hi", responseId: 1 });
+  sockets[0].fail();
+  clock.advance(500);
+  assert.equal(sockets[1].url.searchParams.get("lastSeq"), "7");
+});
+
 test("a socket that falls silent is given up", () => {
   const { client, sockets, clock } = start();
   sockets[0].welcome();
