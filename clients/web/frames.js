@@ -110,8 +110,8 @@
  *
  * @typedef {{
  *   connected: Place & { type: "connected", sessionId: string },
- *   ready: Place & { type: "ready", sessionId: string, resumed: boolean, settings: Settings,
- *     output: Output, turnDetection: TurnDetection },
+ *   ready: Place & { type: "ready", sessionId: string, resumed: boolean, restored?: boolean,
+ *     settings: Settings, output: Output, turnDetection: TurnDetection },
  *   transcription_partial: Place &
  *     { type: "transcription_partial", text: string, stableText?: string, confidence?: number },
  *   transcription_final: Place & { type: "transcription_final", text: string, confidence?: number },
