@@ -108,6 +108,7 @@ def test_an_answer_that_has_acted_is_not_given_again() -> None:
     teller.act()
     teller.answer(delta=pb.ResponseDelta(text="I have"))
     assert teller.history == ["user: set x", "assistant: ", "tool_outcome: ", "assistant: I have"]
+    assert teller.memory.restoring().resume.last_turn_id == 1
     cut = teller.memory.lose_session()[0]
     assert cut.interruption.reason == pb.INTERRUPTION_REASON_CLIENT_REQUEST
     assert teller.memory.prelude() == []

@@ -321,3 +321,12 @@ async def test_use_outside_the_context_is_refused(enter_client: bool) -> None:
     async with client:
         with pytest.raises(VoiceClientError):
             await stream.send(CONFIG)
+
+
+async def test_a_send_that_had_not_begun_when_the_stream_was_left_says_so() -> None:
+    async with serving(ScriptedService()) as address, VoiceClient(address) as client:
+        async with client.stream() as stream:
+            sending = asyncio.create_task(stream.send(pb.VoiceSessionRequest(ping=pb.Ping())))
+            await asyncio.sleep(0)  # it has asked for the write, which has not begun
+        with pytest.raises(SessionClosed):
+            await sending
