@@ -247,7 +247,8 @@ Global___StopListening: _TypeAlias = StopListening  # noqa: Y015
 @_typing.final
 class Interrupt(_message.Message):
     """Stops a response: generation, synthesis and sending. Safe at any time: a
-    response that is already over, or has not sent audio yet, is not an error.
+    response that is already over, or has not sent audio yet, is not an error. A
+    turn whose input is over and whose response has not begun is then not answered.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -276,10 +276,8 @@ class Machine:
                 self._drop_turns()
                 self._begin_recording()
                 self._answering.reply(self._open_turn(), text)
-            case on.InterruptRequested(response_id, played_ms):
-                response = self._answering.response
-                if response and response_id in (0, response.response_id):
-                    self._answering.interrupt(say.InterruptionReason.CLIENT_REQUEST, played_ms)
+            case on.InterruptRequested():
+                self._stop(event)
             case on.ResponseRequested(instructions):
                 self._answering.interrupt(say.InterruptionReason.NEW_INPUT)
                 # While the user speaks, the answer comes when the turn is over.
@@ -297,6 +295,16 @@ class Machine:
                 self._answering.note_playback(response_id, played_ms)
             case _:
                 assert_never(event)
+
+    def _stop(self, event: on.InterruptRequested) -> None:
+        response, turn = self._answering.response, self._listening.turn
+        if response is not None:
+            if event.response_id in (0, response.response_id):
+                reason = say.InterruptionReason.CLIENT_REQUEST
+                self._answering.interrupt(reason, event.played_ms)
+        elif turn is not None and turn.end_ms is not None and event.response_id == 0:
+            turn.is_unwanted = True  # the answer that the user waits for
+            self._answering.drop_draft(turn)
 
     def _open_turn(self) -> Turn:
         """A turn without speech; its input is over."""
@@ -431,7 +439,7 @@ class Machine:
         self._listening.say_transcription(turn, event)
         self._listening.turn = None
         is_wanted = self.config.turn_detection.create_response or turn.instructions is not None
-        if turn.user_text and is_wanted:
+        if turn.user_text and is_wanted and not turn.is_unwanted:
             self._answering.reply(turn, turn.user_text)
             return
         self._answering.drop_draft(turn)

@@ -18,7 +18,7 @@ class Turn:
 
     `from_ms` is where its audio begins, None for input that was not spoken; `said_text` is what was
     said before the user went on in the same turn. `instructions` is None unless the client asked
-    for the response by itself.
+    for the response by itself. A turn is unwanted when its answer was stopped before it began.
     """
 
     turn_id: int
@@ -31,6 +31,7 @@ class Turn:
     said_text: str = ""
     user_text: str = ""
     instructions: str | None = None
+    is_unwanted: bool = False
     draft: Draft | None = None
     response: Response | None = None
     timings: InputTimings = field(default_factory=InputTimings)

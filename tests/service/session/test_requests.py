@@ -108,6 +108,23 @@ def test_an_answer_asked_for_while_the_user_speaks_comes_when_the_turn_is_over()
     assert asked.config.generation.system_prompt == "Briefly."
 
 
+def test_an_answer_can_be_stopped_before_it_begins() -> None:
+    driver = MachineDriver()
+    driver.speak(600)
+    driver.pause(200)
+    driver.let(on.PartialTranscribed(driver.transcribing, "what time", is_settled=True))
+    draft = driver.asked_for(do.StartReplying)[-1].work_id
+    driver.hear(400)
+    driver.let(on.InterruptRequested())
+    assert do.CancelWork(draft) in driver.asked_for(do.CancelWork)
+    transcribed(driver, "what time")
+    assert driver.said_of(say.ResponseStarted) == []
+    assert driver.machine.history.items == (UserMessage("what time"),)
+    assert len(driver.said_of(say.TurnMetrics)) == 1
+    thinking(driver, "what time is it")
+    assert len(driver.said_of(say.ResponseStarted)) == 1  # the next turn is answered
+
+
 def test_silence_is_told_once_and_counted_from_the_end_of_the_answer() -> None:
     driver = MachineDriver(SessionConfig(turn_detection=TurnDetection(no_input_timeout_ms=3_000)))
     driver.let(on.TextEntered("hi"), *spoken(1, speech_ms=2_000))
