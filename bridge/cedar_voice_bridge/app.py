@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -17,9 +18,12 @@ from cedar_voice_bridge.entrance import Entrance
 from cedar_voice_bridge.refusals import answer_refusals
 from cedar_voice_bridge.settings import BridgeSettings
 from cedar_voice_bridge.surface import Surface
-from cedar_voice_client import VoiceClient
+from cedar_voice_client import Unauthenticated, VoiceClient, VoiceClientError
 
 log = structlog.get_logger("cedar_voice.bridge")
+
+READY_TIMEOUT_S = 1.0
+"""How long the service may take to say that it serves."""
 
 SHUTDOWN_TIMEOUT_S = 5.0
 """How long requests may take to end once the bridge stops."""
@@ -75,7 +79,8 @@ def build(settings: BridgeSettings, client: VoiceClient) -> web.Application:
     root = page.folder()
     app = web.Application(middlewares=[answer_refusals])
     app.add_routes(surface.routes(page.index(root)))
-    app.add_routes([web.get("/healthz", _healthy), *documents.routes(settings.base_paths)])
+    health = [web.get("/healthz", _healthy), web.get("/readyz", partial(_ready, client))]
+    app.add_routes([*health, *documents.routes(settings.base_paths)])
     app.add_routes(page.routes(root))
     app.on_response_prepare.append(naming_origins(admission))
     app.cleanup_ctx.append(surface.serving)
@@ -94,6 +99,17 @@ def _tls(settings: BridgeSettings) -> bool | grpc.ChannelCredentials:
         return settings.grpc_tls
     ca, key, certificate = (Path(file).read_bytes() if file else None for file in files)
     return grpc.ssl_channel_credentials(ca, key, certificate)
+
+
+async def _ready(client: VoiceClient, _: web.Request) -> web.Response:
+    """Whether conversations can be opened: the service takes some, and does not stop."""
+    try:
+        await client.service_info(timeout_s=READY_TIMEOUT_S)
+    except Unauthenticated:
+        pass  # it knows its users, and the bridge is none
+    except VoiceClientError:
+        return web.Response(status=503, text="the voice service does not serve\n")
+    return web.Response(text="ready\n")
 
 
 async def _healthy(_: web.Request) -> web.Response:

@@ -12,7 +12,7 @@ import cedar_voice.v1 as pb
 from cedar_voice.v1 import voice_service_pb2_grpc
 from cedar_voice_service.credentials import CredentialRefused, Identity, Verifier
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, RateLimited, Stage
-from cedar_voice_service.runtime.delivery import Attachment, Notice, Pong, Ready
+from cedar_voice_service.runtime.delivery import Attachment, GoAway, Notice, Pong, Ready
 from cedar_voice_service.runtime.quotas import Quota, Quotas
 from cedar_voice_service.runtime.registry import Registry
 from cedar_voice_service.runtime.runner import Received, SessionRunner
@@ -74,7 +74,8 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         request: pb.GetServiceInfoRequest,
         context: grpc.aio.ServicerContext[pb.GetServiceInfoRequest, pb.GetServiceInfoResponse],
     ) -> pb.GetServiceInfoResponse:
-        """Describe the server."""
+        """Describe the server; fails while it stops."""
+        self._registry.check_open()
         await self._identify(context.invocation_metadata())
         return self._info
 
@@ -140,7 +141,7 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
                 await asyncio.wait((writing,), timeout=LAST_WORDS_S)
             writing.cancel()
             failing.cancel()
-        return None if failing.cancelled() else failing.result()
+        return attachment.error
 
     async def _identify(self, metadata: grpc.aio.Metadata | None) -> Identity:
         given = next((value for key, value in metadata or () if key == "authorization"), "")
@@ -242,6 +243,8 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         match item:
             case Numbered():
                 return encode(item)
+            case GoAway(time_left_ms):
+                return pb.VoiceSessionResponse(go_away=pb.GoAway(time_left_ms=time_left_ms))
             case Pong(ping_sent_at_ms):
                 pong = pb.Pong(ping_sent_at_ms=ping_sent_at_ms, sent_at_ms=int(time.time() * 1000))
                 return pb.VoiceSessionResponse(durable=runner.told_durable, pong=pong)

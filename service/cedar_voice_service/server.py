@@ -82,6 +82,8 @@ async def serve(
 async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Engines]]:
     """Serve for as long as the context lasts; gives the address with its real port.
 
+    When it is cancelled, turns in progress may end first; being cancelled again ends them at once.
+
     Raises:
         OSError: the address cannot be listened on.
         PermissionError: everyone would be let in from everywhere.
@@ -124,6 +126,10 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
         await health_servicer.set(SERVICE_NAME, health_pb2.HealthCheckResponse.SERVING)
         try:
             yield address, engines
+        except asyncio.CancelledError:
+            await health_servicer.enter_graceful_shutdown()
+            await registry.drain(settings.drain_timeout_ms)
+            raise
         finally:
             await health_servicer.enter_graceful_shutdown()
             registry.dismiss()

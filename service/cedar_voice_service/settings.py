@@ -139,6 +139,12 @@ class ServiceSettings(BaseSettings):
     max_output_lead_ms: int = Field(
         1_000, ge=0, description="how far answer audio is sent ahead of its playback"
     )
+    drain_timeout_ms: int = Field(
+        30_000,
+        ge=0,
+        description="how long turns in progress may take when the process is asked to end; "
+        "a second signal ends them at once",
+    )
     resume_window_ms: int = Field(
         30_000, ge=0, description="how long a dropped session can be resumed"
     )

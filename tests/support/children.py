@@ -16,7 +16,12 @@ HELLO = json.dumps(
 
 def child_pids() -> set[int]:
     """The children that run, or have ended and were not waited for."""
-    tasks = Path("/proc/self/task").iterdir()
+    return pids_of_children("self")
+
+
+def pids_of_children(process: int | str) -> set[int]:
+    """The children of a process that run, or have ended and were not waited for."""
+    tasks = Path(f"/proc/{process}/task").iterdir()
     return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
 
 

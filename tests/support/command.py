@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping
@@ -52,6 +53,18 @@ async def running_command(
         if process.returncode is None:
             process.kill()
             await process.communicate()
+
+
+async def announced(process: Process) -> dict[str, str]:
+    """What the command says once it is ready."""
+    assert process.stdout is not None
+    said = b""
+    async with asyncio.timeout(30):
+        while b"Ctrl-C" not in said:
+            line = await process.stdout.readline()
+            assert line, said.decode()
+            said += line
+    return dict(re.findall(r"^  ([\w ]+?) {2,}(\S+)$", said.decode(), re.MULTILINE))
 
 
 def _is_neutral(name: str) -> bool:

@@ -1,5 +1,7 @@
 """`cedar-voice serve`: service and bridge in one process, on one loop."""
 
+import asyncio
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import typer
@@ -30,15 +32,17 @@ def serve(given: Given) -> None:
 
 
 async def _serve(service: "ServiceSettings", bridge: "BridgeSettings") -> None:
-    """The service, and the bridge as a client of it, until cancelled."""
-    from cedar_voice_bridge.app import serve as serve_bridge
+    """The service, and the bridge as a client of it, until cancelled.
+
+    The bridge opens last and closes last: the service lets turns in progress end, and they end in
+    browsers.
+    """
+    from cedar_voice_bridge.app import open_bridge
     from cedar_voice_service.providers.catalog import describe
     from cedar_voice_service.server import open_server
 
-    async with open_server(service) as (grpc_address, engines):
-
-        def ready(http_address: str) -> None:
-            announce({"page": page_url(http_address), "gRPC": grpc_address}, describe(engines))
-
+    async with AsyncExitStack() as bridging, open_server(service) as (grpc_address, engines):
         behind = bridge.model_copy(update={"grpc_address": reachable(grpc_address)})
-        await serve_bridge(behind, ready=ready)
+        http_address = await bridging.enter_async_context(open_bridge(behind))
+        announce({"page": page_url(http_address), "gRPC": grpc_address}, describe(engines))
+        await asyncio.get_running_loop().create_future()

@@ -249,6 +249,16 @@ class TurnMetrics(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GoAway(Event):
+    """The server stops: its stream ends after the turn in progress, or when the time is over.
+
+    The session is resumed then, wherever the address leads.
+    """
+
+    time_left_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pong(Event):
     """The answer to a ping; both times are Unix epoch milliseconds."""
 

@@ -29,6 +29,7 @@ EVENT_OF_PAYLOAD: Mapping[str, type[events.Event]] = {
     "speech": events.SpeechActivity,
     "interruption": events.Interruption,
     "metrics": events.TurnMetrics,
+    "go_away": events.GoAway,
     "pong": events.Pong,
     "hold": events.PlaybackHold,
 }

@@ -473,6 +473,33 @@ class Pong(_message.Message):
 Global___Pong: _TypeAlias = Pong  # noqa: Y015
 
 @_typing.final
+class GoAway(_message.Message):
+    """The server stops: it takes no new session and closes this stream when the turn
+    in progress is over, with ERROR_CODE_UNAVAILABLE. The client opens its next
+    stream elsewhere.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_LEFT_MS_FIELD_NUMBER: _builtins.int
+    time_left_ms: _builtins.int
+    """Time left before the stream is closed even if the turn is not over, in
+    milliseconds.
+    """
+    def __init__(
+        self,
+        *,
+        time_left_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["time_left_ms", b"time_left_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GoAway: _TypeAlias = GoAway  # noqa: Y015
+
+@_typing.final
 class Transcription(_message.Message):
     """What the user is saying (`is_final` false) or said (`is_final` true). One final
     transcription is sent per spoken turn that is not discarded or failed; when

@@ -137,13 +137,14 @@ class VoiceSessionResponse(_message.Message):
     SPEECH_FIELD_NUMBER: _builtins.int
     INTERRUPTION_FIELD_NUMBER: _builtins.int
     METRICS_FIELD_NUMBER: _builtins.int
+    GO_AWAY_FIELD_NUMBER: _builtins.int
     PONG_FIELD_NUMBER: _builtins.int
     HOLD_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Position of this event in the session's server-to-client sequence, 1, 2, 3...
     without gaps. It survives reconnects and is what a client puts in
     ResumeRequest.last_received_sequence. 0 for events that are never replayed:
-    `ready`, `pong` and connection-level `error`.
+    `ready`, `pong`, `go_away` and connection-level `error`.
     """
     ack: _builtins.int
     """Highest VoiceSessionRequest.sequence the server has accepted. After a resume
@@ -200,6 +201,10 @@ class VoiceSessionResponse(_message.Message):
         """Timings and counters of a finished turn."""
 
     @_builtins.property
+    def go_away(self) -> _conversation_pb2.GoAway:
+        """The server is about to close the stream."""
+
+    @_builtins.property
     def pong(self) -> _conversation_pb2.Pong:
         """The answer to the client's liveness probe."""
 
@@ -224,14 +229,15 @@ class VoiceSessionResponse(_message.Message):
         speech: _conversation_pb2.SpeechActivity | None = ...,
         interruption: _conversation_pb2.Interruption | None = ...,
         metrics: _conversation_pb2.TurnMetrics | None = ...,
+        go_away: _conversation_pb2.GoAway | None = ...,
         pong: _conversation_pb2.Pong | None = ...,
         hold: _conversation_pb2.PlaybackHold | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "audio", b"audio", "error", b"error", "hold", b"hold", "interruption", b"interruption", "metrics", b"metrics", "payload", b"payload", "pong", b"pong", "ready", b"ready", "response", b"response", "speech", b"speech", "transcription", b"transcription"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "audio", b"audio", "error", b"error", "go_away", b"go_away", "hold", b"hold", "interruption", b"interruption", "metrics", b"metrics", "payload", b"payload", "pong", b"pong", "ready", b"ready", "response", b"response", "speech", b"speech", "transcription", b"transcription"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "action", b"action", "audio", b"audio", "durable", b"durable", "error", b"error", "hold", b"hold", "interruption", b"interruption", "metrics", b"metrics", "payload", b"payload", "pong", b"pong", "ready", b"ready", "response", b"response", "sequence", b"sequence", "speech", b"speech", "term", b"term", "transcription", b"transcription", "turn_id", b"turn_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "action", b"action", "audio", b"audio", "durable", b"durable", "error", b"error", "go_away", b"go_away", "hold", b"hold", "interruption", b"interruption", "metrics", b"metrics", "payload", b"payload", "pong", b"pong", "ready", b"ready", "response", b"response", "sequence", b"sequence", "speech", b"speech", "term", b"term", "transcription", b"transcription", "turn_id", b"turn_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["ready", "transcription", "response", "audio", "action", "error", "speech", "interruption", "metrics", "pong", "hold"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["ready", "transcription", "response", "audio", "action", "error", "speech", "interruption", "metrics", "go_away", "pong", "hold"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 

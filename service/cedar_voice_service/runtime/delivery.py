@@ -32,7 +32,14 @@ class Pong:
     ping_sent_at_ms: int
 
 
-Notice = Ready | Pong
+@dataclass(frozen=True, slots=True)
+class GoAway:
+    """The server stops, in so many milliseconds at the latest."""
+
+    time_left_ms: int
+
+
+Notice = Ready | Pong | GoAway
 
 MAX_NOTICES = 64
 """Notices that may wait for a stream that does not read."""
@@ -54,6 +61,12 @@ class Attachment:
         self._failed = asyncio.Event()
         self._error: CedarVoiceError | None = None
         self._is_finished = False
+        self._last_error: CedarVoiceError | None = None
+
+    @property
+    def error(self) -> CedarVoiceError | None:
+        """What the stream has to end with, if it is not OK."""
+        return self._error
 
     @property
     def has_failed(self) -> bool:
@@ -82,7 +95,10 @@ class Attachment:
             if (numbered := self._outbox.take()) is not None:
                 return numbered
             if self._is_finished:
-                return None
+                if self._last_error is None:
+                    return None
+                self.fail(self._last_error)
+                continue
             self._changed.clear()
             await self._changed.wait()
 
@@ -96,9 +112,10 @@ class Attachment:
             self.fail(slow_consumer())
         self._changed.set()
 
-    def finish(self) -> None:
-        """End with OK once everything is written."""
+    def finish(self, error: CedarVoiceError | None = None) -> None:
+        """End once everything is written: with OK, or with this error."""
         self._is_finished = True
+        self._last_error = error
         self._changed.set()
 
     def fail(self, error: CedarVoiceError) -> None:
@@ -204,10 +221,10 @@ class Delivery:
             )
         )
 
-    def finish(self) -> None:
-        """Let the attached stream end with OK once everything is written."""
+    def finish(self, error: CedarVoiceError | None = None) -> None:
+        """Let the attached stream end once everything is written: with OK, or with this error."""
         if self._attachment is not None:
-            self._attachment.finish()
+            self._attachment.finish(error)
 
     def fail(self, error: CedarVoiceError) -> None:
         """End the attached stream with an error."""

@@ -10,12 +10,13 @@ from cedar_voice_service.session.pressure import SAMPLE_INTERVAL_MS, Pressure
 @asynccontextmanager
 async def measured(pressure: Pressure) -> AsyncIterator[None]:
     """Keep the pressure's measurements fresh for as long as the context lasts."""
-    async with asyncio.TaskGroup() as group:
-        measuring = group.create_task(_measure(pressure))
-        try:
-            yield
-        finally:
-            measuring.cancel()
+    # No TaskGroup: what ends the context has to come out of it as it is.
+    measuring = asyncio.create_task(_measure(pressure))
+    try:
+        yield
+    finally:
+        measuring.cancel()
+        await asyncio.gather(measuring, return_exceptions=True)
 
 
 async def _measure(pressure: Pressure) -> None:

@@ -4,14 +4,14 @@ import asyncio
 import random
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 import structlog
 
 from cedar_voice_service.errors import CallerError, CapacityError, Code, EngineError, Stage
 from cedar_voice_service.providers.catalog import Engines
-from cedar_voice_service.runtime.delivery import Attachment
+from cedar_voice_service.runtime.delivery import Attachment, GoAway
 from cedar_voice_service.runtime.quotas import Quotas, RationedResponder
 from cedar_voice_service.runtime.runner import SessionRunner
 from cedar_voice_service.session.config import ConfigPatch, Limits, SessionConfig
@@ -65,6 +65,7 @@ class Registry:
         self._max_sessions = max_sessions
         self._stage_timeout_ms = stage_timeout_ms
         self._pressure = pressure or Pressure()
+        self._is_draining = False
         self._entries: dict[tuple[str, str], _Entry] = {}
         self._group = asyncio.TaskGroup()
 
@@ -83,9 +84,37 @@ class Registry:
 
     def dismiss(self) -> None:
         """Tell every stream that the server shuts down."""
-        shutdown = EngineError(Stage.TRANSPORT, "the server shuts down", code=Code.UNAVAILABLE)
         for entry in self._entries.values():
-            entry.runner.delivery.fail(shutdown)
+            entry.runner.delivery.fail(_shutdown())
+
+    async def drain(self, timeout_ms: int) -> None:
+        """Open nothing more, and end every stream after the turn in progress, if one is.
+
+        Args:
+            timeout_ms: how long that may take; streams are left open then.
+        """
+        self._is_draining = True
+        attached = [entry.runner for entry in self._entries.values() if entry.expiry is None]
+        log.info("draining", session_count=len(attached), timeout_ms=timeout_ms)
+        for runner in attached:
+            runner.delivery.notify(GoAway(timeout_ms))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_ms / 1000), asyncio.TaskGroup() as group:
+                for runner in attached:
+                    group.create_task(self._finish(runner))
+
+    async def _finish(self, runner: SessionRunner) -> None:
+        await runner.until_idle()
+        runner.delivery.finish(_shutdown())
+
+    def check_open(self) -> None:
+        """Raise an error while the server stops.
+
+        Raises:
+            EngineError: UNAVAILABLE.
+        """
+        if self._is_draining:
+            raise _shutdown()
 
     def open(
         self, session_id: str, patch: ConfigPatch, principal: str, past: Past = NO_PAST
@@ -96,7 +125,9 @@ class Registry:
             CallerError: SESSION_ID_IN_USE.
             CapacityError: no room.
             RateLimited: the user has as many as may be.
+            EngineError: the server stops.
         """
+        self.check_open()
         if (principal, session_id) in self._entries:
             raise CallerError(
                 "a session of this id exists", code=Code.SESSION_ID_IN_USE, field="session_id"
@@ -128,7 +159,9 @@ class Registry:
 
         Raises:
             CallerError: SESSION_NOT_FOUND, also for a session of another principal.
+            EngineError: the server stops.
         """
+        self.check_open()
         for entry in self._entries.values():
             is_token = secrets.compare_digest(
                 entry.runner.resume_token.encode(), resume_token.encode()
@@ -214,6 +247,15 @@ class Registry:
             if entry.expiry is not None:
                 entry.expiry.cancel()
             log.info("session closed", session_id=runner.session_id)
+
+
+def _shutdown() -> EngineError:
+    return EngineError(
+        Stage.TRANSPORT,
+        "the server shuts down",
+        code=Code.UNAVAILABLE,
+        retry_after_ms=_retry_after_ms(),
+    )
 
 
 def _retry_after_ms() -> int:

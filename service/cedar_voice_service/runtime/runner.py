@@ -6,7 +6,7 @@ Only this task touches the machine, so there are no locks. A session outlives it
 import asyncio
 import secrets
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, assert_never
 
@@ -27,7 +27,7 @@ from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import Limits, SessionConfig
 from cedar_voice_service.session.history import HistoryItem
 from cedar_voice_service.session.inbox import Inbox
-from cedar_voice_service.session.machine import Machine
+from cedar_voice_service.session.machine import Machine, Phase
 from cedar_voice_service.session.messages import TurnMetrics
 from cedar_voice_service.session.past import NO_PAST, Past, Position
 from cedar_voice_service.session.watermark import Watermark
@@ -62,6 +62,14 @@ class Received:
     ack: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Signals:
+    """What is waited for: room for more answer audio, and that no turn is in progress."""
+
+    room: asyncio.Event = field(default_factory=asyncio.Event)
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class SessionRunner:
     """A running session."""
 
@@ -92,7 +100,8 @@ class SessionRunner:
         self._listener = Listener(config.turn_detection, quota.hear)
         self._listener.begin(config.input_audio)
         self._events: asyncio.Queue[Received | on.WorkEvent] = asyncio.Queue(QUEUED_EVENTS)
-        self._room = asyncio.Event()
+        self._signals = _Signals()
+        self._signals.idle.set()
         self._work: dict[int, asyncio.Task[None]] = {}
 
     @property
@@ -137,6 +146,10 @@ class SessionRunner:
         """Hand over a client message; waits while the session has too many."""
         await self._events.put(received)
 
+    async def until_idle(self) -> None:
+        """Wait until no turn is in progress, or the session is over."""
+        await self._signals.idle.wait()
+
     async def run(self) -> None:
         """Live until the client ends the session or the task is cancelled."""
         with structlog.contextvars.bound_contextvars(session_id=self.session_id):
@@ -145,6 +158,7 @@ class SessionRunner:
                     while await self._take(await self._next(), group):
                         pass
                 finally:
+                    self._signals.idle.set()
                     self._listener.close_feed()
                     for task in self._work.values():
                         task.cancel()
@@ -208,10 +222,14 @@ class SessionRunner:
         self._watermark.settle(self._machine.needs_audio_from_ms)
         for command in commands:
             self._do(command, group)
-        if self._machine.backlog_ms > MAX_BACKLOG_MS:
-            self._room.clear()
+        if self._machine.phase is Phase.IDLE:
+            self._signals.idle.set()
         else:
-            self._room.set()
+            self._signals.idle.clear()
+        if self._machine.backlog_ms > MAX_BACKLOG_MS:
+            self._signals.room.clear()
+        else:
+            self._signals.room.set()
 
     def _do(self, command: do.Command, group: asyncio.TaskGroup) -> None:
         match command:
@@ -301,7 +319,7 @@ class SessionRunner:
             config,
             work_id=work_id,
             report=self._events.put,
-            room=self._room,
+            room=self._signals.room,
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(writer.run(request))

@@ -1,7 +1,6 @@
 """`serve`, `service` and `bridge` as people run them: processes that listen, and end in peace."""
 
 import asyncio
-import re
 import signal
 import socket
 from asyncio.subprocess import Process
@@ -13,7 +12,7 @@ import pytest
 
 from cedar_voice_cli.announcement import page_url, reachable
 from cedar_voice_client import VoiceClient
-from tests.support.command import run_command, running_command
+from tests.support.command import announced, run_command, running_command
 
 ANY_PORT = "127.0.0.1:0"
 NO_EMBEDDED_ENGINES = {"OPENAI_API_KEY": "of nobody"}
@@ -25,18 +24,6 @@ def taken() -> Iterator[str]:
     """An address that another program listens at."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"127.0.0.1:{server.getsockname()[1]}"
-
-
-async def announced(process: Process) -> dict[str, str]:
-    """What the command says once it is ready."""
-    assert process.stdout is not None
-    said = b""
-    async with asyncio.timeout(30):
-        while b"Ctrl-C" not in said:
-            line = await process.stdout.readline()
-            assert line, said.decode()
-            said += line
-    return dict(re.findall(r"^  ([\w ]+?) {2,}(\S+)$", said.decode(), re.MULTILINE))
 
 
 async def stopped_by(process: Process, number: signal.Signals) -> None:

@@ -45,6 +45,7 @@ MIRRORS: dict[str, type] = {
     "Interruption": events.Interruption,
     "TurnMetrics": events.TurnMetrics,
     "Pong": events.Pong,
+    "GoAway": events.GoAway,
     "Limits": service_info.Limits,
     "ServerInfo": service_info.ServerInfo,
     "Engine": service_info.Engine,
