@@ -83,6 +83,7 @@ def build(settings: BridgeSettings, client: VoiceClient) -> web.Application:
     app.add_routes([*health, *documents.routes(settings.base_paths)])
     app.add_routes(page.routes(root))
     app.on_response_prepare.append(naming_origins(admission))
+    app.on_response_prepare.append(_harden)
     app.cleanup_ctx.append(surface.serving)
     app.on_shutdown.append(surface.stop)
     return app
@@ -110,6 +111,12 @@ async def _ready(client: VoiceClient, _: web.Request) -> web.Response:
     except VoiceClientError:
         return web.Response(status=503, text="the voice service does not serve\n")
     return web.Response(text="ready\n")
+
+
+async def _harden(_: web.Request, response: web.StreamResponse) -> None:
+    """No answer is taken for something that it is not, and no address, with its token, told on."""
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
 
 
 async def _healthy(_: web.Request) -> web.Response:
