@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 import cedar_voice.v1 as pb
-from cedar_voice_client import ErrorCode, SessionRefused, VoiceClient, VoiceClientError, VoiceStream
+from cedar_voice_client import (
+    ErrorCode,
+    SessionClosed,
+    SessionRefused,
+    VoiceClient,
+    VoiceClientError,
+    VoiceStream,
+)
 from cedar_voice_client.errors import error_from_proto
 from cedar_voice_service.runtime.quotas import BURST_AUDIO_S, BURST_MESSAGES, BURST_TURNS
 from cedar_voice_service.server import open_server
@@ -34,7 +41,8 @@ async def serving(**limits: int) -> AsyncIterator[str]:
 
 async def opened(stream: VoiceStream, **config: Any) -> pb.VoiceSessionResponse:
     """The first answer to a first message."""
-    await stream.send(pb.VoiceSessionRequest(config=pb.SessionConfig(**config)))
+    with suppress(SessionClosed):  # receiving tells why
+        await stream.send(pb.VoiceSessionRequest(config=pb.SessionConfig(**config)))
     opening = await stream.receive()
     assert opening is not None
     if opening.HasField("error"):
