@@ -283,6 +283,41 @@ async def test_to_ask_for_a_lost_session_twice_opens_one() -> None:
             assert refused.error.code == pb.ERROR_CODE_SESSION_NOT_FOUND
 
 
+async def test_words_are_durable_once_they_are_told_and_not_before() -> None:
+    manual = pb.TurnDetection(mode=pb.TURN_DETECTION_MODE_MANUAL)
+    pcm16 = pb.AudioFormat(encoding=pb.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=16_000)
+    config = pb.SessionConfig(turn_detection=manual, input_audio=pcm16)
+    pcm = speech_pcm()
+    async with running(settings(**LOCAL)) as client, client.stream() as stream:
+        requests = [
+            pb.VoiceSessionRequest(config=config),
+            pb.VoiceSessionRequest(
+                sequence=1, control=pb.Control(start_listening=pb.StartListening())
+            ),
+            *(
+                pb.VoiceSessionRequest(
+                    sequence=2 + at // PIECE_BYTES,
+                    audio=pb.InputAudio(data=pcm[at : at + PIECE_BYTES]),
+                )
+                for at in range(0, len(pcm), PIECE_BYTES)
+            ),
+            pb.VoiceSessionRequest(ping=pb.Ping(sent_at_ms=1)),
+        ]
+        for request in requests:
+            await stream.send(request)
+        async with asyncio.timeout(PATIENCE_S):
+            while (heard := await stream.receive()) is not None and not heard.HasField("pong"):
+                assert heard.durable <= 1
+            assert heard is not None and heard.durable == 1 and heard.ack == len(requests) - 2
+            stop = pb.Control(stop_listening=pb.StopListening())
+            await stream.send(pb.VoiceSessionRequest(sequence=len(requests) - 1, control=stop))
+            while (told := await stream.receive()) is not None:
+                if told.transcription.is_final:
+                    break
+                assert told.durable <= 1
+    assert told is not None and told.durable == told.ack == len(requests) - 1
+
+
 # -- the connection breaks ---------------------------------------------------------------------
 
 
@@ -329,6 +364,17 @@ async def test_a_half_open_connection_is_found_and_left() -> None:
     assert [event.sequence for event in heard if event.sequence] == list(
         range(1, max(event.sequence for event in heard) + 1)
     )
+
+
+async def test_audio_that_cannot_be_kept_is_told() -> None:
+    narrow = Recovery(first_wait_s=0.05, max_wait_s=0.2, max_audio_bytes=10 * PIECE_BYTES)
+    async with linked() as (link, client), client.session(MANUAL, recovery=narrow) as session:
+        link.cut()
+        await say(session, speech_pcm())
+        (lost,) = of_kind(await until(session, events.InputLost), events.InputLost)
+    assert isinstance(lost, events.InputLost)
+    pieces = -(-len(speech_pcm()) // PIECE_BYTES)
+    assert 0 < lost.audio_bytes <= (pieces - 9) * PIECE_BYTES
 
 
 async def test_a_connection_that_lags_is_kept() -> None:

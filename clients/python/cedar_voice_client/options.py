@@ -52,7 +52,7 @@ class Recovery:
     open_timeout_s: float = 10.0
     restore: bool = True
     max_audio_s: float = 90.0
-    max_audio_bytes: int = 4 << 20
+    max_audio_bytes: int = 2 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

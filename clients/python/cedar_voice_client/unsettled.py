@@ -1,7 +1,6 @@
 """What a client has said and may have to say again: numbered, bounded, in order. Pure."""
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import cedar_voice.v1 as pb
@@ -100,9 +99,15 @@ class Unsettled:
         """Another session stands in for the one before: it has received nothing."""
         self.accepted = 0
 
-    def after(self, sequence: int) -> Iterator[pb.VoiceSessionRequest]:
+    def after(self, sequence: int) -> list[pb.VoiceSessionRequest]:
         """The kept messages above a number, oldest first."""
-        return (kept.request for kept in list(self._kept) if kept.request.sequence > sequence)
+        newer: list[pb.VoiceSessionRequest] = []
+        for kept in reversed(self._kept):  # of minutes of audio, only the newest is asked for
+            if kept.request.sequence <= sequence:
+                break
+            newer.append(kept.request)
+        newer.reverse()
+        return newer
 
     @property
     def unsent_from(self) -> int:
