@@ -30,6 +30,8 @@ class Memory:
         """Pings of the application that were not answered yet, oldest first."""
         self.owes_answer = False
         """Whether the user waits for an answer that was asked for again."""
+        self._knows_nothing = False
+        """Whether the session stands in for another one, and shows no sign of the prelude."""
         self._config = pb.SessionConfig()
         self._patches: OrderedDict[int, pb.SessionConfig] = OrderedDict()
         self._resume_token = ""
@@ -70,6 +72,8 @@ class Memory:
         if response.response.HasField("started"):
             self.owes_answer = False
         self._may_jump = self._may_jump and not response.sequence
+        if response.sequence or response.ack:
+            self._knows_nothing = False
         account.note(response)
         return True
 
@@ -80,6 +84,7 @@ class Memory:
     def opened(self, opening: pb.VoiceSessionResponse) -> None:
         """A stream was opened."""
         ready = opening.ready
+        self._knows_nothing = self._knows_nothing and not opening.ack
         self._resume_token = ready.resume_token
         self._config.session_id = ready.session_id
         self.account.term = opening.term
@@ -90,14 +95,17 @@ class Memory:
         said = self.account.give_up_answer()
         self.unsettled.begin_anew()
         self.owes_answer = bool(self._unanswered_turn_id)
+        self._knows_nothing = True
         return said
 
     def prelude(self) -> list[pb.VoiceSessionRequest]:
         """What a session that stands in for the one before has to hear first."""
+        if not self._knows_nothing:
+            return []
         said = self.unsettled.prelude()
-        if self.owes_answer:
+        if self.owes_answer:  # last: a recording that begins would interrupt it
             answer = pb.Control(create_response=pb.CreateResponse())
-            said.insert(0, pb.VoiceSessionRequest(control=answer))
+            said.append(pb.VoiceSessionRequest(control=answer))
         return said
 
     def resuming(self) -> pb.SessionConfig:

@@ -89,7 +89,8 @@ class ResumingStream:
         if (mending := self._outage.mending) is not None:
             mending.cancel()
             await asyncio.gather(mending, return_exceptions=True)
-        await self._cut()
+        if self._link is not None:
+            await self._link.close()
 
     async def open(
         self, config: pb.SessionConfig, *, timeout_s: float | None = None
@@ -183,7 +184,7 @@ class ResumingStream:
         except VoiceClientError as failure:
             if not self._may_mend(failure):
                 raise
-            await self._break(failure)
+            self._break(failure)
             return True
         if response is not None:
             await self._take(response)
@@ -193,9 +194,9 @@ class ResumingStream:
         if response.error.fatal:
             failure = error_from_proto(response.error)
             if self._may_mend(failure):
-                return await self._break(failure)
+                return self._break(failure)
         if self._memory.is_beyond(response) and self._recovery is not None:
-            return await self._break(_unavailable("an event is missing"))
+            return self._break(_unavailable("an event is missing"))
         if not self._memory.take(response):
             return None
         if response.sequence:
@@ -273,14 +274,15 @@ class ResumingStream:
     def _may_mend(self, failure: VoiceClientError) -> bool:
         return failure.retryable and self._recovery is not None
 
-    async def _break(self, failure: VoiceClientError) -> None:
+    def _break(self, failure: VoiceClientError) -> None:
+        """Leave the stream to be replaced, which goes on whoever stops waiting for it."""
         now_s, outage = self._clock_s(), self._outage
-        if self._link is not None and now_s - self._link.opened_at_s > STEADY_S:
+        link, self._link = self._link, None
+        if link is not None and now_s - link.opened_at_s > STEADY_S:
             outage.began_at_s, outage.attempts = None, 0
         if outage.began_at_s is None:
             outage.began_at_s = now_s
-        await self._cut()
-        outage.mending = asyncio.create_task(self._reconnect(failure))
+        outage.mending = asyncio.create_task(self._replace(link, failure))
 
     async def _mend(self) -> None:
         """Wait for the stream to be whole again; cancelled, the work goes on."""
@@ -289,7 +291,9 @@ class ResumingStream:
         await asyncio.shield(self._outage.mending)
         self._outage.mending = None
 
-    async def _reconnect(self, failure: VoiceClientError) -> None:
+    async def _replace(self, link: "_Link | None", failure: VoiceClientError) -> None:
+        if link is not None:
+            await link.close()
         outage = self._outage
         give_up_at_s = (outage.began_at_s or 0.0) + self._bounds.give_up_after_s
         while self._clock_s() < give_up_at_s:
@@ -306,7 +310,6 @@ class ResumingStream:
             try:
                 return await self._come_back()
             except VoiceClientError as again:
-                await self._cut()
                 if not self._may_mend(again):
                     raise
                 failure = again
@@ -320,12 +323,12 @@ class ResumingStream:
         except SessionRefused as refusal:
             if refusal.code is not ErrorCode.SESSION_NOT_FOUND:
                 raise
-            self._outage.restores += 1
-            if not self._bounds.restore or self._outage.restores > MAX_RESTORES:
+            if not self._bounds.restore or self._outage.restores >= MAX_RESTORES:
                 raise SessionLost(
                     "the service has lost the session", code=ErrorCode.SESSION_NOT_FOUND
                 ) from None
             link, opening = await self._restore()
+            self._outage.restores += 1
         try:
             async with asyncio.timeout(timeout_s):
                 await self._greet(link, opening)
@@ -358,9 +361,8 @@ class ResumingStream:
         self._told.append(opening)
         async with self._may_write:
             link.written = memory.unsettled.unsent_from
-            if opening.ready.restored or (memory.owes_answer and not opening.ack):
-                for request in memory.prelude():
-                    await self._put(link, request)
+            for request in memory.prelude():
+                await self._put(link, request)
             await self._write_kept(link)
             for ping in memory.pings:
                 await self._put(link, ping)
@@ -391,11 +393,6 @@ class ResumingStream:
                 )
             return _Link(stream, resources.pop_all(), self._clock_s()), opening
         raise AssertionError  # the stack suppresses nothing
-
-    async def _cut(self) -> None:
-        link, self._link = self._link, None
-        if link is not None:
-            await link.close()
 
 
 @dataclass(frozen=True, slots=True)

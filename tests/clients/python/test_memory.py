@@ -102,6 +102,17 @@ def test_an_answer_in_progress_is_asked_for_again_in_its_turn() -> None:
     assert teller.memory.prelude() == []
 
 
+def test_an_answer_is_asked_for_after_the_recording_that_goes_on() -> None:
+    teller = Teller()
+    start = pb.Control(start_listening=pb.StartListening())
+    teller.memory.say(pb.VoiceSessionRequest(control=start), 0.0)
+    teller.said("and you?")
+    teller.memory.take(pb.VoiceSessionResponse(term=1, ack=1, durable=1))
+    teller.memory.lose_session()
+    commands = [said.control.WhichOneof("command") for said in teller.memory.prelude()]
+    assert commands == ["start_listening", "create_response"]
+
+
 def test_an_answer_that_has_acted_is_not_given_again() -> None:
     teller = Teller()
     teller.answer(started=pb.ResponseStarted(user_text="set x"))

@@ -37,6 +37,7 @@ class FakeStream:
         self._down: asyncio.Queue[pb.VoiceSessionResponse | VoiceClientError] = asyncio.Queue()
         self._term = ready.pop("term", 1)
         self._ack = ready.pop("ack", 0)
+        self.breaks_at_once = False
         self._reading: asyncio.Task[Any] | None = None
 
     async def __aenter__(self) -> Self:
@@ -54,6 +55,8 @@ class FakeStream:
         if len(self.sent) == 1 and self._refusal is None:
             ready = pb.SessionReady(session_id="mine", resume_token="secret", **self._ready)
             self.tell(ready=ready, ack=self._ack)
+            if self.breaks_at_once:
+                self.fail(GONE)
 
     async def done_sending(self) -> None:
         pass
@@ -177,8 +180,9 @@ def test_a_session_that_breaks_each_service_is_given_up() -> None:
         streams += [FakeStream(UNKNOWN), stream]
 
     async def story(session: ResumingStream) -> None:
-        for stream in streams:
-            stream.fail(GONE)
+        first.fail(GONE)
+        for stream in later:
+            stream.breaks_at_once = True
         with pytest.raises(SessionLost):
             while True:
                 await session.receive()
@@ -331,3 +335,50 @@ def test_a_ping_that_a_break_swallowed_is_asked_again() -> None:
 
     over(first, second)(story)
     assert second.sent[-1].ping.sent_at_ms == 7
+
+
+def test_a_break_before_a_session_knows_what_it_has_to_is_made_up_for() -> None:
+    first, refused = FakeStream(), FakeStream(UNKNOWN)
+    second, third = FakeStream(restored=True, term=2), FakeStream(resumed=True, term=2)
+    fourth = FakeStream(resumed=True, term=2)
+
+    async def story(session: ResumingStream) -> None:
+        started = pb.ResponseEvent(response_id=1, started=pb.ResponseStarted(user_text="and you?"))
+        first.tell(sequence=1, turn_id=1, response=started)
+        await session.receive()
+        first.fail(GONE)
+        second.breaks_at_once = True
+        while (said := await session.receive()) is not None and not said.ready.resumed:
+            pass
+        again = pb.ResponseEvent(response_id=2, started=pb.ResponseStarted())
+        third.tell(sequence=2, turn_id=1, response=again)
+        await session.receive()
+        third.fail(GONE)
+        await session.receive()
+
+    over(first, refused, second, third, fourth)(story)
+    asked = [
+        [request.control.HasField("create_response") for request in stream.sent[1:]]
+        for stream in (second, third, fourth)
+    ]
+    assert asked == [[True], [True], []]
+
+
+def test_a_receive_that_is_cancelled_as_the_stream_breaks_loses_nothing() -> None:
+    second = FakeStream(resumed=True)
+
+    class Lingering(FakeStream):
+        async def __aexit__(self, *_: object) -> None:
+            await asyncio.sleep(1)
+
+    first = Lingering()
+
+    async def story(session: ResumingStream) -> None:
+        first.fail(GONE)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await session.receive()
+        ready = await session.receive()
+        assert ready is not None and ready.ready.resumed
+
+    over(first, second)(story)
