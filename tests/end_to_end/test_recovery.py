@@ -25,7 +25,7 @@ from cedar_voice_client import (
 )
 from tests.support.bridge import bridging
 from tests.support.flaky_link import FlakyLink, flaky_link
-from tests.support.http_clients import VOICE, event_source, form, post
+from tests.support.http_clients import VOICE, event_source, form
 from tests.support.mortal_service import MortalService, mortal_service
 from tests.support.recordings import speech_pcm
 from tests.support.service import LOCAL, running, settings
@@ -238,9 +238,11 @@ async def test_uploads_and_event_streams_go_on_through_the_death_of_the_service(
 
         async def upload(audio: bytes, is_complete: str) -> None:
             body = form(audioChunk=audio, isComplete=is_complete, sessionId="mine")
-            async with asyncio.timeout(PATIENCE_S):
-                status, _ = await post(bridge, f"{VOICE}/stream", body)
-            assert status == 200
+            async with (
+                asyncio.timeout(PATIENCE_S),
+                bridge.http.post(f"{bridge.url}{VOICE}/stream", data=body) as answer,
+            ):
+                assert answer.status == 200
 
         await upload(_wav_header(len(pcm)) + pcm[:half], "false")
         await service.kill()
