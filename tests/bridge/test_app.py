@@ -26,6 +26,20 @@ async def test_it_is_healthy_without_its_service(bridge: Bridge) -> None:
         assert (answer.status, await answer.text()) == (200, "ok\n")
 
 
+async def test_it_is_ready_with_its_service() -> None:
+    async with (
+        serving(ScriptedService()) as address,
+        bridging(address) as bridge,
+        bridge.http.get(f"{bridge.url}/readyz") as answer,
+    ):
+        assert (answer.status, await answer.text()) == (200, "ready\n")
+
+
+async def test_it_is_not_ready_without_its_service(bridge: Bridge) -> None:
+    async with bridge.http.get(f"{bridge.url}/readyz") as answer:
+        assert answer.status == 503
+
+
 async def test_a_plain_request_for_the_socket_is_refused(bridge: Bridge) -> None:
     async with bridge.http.get(f"{bridge.url}/api/voice/ws") as answer:
         assert answer.status == 400

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import grpc
 import pytest
@@ -17,6 +17,7 @@ from cedar_voice_client import (
     SessionOptions,
     SessionRefused,
     VoiceClient,
+    VoiceClientError,
     events,
 )
 from cedar_voice_service.server import open_server
@@ -102,3 +103,23 @@ async def test_a_refusal_tells_grpc_when_to_come_back() -> None:
         retry = RetryInfo()
         assert any(detail.Unpack(retry) for detail in status.details)
         assert 1_000 <= retry.retry_delay.ToMilliseconds() <= 5_000
+
+
+async def test_a_reader_that_is_too_slow_is_told_and_closed_and_costs_nobody_else() -> None:
+    async with (
+        running(settings(**LOCAL, replay_buffer_bytes=20_000)) as client,
+        client.session(TEXT_ONLY) as session,
+        client.session(TEXT_ONLY, recovery=None) as slow,
+    ):
+        with suppress(VoiceClientError):  # when the stream is closed, but not why
+            for _ in range(300):  # each is told back several times, and nothing of it is read
+                await slow.send_text("word " * 300)
+        await session.send_text("hello")
+        async with asyncio.timeout(20):
+            async for event in session:
+                if isinstance(event, events.ResponseCompleted):
+                    break
+            with pytest.raises(SessionRefused) as ended:
+                async for _ in slow:
+                    pass
+        assert ended.value.code is ErrorCode.SLOW_CONSUMER

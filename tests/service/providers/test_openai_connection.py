@@ -1,7 +1,9 @@
 """The OpenAI engines when servers fail, and whom they connect to with which key."""
 
 import asyncio
+import socket
 import ssl
+from contextlib import ExitStack
 from typing import Any
 
 import anyio
@@ -19,7 +21,7 @@ from cedar_voice_service.providers.openai_engines import (
 )
 from cedar_voice_service.providers.protocols import SpeechRequest
 from tests.support.openai_engines import DEADLINES, QUESTION, answering, recording, run, settings_of
-from tests.support.openai_script import INSTANT, Fault, StageName
+from tests.support.openai_script import INSTANT, Fault, Latencies, StageName
 from tests.support.openai_standin import OpenAIStandin
 
 STAGES: tuple[StageName, ...] = ("stt", "llm", "tts")
@@ -291,3 +293,28 @@ def test_engines_say_what_they_are_and_where() -> None:
     assert brain.model == "llama"
     assert "OpenAI-compatible server" in brain.description
     assert "pitch" in openai_synthesizer_info(settings).description
+
+
+async def test_each_wait_has_a_deadline_of_its_own(server: OpenAIStandin) -> None:
+    server.faults = {"llm": Fault(hangs=True, after_bytes=400)}
+    error = await failure("llm", server.base_url, llm_next_timeout_ms=200)
+    assert (error.code, "200 ms" in error.message) == (Code.STAGE_TIMEOUT, True)
+
+
+async def test_all_waits_together_have_a_deadline() -> None:
+    async with OpenAIStandin(latencies=Latencies(0, 0, 0, 100, 0, 0)) as server:
+        async with asyncio.timeout(4):  # 60 tokens take 6 s
+            error = await failure("llm", server.base_url, llm_total_timeout_ms=500)
+    assert error.code is Code.STAGE_TIMEOUT
+
+
+async def test_a_server_that_cannot_be_reached_is_given_up_before_it_had_to_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as waiting:
+        for _ in range(4):  # the queue of who waits to be let in
+            caller = waiting.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(full.getsockname())
+        base_url = f"http://127.0.0.1:{full.getsockname()[1]}/v1"
+        async with asyncio.timeout(4):
+            error = await failure("llm", base_url, connect_timeout_ms=100)
+    assert (error.code, error.retryable) == (Code.LLM_FAILED, True)

@@ -104,6 +104,20 @@ def test_it_finishes_after_everything_is_written() -> None:
     run_virtually(scenario())
 
 
+def test_it_can_end_with_an_error_after_everything_is_written() -> None:
+    async def scenario() -> None:
+        delivery = Delivery(1 << 20)
+        attachment = delivery.attach(CONFIG, resume_after=None)
+        delivery.send(ResponseStarted(1, "a"), turn_id=1)
+        delivery.finish(CallerError("over", code=Code.UNAVAILABLE))
+        assert await sequences(attachment, 2) == [1]
+        with pytest.raises(CallerError):
+            await attachment.next()
+        assert attachment.error is not None and attachment.error.code is Code.UNAVAILABLE
+
+    run_virtually(scenario())
+
+
 def test_a_stream_that_does_not_read_piles_up_no_notices() -> None:
     async def scenario() -> None:
         delivery = Delivery(1 << 20)

@@ -157,3 +157,39 @@ async def test_a_phrase_that_nobody_has_heard_is_begun_anew_unnoticed() -> None:
     chunks = [event.chunk for event in events if isinstance(event, on.SpeechSynthesized)]
     assert sum(chunk.duration_ms for chunk in chunks) == pytest.approx(600, abs=10)
     assert b"\1\0" not in b"".join(chunk.data for chunk in chunks)
+
+
+async def test_mp3_that_was_cut_within_a_frame_does_not_damage_what_follows() -> None:
+    file = written(Form("mp3", "libmp3lame", 24_000))
+    may_go_on = asyncio.Event()
+    config = config_of(AudioFormat(Encoding.MP3), Framing.CONTINUOUS)
+
+    class Cut:
+        async def synthesize(
+            self, request: SpeechRequest
+        ) -> AsyncGenerator[Sound | SpeechRestarted, None]:
+            yield Mp3(file[: len(file) * 2 // 3 | 1])
+            await may_go_on.wait()
+            yield SpeechRestarted()
+            yield Mp3(file)
+
+    events: list[on.WorkEvent] = []
+
+    async def report(event: on.WorkEvent) -> None:
+        events.append(event)
+        if isinstance(event, on.SpeechSynthesized):
+            may_go_on.set()
+
+    async def said(engine: Synthesizer) -> bytes:
+        events.clear()
+        phrases: asyncio.Queue[str | None] = asyncio.Queue()
+        phrases.put_nowait(PHRASES[0])
+        phrases.put_nowait(None)
+        room = asyncio.Event()
+        room.set()
+        await Speaker(engine, config, work_id=1, report=report, room=room).run(phrases)
+        chunks = [event.chunk for event in events if isinstance(event, on.SpeechSynthesized)]
+        return b"".join(chunk.data for chunk in chunks)
+
+    whole = await said(Mp3Engine(file))
+    assert (await said(Cut())).endswith(whole)
