@@ -111,6 +111,8 @@ def test_an_answer_is_asked_for_after_the_recording_that_goes_on() -> None:
     teller.memory.lose_session()
     commands = [said.control.WhichOneof("command") for said in teller.memory.prelude()]
     assert commands == ["start_listening", "create_response"]
+    teller.answer(started=pb.ResponseStarted())
+    assert teller.memory.prelude() == []  # it has been heard
 
 
 def test_an_answer_that_has_acted_is_not_given_again() -> None:
