@@ -94,8 +94,10 @@ class Account:
         It is forgotten unless it has acted, so that it can be given again.
         """
         turn_id, turn = self._newest()
-        if turn is None or turn.answer is None or turn.is_answered:
+        if turn is None or turn.answer is None:
             return []
+        if turn.is_answered:
+            return self._ends_owed(turn_id, turn.answer)
         answer = turn.answer
         interruption = pb.Interruption(
             response_id=answer.response_id, reason=pb.INTERRUPTION_REASON_SESSION_RESTORED
@@ -104,19 +106,26 @@ class Account:
             interruption.reason = pb.INTERRUPTION_REASON_CLIENT_REQUEST
             interruption.kept_text = answer.text
         said = [pb.VoiceSessionResponse(term=self.term, turn_id=turn_id, interruption=interruption)]
+        said += self._ends_owed(turn_id, answer)
+        answer.is_cut = True
+        if not answer.calls:
+            turn.answer = None
+        return said
+
+    def _ends_owed(self, turn_id: int, answer: _Answer) -> list[pb.VoiceSessionResponse]:
+        """The end of an answer's text and of its sound, where they were not told."""
+        owed = []
         if not answer.is_written:
             completed = pb.ResponseCompleted(
                 text=answer.text, finish_reason=pb.FINISH_REASON_INTERRUPTED
             )
             event = pb.ResponseEvent(response_id=answer.response_id, completed=completed)
-            said.append(pb.VoiceSessionResponse(term=self.term, turn_id=turn_id, response=event))
+            owed.append(pb.VoiceSessionResponse(term=self.term, turn_id=turn_id, response=event))
         if not answer.is_spoken:
             last = pb.OutputAudio(response_id=answer.response_id, is_last=True)
-            said.append(pb.VoiceSessionResponse(term=self.term, turn_id=turn_id, audio=last))
-        answer.is_cut = True
-        if not answer.calls:
-            turn.answer = None
-        return said
+            owed.append(pb.VoiceSessionResponse(term=self.term, turn_id=turn_id, audio=last))
+        answer.is_written = answer.is_spoken = True
+        return owed
 
     @property
     def unanswered_turn_id(self) -> int:
@@ -161,12 +170,15 @@ class Account:
             turn.user_text = event.started.user_text or turn.user_text
             turn.answer, turn.is_over = _Answer(event.response_id), False
         answer = turn.answer
-        if answer is None or answer.response_id != event.response_id or answer.is_cut:
+        if answer is None or answer.response_id != event.response_id:
+            return
+        answer.is_written = answer.is_written or event.HasField("completed")
+        if answer.is_cut:
             return
         if event.HasField("delta"):
             answer.text += event.delta.text
         elif event.HasField("completed"):
-            answer.text, answer.is_written = event.completed.text, True
+            answer.text = event.completed.text
 
     def _note_interruption(self, turn: _Turn, interruption: pb.Interruption) -> None:
         answer = turn.answer

@@ -218,9 +218,16 @@ class SessionRunner:
 
     def _handle(self, event: on.Event, group: asyncio.TaskGroup, sequence: int = 0) -> None:
         commands = self._machine.handle(event, _now_ms())
+        said = [index for index, command in enumerate(commands) if isinstance(command, do.Send)]
+        last_said = said[-1] if said else 0
+        self._watermark.settle(self._machine.needs_audio_from_ms)
+        for command in commands[:last_said]:
+            self._do(command, group)
+        # A client that has heard all that its message caused need not send it again, no sooner: the
+        # end of the answer before comes first, and tells nothing of a text that was typed.
         self._watermark.handled(sequence)
         self._watermark.settle(self._machine.needs_audio_from_ms)
-        for command in commands:
+        for command in commands[last_said:]:
             self._do(command, group)
         if self._machine.phase is Phase.IDLE:
             self._signals.idle.set()
@@ -313,7 +320,9 @@ class SessionRunner:
         self, responder: Responder, request: ReplyRequest, config: SessionConfig, work_id: int
     ) -> None:
         phrases: asyncio.Queue[str | None] = asyncio.Queue(PHRASES_QUEUED)
-        writer = Writer(responder, phrases, work_id=work_id, report=self._events.put)
+        writer = Writer(
+            responder, phrases, work_id=work_id, term=self.past.term, report=self._events.put
+        )
         speaker = Speaker(
             self._engines.synthesizer,
             config,
@@ -327,4 +336,5 @@ class SessionRunner:
 
 
 def _now_ms() -> int:
-    return int(asyncio.get_running_loop().time() * 1000)
+    """Rounded, since a timer fires as much as the clock's resolution before its time."""
+    return round(asyncio.get_running_loop().time() * 1000)

@@ -51,11 +51,13 @@ class Writer:
         phrases: asyncio.Queue[str | None],
         *,
         work_id: int,
+        term: int,
         report: Report,
     ) -> None:
         self._responder = responder
         self._phrases = phrases
         self._work_id = work_id
+        self._term = term
         self._report = report
         self._cutter = PhraseCutter()
         self._call_count = 0
@@ -116,7 +118,7 @@ class Writer:
         try:
             action = action_of(
                 request.tools,
-                action_id=f"action-{self._work_id}-{self._call_count}",
+                action_id=f"action-{self._term}-{self._work_id}-{self._call_count}",
                 name=call.name,
                 arguments_json=call.arguments_json,
             )

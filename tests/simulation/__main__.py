@@ -1,0 +1,62 @@
+"""Simulates many seeds, on every core: `python -m tests.simulation --seeds 10000`.
+
+The seeds that fail are printed with what was broken; add them to `tests/simulation/regressions.py`.
+With `--without NAME` a safeguard is switched off, and the first seed that notices is printed.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+
+from tests.simulation.safeguards import SAFEGUARDS
+from tests.simulation.world import simulate
+
+SEEDS_AT_ONCE = 50
+
+
+def failures(seeds: range, without: str | None) -> list[str]:
+    """What was broken in which seed."""
+    if without is not None:
+        with SAFEGUARDS[without]():
+            return list(_failures(seeds))
+    return list(_failures(seeds))
+
+
+def _failures(seeds: range) -> Iterator[str]:
+    for seed in seeds:
+        try:
+            simulate(seed)
+        except Exception as failure:  # noqa: BLE001 # whatever it is, it belongs to its seed
+            yield f"seed {seed}: {failure!r}"
+
+
+def main() -> int:
+    """See the module."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=1_000, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="where they begin")
+    parser.add_argument("--without", choices=SAFEGUARDS, help="a safeguard to switch off")
+    arguments = parser.parse_args()
+    end = arguments.first + arguments.seeds
+    chunks = [
+        range(at, min(at + SEEDS_AT_ONCE, end)) for at in range(arguments.first, end, SEEDS_AT_ONCE)
+    ]
+    failed = 0
+    with ProcessPoolExecutor() as pool:
+        run = partial(failures, without=arguments.without)
+        for chunk, broken in zip(chunks, pool.map(run, chunks), strict=True):
+            failed += len(broken)
+            sys.stdout.writelines(f"{line}\n" for line in broken)
+            if broken and arguments.without:
+                pool.shutdown(cancel_futures=True)
+                return 0
+            if chunk.stop % 1_000 == 0:
+                sys.stderr.write(f"{chunk.stop - arguments.first:,} seeds, {failed} failed\n")
+    sys.stdout.write(f"{arguments.seeds:,} seeds, {failed} failed\n")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

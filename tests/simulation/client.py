@@ -1,0 +1,220 @@
+"""A user of the SDK who notices every promise that is broken."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+from typing import Any, cast
+
+import cedar_voice.v1 as pb
+from cedar_voice_client.errors import Unavailable
+from cedar_voice_client.options import Recovery
+from cedar_voice_client.resuming import ResumingStream
+from cedar_voice_client.stream import VoiceStream
+from tests.simulation.engines import ACTION, CHUNK_MS, sound_of
+from tests.simulation.network import Network
+
+PATIENCE_S = 120.0
+"""Longest wait for an answer, or for its failure."""
+
+
+RECOVERY = Recovery()
+
+PAUSE_S = 0.5
+"""How long the user waits before opening a session that could not be opened."""
+
+
+class Broken(AssertionError):
+    """A promise of the service was broken."""
+
+
+class Client:
+    """One user, with the SDK's stream. `session` must run beside what the user does."""
+
+    def __init__(self, network: Network, chance: Random) -> None:
+        clock_s = asyncio.get_running_loop().time
+        self._stream = ResumingStream(
+            lambda: cast(VoiceStream, network.connect()),
+            RECOVERY,
+            clock_s=clock_s,
+            draw=chance.random,
+        )
+        self._is_open = asyncio.Event()
+        self._changed = asyncio.Condition()
+        self._received = 0
+        self._is_ending = False
+        self._stream_number = 0
+        self._cut = 0
+        self._sounding = 0
+        self._interrupts: list[tuple[int, int, int]] = []
+        """Of each: its sequence, the response meant, the stream on which it was said."""
+        self.restores = 0
+        self.is_lost = False
+        self.asked: Counter[str] = Counter()
+        """Inputs that are being answered, by what was said."""
+        self.finals: list[str] = []
+        self.failed_turns: set[int] = set()
+        self.started: list[int] = []
+        self.completed: Counter[int] = Counter()
+        self.sounded_out: Counter[int] = Counter()
+        self.actions: Counter[str] = Counter()
+        self.resumes = 0
+
+    # -- what the user does --------------------------------------------------------------------
+
+    async def type(self, text: str) -> None:
+        """Type, and wait for the answer to begin."""
+        await self._say(pb.VoiceSessionRequest(text=pb.TextInput(text=text)))
+        await self._until(lambda: self.asked[text] > 0, f"{text!r} is not answered")
+
+    async def speak(self, numbers: range) -> None:
+        """Say numbers, and wait until they are understood or the recognizer has failed."""
+        known = len(self.finals) + len(self.failed_turns)
+        await self._control(start_listening=pb.StartListening())
+        for number in numbers:
+            audio = pb.InputAudio(data=sound_of(number))
+            await self._say(pb.VoiceSessionRequest(audio=audio))
+            await asyncio.sleep(CHUNK_MS / 1000)
+        await self._control(stop_listening=pb.StopListening())
+        await self._until(
+            lambda: len(self.finals) + len(self.failed_turns) > known, f"{numbers} is not heard"
+        )
+
+    async def interrupt(self) -> None:
+        """Cut off whatever is said."""
+        await self._control(interrupt=pb.Interrupt())
+        sequence = self._stream.sent_sequence
+        self._interrupts.append((sequence, self._sounding, self._stream_number))
+
+    async def until_silence(self) -> None:
+        """Wait for the end of every answer."""
+        await self._until(
+            lambda: all(self.completed[r] and self.sounded_out[r] for r in self.started),
+            "an answer does not end",
+        )
+
+    async def end(self) -> None:
+        """End the session for good."""
+        self._is_ending = True
+        await self._control(end_session=pb.EndSession())
+
+    async def _control(self, **command: Any) -> None:
+        await self._say(pb.VoiceSessionRequest(control=pb.Control(**command)))
+
+    async def _say(self, request: pb.VoiceSessionRequest) -> None:
+        await self._is_open.wait()
+        await self._stream.send(request)
+
+    async def _until(self, is_so: Callable[[], bool], complaint: str) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE_S), self._changed:
+                await self._changed.wait_for(is_so)
+        except TimeoutError:
+            raise Broken(complaint) from None
+
+    # -- what it hears -------------------------------------------------------------------------
+
+    async def session(self) -> None:
+        """Listen until the session has ended.
+
+        Raises:
+            Broken: by the service, or by the SDK.
+        """
+        async with self._stream:
+            await self._open()
+            self._is_open.set()
+            while (response := await self._stream.receive()) is not None:
+                async with self._changed:
+                    self._take(response)
+                    self._changed.notify_all()
+        if not self._is_ending:
+            raise Broken("the session ended")
+
+    async def _open(self) -> None:
+        """Open a session; the SDK leaves it to its user to try again."""
+        while True:
+            try:
+                self._take(await self._stream.open(OPENING))
+            except Unavailable:
+                await asyncio.sleep(PAUSE_S)
+            else:
+                return
+
+    def _take(self, response: pb.VoiceSessionResponse) -> None:
+        if response.HasField("ready"):
+            self._meet(response.ready)
+        if response.sequence:  # what the SDK says by itself has none
+            if response.sequence != self._received + 1:
+                raise Broken(f"event {response.sequence} after {self._received}")
+            self._received = response.sequence
+        match response.WhichOneof("payload"):
+            case "transcription" if response.transcription.is_final:
+                self.finals.append(response.transcription.text)
+            case "error":
+                self.failed_turns.add(response.turn_id)
+            case "response":
+                self._read(response.response)
+            case "audio":
+                self._hear(response.audio, response.ack)
+            case "action":
+                self.actions[response.action.action_id] += 1
+            case "interruption":
+                self._cut = max(self._cut, response.interruption.response_id)
+            case _:
+                pass
+
+    def _meet(self, ready: pb.SessionReady) -> None:
+        """A stream was opened in place of a broken one."""
+        if ready.replay_truncated:
+            raise Broken("events are no longer kept")
+        self._stream_number += 1
+        self.resumes += ready.resumed
+        self.restores += ready.restored
+
+    def _read(self, event: pb.ResponseEvent) -> None:
+        match event.WhichOneof("event"):
+            case "started":
+                if event.response_id <= max(self.started, default=0):
+                    raise Broken("responses are not in order")
+                self.started.append(event.response_id)
+                self.asked[event.started.user_text] += 1
+            case "completed":
+                self.completed[event.response_id] += 1
+            case _:
+                pass
+
+    def _hear(self, audio: pb.OutputAudio, accepted: int) -> None:
+        if audio.is_last:
+            self.sounded_out[audio.response_id] += 1
+        if not audio.data:
+            return
+        if audio.response_id <= self._cut:
+            raise Broken("audio of an interrupted answer")
+        for sequence, response_id, stream_number in self._interrupts:
+            is_meant = audio.response_id <= response_id and stream_number == self._stream_number
+            if is_meant and sequence <= accepted:
+                raise Broken("audio of an answer after its interruption was accepted")
+        self._sounding = max(self._sounding, audio.response_id)
+
+
+OPENING = pb.SessionConfig(
+    input_audio=pb.AudioFormat(encoding=pb.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=16_000),
+    output_audio=pb.OutputAudioConfig(
+        format=pb.AudioFormat(encoding=pb.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=16_000)
+    ),
+    turn_detection=pb.TurnDetection(mode=pb.TURN_DETECTION_MODE_MANUAL),
+    tools=pb.ToolSet(
+        tools=[
+            pb.ToolDefinition(
+                name=ACTION, state_setter=pb.StateSetter(state_key="marks", setter_key="add")
+            )
+        ]
+    ),
+)
+
+
+def first_of(error: BaseException) -> BaseException:
+    """What went wrong first, of a group of tasks."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

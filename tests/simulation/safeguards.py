@@ -1,0 +1,43 @@
+"""What keeps the promises, each to be switched off: the simulation must notice.
+
+Two that it does not notice are proven elsewhere: that audio which waits is purged, since a reader
+as fast as this one leaves none, and that an older stream ends, since it is given nothing more.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
+from unittest.mock import patch
+
+from cedar_voice_client.account import Account
+from cedar_voice_client.options import Recovery
+from cedar_voice_client.unsettled import Unsettled
+from cedar_voice_service import converse
+from cedar_voice_service.session.inbox import Inbox
+from cedar_voice_service.session.outbox import Outbox
+from cedar_voice_service.session.watermark import Watermark
+from tests.simulation import client
+
+Off = Callable[[], AbstractContextManager[Any]]
+
+
+def _replaced(owner: Any, name: str, replacement: Any) -> Off:
+    return partial(patch.object, owner, name, replacement)
+
+
+def _release_everything(watermark: Watermark, needed_from_ms: int) -> None:
+    watermark.durable = watermark._handled
+
+
+SAFEGUARDS: Mapping[str, Off] = {
+    "a message that comes again is ignored": _replaced(Inbox, "accept", lambda *_: True),
+    "events are replayed": _replaced(Outbox, "replay", lambda *_: ([], True)),
+    "what was not accepted is sent again": _replaced(
+        Unsettled, "unsent_from", property(lambda kept: kept.sent_sequence)
+    ),
+    "audio is kept until it is settled": _replaced(Watermark, "settle", _release_everything),
+    "a silent service is probed": _replaced(client, "RECOVERY", Recovery(ping_after_s=86_400)),
+    "a client that is gone has not finished": _replaced(converse, "HALF_CLOSE_GRACE_S", 0.0),
+    "an answer cut by a loss is ended": _replaced(Account, "give_up_answer", lambda _: []),
+}

@@ -1,0 +1,36 @@
+"""Conversations over a network that loses, stalls and falls silent, with a service that dies.
+
+The real SDK, the real servicer, sessions and delivery; the engines, the network and the clock come
+out of a seed. More seeds: `python -m tests.simulation --seeds 10000`.
+"""
+
+import pytest
+
+from tests.simulation.regressions import REGRESSIONS
+from tests.simulation.safeguards import SAFEGUARDS
+from tests.simulation.world import simulate
+
+SEEDS_AT_ONCE = 30
+SEEDS = range(0, 300, SEEDS_AT_ONCE)
+SEEDS_WITHOUT = 300
+"""In so many seeds a safeguard that is missing must be noticed."""
+
+
+@pytest.mark.parametrize("first", SEEDS)
+def test_every_promise_holds(first: int) -> None:
+    outcomes = [simulate(seed) for seed in range(first, first + SEEDS_AT_ONCE)]
+    assert sum(outcome.inputs for outcome in outcomes) > SEEDS_AT_ONCE
+    assert sum(outcome.resumes for outcome in outcomes) > 0
+    assert sum(outcome.restores for outcome in outcomes) > 0
+
+
+@pytest.mark.parametrize("seed", REGRESSIONS)
+def test_what_was_found_stays_mended(seed: int) -> None:
+    simulate(seed)
+
+
+@pytest.mark.parametrize("name", SAFEGUARDS)
+def test_a_missing_safeguard_is_noticed(name: str) -> None:
+    with SAFEGUARDS[name](), pytest.raises(Exception):  # noqa: B017
+        for seed in range(SEEDS_WITHOUT):
+            simulate(seed)

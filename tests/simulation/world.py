@@ -1,0 +1,165 @@
+"""One seed: a service, a client, what the user does, what goes wrong, and what must hold."""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from random import Random
+from unittest.mock import patch
+
+import structlog.testing
+
+import cedar_voice.v1 as pb
+from cedar_voice_client.errors import SessionLost
+from cedar_voice_service.converse import VoiceServicer
+from cedar_voice_service.credentials import Verifier
+from cedar_voice_service.runtime.quotas import Quotas, Rates
+from cedar_voice_service.runtime.registry import Registry
+from cedar_voice_service.session.config import Limits, SessionConfig
+from tests.simulation.client import Broken, Client, first_of
+from tests.simulation.engines import LevelDetector, seeded_engines
+from tests.simulation.network import Handler, Network
+from tests.support.service import settings
+from tests.support.virtual_time import run_virtually
+
+LIMITS = Limits()
+UNLIMITED = Quotas(Rates())
+STAGE_TIMEOUT_MS = 5_000
+CLOSING_S = 60.0
+"""How long a session that is to end may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What happened in a seed in which nothing was broken."""
+
+    inputs: int
+    resumes: int
+    restores: int
+    is_lost: bool
+    virtual_s: float
+
+
+@dataclass(slots=True)
+class _Said:
+    """What the user has said."""
+
+    typed: list[str]
+    spoken: list[str]
+
+
+def simulate(seed: int) -> Outcome:
+    """Run one seed.
+
+    Raises:
+        Broken: a promise; anything else that is raised is a defect as well.
+    """
+    detector = patch("cedar_voice_service.audio.ear.SpeechDetector", LevelDetector)
+    with detector, structlog.testing.capture_logs() as logs:
+        outcome = run_virtually(_live(Random(seed)))
+    if failures := [entry for entry in logs if entry["log_level"] in ("error", "critical")]:
+        raise Broken(f"logged: {failures[0]}")
+    return outcome
+
+
+async def _live(chance: Random) -> Outcome:
+    network = Network(chance, faults=chance.randint(0, 10))
+    client, said = Client(network, chance), _Said([], [])
+    try:
+        async with network, asyncio.TaskGroup() as group:
+            serving = group.create_task(_serve(network, chance))
+            session = group.create_task(client.session())
+            await _use(client, chance, said)
+            async with asyncio.timeout(CLOSING_S):
+                await session
+            _check(client, said)
+            await asyncio.sleep(LIMITS.resume_window_ms / 1000 + CLOSING_S)
+            serving.cancel()
+    except BaseExceptionGroup as failures:
+        failure = first_of(failures)
+        if not (isinstance(failure, SessionLost) and network.kills):
+            raise failure from None
+        client.is_lost = True  # it died more often than one comes back, and the user is told
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    if left:
+        raise Broken(f"tasks are left: {left}")
+    return Outcome(
+        len(said.typed) + len(said.spoken),
+        client.resumes,
+        client.restores,
+        client.is_lost,
+        asyncio.get_running_loop().time(),
+    )
+
+
+async def _serve(network: Network, chance: Random) -> None:
+    """Run the service; it is killed and started again as often as the seed wants it."""
+    for _ in range(chance.choice((0, 0, 0, 1, 2))):
+        async with _registry(chance) as registry:
+            network.serve(_handler(registry))
+            await asyncio.sleep(chance.choice((0.2, 2.0, 10.0)) * chance.random())
+            await network.kill()
+        await asyncio.sleep(2 * chance.random())
+    async with _registry(chance) as registry:
+        network.serve(_handler(registry))
+        await asyncio.Event().wait()
+
+
+def _handler(registry: Registry) -> Handler:
+    return VoiceServicer(
+        registry,
+        LIMITS,
+        pb.GetServiceInfoResponse(),
+        verifier=Verifier(settings()),
+        quotas=UNLIMITED,
+    ).VoiceSession
+
+
+def _registry(chance: Random) -> Registry:
+    return Registry(
+        seeded_engines(chance),
+        LIMITS,
+        SessionConfig(),
+        max_sessions=10,
+        stage_timeout_ms=STAGE_TIMEOUT_MS,
+        quotas=UNLIMITED,
+    )
+
+
+async def _use(client: Client, chance: Random, said: _Said) -> None:
+    """What the user does: types, speaks, interrupts and waits, then ends the session."""
+    number = 1
+    for step in range(chance.randint(1, 8)):
+        match chance.randrange(5):
+            case 0 | 1:
+                said.typed.append(f"question {step}")
+                await client.type(said.typed[-1])
+            case 2 | 3:
+                numbers = range(number, number + chance.randint(2, 6))
+                number = numbers.stop
+                said.spoken.append(" ".join(map(str, numbers)))
+                await client.speak(numbers)
+            case _:
+                await client.interrupt()
+        if chance.random() < 0.5:
+            await client.until_silence()
+        else:
+            await asyncio.sleep(chance.choice((0.0, 0.3, 3.0)) * chance.random())
+    await client.until_silence()
+    await client.end()
+
+
+def _check(client: Client, said: _Said) -> None:
+    """What must hold when all is over."""
+    typed = {text: client.asked[text] for text in said.typed}
+    if any(count != 1 for count in typed.values()):
+        raise Broken(f"what was typed is not answered once: {typed}")
+    heard, failures = Counter(client.finals), len(client.failed_turns)
+    if any(count > 1 for count in heard.values()) or not heard.keys() <= set(said.spoken):
+        raise Broken(f"{said.spoken} was said, {client.finals} was heard")
+    if len(said.spoken) - len(heard) > failures:
+        raise Broken(f"of {said.spoken} only {client.finals} was heard")
+    for counts in (client.completed, client.sounded_out):
+        if set(counts) != set(client.started) or any(count != 1 for count in counts.values()):
+            raise Broken(f"responses {client.started} ended {dict(counts)}")
+    if any(count != 1 for count in client.actions.values()):
+        raise Broken(f"actions came {dict(client.actions)}")
