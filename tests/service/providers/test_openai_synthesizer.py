@@ -108,7 +108,7 @@ async def test_closing_hangs_up_and_the_next_phrase_is_spoken(server: OpenAIStan
 async def test_mp3_is_passed_on_as_it_comes(server: OpenAIStandin) -> None:
     async with open_openai_synthesizer(settings_of(server.base_url)) as synthesizer:
         pieces = await spoken_in_mp3(synthesizer, SpeechRequest(ANSWER, rate=1.5))
-    assert len(pieces) > 10
+    assert len(pieces) > 1
     data = b"".join(piece.data for piece in pieces if isinstance(piece, Mp3))
     assert data == as_mp3(speech_pcm(ANSWER, 1.5))
     assert server.requests[0].body["response_format"] == "mp3"
