@@ -218,7 +218,9 @@ class Registry:
         try:
             yield attachment
         finally:
-            if runner.delivery.detach(attachment) and entry is not None and entry.task is not None:
+            is_last = runner.delivery.detach(attachment)
+            # A session that has ended waits for nobody, and its name may be another's by then.
+            if is_last and entry is not None and self._entries.get(entry.key) is entry:
                 window_s = self._limits.resume_window_ms / 1000
                 loop = asyncio.get_running_loop()
                 entry.expiry = loop.call_later(window_s, self._expire, entry)
