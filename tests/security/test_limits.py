@@ -160,8 +160,9 @@ async def test_messages_end_the_stream_and_not_the_session() -> None:
             acknowledgement = pb.VoiceSessionRequest(ack=0)
             flood = asyncio.create_task(send_all(stream, acknowledgement, 2 * BURST_MESSAGES))
             with pytest.raises(SessionRefused, match="messages a second") as refused:
-                while await stream.receive() is not None:
-                    pass
+                async with asyncio.timeout(2 * PATIENCE_S):
+                    while await stream.receive() is not None:
+                        pass
             with suppress(VoiceClientError):
                 await flood
             assert refused.value.code is ErrorCode.RATE_LIMITED

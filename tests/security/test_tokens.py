@@ -10,7 +10,7 @@ import pytest
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.callers import MAX_TICKETS_OF_ONE, Caller, Tickets, TooManyTickets
 from cedar_voice_bridge.credentials import Identity
-from cedar_voice_client import Unauthenticated, VoiceClient
+from cedar_voice_client import SessionOptions, Unauthenticated, VoiceClient, events
 from cedar_voice_service.server import open_server
 from tests.support.bridge import PATIENCE_S, Bridge, bridging
 from tests.support.http_clients import VOICE
@@ -84,6 +84,19 @@ async def test_a_stream_ends_when_its_token_does_and_a_fresh_one_resumes_it(serv
             await stream.send(pb.VoiceSessionRequest(config=pb.SessionConfig(resume=resume)))
             again = await stream.receive()
             assert again is not None and again.ready.resumed
+
+
+async def test_a_session_of_the_sdk_goes_on_with_the_next_token(service: str) -> None:
+    given = iter([signed(exp=soon())])
+    async with VoiceClient(service, token=lambda: next(given, signed())) as client:
+        options = SessionOptions(use_browser_tts=True)
+        async with client.session(options) as session, asyncio.timeout(PATIENCE_S):
+            expires_at_s = soon()
+            while claims()["iat"] <= expires_at_s:
+                await session.send_text("are you there?")
+                async for event in session:
+                    if isinstance(event, events.ResponseCompleted):
+                        break
 
 
 async def test_a_socket_ends_when_its_token_does(bridge: Bridge) -> None:

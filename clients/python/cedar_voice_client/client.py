@@ -1,6 +1,6 @@
 """The client: one channel to a service, and what can be opened on it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -49,7 +49,8 @@ class VoiceClient:
 
     Args:
         address: "host:port" of the service, or any gRPC target.
-        token: bearer token sent with every call.
+        token: bearer token sent with every call, or what gives the one that is good then: a session
+            whose token expires goes on with the next.
         tls: True for the system's certificate authorities, or credentials of your own.
     """
 
@@ -57,11 +58,11 @@ class VoiceClient:
         self,
         address: str = DEFAULT_ADDRESS,
         *,
-        token: str | None = None,
+        token: str | Callable[[], str] | None = None,
         tls: bool | grpc.ChannelCredentials = False,
     ) -> None:
         self._address = address
-        self._metadata = () if token is None else _authorization(token)
+        self._token = token
         self._tls = tls
         self._channel: grpc.aio.Channel | None = None
 
@@ -165,6 +166,12 @@ class VoiceClient:
         """
         metadata = self._metadata if token is None else _authorization(token)
         return VoiceStream(partial(self._open_call, metadata))
+
+    @property
+    def _metadata(self) -> Metadata:
+        if self._token is None:
+            return ()
+        return _authorization(self._token if isinstance(self._token, str) else self._token())
 
     def _open_call(self, metadata: Metadata) -> GrpcCall:
         # No deadline: a conversation lasts as long as it lasts.
