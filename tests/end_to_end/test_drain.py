@@ -125,6 +125,24 @@ async def test_turns_in_progress_end_and_nothing_is_left(tmp_path: Path) -> None
 
 
 @pytest.mark.timeout(120)
+async def test_an_answer_in_progress_ends_in_the_browser_too(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server, aiohttp.ClientSession() as http:
+        url = f"{server.page.replace('http', 'ws')}api/voice/ws?sessionId=one"
+        async with http.ws_connect(url) as browser:
+            await browser.send_json({"type": "text", "text": LONG})
+            kinds = []
+            async with asyncio.timeout(40):
+                async for message in browser:
+                    kinds.append(message.json()["type"])
+                    if kinds[-1] == "audio_chunk" and kinds.count("audio_chunk") == 1:
+                        server.process.send_signal(signal.SIGTERM)
+        assert (
+            kinds.index("audio_chunk") < kinds.index("audio_complete") < kinds.index("turn_metrics")
+        )
+        await nothing_left(server, set())
+
+
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("how", ["a second signal", "a short grace"])
 async def test_a_turn_that_takes_long_is_cut_off(tmp_path: Path, how: str) -> None:
     grace = ("--drain-timeout-ms", "500" if how == "a short grace" else "600000")
