@@ -8,6 +8,7 @@ import pytest
 from cedar_voice_service.audio.formats import AudioFormat, Encoding, Framing, Mp3, Pcm, Sound
 from cedar_voice_service.errors import Code
 from cedar_voice_service.providers.protocols import SpeechRequest, SpeechRestarted, Synthesizer
+from cedar_voice_service.providers.scripted import ToneSynthesizer
 from cedar_voice_service.runtime.speaking import Speaker
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import OutputAudio, SessionConfig, VoiceSettings
@@ -159,10 +160,14 @@ async def test_a_phrase_that_nobody_has_heard_is_begun_anew_unnoticed() -> None:
     assert b"\1\0" not in b"".join(chunk.data for chunk in chunks)
 
 
-async def test_mp3_that_was_cut_within_a_frame_does_not_damage_what_follows() -> None:
+@pytest.mark.parametrize("framing", [Framing.CONTINUOUS, Framing.SELF_CONTAINED])
+@pytest.mark.parametrize("gives_mp3", [True, False])
+async def test_mp3_that_was_cut_does_not_damage_what_follows(
+    gives_mp3: bool, framing: Framing
+) -> None:
     file = written(Form("mp3", "libmp3lame", 24_000))
     may_go_on = asyncio.Event()
-    config = config_of(AudioFormat(Encoding.MP3), Framing.CONTINUOUS)
+    config = config_of(AudioFormat(Encoding.MP3), framing)
 
     class Cut:
         async def synthesize(
@@ -171,7 +176,8 @@ async def test_mp3_that_was_cut_within_a_frame_does_not_damage_what_follows() ->
             yield Mp3(file[: len(file) * 2 // 3 | 1])
             await may_go_on.wait()
             yield SpeechRestarted()
-            yield Mp3(file)
+            async for sound in other.synthesize(request):
+                yield sound
 
     events: list[on.WorkEvent] = []
 
@@ -191,5 +197,6 @@ async def test_mp3_that_was_cut_within_a_frame_does_not_damage_what_follows() ->
         chunks = [event.chunk for event in events if isinstance(event, on.SpeechSynthesized)]
         return b"".join(chunk.data for chunk in chunks)
 
-    whole = await said(Mp3Engine(file))
+    other: Synthesizer = Mp3Engine(file) if gives_mp3 else ToneSynthesizer()
+    whole = await said(other)
     assert (await said(Cut())).endswith(whole)
