@@ -19,7 +19,8 @@ SERVER_SIDE = {
 IMPORT_EACH = """
 import os, sys, traceback
 import cedar_voice.v1.voice_service_pb2_grpc
-import aiohttp, av, grpc, jsonschema, msgspec, openai, pydantic_settings, rich, structlog, typer
+import aiohttp, av, grpc, jsonschema, jwt, msgspec, numpy, onnxruntime, openai
+import openai.resources.realtime, pydantic_settings, rich, structlog, tenacity, typer, websockets
 
 for module in sys.argv[1:]:
     child = os.fork()
