@@ -93,9 +93,9 @@ async def test_the_tenant_tells_subjects_apart() -> None:
 
 
 WRONG: dict[str, dict[str, Any]] = {
-    "expired": {"exp": time.time() - 60},
-    "not yet": {"nbf": time.time() + 60},
-    "of the future": {"iat": time.time() + 60},
+    "expired": {"exp": time.time() - 3_600},
+    "not yet": {"nbf": time.time() + 3_600},
+    "of the future": {"iat": time.time() + 3_600},
     "other audience": {"aud": "mail"},
     "no audience": {"aud": None},
     "no expiry": {"exp": None},
