@@ -27,7 +27,7 @@ def test_a_secret_is_no_flag(process: str) -> None:
     named_so = {
         setting.variable
         for setting in settings_of(process)
-        if setting.variable.endswith(("_API_KEY", "_TOKENS", "_TOKEN"))
+        if setting.variable.endswith(("_API_KEY", "_JWT_KEY", "_TOKENS", "_TOKEN"))
     }
     assert secret == named_so
 
