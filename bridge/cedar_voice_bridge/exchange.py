@@ -101,16 +101,17 @@ class ExchangeEndpoint:
         """
         stream = EventStream(request, send_timeout_s=self._send_timeout_s)
         async with self._turn(form, caller, "stream") as turn:
+            said = CedarOsTurn()
             try:
                 await stream.open()
-                await self._tell(turn, stream)
+                await self._tell(turn, said, stream)
             except BrowserGone:
-                interrupt = pb.Control(interrupt=pb.Interrupt())
-                await turn.conversation.line.send([pb.VoiceSessionRequest(control=interrupt)])
+                # By its number: the same session may have the next recording already.
+                stop = pb.Control(interrupt=pb.Interrupt(response_id=said.response_id))
+                await turn.conversation.line.send([pb.VoiceSessionRequest(control=stop)])
         return stream.response
 
-    async def _tell(self, turn: _Turn, stream: EventStream) -> None:
-        said = CedarOsTurn()
+    async def _tell(self, turn: _Turn, said: CedarOsTurn, stream: EventStream) -> None:
         try:
             async with aclosing(turn.responses()) as responses:
                 async for response in responses:

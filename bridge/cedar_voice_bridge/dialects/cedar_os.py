@@ -149,6 +149,8 @@ class CedarOsTurn:
         self.error: pb.Error | None = None
         """Why there is no answer, or not all of it."""
         self.is_over = False
+        self.response_id = 0
+        """The newest response of the turn; 0 before the first."""
         self.answer_audio = b""
         self._answer = Answer(text="", transcription="")
         self._is_answering = False
@@ -196,6 +198,8 @@ class CedarOsTurn:
                 return [ObjectEvent(task)]
             case "error":
                 self._failed(response.error)
+            case "metrics":
+                self.is_over = True  # also where nobody answered
             case _:
                 pass
         return []
@@ -217,6 +221,7 @@ class CedarOsTurn:
     def _wrote(self, event: pb.ResponseEvent) -> list[Struct]:
         match event.WhichOneof("event"):
             case "started":
+                self.response_id = event.response_id
                 self._is_answering = True
             case "delta":
                 return self._add(event.delta.text)

@@ -123,3 +123,12 @@ def test_a_streamed_event_is_one_line() -> None:
     (frame,) = CedarOsTurn().encode(pb.VoiceSessionResponse(turn_id=1, response=delta))
     assert "\n" not in frame and "\r" not in frame
     assert json.loads(frame)["content"] == "one\ntwo\r\n\u2028"
+
+
+def test_a_turn_that_nobody_answers_ends_with_its_record() -> None:
+    turn = CedarOsTurn()
+    heard = pb.Transcription(text="hello", is_final=True)
+    turn.encode(pb.VoiceSessionResponse(transcription=heard))
+    (done,) = turn.encode(pb.VoiceSessionResponse(metrics=pb.TurnMetrics()))
+    assert json.loads(done) == {"type": "done", "completedItems": []}
+    assert turn.is_over
