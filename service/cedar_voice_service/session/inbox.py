@@ -7,8 +7,6 @@ class Inbox:
     def __init__(self) -> None:
         self.accepted = 0
         """Highest sequence accepted so far."""
-        self.duplicates = 0
-        """Messages ignored because their sequence was accepted before."""
 
     def accept(self, sequence: int) -> bool:
         """Whether to process the message of this sequence; 0 means that it is not sequenced.
@@ -18,7 +16,6 @@ class Inbox:
         if sequence == 0:
             return True
         if sequence <= self.accepted:
-            self.duplicates += 1
             return False
         self.accepted = sequence
         return True

@@ -53,7 +53,7 @@ class BargeIn:
 
     def is_due(self, now_ms: int) -> bool:
         """Whether the answer has been held for long enough."""
-        return self.is_held and now_ms >= self.held_at_ms + LONGEST_HOLD_MS
+        return self.release_at_ms is not None and now_ms >= self.release_at_ms
 
     def is_certain(self, hearing: Hearing) -> bool:
         """Whether it has lasted too long for anything but an interruption."""

@@ -207,10 +207,12 @@ class Listening:
         self.drop()
 
     def drop(self) -> None:
-        """Forget the turn, if there is one."""
+        """Forget the turn, if there is one, and stop all that works for it."""
         turn, self.turn = self.turn, None
         if turn is not None:
             self._conversation.order(do.CancelWork(turn.hearing_work_id))
+        if turn is not None and turn.draft is not None:
+            self._conversation.order(do.CancelWork(turn.draft.response.work_id))
 
     # -- what is said --------------------------------------------------------------------------
 
@@ -218,17 +220,21 @@ class Listening:
         self, turn: Turn, event: on.PartialTranscribed | on.FinalTranscribed
     ) -> None:
         """Say what was recognized, with what was said before the user went on."""
-        text = turn.whole(event.text)
         is_final = isinstance(event, on.FinalTranscribed)
-        stable_text = (
-            text if isinstance(event, on.FinalTranscribed) else turn.whole(event.stable_text)
-        )
+        stable_text = event.stable_text if isinstance(event, on.PartialTranscribed) else event.text
         confidence = None if turn.said_text else event.confidence
         end_ms = self.hearing.heard_ms if turn.end_ms is None else turn.end_ms
         start_ms = turn.from_ms or 0
         self._say(
             turn,
-            say.Transcription(text, is_final, confidence, start_ms, end_ms, stable_text),
+            say.Transcription(
+                turn.whole(event.text),
+                is_final,
+                confidence,
+                start_ms,
+                end_ms,
+                turn.whole(stable_text),
+            ),
         )
 
     def _say(self, turn: Turn, message: say.Message) -> None:

@@ -246,7 +246,7 @@ class Machine:
         recording = self._begin_recording()
         self._conversation.order(do.EndRecording())
         if self._listening.is_hearing:
-            self._drop_listener() if discard else self._listening.finish()
+            self._listening.drop() if discard else self._listening.finish()
         elif not recording.has_audio:
             self._refuse(CallerError("stop_listening without audio", code=Code.PROTOCOL_VIOLATION))
         elif not recording.has_turn and not discard and self._may_still_listen:
@@ -364,7 +364,7 @@ class Machine:
                 self._let_interrupt()
                 return True
             case Verdict.BACKCHANNEL:
-                self._drop_listener()
+                self._listening.drop()
             case Verdict.OPEN:
                 pass
         return False
@@ -406,7 +406,6 @@ class Machine:
             case on.FinalTranscribed():
                 self._take_final(turn, event)
             case on.TranscriptionFailed(error=error) | on.WorkFailed(error=error):
-                self._answering.drop_draft(turn)
                 self._listening.fail(error)
             case _:
                 pass  # nothing that a recognizer reports
@@ -452,13 +451,8 @@ class Machine:
 
     def _drop_turns(self) -> None:
         """End the turns in progress, if any: the caller wants something else."""
-        self._drop_listener()
+        self._listening.drop()
         self._answering.interrupt(say.InterruptionReason.NEW_INPUT)
-
-    def _drop_listener(self) -> None:
-        if self._listening.turn is not None:
-            self._answering.drop_draft(self._listening.turn)
-            self._listening.drop()
 
     def _refuse(self, error: CedarVoiceError, client_sequence: int = 0) -> None:
         self._conversation.say(0, say.Failed(error, client_sequence))

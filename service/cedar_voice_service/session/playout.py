@@ -34,11 +34,6 @@ class Playout:
         """Audio that waits to be handed out: asked after every event, so it is kept."""
 
     @property
-    def has_sent(self) -> bool:
-        """Whether any audio was handed out."""
-        return bool(self._sent)
-
-    @property
     def next_at_ms(self) -> int | None:
         """When the next chunk is due; None when none waits, or all wait for a release."""
         if self.is_held or self.is_drained:

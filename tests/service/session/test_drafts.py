@@ -158,6 +158,14 @@ def test_no_draft_is_begun_on_words_that_are_old_already() -> None:
     assert driver.asked_for(do.StartReplying) == []
 
 
+def test_a_recognizer_that_hangs_takes_the_draft_along() -> None:
+    driver, work_id = drafting()
+    driver.pause(600)
+    driver.wait(15_000)
+    assert do.CancelWork(work_id) in driver.asked_for(do.CancelWork)
+    assert driver.is_in(Phase.IDLE)
+
+
 def test_discarding_the_turn_discards_its_draft() -> None:
     driver, work_id = drafting()
     driver.let(on.ListeningStopped(discard=True))
