@@ -12,10 +12,12 @@ from aiohttp import web
 
 from cedar_voice_bridge import documents, page
 from cedar_voice_bridge.admission import Admission
+from cedar_voice_bridge.asyncapi import asyncapi
 from cedar_voice_bridge.cors import naming_origins
 from cedar_voice_bridge.credentials import Verifier, check_exposure
 from cedar_voice_bridge.entrance import Entrance
-from cedar_voice_bridge.refusals import answer_refusals
+from cedar_voice_bridge.openapi import openapi
+from cedar_voice_bridge.refusals import answer_refusals, answering
 from cedar_voice_bridge.settings import BridgeSettings
 from cedar_voice_bridge.surface import Surface
 from cedar_voice_client import Unauthenticated, VoiceClient, VoiceClientError
@@ -75,13 +77,17 @@ async def open_bridge(settings: BridgeSettings) -> AsyncIterator[str]:
 def build(settings: BridgeSettings, client: VoiceClient) -> web.Application:
     """The application: every dialect, their documents, the page, the health check."""
     admission = Admission(settings.allowed_origins)
-    surface = Surface(settings, Entrance(admission, Verifier(settings), settings), client)
+    verifier = Verifier(settings)
+    surface = Surface(settings, Entrance(admission, verifier, settings), client)
     root = page.folder()
     app = web.Application(middlewares=[answer_refusals])
     app.add_routes(surface.routes(page.index(root)))
     health = [web.get("/healthz", _healthy), web.get("/readyz", partial(_ready, client))]
-    app.add_routes([*health, *documents.routes(settings.base_paths)])
+    over_http = openapi(settings.base_paths, needs_token=verifier.needs_token)
+    app.add_routes([*health, documents.route("/openapi.json", over_http)])
+    app.add_routes([documents.route("/asyncapi.json", asyncapi(settings.base_paths))])
     app.add_routes(page.routes(root))
+    app.on_response_prepare.append(answering)
     app.on_response_prepare.append(naming_origins(admission))
     app.on_response_prepare.append(_harden)
     app.cleanup_ctx.append(surface.serving)

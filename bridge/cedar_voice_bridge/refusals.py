@@ -2,13 +2,20 @@
 
 import math
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 
 import msgspec
+import structlog
 from aiohttp import web
 
 from cedar_voice_bridge.dialects.problems import DialectError, code_name
 from cedar_voice_bridge.endings import public_message
 from cedar_voice_client import ErrorCode, VoiceClientError
+
+log = structlog.get_logger("cedar_voice.bridge")
+
+_IS_ANSWERED = web.RequestKey("is_answered", bool)
+"""Of a request: its response has begun, so that no other can be given."""
 
 _STATUSES: Mapping[ErrorCode, int] = {
     ErrorCode.INVALID_MESSAGE: 400,
@@ -18,6 +25,7 @@ _STATUSES: Mapping[ErrorCode, int] = {
     ErrorCode.AUDIO_DECODE_FAILED: 422,
     ErrorCode.MESSAGE_TOO_LARGE: 413,
     ErrorCode.UNAUTHENTICATED: 401,
+    ErrorCode.SESSION_NOT_FOUND: 503,  # who asks again gets a new one
     ErrorCode.SESSION_TAKEN_OVER: 409,
     ErrorCode.SESSION_ID_IN_USE: 409,
     ErrorCode.OVERLOADED: 503,
@@ -90,14 +98,35 @@ def refusal_of(failure: VoiceClientError | DialectError) -> Refusal:
     )
 
 
+async def answering(request: web.Request, _: web.StreamResponse) -> None:
+    """A signal: the answer to a request begins."""
+    request[_IS_ANSWERED] = True
+
+
 @web.middleware
 async def answer_refusals(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Turn what handlers raise into responses."""
+    """Turn what handlers raise into responses, unless one has begun."""
     try:
         return await handler(request)
     except Refusal as refusal:
         return refusal.response()
     except (VoiceClientError, DialectError) as failure:
         return refusal_of(failure).response()
+    except web.HTTPError as error:
+        return _refusal_of_aiohttp(error)
+    except Exception:
+        log.exception("request broke")
+        if _IS_ANSWERED in request:
+            raise
+        return Refusal(500, "internal", "internal error").response()
+
+
+def _refusal_of_aiohttp(error: web.HTTPError) -> web.Response:
+    """What aiohttp says in words, as we say it: no such path, another method, no socket."""
+    code = "invalid_message" if error.status == 400 else HTTPStatus(error.status).name.lower()
+    response = Refusal(error.status, code, " ".join((error.text or "").split())).response()
+    if "Allow" in error.headers:
+        response.headers["Allow"] = error.headers["Allow"]
+    return response

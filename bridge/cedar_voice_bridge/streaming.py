@@ -81,12 +81,12 @@ class StreamingEndpoint:
         """Take a chunk of a recording, and answer at once with what is known."""
         try:
             chunk = _chunk_of(request, form)
-            conversation = await self._hub.conversation(
-                chunk.session_id, caller, keep_s=self._idle_s
-            )
-            if chunk.is_complete:
-                await conversation.line.until_quiet()
-            await conversation.upload(_requests_of(chunk, conversation))
+            conversation = await self._hub.conversation(chunk.session_id, caller)
+            with conversation.read():  # somebody is here
+                if chunk.is_complete:
+                    await conversation.line.until_quiet()
+                await conversation.upload(_requests_of(chunk, conversation))
+            conversation.line.keep(self._idle_s)  # not for one that is refused
         except Refusal as refusal:
             return refusal.response(as_text=True)
         except (VoiceClientError, DialectError) as failure:

@@ -64,10 +64,10 @@ class Surface:
                 *(f"{base}/{name}" for name in ("stream", "stream-response", "tickets")),
             )
             routes += [
-                web.get(f"{base}/ws", self._cedar_sockets.handle),
+                web.get(f"{base}/ws", self._cedar_sockets.handle, allow_head=False),
                 web.post(paths[0], self._answer),
                 web.post(paths[1], self._stream),
-                web.get(paths[2], self._streaming.events),
+                web.get(paths[2], self._streaming.events, allow_head=False),
                 web.post(paths[3], self._entrance.sell),
                 *(web.options(path, cors.preflight) for path in paths),
             ]

@@ -9,8 +9,9 @@ import pytest
 from jsonschema import Draft7Validator, Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from cedar_voice_bridge import documents
 from cedar_voice_bridge.app import build
+from cedar_voice_bridge.asyncapi import asyncapi
+from cedar_voice_bridge.openapi import openapi
 from cedar_voice_bridge.settings import BridgeSettings
 from cedar_voice_client import VoiceClient
 from tests.support.bridge import bridging
@@ -20,8 +21,8 @@ from tests.support.scripted_service import ScriptedService, serving
 
 GOLDEN = Path(__file__).parent / "dialects" / "golden"
 BASES = BridgeSettings().base_paths
-ASYNCAPI = documents.asyncapi(BASES)
-OPENAPI = documents.openapi(BASES)
+ASYNCAPI = asyncapi(BASES)
+OPENAPI = openapi(BASES)
 
 
 def references(node: Any) -> Iterator[str]:
@@ -92,7 +93,8 @@ async def test_the_documents_name_the_routes_that_there_are() -> None:
     named = {
         (method.upper(), path) for path, item in OPENAPI["paths"].items() for method in item
     } | {("GET", channel["address"]) for channel in ASYNCAPI["channels"].values()}
-    assert {route for route in served if route[0] in ("GET", "POST")} == named - {("GET", "/")}
+    probes = {("GET", "/"), ("GET", "/healthz"), ("GET", "/readyz")}
+    assert {route for route in served if route[0] in ("GET", "POST")} == named - probes
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,32 @@ async def test_a_session_that_nobody_uses_is_ended() -> None:
         assert len(service.conversations) == 2
 
 
+@pytest.mark.parametrize(
+    "refused",
+    [chunk("new", b"xx"), form(isComplete="true", sessionId="new")],
+    ids=["middle", "end"],
+)
+async def test_an_upload_that_is_refused_keeps_no_session(refused: aiohttp.FormData) -> None:
+    ended = asyncio.Event()
+
+    async def refuse(talk: Conversation) -> None:
+        await talk.open()
+        while (request := await talk.hear()) is not None:
+            if request.control.HasField("stop_listening"):
+                error = pb.Error(code=pb.ERROR_CODE_PROTOCOL_VIOLATION, message="no audio")
+                await talk.say(is_numbered=False, error=error)
+            if request.HasField("ping"):
+                await talk.say(is_numbered=False, pong=pb.Pong())
+            if request.control.HasField("end_session"):
+                ended.set()
+                return
+
+    async with serving(ScriptedService(refuse)) as address, bridging(address) as bridge:
+        assert (await post(bridge, UPLOAD, refused))[0] == 422
+        async with asyncio.timeout(PATIENCE_S):
+            await ended.wait()
+
+
 async def test_tokens_keep_sessions_of_one_name_apart() -> None:
     service = ScriptedService()
     async with serving(service) as address, bridging(address) as bridge:

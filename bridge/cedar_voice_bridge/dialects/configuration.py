@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.problems import DialectError
@@ -16,15 +16,19 @@ ARGUMENT = "value"
 _NAME_CHARS = 64
 _NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{_NAME_CHARS}}}")
 
+# The service checks them; these say so in the documents.
+Multiplier = Annotated[float, Meta(extra_json_schema={"minimum": 0.5, "maximum": 2.0})]
+Gain = Annotated[float, Meta(extra_json_schema={"minimum": 0.0, "maximum": 1.0})]
+
 
 class Settings(Struct, rename="camel"):
     """Voice settings, named as in the contract."""
 
     language: str | UnsetType = UNSET
     voice_id: str | UnsetType = UNSET
-    pitch: float | UnsetType = UNSET
-    rate: float | UnsetType = UNSET
-    volume: float | UnsetType = UNSET
+    pitch: Multiplier | UnsetType = UNSET
+    rate: Multiplier | UnsetType = UNSET
+    volume: Gain | UnsetType = UNSET
     use_browser_tts: bool | UnsetType = field(default=UNSET, name="useBrowserTTS")
     auto_add_to_messages: bool | UnsetType = UNSET
     stream: bool | UnsetType = UNSET
