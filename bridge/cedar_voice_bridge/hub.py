@@ -6,9 +6,9 @@ by one writer, in order of arrival.
 """
 
 import asyncio
-import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 import structlog
 
@@ -17,7 +17,7 @@ from cedar_voice_bridge.callers import Caller
 from cedar_voice_bridge.endings import unavailable
 from cedar_voice_bridge.history import History, Reader, ReaderKind
 from cedar_voice_bridge.line import Line
-from cedar_voice_bridge.sessions import Sessions
+from cedar_voice_bridge.sessions import BrowserSession, Sessions
 from cedar_voice_bridge.wishes import Wishes
 from cedar_voice_client import VoiceClientError
 
@@ -30,6 +30,19 @@ CHECK_S = 5.0
 """How long after its last reader a conversation may go unnoticed."""
 
 Response = pb.VoiceSessionResponse
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a browser is in what its session says. The term is 0 where it does not know it."""
+
+    sequence: int
+    term: int = 0
+
+    def has_passed(self, response: Response) -> bool:
+        """Whether a browser that is here has got it, for all that it can tell."""
+        is_later = self.term and response.term > self.term
+        return 0 < response.sequence <= self.sequence and not is_later
 
 
 class Conversation:
@@ -45,13 +58,13 @@ class Conversation:
     def __init__(
         self, config: pb.SessionConfig, caller: Caller, history: History[Response], line: Line
     ) -> None:
-        self.tag = secrets.token_hex(4)
-        """Tells the events of this conversation from those of one before it of the same name."""
         self.line = line
         self.wishes = Wishes(config)
         self.is_over = False
-        self.is_recording = False
-        """Whether an upload has begun a recording and none has ended it."""
+        self.is_recording: bool | None = False
+        """Whether an upload has begun a recording and none has ended it; None where another bridge
+        may have taken its beginning.
+        """
         self.latest = pb.Transcription()
         """What the user is believed to be saying."""
         self._config = config
@@ -77,10 +90,14 @@ class Conversation:
         finally:
             self.line.keep(keep_s)
 
-    def place_of(self, sequence: int) -> int | None:
-        """Number of the last event up to this place in the session's sequence, if it is kept."""
-        kept = (entry for entry in self._history.entries if 0 < entry.item.sequence <= sequence)
-        return max((entry.number for entry in kept), default=None)
+    def place_of(self, position: Position | None) -> int | None:
+        """Number of the last event that who is there needs no more; None where nobody can be."""
+        entries = self._history.entries
+        if position is None or position.sequence > self._last_sequence:
+            return None
+        known = (entry.number for entry in entries if position.has_passed(entry.item))
+        first = entries[0].number if entries else 1
+        return max(known, default=first - 1)
 
     def greeting(self) -> Response:
         """The configuration in force, for who joins."""
@@ -107,7 +124,11 @@ class Conversation:
     async def live(self, sessions: Sessions) -> None:
         """Hold the session until it is idle, ended, or cannot be held any more."""
         try:
-            async with sessions.open(self._config, self._caller) as opened:
+            async with sessions.open(
+                self._config, self._caller, done_with=self._forgotten
+            ) as opened:
+                if opened.opening.ready.resumed:
+                    await self._catch_up(opened)
                 with self.line.connected(opened):
                     await self._copy()
         except VoiceClientError as failure:
@@ -130,6 +151,28 @@ class Conversation:
         self.is_over = True
         self.line.fail(failure)
         self._history.end(failure)
+
+    async def _catch_up(self, session: BrowserSession) -> None:
+        """Know again what a bridge before this one knew.
+
+        It may have told all of it: who names no place begins with what comes next.
+        """
+        self.wishes.forget()
+        self.is_recording = None
+        for response in await session.replayed():
+            self.line.note(response)
+            self._keep(response)
+        self._history.heard(self._history.last_number, None, ends_turn=True)
+
+    def _forgotten(self) -> int:
+        """Number of the event up to which nothing is kept for any reader, here or elsewhere."""
+        kept = (entry.item.sequence for entry in self._history.entries if entry.item.sequence)
+        return next(kept, 1) - 1
+
+    @property
+    def _last_sequence(self) -> int:
+        said = (entry.item.sequence for entry in reversed(self._history.entries))
+        return next(filter(None, said), 0)
 
     async def _copy(self) -> None:
         self.line.keep(OPENING_S)

@@ -146,8 +146,7 @@ class Line:
                 if self._pongs:
                     self._pongs.popleft()(response)
                 continue
-            session.delivered(response)
-            self._note(response)
+            self.note(response)
             return response
         return None
 
@@ -160,7 +159,8 @@ class Line:
         control = pb.Control(end_session=pb.EndSession())
         await self.send([pb.VoiceSessionRequest(control=control)])
 
-    def _note(self, response: pb.VoiceSessionResponse) -> None:
+    def note(self, response: pb.VoiceSessionResponse) -> None:
+        """Keep what writers have to know of what the session says."""
         self.last_turn_id = max(self.last_turn_id, response.turn_id)
         if response.HasField("ready"):
             self.ready = response.ready

@@ -1,6 +1,7 @@
 """Cedar's streaming clients over HTTP: uploads in chunks, and an event stream, of one session."""
 
 import asyncio
+import re
 from dataclasses import dataclass
 
 import msgspec
@@ -27,7 +28,7 @@ from cedar_voice_bridge.history import (
     ReadersLag,
     ending_of,
 )
-from cedar_voice_bridge.hub import Conversation, Hub, Response
+from cedar_voice_bridge.hub import Conversation, Hub, Position, Response
 from cedar_voice_bridge.refusals import Refusal, refusal_of
 from cedar_voice_bridge.wishes import manner_of
 from cedar_voice_client import VoiceClientError
@@ -112,10 +113,10 @@ class StreamingEndpoint:
         stream = EventStream(request, send_timeout_s=self._send_timeout_s)
         try:
             await stream.open()
-            number = number_of(place, conversation.tag)
-            with conversation.read(number, kind=EVENTS, keep_s=self._idle_s) as reader:
+            after = conversation.place_of(position_of(place))
+            with conversation.read(after, kind=EVENTS, keep_s=self._idle_s) as reader:
                 async with asyncio.timeout(self._entrance.remaining_s(caller)):
-                    await _copy(reader, stream, conversation.tag)
+                    await _copy(reader, stream)
         except TimeoutError:
             await stream.send(StreamingSeed().close(endings.EXPIRED.error))
         except BrowserGone:
@@ -123,7 +124,7 @@ class StreamingEndpoint:
         return stream.response
 
 
-async def _copy(reader: Reader[Response], stream: EventStream, tag: str) -> None:
+async def _copy(reader: Reader[Response], stream: EventStream) -> None:
     dialect = StreamingSeed()
     for response in reader.passed:
         dialect.encode(response)
@@ -138,7 +139,7 @@ async def _copy(reader: Reader[Response], stream: EventStream, tag: str) -> None
             await stream.send(dialect.close(ending_of(over).error))
             return
         if frames := dialect.encode(entry.item):
-            await stream.send(frames, place=f"{tag}-{entry.number}")
+            await stream.send(frames, place=_place_of(entry.item))
             reader.delivered(entry, ends_turn=dialect.ends_turn(frames[-1]))
 
 
@@ -166,27 +167,32 @@ def _requests_of(chunk: _Chunk, conversation: Conversation) -> list[pb.VoiceSess
     requests = conversation.wishes.settle(chunk.config)
     if chunk.audio:
         requests += conversation.wishes.adopt(UPLOADED)
-    if chunk.audio and not conversation.is_recording:
-        if not begins_recording(chunk.audio):
-            raise Refusal(
-                422,
-                "audio_decode_failed",
-                "audioChunk: the beginning of the recording is missing",
-                field="audioChunk",
-            )
-        conversation.is_recording = True
+    begins = begins_recording(chunk.audio)
+    if chunk.audio and not begins and conversation.is_recording is False:
+        raise Refusal(
+            422,
+            "audio_decode_failed",
+            "audioChunk: the beginning of the recording is missing",
+            field="audioChunk",
+        )
+    if chunk.audio and begins and not conversation.is_recording:
         conversation.latest = pb.Transcription()
         start = pb.Control(start_listening=pb.StartListening())
         requests.append(pb.VoiceSessionRequest(control=start))
     requests += pieces_of(chunk.audio)
+    conversation.is_recording = not chunk.is_complete
     if chunk.is_complete:
-        conversation.is_recording = False
         stop = pb.Control(stop_listening=pb.StopListening())
         requests.append(pb.VoiceSessionRequest(control=stop))
     return requests
 
 
-def number_of(place: str, tag: str) -> int | None:
-    """The number in a `Last-Event-ID`, where it is of this conversation."""
-    theirs, _, number = place.partition("-")
-    return int(number) if theirs == tag and number.isdecimal() and len(number) < 16 else None
+def _place_of(response: Response) -> str:
+    """The `id` of an event; what has no place in the session's sequence has none."""
+    return f"{response.term}-{response.sequence}" if response.sequence else ""
+
+
+def position_of(place: str) -> Position | None:
+    """What a `Last-Event-ID` says; None for nonsense."""
+    found = re.fullmatch(r"([0-9]{1,9})-([0-9]{1,15})", place)
+    return Position(int(found[2]), int(found[1])) if found else None

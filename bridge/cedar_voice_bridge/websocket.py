@@ -25,7 +25,7 @@ from cedar_voice_bridge.history import (
     ReadersLag,
     ending_of,
 )
-from cedar_voice_bridge.hub import Conversation, Hub, Response
+from cedar_voice_bridge.hub import Conversation, Hub, Position, Response
 from cedar_voice_bridge.settings import BridgeSettings
 from cedar_voice_bridge.wishes import Writer
 from cedar_voice_client import InvalidRequest, VoiceClientError
@@ -143,7 +143,7 @@ class SocketConnection:
             caller = await self._entrance.admit_socket(request, self._browser, self._dialect)
             log.info("socket opened", session_id=session_id)
             await self._browser.say(self._dialect.greet(session_id))
-            ending = await self._converse(session_id, caller, _last_sequence_of(request))
+            ending = await self._converse(session_id, caller, _position_of(request))
             await self._browser.say(self._dialect.close(ending.error))
         except CredentialRefused:
             return endings.UNAUTHORIZED
@@ -151,13 +151,13 @@ class SocketConnection:
             return endings.GONE
         return ending
 
-    async def _converse(self, session_id: str, caller: Caller, last_sequence: int) -> Ending:
+    async def _converse(self, session_id: str, caller: Caller, position: Position | None) -> Ending:
         try:
             conversation = await self._hub.conversation(session_id, caller)
         except VoiceClientError as failure:
             return endings.refused(failure)
         keep_s = conversation.line.ready.limits.resume_window_ms / 1000
-        after = conversation.place_of(last_sequence)
+        after = conversation.place_of(position)
         with conversation.read(after, kind=self._kind, keep_s=keep_s) as reader:
             greeting = self._dialect.encode(conversation.greeting())
             for response in reader.passed:  # the dialect knows again what it has said
@@ -229,7 +229,7 @@ class SocketConnection:
             return ending_of(over)
 
 
-def _last_sequence_of(request: web.Request) -> int:
-    """The last `seq` that a browser has, as it says; 0 when it says nothing, or nonsense."""
+def _position_of(request: web.Request) -> Position | None:
+    """The last `seq` that a browser has, as it says; None when it says nothing, or nonsense."""
     told = request.query.get("lastSeq", "")
-    return int(told) if re.fullmatch(r"[0-9]{1,15}", told) else 0
+    return Position(int(told)) if re.fullmatch(r"[0-9]{1,15}", told) else None

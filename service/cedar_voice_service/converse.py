@@ -248,13 +248,14 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
             case Pong(ping_sent_at_ms):
                 pong = pb.Pong(ping_sent_at_ms=ping_sent_at_ms, sent_at_ms=int(time.time() * 1000))
                 return pb.VoiceSessionResponse(durable=runner.told_durable, pong=pong)
-            case Ready(config, is_resumed, is_truncated, is_restored):
+            case Ready(config, is_resumed, is_truncated, is_restored, replayed):
                 ready = encode_ready(config)
                 ready.session_id = runner.session_id
                 ready.resume_token = runner.resume_token
                 ready.resumed = is_resumed
                 ready.replay_truncated = is_truncated
                 ready.restored = is_restored
+                ready.replayed = replayed
                 ready.limits.CopyFrom(encode_limits(self._limits))
                 ready.server_info.CopyFrom(self._info.server_info)
                 return pb.VoiceSessionResponse(ready=ready)

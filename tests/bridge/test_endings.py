@@ -160,16 +160,13 @@ class DyingSession:
         said = pb.Transcription(text=self._last_words.pop(0))
         return pb.VoiceSessionResponse(transcription=said)
 
-    def delivered(self, _: pb.VoiceSessionResponse) -> None:
-        """Nobody comes back to this session."""
-
 
 class DyingSessions(Sessions):
     """Opens nothing but sessions that die."""
 
     @asynccontextmanager
     async def open(
-        self, config: pb.SessionConfig, caller: Caller, *, must_resume: bool = False
+        self, config: pb.SessionConfig, caller: Caller, **_: object
     ) -> AsyncIterator[BrowserSession]:
         yield cast(BrowserSession, DyingSession())
 

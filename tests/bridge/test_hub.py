@@ -347,9 +347,9 @@ async def test_a_session_that_the_service_has_lost_goes_on_in_another_with_what_
             error = pb.Error(code=pb.ERROR_CODE_SESSION_NOT_FOUND, message="no such session")
             await talk.fail(grpc.StatusCode.NOT_FOUND, error)
         greeting = ready(request.config)
-        greeting.restored, greeting.resumed = resume.restore, False
+        greeting.restored, greeting.resumed = len(opened) > 1, False
         await talk.say(is_numbered=False, ready=greeting)
-        if resume.restore:
+        if greeting.restored:
             return await converse(talk)
         while (request := await talk.hear()) is not None and not request.HasField("text"):
             pass

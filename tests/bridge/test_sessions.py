@@ -1,94 +1,93 @@
-"""Coming back to a session of the service."""
+"""Coming back to a session of the service, in the same bridge or another."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import grpc
-
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.callers import Caller
 from cedar_voice_bridge.credentials import Identity
-from cedar_voice_bridge.sessions import Sessions
+from cedar_voice_bridge.sessions import Sessions, secret_of
 from cedar_voice_client import VoiceClient
+from cedar_voice_service.server import open_server
 from tests.support.bridge import PATIENCE_S
-from tests.support.scripted_service import Conversation, ScriptedService, serving
+from tests.support.identities import AUDIENCE, KEY, signed
+from tests.support.service import LOCAL, settings
 
-
-class Registry:
-    """Sessions by name, as the service keeps them: resumable by token, one holder of a name."""
-
-    def __init__(self) -> None:
-        self.opened: list[pb.SessionConfig] = []
-        self.names: set[str] = set()
-
-    async def talk(self, talk: Conversation) -> None:
-        """The script of one stream."""
-        request = await talk.hear()
-        assert request is not None
-        config = request.config
-        self.opened.append(config)
-        token = config.resume.resume_token
-        if config.HasField("resume") and token.removeprefix("of ") not in self.names:
-            error = pb.Error(code=pb.ERROR_CODE_SESSION_NOT_FOUND, message="gone")
-            await talk.fail(grpc.StatusCode.NOT_FOUND, error)
-        if config.session_id in self.names:
-            error = pb.Error(code=pb.ERROR_CODE_SESSION_ID_IN_USE, message="held")
-            await talk.fail(grpc.StatusCode.ALREADY_EXISTS, error)
-        name = token.removeprefix("of ") or config.session_id or "unnamed"
-        self.names.add(name)
-        ready = pb.SessionReady(session_id=name, resume_token=f"of {name}", resumed=bool(token))
-        await talk.say(is_numbered=False, ready=ready)
-        for text in ("one", "two"):
-            await talk.say(transcription=pb.Transcription(text=text))
-        while await talk.hear() is not None:
-            pass
+NAMED = pb.SessionConfig(session_id="mine")
+TRUST = {"jwt_key": KEY, "jwt_audience": (AUDIENCE,)}
+ANN, BOB = (Caller(signed(name), Identity(name)) for name in ("ann", "bob"))
 
 
 @asynccontextmanager
-async def opening() -> AsyncIterator[tuple[Registry, Sessions]]:
-    """A service that keeps sessions, and who opens them."""
-    registry = Registry()
-    async with serving(ScriptedService(registry.talk)) as address, VoiceClient(address) as client:
-        yield registry, Sessions(client, open_timeout_s=PATIENCE_S)
+async def service() -> AsyncIterator[VoiceClient]:
+    """A service that knows its users, and a channel to it."""
+    async with (
+        open_server(settings(**LOCAL, **TRUST)) as (address, _),
+        VoiceClient(address) as client,
+    ):
+        yield client
 
 
-async def opened(sessions: Sessions, token: str | None = None) -> pb.SessionReady:
-    """The `ready` of a stream that delivers a little and is left."""
-    config = pb.SessionConfig(session_id="mine")
-    async with sessions.open(config, Caller(token, Identity(token or ""))) as session:
-        for _ in range(2):
-            response = await session.receive()
-            assert response is not None
-            session.delivered(response)
-        return session.opening.ready
+def bridge(client: VoiceClient) -> Sessions:
+    """What a bridge process has of it: nothing but the way to the service."""
+    return Sessions(client, open_timeout_s=PATIENCE_S)
 
 
-async def test_who_comes_back_gets_the_session_where_it_was() -> None:
-    async with opening() as (registry, sessions):
-        assert not (await opened(sessions)).resumed
-        assert (await opened(sessions)).resumed
-    resume = registry.opened[1].resume
-    assert (resume.resume_token, resume.last_received_sequence) == ("of mine", 2)
+async def type_words(client: VoiceClient, caller: Caller = ANN) -> list[int]:
+    """Open the session, type something; the places of what the first bridge hears of it."""
+    async with bridge(client).open(NAMED, caller, done_with=lambda: 0) as session:
+        assert not session.opening.ready.resumed
+        await session.send(pb.VoiceSessionRequest(text=pb.TextInput(text="hello")))
+        heard: list[int] = []
+        while (response := await session.receive()) is not None:
+            heard += [response.sequence] if response.sequence else []
+            if response.HasField("metrics"):
+                break
+    return heard
 
 
-async def test_a_session_that_has_gone_begins_anew() -> None:
-    async with opening() as (registry, sessions):
-        await opened(sessions)
-        registry.names.clear()
-        ready = await opened(sessions)
-    assert (ready.session_id, ready.resumed) == ("mine", False)
+async def test_another_bridge_gets_the_same_session_and_hears_all_of_it_again() -> None:
+    async with service() as client:
+        heard = await type_words(client)
+        async with bridge(client).open(NAMED, ANN) as session:
+            ready = session.opening.ready
+            assert (ready.session_id, ready.resumed, ready.restored) == ("mine", True, False)
+            again = await session.replayed()
+    assert [response.sequence for response in again] == heard == list(range(1, len(heard) + 1))
 
 
-async def test_a_name_that_somebody_else_holds_is_not_refused() -> None:
-    async with opening() as (registry, sessions):
-        registry.names.add("mine")
-        ready = await opened(sessions)
-        assert (ready.session_id, ready.resumed) == ("unnamed", False)
-        assert (await opened(sessions)).resumed
+async def test_what_is_said_by_another_bridge_is_not_taken_for_what_was_said_before() -> None:
+    async with service() as client:
+        await type_words(client)
+        async with bridge(client).open(NAMED, ANN) as session:
+            await session.replayed()
+            await session.send(pb.VoiceSessionRequest(text=pb.TextInput(text="again")))
+            while (response := await session.receive()) is not None:
+                if response.response.HasField("started"):
+                    break
+    assert response is not None and response.turn_id == 2
 
 
-async def test_a_session_belongs_to_its_token() -> None:
-    async with opening() as (_, sessions):
-        await opened(sessions, "one")
-        ready = await opened(sessions, "two")
-    assert (ready.session_id, ready.resumed) == ("unnamed", False)
+async def test_the_session_of_a_name_is_that_of_its_user() -> None:
+    async with service() as client:
+        await type_words(client)
+        async with bridge(client).open(NAMED, BOB) as session:
+            ready = session.opening.ready
+            assert (ready.session_id, ready.resumed) == ("mine", False)
+            assert not ready.replayed
+
+
+async def test_a_name_that_a_program_holds_is_left_to_it() -> None:
+    async with service() as client, client.stream(token=ANN.token) as program:
+        await program.send(pb.VoiceSessionRequest(config=NAMED))
+        opening = await program.receive()
+        assert opening is not None and opening.ready.session_id == "mine"
+        for is_known in (False, True):
+            async with bridge(client).open(NAMED, ANN) as session:
+                ready = session.opening.ready
+                assert (ready.session_id != "mine", ready.resumed) == (True, is_known)
+
+
+def test_secrets_are_of_names_alone_and_as_long_as_they_have_to_be() -> None:
+    assert secret_of("mine") == secret_of("mine") != secret_of("yours")
+    assert 32 <= len(secret_of("")) <= 128

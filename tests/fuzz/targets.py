@@ -19,7 +19,7 @@ from cedar_voice_bridge.dialects.problems import DialectError
 from cedar_voice_bridge.dialects.recordings import begins_recording
 from cedar_voice_bridge.dialects.streaming import StreamingSeed
 from cedar_voice_bridge.entrance import session_id_of
-from cedar_voice_bridge.streaming import number_of
+from cedar_voice_bridge.streaming import position_of
 from cedar_voice_service.audio.containers.elementary import ElementaryReader, Mp3Reader
 from cedar_voice_service.audio.containers.mp4 import Mp4Reader
 from cedar_voice_service.audio.containers.ogg import OggReader
@@ -183,8 +183,8 @@ def read_headers(data: bytes) -> None:
     text = data.decode(errors="surrogateescape")
     first, _, second = text.partition("\0")
     assert wanted_form(first) in AnswerForm
-    number = number_of(first, "tag")
-    assert number is None or number >= 0
+    position = position_of(first)
+    assert position is None or min(position.sequence, position.term) >= 0
     admission = Admission(["https://app.example"])
     token = bearer_token(second)
     assert token is None or token in second

@@ -14,6 +14,7 @@ import pytest
 from aiohttp import FormData, WSMsgType, WSServerHandshakeError
 
 import cedar_voice.v1 as pb
+from cedar_voice_bridge.sessions import secret_of
 from cedar_voice_client import SessionClosed, VoiceClient, VoiceClientError, VoiceStream
 from cedar_voice_client.errors import error_from_proto
 from cedar_voice_service.server import open_server
@@ -181,6 +182,17 @@ async def grpc_resume(world: World, visitor: Visitor, name: str) -> str:
         return "resumed"
 
 
+async def grpc_resume_by_name(world: World, visitor: Visitor, name: str) -> str:
+    """A session of the bridge, by the secret that is made of its name."""
+    resume = pb.ResumeRequest(resume_token=secret_of(name))
+    async with world.client.stream(token=visitor.token) as stream:
+        try:
+            await opened(stream, pb.SessionConfig(resume=resume))
+        except VoiceClientError as refusal:
+            return refusal.code.name
+        return "resumed"
+
+
 async def grpc_read(world: World, visitor: Visitor, name: str) -> str:
     """The conversation of a session."""
     return await unary(world, visitor, lambda client, secret: client.conversation(name), name)
@@ -239,6 +251,7 @@ WAYS: dict[Callable[[World, Visitor, str], Awaitable[str]], dict[str, str]] = {
     ticket: {**HTTP, **FOREIGN_PAGE, "other user": "status 200"},
     grpc_open: {**GRPC, "other user": OWN},
     grpc_resume: {**GRPC, **NOT_FOUND},
+    grpc_resume_by_name: {**GRPC, **NOT_FOUND},
     grpc_read: {**GRPC, **NOT_FOUND},
     grpc_read_by_secret: {**GRPC, **NOT_FOUND},
     grpc_delete: {**GRPC, **NOT_FOUND},
@@ -281,4 +294,5 @@ async def test_the_owner_gets_in() -> None:
         ann = Visitor(signed("ann"))
         assert await grpc_read(world, ann, TAKEN) == "served"
         assert await grpc_resume(world, ann, TAKEN) == "resumed"
+        assert await grpc_resume_by_name(world, ann, TAKEN) == "resumed"
         assert await cedar_socket(world, ann, TAKEN) == "own, resumed True"

@@ -14,7 +14,7 @@ from cedar_voice_service.session.history import (
     ToolOutcome,
     UserMessage,
 )
-from cedar_voice_service.session.past import NO_PAST, Past
+from cedar_voice_service.session.past import FIRST_TERM, NO_PAST, Past
 from cedar_voice_service.wire.history import encode_item, past_of
 from cedar_voice_service.wire.requests import decode
 
@@ -59,6 +59,13 @@ def test_a_session_in_place_of_a_lost_one_has_its_secret_and_the_next_term() -> 
     past = past_of(pb.SessionConfig(resume=resume), LIMITS)
     assert past == Past((), 3, TOKEN, 9, 3, 4)
     assert past.is_lost_session
+
+
+def test_a_client_that_has_heard_of_no_session_may_choose_the_secret_of_its_first() -> None:
+    resume = pb.ResumeRequest(resume_token=TOKEN, restore=True)
+    past = past_of(pb.SessionConfig(resume=resume), LIMITS)
+    assert past == Past((), FIRST_TERM, TOKEN)
+    assert not past.is_lost_session
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def ready(config: pb.SessionConfig) -> pb.SessionReady:
     return pb.SessionReady(
         session_id=config.session_id or "session-1",
         resume_token="resume-secret",
-        resumed=config.HasField("resume"),
+        resumed=config.HasField("resume") and not config.resume.restore,
         limits=LIMITS,
         server_info=pb.ServerInfo(name="scripted", version="1"),
         settings=config.settings,

@@ -48,6 +48,7 @@ class Ready(Event):
     resumed: bool
     restored: bool
     replay_truncated: bool
+    replayed: int
     limits: Limits
     server_info: ServerInfo
     settings: VoiceSettings

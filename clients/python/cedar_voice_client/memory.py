@@ -1,6 +1,7 @@
 """All that a client keeps of a session: enough to resume it, or to open it again. Pure."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Literal
 
 import cedar_voice.v1 as pb
@@ -21,10 +22,18 @@ class Memory:
     Args:
         max_audio_bytes: see `Unsettled`.
         max_audio_s: see `Unsettled`.
+        done_with: number of the event up to which nothing is needed again; what was received,
+            unless given.
     """
 
-    def __init__(self, max_audio_bytes: int, max_audio_s: float) -> None:
+    def __init__(
+        self,
+        max_audio_bytes: int,
+        max_audio_s: float,
+        done_with: Callable[[], int] | None = None,
+    ) -> None:
         self.account = Account()
+        self.done_with = done_with or (lambda: self.account.sequence)
         self.unsettled = Unsettled(max_audio_bytes, max_audio_s)
         self.pings: list[pb.VoiceSessionRequest] = []
         """Pings of the application that were not answered yet, oldest first."""

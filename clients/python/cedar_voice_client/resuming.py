@@ -38,6 +38,10 @@ ACKNOWLEDGE_EVERY = 32
 STEADY_S = 10.0
 """How long a stream lasts that has ended an outage: a service may take a stream and break it."""
 
+UNDER_WAY = 1_000
+"""Messages at most that a client before us may have sent and the service has not taken yet; their
+numbers are left to them."""
+
 MAX_RESTORES = 3
 """Times in a row a session is restored of which nothing more is heard: it may break the service."""
 
@@ -51,6 +55,8 @@ class ResumingStream:
     Args:
         open_stream: opens a call.
         recovery: None leaves the session to its first stream.
+        done_with: number of the event up to which nothing is needed again by anybody, when that is
+            not what was received: others read on behalf of whom this client receives.
         clock_s: a clock that never goes back.
         draw: a random number of 0.0 to 1.0.
     """
@@ -60,6 +66,7 @@ class ResumingStream:
         open_stream: Callable[[], VoiceStream],
         recovery: Recovery | None = None,
         *,
+        done_with: Callable[[], int] | None = None,
         clock_s: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
     ) -> None:
@@ -67,7 +74,7 @@ class ResumingStream:
         self._recovery = recovery
         self._clock_s = clock_s
         self._draw = draw
-        self._memory = Memory(self._bounds.max_audio_bytes, self._bounds.max_audio_s)
+        self._memory = Memory(self._bounds.max_audio_bytes, self._bounds.max_audio_s, done_with)
         self._link: _Link | None = None
         self._told: deque[pb.VoiceSessionResponse] = deque()
         self._may_write = asyncio.Lock()
@@ -104,9 +111,9 @@ class ResumingStream:
         timeout_s = timeout_s or self._bounds.open_timeout_s
         link, opening = await self._connect(config, timeout_s)
         self._memory.opened(opening)
-        self._memory.unsettled.sent_sequence = opening.ack
+        sent = opening.ack + UNDER_WAY if opening.ready.resumed else 0
+        self._memory.unsettled.sent_sequence = link.written = sent
         self._memory.unsettled.note(opening.ack, opening.ack)
-        link.written = opening.ack
         self._link = link
         return opening
 
@@ -235,7 +242,7 @@ class ResumingStream:
         link = self._link
         if link is None:
             return
-        if self._memory.account.sequence - link.acknowledged < ACKNOWLEDGE_EVERY:
+        if self._memory.done_with() - link.acknowledged < ACKNOWLEDGE_EVERY:
             return
         if not link.stream.is_sending:  # else the next message of the sender carries it
             await self._write(pb.VoiceSessionRequest())
@@ -262,7 +269,7 @@ class ResumingStream:
                 await self._put(link, request)
 
     async def _put(self, link: "_Link", request: pb.VoiceSessionRequest) -> None:
-        request.ack = link.acknowledged = self._memory.account.sequence
+        request.ack = link.acknowledged = self._memory.done_with()
         await link.stream.send(request)
 
     def _left_to_receiving(self) -> suppress:

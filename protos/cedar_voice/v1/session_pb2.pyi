@@ -179,7 +179,8 @@ class ResumeRequest(_message.Message):
     session_id, configuration and history in this message, the same token, and
     `term` plus one. So to ask twice opens one session. Its events, turns and
     responses are numbered on from the ones given here. The token must have at
-    least 32 characters.
+    least 32 characters. With a `term` of 0 it stands in for none: a client that
+    chooses its token opens or resumes its session, whichever there is to do.
     """
     last_turn_id: _builtins.int
     """Highest VoiceSessionResponse.turn_id the client has received."""
@@ -729,6 +730,7 @@ class SessionReady(_message.Message):
     RESUMED_FIELD_NUMBER: _builtins.int
     RESTORED_FIELD_NUMBER: _builtins.int
     REPLAY_TRUNCATED_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
     LIMITS_FIELD_NUMBER: _builtins.int
     SERVER_INFO_FIELD_NUMBER: _builtins.int
     SETTINGS_FIELD_NUMBER: _builtins.int
@@ -746,6 +748,10 @@ class SessionReady(_message.Message):
     """
     replay_truncated: _builtins.bool
     """True when some missed events are no longer held: discard partial turn state."""
+    replayed: _builtins.int
+    """How many replayed events follow; what comes after them was sent to nobody
+    before.
+    """
     @_builtins.property
     def limits(self) -> Global___Limits:
         """Limits the client must respect."""
@@ -774,6 +780,7 @@ class SessionReady(_message.Message):
         resumed: _builtins.bool = ...,
         restored: _builtins.bool = ...,
         replay_truncated: _builtins.bool = ...,
+        replayed: _builtins.int = ...,
         limits: Global___Limits | None = ...,
         server_info: Global___ServerInfo | None = ...,
         settings: Global___VoiceSettings | None = ...,
@@ -782,7 +789,7 @@ class SessionReady(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "output_audio", b"output_audio", "server_info", b"server_info", "settings", b"settings", "turn_detection", b"turn_detection"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "output_audio", b"output_audio", "replay_truncated", b"replay_truncated", "restored", b"restored", "resume_token", b"resume_token", "resumed", b"resumed", "server_info", b"server_info", "session_id", b"session_id", "settings", b"settings", "turn_detection", b"turn_detection"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "output_audio", b"output_audio", "replay_truncated", b"replay_truncated", "replayed", b"replayed", "restored", b"restored", "resume_token", b"resume_token", "resumed", b"resumed", "server_info", b"server_info", "session_id", b"session_id", "settings", b"settings", "turn_detection", b"turn_detection"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -23,6 +23,8 @@ class Ready:
     is_resumed: bool = False
     is_truncated: bool = False
     is_restored: bool = False
+    replayed: int = 0
+    """How many messages follow that were sent before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,8 @@ class Delivery:
 
         Args:
             config: what is in force.
-            resume_after: last sequence the client has; None on the session's first stream.
+            resume_after: last sequence the client has; None on the session's first stream. It is
+                no acknowledgement: who comes in the client's place may lack what the client has.
             is_restored: whether the client hears for the first time that it is another session.
 
         Raises:
@@ -166,13 +169,13 @@ class Delivery:
                     code=Code.PROTOCOL_VIOLATION,
                     field="resume.last_received_sequence",
                 )
-            self._outbox.acknowledge(resume_after)
             replayed, is_complete = self._outbox.replay(resume_after)
         ready = Ready(
             config,
             is_resumed=resume_after is not None and not is_restored,
             is_truncated=not is_complete,
             is_restored=is_restored,
+            replayed=len(replayed),
         )
         if self._attachment is not None:
             self._attachment.fail(

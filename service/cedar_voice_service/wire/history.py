@@ -38,7 +38,7 @@ def past_of(config: pb.SessionConfig, limits: Limits) -> Past:
         _bounded(name, getattr(lost, name), 0, MAX_ID)
     return Past(
         history,
-        max(1, lost.term) + 1,
+        lost.term + 1,
         lost.resume_token,
         lost.last_received_sequence,
         lost.last_turn_id,

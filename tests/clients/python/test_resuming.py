@@ -16,7 +16,7 @@ from cedar_voice_client import (
     VoiceClientError,
 )
 from cedar_voice_client.memory import HEARTBEAT_AT_MS
-from cedar_voice_client.resuming import MAX_RESTORES, ResumingStream
+from cedar_voice_client.resuming import MAX_RESTORES, UNDER_WAY, ResumingStream
 from tests.support.virtual_time import run_virtually
 
 RECOVERY = Recovery(give_up_after_s=60, first_wait_s=0.5, max_wait_s=8, ping_after_s=5)
@@ -83,7 +83,9 @@ class FakeStream:
 Story = Callable[[ResumingStream], Coroutine[Any, Any, None]]
 
 
-def over(*streams: FakeStream, recovery: Recovery | None = RECOVERY) -> Callable[[Story], None]:
+def over(
+    *streams: FakeStream, recovery: Recovery | None = RECOVERY, **options: Any
+) -> Callable[[Story], None]:
     """Tell a story of a session over these streams, in this order."""
 
     def run(story: Story) -> None:
@@ -95,6 +97,7 @@ def over(*streams: FakeStream, recovery: Recovery | None = RECOVERY) -> Callable
                 recovery,
                 clock_s=clock_s,
                 draw=lambda: 1.0,
+                **options,
             ) as session:
                 await session.open(pb.SessionConfig(session_id="mine"))
                 await story(session)
@@ -139,6 +142,34 @@ def test_what_was_not_received_is_sent_again_and_what_was_is_not() -> None:
     assert first.is_left
     resume = second.sent[0].config.resume
     assert (resume.resume_token, resume.last_received_sequence, resume.term) == ("secret", 1, 1)
+
+
+def test_what_others_may_still_need_is_not_acknowledged() -> None:
+    first, second = FakeStream(), FakeStream(resumed=True, ack=2)
+
+    async def story(session: ResumingStream) -> None:
+        for sequence in range(1, 4):
+            first.tell(sequence=sequence, transcription=pb.Transcription(text="a"))
+            await session.receive()
+        await session.send(audio())
+        first.fail(GONE)
+        assert (await session.receive()).ready.resumed  # type: ignore[union-attr]
+        for _ in range(2):
+            await session.send(audio())
+
+    over(first, second, done_with=lambda: 2)(story)
+    assert first.sent[-1].ack == second.sent[-1].ack == 2
+    assert second.sent[0].config.resume.last_received_sequence == 3
+
+
+def test_who_goes_on_with_a_session_leaves_numbers_to_who_held_it() -> None:
+    stream = FakeStream(resumed=True, ack=7)
+
+    async def story(session: ResumingStream) -> None:
+        await session.send(audio())
+
+    over(stream)(story)
+    assert stream.numbers == [7 + UNDER_WAY + 1]
 
 
 def test_a_session_that_is_lost_is_opened_again_with_all_that_is_not_durable() -> None:

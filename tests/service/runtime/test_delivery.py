@@ -47,6 +47,27 @@ def test_a_resume_replays_what_the_client_lacks_and_goes_on() -> None:
     run_virtually(scenario())
 
 
+def test_what_one_client_has_is_kept_for_another_until_it_is_acknowledged() -> None:
+    async def scenario() -> None:
+        delivery = Delivery(1 << 20)
+        first = delivery.attach(CONFIG, resume_after=None)
+        for text in "abc":
+            delivery.send(ResponseStarted(1, text), turn_id=1)
+        await sequences(first, 4)
+        delivery.attach(CONFIG, resume_after=3)
+        delivery.send(ResponseStarted(1, "d"), turn_id=1)
+        third = delivery.attach(CONFIG, resume_after=0)
+        ready = await third.next()
+        assert isinstance(ready, Ready) and (ready.replayed, ready.is_truncated) == (3, False)
+        assert await sequences(third, 4) == [1, 2, 3, 4]
+        delivery.acknowledge(2)
+        fourth = delivery.attach(CONFIG, resume_after=0)
+        ready = await fourth.next()
+        assert isinstance(ready, Ready) and (ready.replayed, ready.is_truncated) == (2, True)
+
+    run_virtually(scenario())
+
+
 def test_what_is_no_longer_held_is_said_to_be_missing() -> None:
     async def scenario() -> None:
         delivery = Delivery(400)
