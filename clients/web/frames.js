@@ -132,6 +132,7 @@
  *   interruption: Place & { type: "interruption", responseId: number, reason: string,
  *     heardMs: number, keptText: string },
  *   turn_metrics: Place & TurnMetrics,
+ *   token_expiring: Place & { type: "token_expiring", timeLeftMs: number },
  *   pong: Place & { type: "pong", sentAt: number, answeredAt: number },
  * }} DownFrames
  *

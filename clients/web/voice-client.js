@@ -20,17 +20,21 @@
  * @property {string} [sessionId] of a session to go on with; a random one otherwise
  * @property {number} [maxQueueBytes] of the frames that wait while there is no connection
  * @property {new (url: URL) => WebSocket} [WebSocket] the browser's unless given
+ * @property {typeof fetch} [fetch] the browser's unless given
  * @property {import("./live-socket.js").Clock} [clock] the browser's unless given
  * @property {() => number} [random] 0 to 1
  */
 
 import { toBase64 } from "./base64.js";
+import { Credential, NoTicket, TokenRefused } from "./credential.js";
 import { LiveSocket } from "./live-socket.js";
 import { OfflineQueue } from "./offline-queue.js";
 import { SeenFrames } from "./seen-frames.js";
 
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 8_000;
+const TICKET_TIMEOUT_MS = 10_000;
+const MAX_REFUSALS = 3; // in a row, of sockets with a ticket: a bridge that restarts forgets tickets
 const MAX_QUEUE_BYTES = 1 << 20; // about a minute of Opus at 96 kbit/s
 
 const UNAUTHORIZED = 1008;
@@ -65,15 +69,18 @@ export class VoiceClient extends EventTarget {
   status = "closed";
 
   #url;
-  #token;
+  /** @type {Credential | null} */
+  #credential = null;
   #config;
   #surroundings;
   #queue;
   #seen = new SeenFrames();
   /** @type {LiveSocket | null} */
   #live = null;
+  /** The ticket that is being bought. @type {AbortController | null} */
+  #entering = null;
   /** How the next socket is opened, and whether there was a session on one before. */
-  #comeback = { attempts: 0, retryAfterMs: 0, hadSession: false };
+  #comeback = { attempts: 0, refusals: 0, retryAfterMs: 0, hadSession: false };
   /** The attempt that waits. @type {{ timer: any, atMs: number } | null} */
   #retry = null;
   /** How far the user has heard what came before a drop. @type {Frame | null} */
@@ -84,7 +91,8 @@ export class VoiceClient extends EventTarget {
   /**
    * @param {string | URL} url of the WebSocket
    * @param {import("./frames.js").Config} config sent whenever a socket opens
-   * @param {string | null} token bearer token, where the bridge wants one
+   * @param {import("./credential.js").Token | null} token where the bridge wants one; it never
+   *   stands in an address
    * @param {VoiceClientOptions} options
    */
   constructor(url, config = {}, token = null, options = {}) {
@@ -92,7 +100,9 @@ export class VoiceClient extends EventTarget {
     this.#url = new URL(url);
     this.#url.searchParams.set("sessionId", options.sessionId ?? newName());
     this.#config = config;
-    this.#token = token;
+    const shown = token || this.#url.searchParams.get("token");
+    this.#url.searchParams.delete("token");
+    if (shown) this.#credential = new Credential(shown, options.fetch ?? fetch.bind(globalThis));
     this.#surroundings = {
       WebSocket: options.WebSocket ?? globalThis.WebSocket,
       clock: options.clock ?? BROWSER_CLOCK,
@@ -127,11 +137,8 @@ export class VoiceClient extends EventTarget {
     this.#become(this.#comeback.attempts === 0 ? "connecting" : "reconnecting");
     if (this.lastSeq > 0) this.#url.searchParams.set("lastSeq", String(this.lastSeq));
     else this.#url.searchParams.delete("lastSeq");
-    this.#live = new LiveSocket(this.#url, this.#surroundings, {
-      opened: () => this.#introduce(),
-      heard: (frame) => this.#hear(frame),
-      lost: (closeCode) => this.#lose(closeCode),
-    });
+    if (this.#credential) void this.#enter(this.#credential);
+    else this.#open(this.#url);
   }
 
   /**
@@ -278,9 +285,42 @@ export class VoiceClient extends EventTarget {
     return this.status === "connecting" || this.status === "reconnecting";
   }
 
-  #introduce() {
-    if (this.#token) this.#transmit({ type: "auth", token: this.#token });
-    this.#transmit({ type: "config", ...this.#config });
+  /** @param {Credential} credential */
+  async #enter(credential) {
+    const { clock } = this.#surroundings;
+    const entering = (this.#entering = new AbortController());
+    const timer = clock.setTimeout(() => entering.abort(), TICKET_TIMEOUT_MS);
+    try {
+      const ticket = await credential.ticket(this.#url, entering.signal);
+      if (entering !== this.#entering) return; // dropped meanwhile
+      const url = new URL(this.#url);
+      url.searchParams.set("ticket", ticket);
+      this.#open(url);
+    } catch (error) {
+      if (entering !== this.#entering) return;
+      if (error instanceof TokenRefused) return this.#end("refused");
+      this.#comeback.retryAfterMs = error instanceof NoTicket ? error.retryAfterMs : 0;
+      this.#lose(0);
+    } finally {
+      clock.clearTimeout(timer);
+    }
+  }
+
+  /** @param {URL} url */
+  #open(url) {
+    this.#live = new LiveSocket(url, this.#surroundings, {
+      opened: () => this.#transmit({ type: "config", ...this.#config }),
+      heard: (frame) => this.#hear(frame),
+      lost: (closeCode) => this.#lose(closeCode),
+    });
+  }
+
+  /** Show the next token before the present one expires; without one the socket ends then. */
+  async #renew() {
+    const live = this.#live;
+    if (!this.#credential?.isRenewable) return;
+    const token = await this.#credential.token().catch(noop);
+    if (token && live === this.#live) this.#transmit({ type: "auth", token });
   }
 
   /** @param {Frame} frame */
@@ -318,6 +358,7 @@ export class VoiceClient extends EventTarget {
   #hear(frame) {
     if (frame.type === "ready" && this.status !== "connected") this.#begin(frame.resumed);
     if (!this.#seen.isNew(frame)) return;
+    if (frame.type === "token_expiring") void this.#renew();
     if (frame.type === "error") this.#comeback.retryAfterMs = frame.retryAfterMs ?? 0;
     this.#tell("frame", frame);
     this.#tell(frame.type, frame);
@@ -326,7 +367,7 @@ export class VoiceClient extends EventTarget {
   /** @param {boolean} isResumed */
   #begin(isResumed) {
     const { hadSession } = this.#comeback;
-    this.#comeback = { attempts: 0, retryAfterMs: 0, hadSession: true };
+    this.#comeback = { attempts: 0, refusals: 0, retryAfterMs: 0, hadSession: true };
     if (isResumed && this.#unsentPlayback) this.#transmit(this.#unsentPlayback);
     this.#unsentPlayback = null;
     if (!isResumed) this.#seen.reset();
@@ -337,7 +378,9 @@ export class VoiceClient extends EventTarget {
 
   /** @param {number} code */
   #lose(code) {
-    if (code === UNAUTHORIZED) return this.#end("refused");
+    if (code === UNAUTHORIZED) this.#comeback.refusals += 1;
+    const isRefused = this.#comeback.refusals >= (this.#credential ? MAX_REFUSALS : 1);
+    if (isRefused) return this.#end("refused");
     if (code === TAKEN_OVER) return this.#end("replaced");
     this.#drop();
     const { attempts, retryAfterMs } = this.#comeback;
@@ -354,7 +397,7 @@ export class VoiceClient extends EventTarget {
   /** @param {Status} status */
   #end(status) {
     this.#drop();
-    this.#comeback.attempts = 0;
+    this.#comeback.attempts = this.#comeback.refusals = 0;
     this.#become(status);
     this.#refuse("closed", this.#queue.takeAll().length);
   }
@@ -364,6 +407,9 @@ export class VoiceClient extends EventTarget {
     this.#retry = null;
     this.#live?.close();
     this.#live = null;
+    const entering = this.#entering;
+    this.#entering = null;
+    entering?.abort();
   }
 
   /** @param {Status} status */

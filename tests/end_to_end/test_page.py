@@ -222,7 +222,12 @@ async def test_it_says_that_a_token_is_needed_and_takes_one() -> None:
             await page.wait_for_selector("body[data-connection=refused]")
             await expect(page.get_by_role("alert")).to_contain_text("token")
         async with opened(f"{bridge.url}/#token=key") as page:
+            addresses: list[str] = []
+            page.on("websocket", lambda socket: addresses.append(socket.url))
+            await page.reload()
             await is_connected(page)
+        assert addresses and all("&ticket=" in address for address in addresses)
+        assert not [address for address in addresses if "key" in address]
 
 
 async def test_it_says_what_is_wrong_with_the_microphone(calling: Bridge) -> None:

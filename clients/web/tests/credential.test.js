@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import test from "node:test";
+
+import { VoiceClient } from "../voice-client.js";
+import { surroundings } from "./stand-ins.js";
+
+/** A bridge that sells tickets: what it is asked, and what it answers from here on. */
+async function bridge(t) {
+  const asked = [];
+  const till = { asked, status: 200, headers: {}, url: "" };
+  const server = createServer((request, response) => {
+    asked.push({ method: request.method, path: request.url, ...request.headers });
+    response.writeHead(till.status, till.headers);
+    response.end(JSON.stringify({ ticket: `ticket ${asked.length}`, expiresInMs: 30_000 }));
+  });
+  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+  t.after(() => server.close());
+  till.url = `ws://127.0.0.1:${server.address().port}/api/voice/ws`;
+  return till;
+}
+
+/** A client with a token, and what it has around it. */
+function start(till, token, path = "") {
+  const around = surroundings();
+  const client = new VoiceClient(till.url + path, {}, token, around);
+  client.connect();
+  return { client, ...around };
+}
+
+/** Wait for a fact: what is asked over the network comes when it comes. */
+async function until(isSo) {
+  while (!isSo()) await new Promise(setImmediate);
+}
+
+/** What the addresses of sockets hold. */
+function query({ url }) {
+  return Object.fromEntries(url.searchParams);
+}
+
+test("a token buys a ticket for every socket, and stands in no address", async (t) => {
+  const till = await bridge(t);
+  const { client, sockets, clock } = start(till, "secret");
+  await until(() => sockets.length === 1);
+  sockets[0].welcome();
+  assert.deepEqual(sockets[0].frames("auth"), []);
+  sockets[0].fail();
+  clock.advance(500);
+  await until(() => sockets.length === 2);
+  assert.deepEqual(sockets.map((socket) => query(socket).ticket), ["ticket 1", "ticket 2"]);
+  assert.equal(query(sockets[1]).sessionId, client.sessionId);
+  assert.deepEqual(
+    till.asked.map(({ method, path, authorization }) => [method, path, authorization]),
+    [1, 2].map(() => ["POST", "/api/voice/tickets", "Bearer secret"]),
+  );
+});
+
+test("a token in the address of the endpoint is taken out of it", async (t) => {
+  const till = await bridge(t);
+  const { sockets } = start(till, null, "?token=secret");
+  await until(() => sockets.length === 1);
+  assert.equal(till.asked[0].authorization, "Bearer secret");
+  assert.deepEqual(Object.keys(query(sockets[0])).sort(), ["sessionId", "ticket"]);
+});
+
+test("a function gives the token of each socket, at once or later", async (t) => {
+  const till = await bridge(t);
+  const tokens = ["one", Promise.resolve("two")];
+  const { sockets, clock } = start(till, () => tokens.shift());
+  await until(() => sockets.length === 1);
+  sockets[0].fail();
+  clock.advance(500);
+  await until(() => sockets.length === 2);
+  assert.deepEqual(till.asked.map(({ authorization }) => authorization), ["Bearer one", "Bearer two"]);
+});
+
+test("a token that the bridge refuses is told, and not shown again", async (t) => {
+  const till = await bridge(t);
+  till.status = 401;
+  const { client, sockets, clock } = start(till, "wrong");
+  await until(() => client.status === "refused");
+  clock.advance(60_000);
+  assert.deepEqual([till.asked.length, sockets.length, clock.pending], [1, 0, 0]);
+});
+
+test("a bridge that is busy is asked again when it says", async (t) => {
+  const till = await bridge(t);
+  Object.assign(till, { status: 429, headers: { "Retry-After": "7" } });
+  const { client, sockets, clock } = start(till, "secret");
+  await until(() => client.retryAt !== null);
+  assert.equal(client.retryAt, 7_000);
+  till.status = 200;
+  clock.advance(7_000);
+  await until(() => sockets.length === 1);
+});
+
+test("a token that does not come is not waited for", async (t) => {
+  const till = await bridge(t);
+  const { client, clock } = start(till, () => new Promise(() => {}));
+  clock.advance(10_000);
+  await until(() => client.retryAt !== null);
+  assert.equal(client.status, "reconnecting");
+});
+
+test("a ticket that opens nothing is bought anew, a few times", async (t) => {
+  const till = await bridge(t);
+  const { client, sockets, clock } = start(till, "secret");
+  for (const count of [1, 2, 3]) {
+    await until(() => sockets.length === count);
+    assert.notEqual(client.status, "refused");
+    sockets.at(-1).fail(1008);
+    clock.advance(8_000);
+  }
+  assert.equal(client.status, "refused");
+});
+
+test("a client that has moved on buys nothing with a token that comes late", async (t) => {
+  const till = await bridge(t);
+  const given = [];
+  const { client, sockets } = start(till, () => new Promise((give) => given.push(give)));
+  client.connect();
+  given[1]("second");
+  await until(() => sockets.length === 1);
+  given[0]("first");
+  client.connect();
+  client.close();
+  given[2]("third");
+  await new Promise(setImmediate);
+  assert.deepEqual(till.asked.map(({ authorization }) => authorization), ["Bearer second"]);
+  assert.deepEqual([sockets.length, client.status], [1, "closed"]);
+});
+
+test("a token that expires is renewed by the next one of a function", async (t) => {
+  const till = await bridge(t);
+  const tokens = ["one", "two"];
+  const { sockets } = start(till, () => tokens.shift());
+  await until(() => sockets.length === 1);
+  sockets[0].welcome();
+  sockets[0].say({ type: "token_expiring", timeLeftMs: 60_000 });
+  await until(() => sockets[0].frames("auth").length === 1);
+  assert.deepEqual(sockets[0].frames("auth"), [{ type: "auth", token: "two" }]);
+});
+
+test("a token that cannot be renewed is not shown again", async (t) => {
+  const till = await bridge(t);
+  const { sockets } = start(till, "one");
+  await until(() => sockets.length === 1);
+  sockets[0].welcome();
+  sockets[0].say({ type: "token_expiring", timeLeftMs: 60_000 });
+  await new Promise(setImmediate);
+  assert.deepEqual(sockets[0].frames("auth"), []);
+});
