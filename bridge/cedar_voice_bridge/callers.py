@@ -38,12 +38,13 @@ class Caller:
     def __hash__(self) -> int:
         return hash(self.identity.principal)
 
-    def renew(self, other: "Caller") -> None:
-        """Take the token of another one of the same principal, if it lasts as long."""
-        mine, theirs = self.identity.expires_at_s, other.identity.expires_at_s
-        if theirs is None or (mine is not None and theirs >= mine):
+    def renew(self, other: "Caller") -> bool:
+        """Take the token of another one of the same principal, if it lasts longer; whether so."""
+        is_longer = other.identity.outlasts(self.identity)
+        if is_longer:
             self.token, self.identity = other.token, other.identity
             self.renewed.set()
+        return is_longer
 
 
 class TooManyTickets(Exception):

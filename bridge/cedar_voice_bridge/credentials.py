@@ -25,6 +25,9 @@ log = structlog.get_logger("cedar_voice.credentials")
 MIN_KEY_BYTES = 32
 """Of a key for HS256: as long as what it signs with (RFC 7518, 3.2)."""
 
+NOTICE_S = 60.0
+"""How long before it expires a token should be renewed."""
+
 FRESH_S = 600.0
 """How long fetched keys are used without asking again."""
 
@@ -54,6 +57,12 @@ class Identity:
 
     principal: str
     expires_at_s: float | None = None
+
+    def outlasts(self, other: "Identity") -> bool:
+        """Whether this one expires later."""
+        if other.expires_at_s is None:
+            return False
+        return self.expires_at_s is None or self.expires_at_s > other.expires_at_s
 
 
 class AuthSettings(Protocol):
@@ -217,6 +226,13 @@ class Verifier:
             return None
         leeway_s = self._settings.jwt_leeway_ms / 1000
         return max(0.0, identity.expires_at_s + leeway_s - self._clock_s())
+
+    def notice_in_s(self, identity: Identity) -> float | None:
+        """When to tell that an identity expires, from now: halfway, or later if that will do, so
+        that one that lasts a moment is not renewed without end; None for never.
+        """
+        remaining_s = self.remaining_s(identity)
+        return None if remaining_s is None else max(remaining_s / 2, remaining_s - NOTICE_S)
 
     async def _claimed(self, token: str) -> Identity:
         key, algorithms = await self._key_of(token)

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import re
-from contextlib import suppress
+from collections.abc import Callable
 from math import ceil
 from typing import Protocol
 
@@ -127,13 +127,18 @@ class Entrance:
         """How long from now a caller may stay; None for ever."""
         return self._verifier.remaining_s(caller.identity)
 
-    async def expiry(self, caller: Caller) -> None:
-        """Wait until a caller may stay no longer, which a renewal puts off."""
+    async def expiry(self, caller: Caller, warn: Callable[[float], None]) -> None:
+        """Wait until a caller may stay no longer, which a renewal puts off.
+
+        Args:
+            caller: who it is.
+            warn: called before that, with the seconds that are left.
+        """
         while (left_s := self.remaining_s(caller)) is None or left_s > 0:
             caller.renewed.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(left_s):
-                    await caller.renewed.wait()
+            if await _passes(self._verifier.notice_in_s(caller.identity), caller.renewed):
+                warn(self.remaining_s(caller) or 0.0)
+                await _passes(self.remaining_s(caller), caller.renewed)
 
     async def sell(self, request: web.Request) -> web.Response:
         """Answer a request for a ticket.
@@ -178,6 +183,16 @@ class Entrance:
         origin = request.headers.get("Origin")
         is_own = origin is not None and self._admission.is_own(origin, request.host)
         return f"//{request.host}" if is_own else origin
+
+
+async def _passes(duration_s: float | None, renewed: asyncio.Event) -> bool:
+    """Wait, unless a renewal comes; None waits for that alone. Whether the time has passed."""
+    try:
+        async with asyncio.timeout(duration_s):
+            await renewed.wait()
+    except TimeoutError:
+        return True
+    return False
 
 
 async def _token_by_frame(browser: Browser, dialect: TokenDialect) -> str | None:

@@ -117,9 +117,15 @@ class Conversation:
             self.is_recording = False
             raise
 
-    def renew(self, caller: Caller) -> None:
-        """Speak to the service with the user's newest token from here on."""
-        self._caller.renew(caller)
+    async def renew(self, caller: Caller) -> None:
+        """Speak to the service with the user's newest token from here on.
+
+        Raises:
+            VoiceClientError: there is no session; the class says why.
+        """
+        if self._caller.renew(caller):
+            renewal = pb.TokenRenewal(token=caller.token or "")
+            await self.line.send([pb.VoiceSessionRequest(token_renewal=renewal)])
 
     async def live(self, sessions: Sessions) -> None:
         """Hold the session until it is idle, ended, or cannot be held any more."""
@@ -192,6 +198,8 @@ class Conversation:
     def _keep(self, response: Response) -> None:
         if response.error.fatal:
             return  # the end of the stream says the same, and may be mended
+        if response.HasField("token_expiring"):
+            return  # the entrance tells each browser of its own
         if response.HasField("transcription"):
             self.latest = response.transcription
         self._history.add(response, response.turn_id)
@@ -246,7 +254,7 @@ class Hub:
             task = self._group.create_task(self._hold(key, conversation))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        conversation.renew(caller)
+        await conversation.renew(caller)
         await conversation.line.opened()
         conversation.line.keep(max(keep_s, OPENING_S))
         return conversation

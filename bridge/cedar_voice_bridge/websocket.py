@@ -172,7 +172,7 @@ class SocketConnection:
         async with asyncio.TaskGroup() as group:
             downward = group.create_task(self._copy_down(reader))
             upward = group.create_task(self._copy_up(conversation, reader, caller))
-            expiring = group.create_task(self._expire(caller))
+            expiring = group.create_task(self._expire(caller, reader))
             tasks = (downward, upward, expiring)
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if upward.done() and upward.result() is not endings.GONE:
@@ -181,8 +181,12 @@ class SocketConnection:
                 task.cancel()
         return next(task for task in tasks if not task.cancelled()).result()
 
-    async def _expire(self, caller: Caller) -> Ending:
-        await self._entrance.expiry(caller)
+    async def _expire(self, caller: Caller, reader: Reader[Response]) -> Ending:
+        def warn(left_s: float) -> None:
+            expiring = pb.TokenExpiring(time_left_ms=int(1000 * left_s))
+            reader.tell(Response(token_expiring=expiring))
+
+        await self._entrance.expiry(caller, warn)
         return endings.EXPIRED
 
     async def _copy_up(
@@ -199,8 +203,8 @@ class SocketConnection:
                 try:
                     frame = await self._browser.read()
                     if renewed := await self._entrance.renew(caller, frame, self._dialect):
+                        await conversation.renew(renewed)
                         caller.renew(renewed)
-                        conversation.renew(renewed)
                     requests = self._dialect.decode(frame)
                     await conversation.line.send(writer.asking(requests), on_pong)
                 except DialectError as problem:

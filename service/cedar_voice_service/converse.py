@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import grpc
 import structlog
@@ -12,7 +11,15 @@ import cedar_voice.v1 as pb
 from cedar_voice.v1 import voice_service_pb2_grpc
 from cedar_voice_service.credentials import CredentialRefused, Identity, Verifier
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, RateLimited, Stage
-from cedar_voice_service.runtime.delivery import Attachment, GoAway, Notice, Pong, Ready
+from cedar_voice_service.expiry import Expiry, unauthenticated
+from cedar_voice_service.runtime.delivery import (
+    Attachment,
+    GoAway,
+    Notice,
+    Pong,
+    Ready,
+    TokenExpiring,
+)
 from cedar_voice_service.runtime.quotas import Quota, Quotas
 from cedar_voice_service.runtime.registry import Registry
 from cedar_voice_service.runtime.runner import Received, SessionRunner
@@ -116,10 +123,12 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
             identity = await self._identify(context.invocation_metadata())
             config = await self._first_config(context)
             runner, position = self._find(config, identity.principal)
-            attaching = self._registry.attached(runner, position)
-            with attaching as attachment, self._until_expiry(attachment, identity):
-                quota = self._quotas.of(identity.principal)
-                error = await self._join(context, runner, attachment, quota)
+            quota = self._quotas.of(identity.principal)
+            with (
+                self._registry.attached(runner, position) as attachment,
+                Expiry(self._verifier, identity, attachment) as expiry,
+            ):
+                error = await self._join(context, runner, attachment, quota, expiry)
         except CedarVoiceError as refusal:
             await context.write(_fatal(refusal))
             raise
@@ -127,12 +136,17 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
             raise error
 
     async def _join(
-        self, context: Context, runner: SessionRunner, attachment: Attachment, quota: Quota
+        self,
+        context: Context,
+        runner: SessionRunner,
+        attachment: Attachment,
+        quota: Quota,
+        expiry: Expiry,
     ) -> CedarVoiceError | None:
         """Copy both ways until the stream ends; the error it has to end with, if any."""
         await runner.receive(Received(on.StreamOpened()))
         async with asyncio.TaskGroup() as group:
-            reading = group.create_task(self._read(context, runner, attachment, quota))
+            reading = group.create_task(self._read(context, runner, attachment, quota, expiry))
             writing = group.create_task(self._write(context, runner, attachment))
             failing = group.create_task(attachment.failure())
             await asyncio.wait((writing, failing), return_when=asyncio.FIRST_COMPLETED)
@@ -149,22 +163,7 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         try:
             return await self._verifier.identify(token or None)
         except CredentialRefused as refusal:
-            raise _unauthenticated(str(refusal)) from None
-
-    @contextmanager
-    def _until_expiry(self, attachment: Attachment, identity: Identity) -> Iterator[None]:
-        """End the stream when its token expires; the session waits for one with a fresh token."""
-        remaining_s = self._verifier.remaining_s(identity)
-        if remaining_s is None:
-            yield
-            return
-        expired = _unauthenticated("the token has expired", is_retryable=True)
-        loop = asyncio.get_running_loop()
-        expiry = loop.call_later(remaining_s, attachment.fail, expired)
-        try:
-            yield
-        finally:
-            expiry.cancel()
+            raise unauthenticated(str(refusal)) from None
 
     async def _first_config(self, context: Context) -> pb.SessionConfig:
         try:
@@ -199,21 +198,20 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         return self._registry.open(config.session_id, patch, principal, past), None
 
     async def _read(
-        self, context: Context, runner: SessionRunner, attachment: Attachment, quota: Quota
+        self,
+        context: Context,
+        runner: SessionRunner,
+        attachment: Attachment,
+        quota: Quota,
+        expiry: Expiry,
     ) -> None:
         while isinstance(request := await context.read(), pb.VoiceSessionRequest):
-            event: on.RequestEvent | None
             try:
                 quota.receive()
             except RateLimited as refusal:
                 attachment.fail(refusal)
                 return  # the session waits for another stream
-            try:
-                event = decode(request, self._limits)
-                if isinstance(event, on.SpeechRequested):
-                    quota.begin_answer()
-            except (CallerError, RateLimited) as error:
-                event = on.InputRefused(error, request.sequence)
+            event = await self._understood(request, quota, expiry)
             if attachment.has_failed:
                 return  # another stream drives the session now
             await runner.receive(Received(event, request.sequence, request.ack))
@@ -222,6 +220,21 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         await asyncio.sleep(HALF_CLOSE_GRACE_S)
         if not attachment.has_failed:
             await runner.receive(Received(on.InputEnded()))
+
+    async def _understood(
+        self, request: pb.VoiceSessionRequest, quota: Quota, expiry: Expiry
+    ) -> on.RequestEvent | None:
+        """What a message asks of the session: nothing, or a refusal where it cannot be."""
+        try:
+            if request.HasField("token_renewal"):
+                await expiry.renew(request.token_renewal.token)
+                return None
+            event = decode(request, self._limits)
+            if isinstance(event, on.SpeechRequested):
+                quota.begin_answer()
+        except (CallerError, RateLimited) as error:
+            return on.InputRefused(error, request.sequence)
+        return event
 
     async def _write(self, context: Context, runner: SessionRunner, attachment: Attachment) -> None:
         with suppress(grpc.aio.InternalError):  # the client is gone
@@ -245,6 +258,9 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
                 return encode(item)
             case GoAway(time_left_ms):
                 return pb.VoiceSessionResponse(go_away=pb.GoAway(time_left_ms=time_left_ms))
+            case TokenExpiring(time_left_ms):
+                expiring = pb.TokenExpiring(time_left_ms=time_left_ms)
+                return pb.VoiceSessionResponse(token_expiring=expiring)
             case Pong(ping_sent_at_ms):
                 pong = pb.Pong(ping_sent_at_ms=ping_sent_at_ms, sent_at_ms=int(time.time() * 1000))
                 return pb.VoiceSessionResponse(durable=runner.told_durable, pong=pong)
@@ -267,9 +283,3 @@ def _fatal(error: CedarVoiceError) -> pb.VoiceSessionResponse:
 
 def _violation(message: str) -> CallerError:
     return CallerError(message, code=Code.PROTOCOL_VIOLATION, stage=Stage.TRANSPORT)
-
-
-def _unauthenticated(message: str, *, is_retryable: bool = False) -> CedarVoiceError:
-    return CedarVoiceError(
-        message, code=Code.UNAUTHENTICATED, stage=Stage.TRANSPORT, retryable=is_retryable
-    )

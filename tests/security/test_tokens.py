@@ -1,6 +1,7 @@
 """Tokens and tickets over real sockets: what they open, and for how long."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.callers import MAX_TICKETS_OF_ONE, Caller, Tickets, TooManyTickets
 from cedar_voice_bridge.credentials import Identity
-from cedar_voice_client import SessionOptions, Unauthenticated, VoiceClient, events
+from cedar_voice_client import SessionOptions, Unauthenticated, VoiceClient, VoiceStream, events
 from cedar_voice_service.server import open_server
 from tests.support.bridge import PATIENCE_S, Bridge, bridging
 from tests.support.http_clients import VOICE
@@ -77,7 +78,8 @@ async def test_a_stream_ends_when_its_token_does_and_a_fresh_one_resumes_it(serv
             with pytest.raises(Unauthenticated, match="expired") as ended:
                 async with asyncio.timeout(PATIENCE_S):
                     while (response := await stream.receive()) is not None:
-                        assert response.error.fatal
+                        is_notice = response.HasField("token_expiring")
+                        assert is_notice or response.error.fatal
             assert ended.value.retryable, "a fresh token goes on"
         resume = pb.ResumeRequest(resume_token=opening.ready.resume_token)
         async with client.stream(token=signed()) as stream:
@@ -86,17 +88,53 @@ async def test_a_stream_ends_when_its_token_does_and_a_fresh_one_resumes_it(serv
             assert again is not None and again.ready.resumed
 
 
+async def test_a_stream_is_told_before_and_goes_on_with_a_fresh_token(service: str) -> None:
+    expires_at_s = time.time() + 2
+    stale = signed(exp=expires_at_s)
+    async with VoiceClient(service) as client, client.stream(token=stale) as stream:
+        await stream.send(pb.VoiceSessionRequest(config=pb.SessionConfig()))
+        expiring = await heard(stream, "token_expiring")
+        assert 0 < expiring.token_expiring.time_left_ms <= 1_000
+        for wrong in ("wrong", signed("bob"), signed(exp=1), ""):
+            await stream.send(renewal(wrong))
+            refusal = await heard(stream, "error")
+            assert refusal.error.code == pb.ERROR_CODE_UNAUTHENTICATED
+            assert not refusal.error.fatal
+        await stream.send(renewal(signed()))
+        while time.time() <= expires_at_s + 0.1:
+            await stream.send(pb.VoiceSessionRequest(ping=pb.Ping()))
+            assert not (await heard(stream, "pong")).HasField("error")
+
+
+def renewal(token: str) -> pb.VoiceSessionRequest:
+    """The message that brings a token."""
+    return pb.VoiceSessionRequest(token_renewal=pb.TokenRenewal(token=token))
+
+
+async def heard(stream: VoiceStream, payload: str) -> pb.VoiceSessionResponse:
+    """The next message of a kind."""
+    async with asyncio.timeout(PATIENCE_S):
+        while (response := await stream.receive()) is not None:
+            if response.HasField(payload):  # type: ignore[arg-type] # any of them
+                return response
+    raise AssertionError(f"the stream ended before {payload}")
+
+
 async def test_a_session_of_the_sdk_goes_on_with_the_next_token(service: str) -> None:
-    given = iter([signed(exp=soon())])
+    expires_at_s = time.time() + 2
+    given = iter([signed(exp=expires_at_s)])
     async with VoiceClient(service, token=lambda: next(given, signed())) as client:
         options = SessionOptions(use_browser_tts=True)
+        kinds: list[type[events.Event]] = []
         async with client.session(options) as session, asyncio.timeout(PATIENCE_S):
-            expires_at_s = soon()
-            while claims()["iat"] <= expires_at_s:
+            while time.time() <= expires_at_s + 0.1:
                 await session.send_text("are you there?")
                 async for event in session:
+                    kinds.append(type(event))
                     if isinstance(event, events.ResponseCompleted):
                         break
+    assert events.TokenExpiring in kinds
+    assert events.Ready not in kinds, "it is the same stream"
 
 
 async def test_a_socket_ends_when_its_token_does(bridge: Bridge) -> None:
@@ -106,17 +144,20 @@ async def test_a_socket_ends_when_its_token_does(bridge: Bridge) -> None:
     assert socket.heard[-1]["retryable"]
 
 
-async def test_a_socket_that_brings_a_fresh_token_goes_on(bridge: Bridge) -> None:
-    expires_at_s = soon()
+async def test_a_socket_is_told_before_and_goes_on_with_a_fresh_token(bridge: Bridge) -> None:
+    expires_at_s = time.time() + 2
     async with bridge.connect(f"?token={signed(exp=expires_at_s)}") as socket:
-        await socket.hear_until("ready")
+        expiring = await socket.hear_until("token_expiring")
+        assert 0 < expiring["timeLeftMs"] <= 1_000
         await socket.say(type="auth", token=signed())
-        while claims()["iat"] <= expires_at_s + 1:
+        while time.time() <= expires_at_s + 0.1:
             await socket.say(type="ping", sentAt=1)
             await socket.hear_until("pong")
         await socket.say(type="text", text="are you there?")
         await socket.hear_until("response_complete")
     assert "error" not in socket.kinds
+    assert socket.kinds.count("ready") == 1, "the service has not been away"
+    assert socket.kinds.count("token_expiring") == 1
 
 
 async def test_a_fresh_token_is_of_the_same_user_and_good(bridge: Bridge) -> None:

@@ -49,8 +49,8 @@ class VoiceClient:
 
     Args:
         address: "host:port" of the service, or any gRPC target.
-        token: bearer token sent with every call, or what gives the one that is good then: a session
-            whose token expires goes on with the next.
+        token: bearer token sent with every call, or what gives the one that is good then: it is
+            asked before the token of a session expires, which goes on with the next.
         tls: True for the system's certificate authorities, or credentials of your own.
     """
 
@@ -121,7 +121,8 @@ class VoiceClient:
             token: bearer token of this session alone, in place of the client's.
             recovery: how it outlives its connection; None ends it with that.
         """
-        return ResumingStream(lambda: self.stream(token=token), recovery)
+        next_token = None if token is not None or isinstance(self._token, str) else self._token
+        return ResumingStream(lambda: self.stream(token=token), recovery, next_token=next_token)
 
     async def conversation(
         self, session_id: str, *, resume_token: str = "", timeout_s: float = 5.0

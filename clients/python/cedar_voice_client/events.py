@@ -260,6 +260,15 @@ class GoAway(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TokenExpiring(Event):
+    """The token of the stream expires. A client whose token is a function has renewed it already;
+    another one's stream ends then.
+    """
+
+    time_left_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pong(Event):
     """The answer to a ping; both times are Unix epoch milliseconds."""
 

@@ -39,6 +39,8 @@ class Memory:
         """Pings of the application that were not answered yet, oldest first."""
         self.owes_answer = False
         """Whether the user waits for an answer that was asked for again."""
+        self.has_finished = False
+        """Whether the application says no more."""
         self._knows_nothing = False
         """Whether the session stands in for another one, and shows no sign of the prelude."""
         self._config = pb.SessionConfig()

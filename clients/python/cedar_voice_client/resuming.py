@@ -55,6 +55,7 @@ class ResumingStream:
     Args:
         open_stream: opens a call.
         recovery: None leaves the session to its first stream.
+        next_token: gives the token with which a stream goes on whose own expires.
         done_with: number of the event up to which nothing is needed again by anybody, when that is
             not what was received: others read on behalf of whom this client receives.
         clock_s: a clock that never goes back.
@@ -66,12 +67,14 @@ class ResumingStream:
         open_stream: Callable[[], VoiceStream],
         recovery: Recovery | None = None,
         *,
+        next_token: Callable[[], str] | None = None,
         done_with: Callable[[], int] | None = None,
         clock_s: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._open_stream = open_stream
         self._recovery = recovery
+        self._next_token = next_token
         self._clock_s = clock_s
         self._draw = draw
         self._memory = Memory(self._bounds.max_audio_bytes, self._bounds.max_audio_s, done_with)
@@ -79,7 +82,6 @@ class ResumingStream:
         self._told: deque[pb.VoiceSessionResponse] = deque()
         self._may_write = asyncio.Lock()
         self._outage = _Outage()
-        self._has_finished = False
         self._end: VoiceClientError | None = None
         self.restored = Restored()
         """What became of the session when it was last lost."""
@@ -153,7 +155,7 @@ class ResumingStream:
 
     async def done_sending(self) -> None:
         """Say that no more input comes; receiving goes on."""
-        self._has_finished = True
+        self._memory.has_finished = True
         await self._flush()
         if (link := self._link) is not None:
             with self._left_to_receiving():
@@ -210,6 +212,9 @@ class ResumingStream:
             self._outage.restores = 0
         if response.pong.ping_sent_at_ms != HEARTBEAT_AT_MS:
             self._told.append(response)
+        if response.HasField("token_expiring") and self._next_token is not None:
+            renewal = pb.TokenRenewal(token=self._next_token())
+            return await self._say_aside(pb.VoiceSessionRequest(token_renewal=renewal))
         return await self._acknowledge_sometimes()
 
     async def _next(self, link: "_Link") -> pb.VoiceSessionResponse | None:
@@ -225,17 +230,20 @@ class ResumingStream:
                 if is_probed:
                     raise _unavailable("the service is silent") from None
                 link.probed_at_s = self._clock_s()
-                await self._probe(link)
+                ping = pb.Ping(sent_at_ms=HEARTBEAT_AT_MS)
+                await self._say_aside(pb.VoiceSessionRequest(ping=ping))
                 continue
             link.heard_at_s, link.probed_at_s = self._clock_s(), None
             return response
         return await link.stream.receive()
 
-    async def _probe(self, link: "_Link") -> None:
-        ping = pb.VoiceSessionRequest(ping=pb.Ping(sent_at_ms=HEARTBEAT_AT_MS))
+    async def _say_aside(self, request: pb.VoiceSessionRequest) -> None:
+        """Say something of this stream alone, while receiving; if it is not taken, it is lost."""
+        if self._link is None:
+            return
         with suppress(VoiceClientError, TimeoutError):
             async with asyncio.timeout(self._bounds.pong_within_s):
-                await link.stream.send(ping)
+                await self._link.stream.send(request)
 
     async def _acknowledge_sometimes(self) -> None:
         """Let the server forget what was received, when nothing else has told it for a while."""
@@ -373,7 +381,7 @@ class ResumingStream:
             await self._write_kept(link)
             for ping in memory.pings:
                 await self._put(link, ping)
-            if self._has_finished:
+            if self._memory.has_finished:
                 await link.stream.done_sending()
             self._link = link
 

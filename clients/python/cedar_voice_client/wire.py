@@ -30,6 +30,7 @@ EVENT_OF_PAYLOAD: Mapping[str, type[events.Event]] = {
     "interruption": events.Interruption,
     "metrics": events.TurnMetrics,
     "go_away": events.GoAway,
+    "token_expiring": events.TokenExpiring,
     "pong": events.Pong,
     "hold": events.PlaybackHold,
 }

@@ -26,19 +26,21 @@ from cedar_voice.v1 import audio_pb2 as cedar__voice_dot_v1_dot_audio__pb2
 from cedar_voice.v1 import error_pb2 as cedar__voice_dot_v1_dot_error__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!cedar_voice/v1/conversation.proto\x12\x0e\x63\x65\x64\x61r_voice.v1\x1a\x1a\x63\x65\x64\x61r_voice/v1/audio.proto\x1a\x1a\x63\x65\x64\x61r_voice/v1/error.proto\"\xca\x02\n\x07\x43ontrol\x12\x39\n\x0fstart_listening\x18\x01 \x01(\x0b\x32\x1e.cedar_voice.v1.StartListeningH\x00\x12\x37\n\x0estop_listening\x18\x02 \x01(\x0b\x32\x1d.cedar_voice.v1.StopListeningH\x00\x12.\n\tinterrupt\x18\x03 \x01(\x0b\x32\x19.cedar_voice.v1.InterruptH\x00\x12\x39\n\x0f\x63reate_response\x18\x04 \x01(\x0b\x32\x1e.cedar_voice.v1.CreateResponseH\x00\x12\"\n\x03say\x18\x05 \x01(\x0b\x32\x13.cedar_voice.v1.SayH\x00\x12\x31\n\x0b\x65nd_session\x18\x06 \x01(\x0b\x32\x1a.cedar_voice.v1.EndSessionH\x00\x42\t\n\x07\x63ommand\"=\n\x0eStartListening\x12+\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x1b.cedar_voice.v1.AudioFormat\" \n\rStopListening\x12\x0f\n\x07\x64iscard\x18\x01 \x01(\x08\"F\n\tInterrupt\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\x12\x16\n\tplayed_ms\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\x0c\n\n_played_ms\"&\n\x0e\x43reateResponse\x12\x14\n\x0cinstructions\x18\x01 \x01(\t\"q\n\x03Say\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x1a\n\rinterruptible\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x1b\n\x0e\x61\x64\x64_to_history\x18\x03 \x01(\x08H\x01\x88\x01\x01\x42\x10\n\x0e_interruptibleB\x11\n\x0f_add_to_history\"8\n\x0ePlaybackReport\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\x12\x11\n\tplayed_ms\x18\x02 \x01(\r\"\x0c\n\nEndSession\"\x19\n\tTextInput\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x1a\n\x04Ping\x12\x12\n\nsent_at_ms\x18\x01 \x01(\x03\"3\n\x04Pong\x12\x17\n\x0fping_sent_at_ms\x18\x01 \x01(\x03\x12\x12\n\nsent_at_ms\x18\x02 \x01(\x03\"\x1e\n\x06GoAway\x12\x14\n\x0ctime_left_ms\x18\x01 \x01(\r\"\x8e\x01\n\rTranscription\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x10\n\x08is_final\x18\x03 \x01(\x08\x12\x17\n\nconfidence\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x0bstable_text\x18\x05 \x01(\t\x12\x10\n\x08start_ms\x18\x07 \x01(\r\x12\x0e\n\x06\x65nd_ms\x18\x08 \x01(\rB\r\n\x0b_confidence\"\xc9\x01\n\rResponseEvent\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\x12\x32\n\x07started\x18\x02 \x01(\x0b\x32\x1f.cedar_voice.v1.ResponseStartedH\x00\x12.\n\x05\x64\x65lta\x18\x03 \x01(\x0b\x32\x1d.cedar_voice.v1.ResponseDeltaH\x00\x12\x36\n\tcompleted\x18\x04 \x01(\x0b\x32!.cedar_voice.v1.ResponseCompletedH\x00\x42\x07\n\x05\x65vent\"$\n\x0fResponseStarted\x12\x11\n\tuser_text\x18\x02 \x01(\t\"\x1d\n\rResponseDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"\xa2\x01\n\x11ResponseCompleted\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x33\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x1c.cedar_voice.v1.FinishReason\x12$\n\x05usage\x18\x03 \x01(\x0b\x32\x15.cedar_voice.v1.Usage\x12$\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x15.cedar_voice.v1.Error\"O\n\x05Usage\x12\x15\n\rprompt_tokens\x18\x01 \x01(\r\x12\x19\n\x11\x63ompletion_tokens\x18\x02 \x01(\r\x12\x14\n\x0ctotal_tokens\x18\x03 \x01(\r\"\x95\x01\n\x06\x41\x63tion\x12\x11\n\taction_id\x18\x01 \x01(\t\x12\x11\n\tstate_key\x18\x03 \x01(\t\x12\x12\n\nsetter_key\x18\x04 \x01(\t\x12\x11\n\targs_json\x18\x05 \x01(\t\x12\x11\n\ttool_name\x18\x06 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x07 \x01(\t\x12\x13\n\x0bresponse_id\x18\n \x01(\r\"U\n\x0eSpeechActivity\x12*\n\x05\x65vent\x18\x01 \x01(\x0e\x32\x1b.cedar_voice.v1.SpeechEvent\x12\x17\n\x0f\x61udio_offset_ms\x18\x02 \x01(\r\"1\n\x0cPlaybackHold\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\x12\x0c\n\x04held\x18\x02 \x01(\x08\"|\n\x0cInterruption\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\x12\x32\n\x06reason\x18\x02 \x01(\x0e\x32\".cedar_voice.v1.InterruptionReason\x12\x10\n\x08heard_ms\x18\x03 \x01(\r\x12\x11\n\tkept_text\x18\x04 \x01(\t\"\xc0\x05\n\x0bTurnMetrics\x12 \n\x13response_latency_ms\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x1b\n\x0e\x65ndpointing_ms\x18\x02 \x01(\rH\x01\x88\x01\x01\x12\x19\n\x0cstt_final_ms\x18\x03 \x01(\rH\x02\x88\x01\x01\x12\x1f\n\x12llm_first_token_ms\x18\x04 \x01(\rH\x03\x88\x01\x01\x12\x19\n\x0cllm_total_ms\x18\x05 \x01(\rH\x04\x88\x01\x01\x12\x1f\n\x12tts_first_audio_ms\x18\x06 \x01(\rH\x05\x88\x01\x01\x12\x1a\n\rturn_total_ms\x18\x07 \x01(\rH\x06\x88\x01\x01\x12\x16\n\x0einput_audio_ms\x18\x08 \x01(\r\x12\x17\n\x0foutput_audio_ms\x18\t \x01(\r\x12\x13\n\x0binterrupted\x18\x0c \x01(\x08\x12\x1c\n\x0f\x66irst_phrase_ms\x18\r \x01(\rH\x07\x88\x01\x01\x12\x1b\n\x0e\x66irst_heard_ms\x18\x0e \x01(\rH\x08\x88\x01\x01\x12\x11\n\tspeech_ms\x18\x0f \x01(\r\x12\x19\n\x0cstt_audio_ms\x18\x10 \x01(\rH\t\x88\x01\x01\x12$\n\x05usage\x18\x11 \x01(\x0b\x32\x15.cedar_voice.v1.Usage\x12\x0e\n\x06\x64rafts\x18\x12 \x01(\r\x12\x16\n\x0e\x64ropped_drafts\x18\x13 \x01(\r\x12\x1c\n\x14\x64ropped_draft_tokens\x18\x14 \x01(\rB\x16\n\x14_response_latency_msB\x11\n\x0f_endpointing_msB\x0f\n\r_stt_final_msB\x15\n\x13_llm_first_token_msB\x0f\n\r_llm_total_msB\x15\n\x13_tts_first_audio_msB\x10\n\x0e_turn_total_msB\x12\n\x10_first_phrase_msB\x11\n\x0f_first_heard_msB\x0f\n\r_stt_audio_ms*\xda\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x1d\n\x19\x46INISH_REASON_INTERRUPTED\x10\x02\x12\x1b\n\x17\x46INISH_REASON_CANCELLED\x10\x03\x12\x1c\n\x18\x46INISH_REASON_MAX_TOKENS\x10\x04\x12 \n\x1c\x46INISH_REASON_CONTENT_FILTER\x10\x05\x12\x17\n\x13\x46INISH_REASON_ERROR\x10\x06*\x97\x01\n\x0bSpeechEvent\x12\x1c\n\x18SPEECH_EVENT_UNSPECIFIED\x10\x00\x12\x18\n\x14SPEECH_EVENT_STARTED\x10\x01\x12\x18\n\x14SPEECH_EVENT_STOPPED\x10\x02\x12\x1b\n\x17SPEECH_EVENT_TURN_ENDED\x10\x03\x12\x19\n\x15SPEECH_EVENT_NO_INPUT\x10\x04*\xfa\x01\n\x12InterruptionReason\x12#\n\x1fINTERRUPTION_REASON_UNSPECIFIED\x10\x00\x12#\n\x1fINTERRUPTION_REASON_USER_SPEECH\x10\x01\x12&\n\"INTERRUPTION_REASON_CLIENT_REQUEST\x10\x02\x12!\n\x1dINTERRUPTION_REASON_NEW_INPUT\x10\x03\x12%\n!INTERRUPTION_REASON_TURN_REOPENED\x10\x04\x12(\n$INTERRUPTION_REASON_SESSION_RESTORED\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!cedar_voice/v1/conversation.proto\x12\x0e\x63\x65\x64\x61r_voice.v1\x1a\x1a\x63\x65\x64\x61r_voice/v1/audio.proto\x1a\x1a\x63\x65\x64\x61r_voice/v1/error.proto\"\xca\x02\n\x07\x43ontrol\x12\x39\n\x0fstart_listening\x18\x01 \x01(\x0b\x32\x1e.cedar_voice.v1.StartListeningH\x00\x12\x37\n\x0estop_listening\x18\x02 \x01(\x0b\x32\x1d.cedar_voice.v1.StopListeningH\x00\x12.\n\tinterrupt\x18\x03 \x01(\x0b\x32\x19.cedar_voice.v1.InterruptH\x00\x12\x39\n\x0f\x63reate_response\x18\x04 \x01(\x0b\x32\x1e.cedar_voice.v1.CreateResponseH\x00\x12\"\n\x03say\x18\x05 \x01(\x0b\x32\x13.cedar_voice.v1.SayH\x00\x12\x31\n\x0b\x65nd_session\x18\x06 \x01(\x0b\x32\x1a.cedar_voice.v1.EndSessionH\x00\x42\t\n\x07\x63ommand\"=\n\x0eStartListening\x12+\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x1b.cedar_voice.v1.AudioFormat\" \n\rStopListening\x12\x0f\n\x07\x64iscard\x18\x01 \x01(\x08\"F\n\tInterrupt\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\x12\x16\n\tplayed_ms\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\x0c\n\n_played_ms\"&\n\x0e\x43reateResponse\x12\x14\n\x0cinstructions\x18\x01 \x01(\t\"q\n\x03Say\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x1a\n\rinterruptible\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x1b\n\x0e\x61\x64\x64_to_history\x18\x03 \x01(\x08H\x01\x88\x01\x01\x42\x10\n\x0e_interruptibleB\x11\n\x0f_add_to_history\"8\n\x0ePlaybackReport\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\x12\x11\n\tplayed_ms\x18\x02 \x01(\r\"\x0c\n\nEndSession\"\x19\n\tTextInput\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x1a\n\x04Ping\x12\x12\n\nsent_at_ms\x18\x01 \x01(\x03\"\"\n\x0cTokenRenewal\x12\x12\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01\"3\n\x04Pong\x12\x17\n\x0fping_sent_at_ms\x18\x01 \x01(\x03\x12\x12\n\nsent_at_ms\x18\x02 \x01(\x03\"\x1e\n\x06GoAway\x12\x14\n\x0ctime_left_ms\x18\x01 \x01(\r\"%\n\rTokenExpiring\x12\x14\n\x0ctime_left_ms\x18\x01 \x01(\r\"\x8e\x01\n\rTranscription\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x10\n\x08is_final\x18\x03 \x01(\x08\x12\x17\n\nconfidence\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x0bstable_text\x18\x05 \x01(\t\x12\x10\n\x08start_ms\x18\x07 \x01(\r\x12\x0e\n\x06\x65nd_ms\x18\x08 \x01(\rB\r\n\x0b_confidence\"\xc9\x01\n\rResponseEvent\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\x12\x32\n\x07started\x18\x02 \x01(\x0b\x32\x1f.cedar_voice.v1.ResponseStartedH\x00\x12.\n\x05\x64\x65lta\x18\x03 \x01(\x0b\x32\x1d.cedar_voice.v1.ResponseDeltaH\x00\x12\x36\n\tcompleted\x18\x04 \x01(\x0b\x32!.cedar_voice.v1.ResponseCompletedH\x00\x42\x07\n\x05\x65vent\"$\n\x0fResponseStarted\x12\x11\n\tuser_text\x18\x02 \x01(\t\"\x1d\n\rResponseDelta\x12\x0c\n\x04text\x18\x01 \x01(\t\"\xa2\x01\n\x11ResponseCompleted\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x33\n\rfinish_reason\x18\x02 \x01(\x0e\x32\x1c.cedar_voice.v1.FinishReason\x12$\n\x05usage\x18\x03 \x01(\x0b\x32\x15.cedar_voice.v1.Usage\x12$\n\x05\x65rror\x18\x04 \x01(\x0b\x32\x15.cedar_voice.v1.Error\"O\n\x05Usage\x12\x15\n\rprompt_tokens\x18\x01 \x01(\r\x12\x19\n\x11\x63ompletion_tokens\x18\x02 \x01(\r\x12\x14\n\x0ctotal_tokens\x18\x03 \x01(\r\"\x95\x01\n\x06\x41\x63tion\x12\x11\n\taction_id\x18\x01 \x01(\t\x12\x11\n\tstate_key\x18\x03 \x01(\t\x12\x12\n\nsetter_key\x18\x04 \x01(\t\x12\x11\n\targs_json\x18\x05 \x01(\t\x12\x11\n\ttool_name\x18\x06 \x01(\t\x12\x16\n\x0e\x61rguments_json\x18\x07 \x01(\t\x12\x13\n\x0bresponse_id\x18\n \x01(\r\"U\n\x0eSpeechActivity\x12*\n\x05\x65vent\x18\x01 \x01(\x0e\x32\x1b.cedar_voice.v1.SpeechEvent\x12\x17\n\x0f\x61udio_offset_ms\x18\x02 \x01(\r\"1\n\x0cPlaybackHold\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\x12\x0c\n\x04held\x18\x02 \x01(\x08\"|\n\x0cInterruption\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\x12\x32\n\x06reason\x18\x02 \x01(\x0e\x32\".cedar_voice.v1.InterruptionReason\x12\x10\n\x08heard_ms\x18\x03 \x01(\r\x12\x11\n\tkept_text\x18\x04 \x01(\t\"\xc0\x05\n\x0bTurnMetrics\x12 \n\x13response_latency_ms\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x1b\n\x0e\x65ndpointing_ms\x18\x02 \x01(\rH\x01\x88\x01\x01\x12\x19\n\x0cstt_final_ms\x18\x03 \x01(\rH\x02\x88\x01\x01\x12\x1f\n\x12llm_first_token_ms\x18\x04 \x01(\rH\x03\x88\x01\x01\x12\x19\n\x0cllm_total_ms\x18\x05 \x01(\rH\x04\x88\x01\x01\x12\x1f\n\x12tts_first_audio_ms\x18\x06 \x01(\rH\x05\x88\x01\x01\x12\x1a\n\rturn_total_ms\x18\x07 \x01(\rH\x06\x88\x01\x01\x12\x16\n\x0einput_audio_ms\x18\x08 \x01(\r\x12\x17\n\x0foutput_audio_ms\x18\t \x01(\r\x12\x13\n\x0binterrupted\x18\x0c \x01(\x08\x12\x1c\n\x0f\x66irst_phrase_ms\x18\r \x01(\rH\x07\x88\x01\x01\x12\x1b\n\x0e\x66irst_heard_ms\x18\x0e \x01(\rH\x08\x88\x01\x01\x12\x11\n\tspeech_ms\x18\x0f \x01(\r\x12\x19\n\x0cstt_audio_ms\x18\x10 \x01(\rH\t\x88\x01\x01\x12$\n\x05usage\x18\x11 \x01(\x0b\x32\x15.cedar_voice.v1.Usage\x12\x0e\n\x06\x64rafts\x18\x12 \x01(\r\x12\x16\n\x0e\x64ropped_drafts\x18\x13 \x01(\r\x12\x1c\n\x14\x64ropped_draft_tokens\x18\x14 \x01(\rB\x16\n\x14_response_latency_msB\x11\n\x0f_endpointing_msB\x0f\n\r_stt_final_msB\x15\n\x13_llm_first_token_msB\x0f\n\r_llm_total_msB\x15\n\x13_tts_first_audio_msB\x10\n\x0e_turn_total_msB\x12\n\x10_first_phrase_msB\x11\n\x0f_first_heard_msB\x0f\n\r_stt_audio_ms*\xda\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x1d\n\x19\x46INISH_REASON_INTERRUPTED\x10\x02\x12\x1b\n\x17\x46INISH_REASON_CANCELLED\x10\x03\x12\x1c\n\x18\x46INISH_REASON_MAX_TOKENS\x10\x04\x12 \n\x1c\x46INISH_REASON_CONTENT_FILTER\x10\x05\x12\x17\n\x13\x46INISH_REASON_ERROR\x10\x06*\x97\x01\n\x0bSpeechEvent\x12\x1c\n\x18SPEECH_EVENT_UNSPECIFIED\x10\x00\x12\x18\n\x14SPEECH_EVENT_STARTED\x10\x01\x12\x18\n\x14SPEECH_EVENT_STOPPED\x10\x02\x12\x1b\n\x17SPEECH_EVENT_TURN_ENDED\x10\x03\x12\x19\n\x15SPEECH_EVENT_NO_INPUT\x10\x04*\xfa\x01\n\x12InterruptionReason\x12#\n\x1fINTERRUPTION_REASON_UNSPECIFIED\x10\x00\x12#\n\x1fINTERRUPTION_REASON_USER_SPEECH\x10\x01\x12&\n\"INTERRUPTION_REASON_CLIENT_REQUEST\x10\x02\x12!\n\x1dINTERRUPTION_REASON_NEW_INPUT\x10\x03\x12%\n!INTERRUPTION_REASON_TURN_REOPENED\x10\x04\x12(\n$INTERRUPTION_REASON_SESSION_RESTORED\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cedar_voice.v1.conversation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FINISHREASON']._serialized_start=2766
-  _globals['_FINISHREASON']._serialized_end=2984
-  _globals['_SPEECHEVENT']._serialized_start=2987
-  _globals['_SPEECHEVENT']._serialized_end=3138
-  _globals['_INTERRUPTIONREASON']._serialized_start=3141
-  _globals['_INTERRUPTIONREASON']._serialized_end=3391
+  _globals['_TOKENRENEWAL'].fields_by_name['token']._loaded_options = None
+  _globals['_TOKENRENEWAL'].fields_by_name['token']._serialized_options = b'\200\001\001'
+  _globals['_FINISHREASON']._serialized_start=2841
+  _globals['_FINISHREASON']._serialized_end=3059
+  _globals['_SPEECHEVENT']._serialized_start=3062
+  _globals['_SPEECHEVENT']._serialized_end=3213
+  _globals['_INTERRUPTIONREASON']._serialized_start=3216
+  _globals['_INTERRUPTIONREASON']._serialized_end=3466
   _globals['_CONTROL']._serialized_start=110
   _globals['_CONTROL']._serialized_end=440
   _globals['_STARTLISTENING']._serialized_start=442
@@ -59,30 +61,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TEXTINPUT']._serialized_end=863
   _globals['_PING']._serialized_start=865
   _globals['_PING']._serialized_end=891
-  _globals['_PONG']._serialized_start=893
-  _globals['_PONG']._serialized_end=944
-  _globals['_GOAWAY']._serialized_start=946
-  _globals['_GOAWAY']._serialized_end=976
-  _globals['_TRANSCRIPTION']._serialized_start=979
-  _globals['_TRANSCRIPTION']._serialized_end=1121
-  _globals['_RESPONSEEVENT']._serialized_start=1124
-  _globals['_RESPONSEEVENT']._serialized_end=1325
-  _globals['_RESPONSESTARTED']._serialized_start=1327
-  _globals['_RESPONSESTARTED']._serialized_end=1363
-  _globals['_RESPONSEDELTA']._serialized_start=1365
-  _globals['_RESPONSEDELTA']._serialized_end=1394
-  _globals['_RESPONSECOMPLETED']._serialized_start=1397
-  _globals['_RESPONSECOMPLETED']._serialized_end=1559
-  _globals['_USAGE']._serialized_start=1561
-  _globals['_USAGE']._serialized_end=1640
-  _globals['_ACTION']._serialized_start=1643
-  _globals['_ACTION']._serialized_end=1792
-  _globals['_SPEECHACTIVITY']._serialized_start=1794
-  _globals['_SPEECHACTIVITY']._serialized_end=1879
-  _globals['_PLAYBACKHOLD']._serialized_start=1881
-  _globals['_PLAYBACKHOLD']._serialized_end=1930
-  _globals['_INTERRUPTION']._serialized_start=1932
-  _globals['_INTERRUPTION']._serialized_end=2056
-  _globals['_TURNMETRICS']._serialized_start=2059
-  _globals['_TURNMETRICS']._serialized_end=2763
+  _globals['_TOKENRENEWAL']._serialized_start=893
+  _globals['_TOKENRENEWAL']._serialized_end=927
+  _globals['_PONG']._serialized_start=929
+  _globals['_PONG']._serialized_end=980
+  _globals['_GOAWAY']._serialized_start=982
+  _globals['_GOAWAY']._serialized_end=1012
+  _globals['_TOKENEXPIRING']._serialized_start=1014
+  _globals['_TOKENEXPIRING']._serialized_end=1051
+  _globals['_TRANSCRIPTION']._serialized_start=1054
+  _globals['_TRANSCRIPTION']._serialized_end=1196
+  _globals['_RESPONSEEVENT']._serialized_start=1199
+  _globals['_RESPONSEEVENT']._serialized_end=1400
+  _globals['_RESPONSESTARTED']._serialized_start=1402
+  _globals['_RESPONSESTARTED']._serialized_end=1438
+  _globals['_RESPONSEDELTA']._serialized_start=1440
+  _globals['_RESPONSEDELTA']._serialized_end=1469
+  _globals['_RESPONSECOMPLETED']._serialized_start=1472
+  _globals['_RESPONSECOMPLETED']._serialized_end=1634
+  _globals['_USAGE']._serialized_start=1636
+  _globals['_USAGE']._serialized_end=1715
+  _globals['_ACTION']._serialized_start=1718
+  _globals['_ACTION']._serialized_end=1867
+  _globals['_SPEECHACTIVITY']._serialized_start=1869
+  _globals['_SPEECHACTIVITY']._serialized_end=1954
+  _globals['_PLAYBACKHOLD']._serialized_start=1956
+  _globals['_PLAYBACKHOLD']._serialized_end=2005
+  _globals['_INTERRUPTION']._serialized_start=2007
+  _globals['_INTERRUPTION']._serialized_end=2131
+  _globals['_TURNMETRICS']._serialized_start=2134
+  _globals['_TURNMETRICS']._serialized_end=2838
 # @@protoc_insertion_point(module_scope)

@@ -442,6 +442,31 @@ class Ping(_message.Message):
 Global___Ping: _TypeAlias = Ping  # noqa: Y015
 
 @_typing.final
+class TokenRenewal(_message.Message):
+    """A fresh token of the same user, with which the stream goes on when the present
+    one expires. One that is refused is answered with ERROR_CODE_UNAUTHENTICATED,
+    and the stream goes on until then.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: _builtins.int
+    token: _builtins.str
+    """The token, without "Bearer"."""
+    def __init__(
+        self,
+        *,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TokenRenewal: _TypeAlias = TokenRenewal  # noqa: Y015
+
+@_typing.final
 class Pong(_message.Message):
     """-----------------------------------------------------------------------------
     What the server says
@@ -498,6 +523,30 @@ class GoAway(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GoAway: _TypeAlias = GoAway  # noqa: Y015
+
+@_typing.final
+class TokenExpiring(_message.Message):
+    """The token of the stream expires: the stream ends then, unless a TokenRenewal
+    brings a fresh one. Told a minute before, or halfway when that is later.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_LEFT_MS_FIELD_NUMBER: _builtins.int
+    time_left_ms: _builtins.int
+    """Time left before the stream is closed, in milliseconds."""
+    def __init__(
+        self,
+        *,
+        time_left_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["time_left_ms", b"time_left_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TokenExpiring: _TypeAlias = TokenExpiring  # noqa: Y015
 
 @_typing.final
 class Transcription(_message.Message):

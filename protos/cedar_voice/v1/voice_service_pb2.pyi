@@ -56,6 +56,7 @@ class VoiceSessionRequest(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     PLAYBACK_FIELD_NUMBER: _builtins.int
     PING_FIELD_NUMBER: _builtins.int
+    TOKEN_RENEWAL_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Position of this message in the session's client-to-server sequence.
     Assigned by whoever owns the session (the SDK, or the browser through the
@@ -95,6 +96,10 @@ class VoiceSessionRequest(_message.Message):
     def ping(self) -> _conversation_pb2.Ping:
         """A liveness probe to the server."""
 
+    @_builtins.property
+    def token_renewal(self) -> _conversation_pb2.TokenRenewal:
+        """A fresh token, before that of the stream expires."""
+
     def __init__(
         self,
         *,
@@ -106,12 +111,13 @@ class VoiceSessionRequest(_message.Message):
         text: _conversation_pb2.TextInput | None = ...,
         playback: _conversation_pb2.PlaybackReport | None = ...,
         ping: _conversation_pb2.Ping | None = ...,
+        token_renewal: _conversation_pb2.TokenRenewal | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "control", b"control", "payload", b"payload", "ping", b"ping", "playback", b"playback", "text", b"text"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "config", b"config", "control", b"control", "payload", b"payload", "ping", b"ping", "playback", b"playback", "text", b"text", "token_renewal", b"token_renewal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "audio", b"audio", "config", b"config", "control", b"control", "payload", b"payload", "ping", b"ping", "playback", b"playback", "sequence", b"sequence", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "audio", b"audio", "config", b"config", "control", b"control", "payload", b"payload", "ping", b"ping", "playback", b"playback", "sequence", b"sequence", "text", b"text", "token_renewal", b"token_renewal"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["config", "audio", "control", "text", "playback", "ping"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["config", "audio", "control", "text", "playback", "ping", "token_renewal"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 
@@ -140,11 +146,12 @@ class VoiceSessionResponse(_message.Message):
     GO_AWAY_FIELD_NUMBER: _builtins.int
     PONG_FIELD_NUMBER: _builtins.int
     HOLD_FIELD_NUMBER: _builtins.int
+    TOKEN_EXPIRING_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Position of this event in the session's server-to-client sequence, 1, 2, 3...
     without gaps. It survives reconnects and is what a client puts in
     ResumeRequest.last_received_sequence. 0 for events that are never replayed:
-    `ready`, `pong`, `go_away` and connection-level `error`.
+    `ready`, `pong`, `go_away`, `token_expiring` and connection-level `error`.
     """
     ack: _builtins.int
     """Highest VoiceSessionRequest.sequence the server has accepted. After a resume
@@ -212,6 +219,10 @@ class VoiceSessionResponse(_message.Message):
     def hold(self) -> _conversation_pb2.PlaybackHold:
         """Pause playback, or go on."""
 
+    @_builtins.property
+    def token_expiring(self) -> _conversation_pb2.TokenExpiring:
+        """The token of the stream expires soon."""
+
     def __init__(
         self,
         *,
@@ -232,12 +243,13 @@ class VoiceSessionResponse(_message.Message):
         go_away: _conversation_pb2.GoAway | None = ...,
         pong: _conversation_pb2.Pong | None = ...,
         hold: _conversation_pb2.PlaybackHold | None = ...,
+        token_expiring: _conversation_pb2.TokenExpiring | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "audio", b"audio", "error", b"error", "go_away", b"go_away", "hold", b"hold", "interruption", b"interruption", "metrics", b"metrics", "payload", b"payload", "pong", b"pong", "ready", b"ready", "response", b"response", "speech", b"speech", "transcription", b"transcription"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "audio", b"audio", "error", b"error", "go_away", b"go_away", "hold", b"hold", "interruption", b"interruption", "metrics", b"metrics", "payload", b"payload", "pong", b"pong", "ready", b"ready", "response", b"response", "speech", b"speech", "token_expiring", b"token_expiring", "transcription", b"transcription"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "action", b"action", "audio", b"audio", "durable", b"durable", "error", b"error", "go_away", b"go_away", "hold", b"hold", "interruption", b"interruption", "metrics", b"metrics", "payload", b"payload", "pong", b"pong", "ready", b"ready", "response", b"response", "sequence", b"sequence", "speech", b"speech", "term", b"term", "transcription", b"transcription", "turn_id", b"turn_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "action", b"action", "audio", b"audio", "durable", b"durable", "error", b"error", "go_away", b"go_away", "hold", b"hold", "interruption", b"interruption", "metrics", b"metrics", "payload", b"payload", "pong", b"pong", "ready", b"ready", "response", b"response", "sequence", b"sequence", "speech", b"speech", "term", b"term", "token_expiring", b"token_expiring", "transcription", b"transcription", "turn_id", b"turn_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["ready", "transcription", "response", "audio", "action", "error", "speech", "interruption", "metrics", "go_away", "pong", "hold"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["ready", "transcription", "response", "audio", "action", "error", "speech", "interruption", "metrics", "go_away", "pong", "hold", "token_expiring"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 

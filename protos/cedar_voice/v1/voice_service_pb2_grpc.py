@@ -79,7 +79,9 @@ class VoiceServiceServicer(object):
         lost: `resume.restore` opens one in its place, with what the client knows of
         the conversation.
 
-        Authentication is the `authorization: Bearer <token>` request metadata.
+        Authentication is the `authorization: Bearer <token>` request metadata. A
+        stream whose token expires ends with ERROR_CODE_UNAUTHENTICATED, unless a
+        `token_renewal` came before; the session goes on with the next token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -71,7 +71,9 @@ class VoiceServiceStub:
     lost: `resume.restore` opens one in its place, with what the client knows of
     the conversation.
 
-    Authentication is the `authorization: Bearer <token>` request metadata.
+    Authentication is the `authorization: Bearer <token>` request metadata. A
+    stream whose token expires ends with ERROR_CODE_UNAUTHENTICATED, unless a
+    `token_renewal` came before; the session goes on with the next token.
     """
     GetServiceInfo: _grpc.UnaryUnaryMultiCallable[_voice_service_pb2.GetServiceInfoRequest, _voice_service_pb2.GetServiceInfoResponse]
     """Describes the server before a session is opened: engines, encodings and
@@ -110,7 +112,9 @@ class VoiceServiceAsyncStub(VoiceServiceStub):
     lost: `resume.restore` opens one in its place, with what the client knows of
     the conversation.
 
-    Authentication is the `authorization: Bearer <token>` request metadata.
+    Authentication is the `authorization: Bearer <token>` request metadata. A
+    stream whose token expires ends with ERROR_CODE_UNAUTHENTICATED, unless a
+    `token_renewal` came before; the session goes on with the next token.
     """
     GetServiceInfo: _aio.UnaryUnaryMultiCallable[_voice_service_pb2.GetServiceInfoRequest, _voice_service_pb2.GetServiceInfoResponse]  # type: ignore[assignment]
     """Describes the server before a session is opened: engines, encodings and
@@ -152,7 +156,9 @@ class VoiceServiceServicer(metaclass=_abc_1.ABCMeta):
         lost: `resume.restore` opens one in its place, with what the client knows of
         the conversation.
 
-        Authentication is the `authorization: Bearer <token>` request metadata.
+        Authentication is the `authorization: Bearer <token>` request metadata. A
+        stream whose token expires ends with ERROR_CODE_UNAUTHENTICATED, unless a
+        `token_renewal` came before; the session goes on with the next token.
         """
 
     @_abc_1.abstractmethod

@@ -41,7 +41,14 @@ class GoAway:
     time_left_ms: int
 
 
-Notice = Ready | Pong | GoAway
+@dataclass(frozen=True, slots=True)
+class TokenExpiring:
+    """The token of the stream expires, in so many milliseconds."""
+
+    time_left_ms: int
+
+
+Notice = Ready | Pong | GoAway | TokenExpiring
 
 MAX_NOTICES = 64
 """Notices that may wait for a stream that does not read."""

@@ -46,6 +46,7 @@ MIRRORS: dict[str, type] = {
     "TurnMetrics": events.TurnMetrics,
     "Pong": events.Pong,
     "GoAway": events.GoAway,
+    "TokenExpiring": events.TokenExpiring,
     "Limits": service_info.Limits,
     "ServerInfo": service_info.ServerInfo,
     "Engine": service_info.Engine,

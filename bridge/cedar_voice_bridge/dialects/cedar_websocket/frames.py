@@ -333,6 +333,12 @@ class Metrics(Event, tag="turn_metrics"):
     usage: Usage | None = None
 
 
+class TokenExpiring(Event, tag="token_expiring"):
+    """The token expires: an `auth` frame with a fresh one keeps the socket."""
+
+    time_left_ms: int
+
+
 class Pong(Event, tag="pong"):
     """The answer to a ping; clocks in Unix epoch milliseconds."""
 

@@ -77,6 +77,8 @@ def frames_of(response: pb.VoiceSessionResponse) -> list[str]:
         case "metrics":
             metrics = response.metrics
             events = [mirror(frames.Metrics, metrics, usage=_usage(metrics), **place)]
+        case "token_expiring":
+            events = [frames.TokenExpiring(time_left_ms=response.token_expiring.time_left_ms)]
         case "pong":
             pong = response.pong
             events = [frames.Pong(sent_at=pong.ping_sent_at_ms, answered_at=pong.sent_at_ms)]
