@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -41,11 +41,12 @@ class Cores:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """The running product: where it is reached, and its processes."""
+    """The running product: where it is reached, its processes, and who tells what lives in them."""
 
     grpc_address: str
     http_address: str
     pids: tuple[int, ...]
+    censuses: Mapping[str, Path] = field(default_factory=dict)
 
 
 @cache
@@ -116,14 +117,14 @@ async def running(
 
 
 @asynccontextmanager
-async def provider() -> AsyncIterator[str]:
-    """Run the provider; gives its base URL.
+async def provider(*options: str) -> AsyncIterator[str]:
+    """Run the provider with its options; gives its base URL.
 
     Raises:
         ProcessFailed: it does not come up.
     """
     with tempfile.TemporaryFile() as log:
-        arguments = ["benchmarks.provider"]
+        arguments = ["benchmarks.provider", *options]
         on_cores = cores().measuring
         async with running(arguments, on_cores, is_talked_to=True, log=log) as process:
             assert process.stdout is not None
@@ -135,8 +136,20 @@ async def provider() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def product(provider_url: str, *, with_bridge: bool) -> AsyncIterator[Product]:
+async def product(
+    provider_url: str,
+    *,
+    with_bridge: bool,
+    settings: Mapping[str, str] | None = None,
+    censuses: Path | None = None,
+) -> AsyncIterator[Product]:
     """Run the service, and the bridge, as their commands do, on the provider.
+
+    Args:
+        provider_url: serves all three stages.
+        with_bridge: whether the bridge runs as well.
+        settings: in place of the default ones.
+        censuses: a folder for sockets of `benchmarks.census`.
 
     Raises:
         ProcessFailed: one of them does not come up.
@@ -149,20 +162,28 @@ async def product(provider_url: str, *, with_bridge: bool) -> AsyncIterator[Prod
         "CEDAR_MAX_SESSIONS": "10000",
         "OPENAI_API_KEY": "benchmark",
         "OPENAI_BASE_URL": provider_url,
+        **(settings or {}),
     }
+    addresses = {"service": grpc_address} | ({"bridge": http_address} if with_bridge else {})
     async with AsyncExitStack() as stack:
-        pids = [await stack.enter_async_context(_server("service", environment, grpc_address))]
-        if with_bridge:
-            bridge = _server("bridge", environment, http_address)
-            pids.append(await stack.enter_async_context(bridge))
-        yield Product(grpc_address, http_address, tuple(pids))
+        pids, sockets = [], {}
+        for name, address in addresses.items():
+            command = ["cedar_voice_cli", name]
+            if censuses is not None:
+                sockets[name] = censuses / name
+                command = ["benchmarks.census", str(sockets[name]), name]
+            server = _server(command, environment, address)
+            pids.append(await stack.enter_async_context(server))
+        yield Product(grpc_address, http_address, tuple(pids), sockets)
 
 
 @asynccontextmanager
-async def _server(name: str, environment: Mapping[str, str], address: str) -> AsyncIterator[int]:
+async def _server(
+    arguments: Sequence[str], environment: Mapping[str, str], address: str
+) -> AsyncIterator[int]:
     """Run one command of the product until it answers; gives its process id."""
+    name = arguments[-1]
     with tempfile.TemporaryFile() as log:
-        arguments = ["cedar_voice_cli", name]
         on_cores = cores().measured
         async with running(arguments, on_cores, environment=environment, log=log) as process:
             answers = _answers_grpc if name == "service" else _answers_http

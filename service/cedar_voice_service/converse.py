@@ -3,6 +3,7 @@
 import asyncio
 import time
 from contextlib import suppress
+from functools import partial
 
 import grpc
 import structlog
@@ -12,6 +13,7 @@ from cedar_voice.v1 import voice_service_pb2_grpc
 from cedar_voice_service.credentials import CredentialRefused, Identity, Verifier
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, RateLimited, Stage
 from cedar_voice_service.expiry import Expiry, unauthenticated
+from cedar_voice_service.incoming import Context, Incoming
 from cedar_voice_service.runtime.delivery import (
     Attachment,
     GoAway,
@@ -48,8 +50,6 @@ LAST_WORDS_S = 1.0
 
 HALF_CLOSE_GRACE_S = 0.05
 """How long after the end of a client's messages its cancellation may still show up."""
-
-Context = grpc.aio.ServicerContext[pb.VoiceSessionRequest, pb.VoiceSessionResponse]
 
 
 class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
@@ -145,8 +145,10 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
     ) -> CedarVoiceError | None:
         """Copy both ways until the stream ends; the error it has to end with, if any."""
         await runner.receive(Received(on.StreamOpened()))
+        incoming = Incoming(context)
+        read = partial(self._read, incoming, runner, attachment, quota, expiry)
         async with asyncio.TaskGroup() as group:
-            reading = group.create_task(self._read(context, runner, attachment, quota, expiry))
+            reading = group.create_task(incoming.taken_by(read))
             writing = group.create_task(self._write(context, runner, attachment))
             failing = group.create_task(attachment.failure())
             await asyncio.wait((writing, failing), return_when=asyncio.FIRST_COMPLETED)
@@ -199,13 +201,13 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
 
     async def _read(
         self,
-        context: Context,
+        incoming: Incoming,
         runner: SessionRunner,
         attachment: Attachment,
         quota: Quota,
         expiry: Expiry,
     ) -> None:
-        while isinstance(request := await context.read(), pb.VoiceSessionRequest):
+        while (request := await incoming.next()) is not None:
             try:
                 quota.receive()
             except RateLimited as refusal:

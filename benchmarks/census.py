@@ -1,0 +1,105 @@
+"""Runs a command of the product, and tells whoever asks what lives in its process.
+
+    python -m benchmarks.census SOCKET service
+
+Each connection to the Unix socket is answered with one `Census`, as JSON. The product knows nothing
+of it: a thread of its own answers, and collects garbage before it counts.
+"""
+
+import asyncio
+import ctypes
+import gc
+import socket
+import sys
+from collections import Counter
+from pathlib import Path
+from threading import Thread
+
+import msgspec
+
+_SELF = Path("/proc/self")
+
+
+class Census(msgspec.Struct, frozen=True):
+    """What lives in a process.
+
+    `objects` are those that the collector knows; `blocks` are pieces of memory that Python has
+    given out, `native_bytes` what the C library has. `types` counts the objects by class.
+    """
+
+    rss_bytes: int
+    native_bytes: int
+    blocks: int
+    objects: int
+    tasks: int
+    threads: int
+    files: int
+    types: dict[str, int]
+
+
+class _MallInfo(ctypes.Structure):
+    """glibc's `struct mallinfo2`; sizes in bytes."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    ]
+
+
+_LIBC = ctypes.CDLL(None)
+_LIBC.mallinfo2.restype = _MallInfo
+
+
+def take_census() -> Census:
+    """Count what lives in this process."""
+    gc.collect()
+    objects = gc.get_objects()
+    tasks = sum(isinstance(each, asyncio.Task) and not each.done() for each in objects)
+    types = Counter(f"{type(each).__module__}.{type(each).__qualname__}" for each in objects)
+    status = dict(line.split(":", 1) for line in (_SELF / "status").read_text().splitlines())
+    native = _LIBC.mallinfo2()
+    return Census(
+        rss_bytes=int(status["VmRSS"].split()[0]) * 1024,
+        native_bytes=native.uordblks + native.hblkhd,
+        blocks=sys.getallocatedblocks(),
+        objects=len(objects),
+        tasks=tasks,
+        threads=int(status["Threads"]),
+        files=len(list((_SELF / "fd").iterdir())),
+        types=dict(types),
+    )
+
+
+async def ask(address: Path) -> Census:
+    """What lives in the process behind this socket."""
+    reader, writer = await asyncio.open_unix_connection(address)
+    try:
+        return msgspec.json.decode(await reader.read(), type=Census)
+    finally:
+        writer.close()
+
+
+def _answer(listener: socket.socket) -> None:
+    while True:
+        asking, _ = listener.accept()
+        with asking:
+            asking.sendall(msgspec.json.encode(take_census()))
+
+
+def main() -> None:
+    """Answer beside the command that is run."""
+    from cedar_voice_cli.__main__ import main as run_command
+
+    address = sys.argv.pop(1)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(address)
+    listener.listen()
+    Thread(target=_answer, args=(listener,), daemon=True).start()
+    run_command()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""What a client says on a call. A read in progress is never cancelled: it ends with the call.
+
+grpcio keeps about 100 bytes, for good, of each read that is cancelled.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, ClassVar
+
+import grpc
+
+import cedar_voice.v1 as pb
+
+Context = grpc.aio.ServicerContext[pb.VoiceSessionRequest, pb.VoiceSessionResponse]
+
+
+class Incoming:
+    """The messages of one call, for one who takes them."""
+
+    _takers: ClassVar[set[asyncio.Task[None]]] = set()
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._is_reading = False
+        self._is_over = False
+
+    async def next(self) -> pb.VoiceSessionRequest | None:
+        """The next message; None after the last, or for what is none."""
+        self._is_reading = True
+        try:
+            request = await self._context.read()
+        except grpc.aio.BaseError:
+            if self._is_over:
+                raise asyncio.CancelledError from None
+            raise
+        finally:
+            self._is_reading = False
+        if self._is_over:
+            raise asyncio.CancelledError
+        return request if isinstance(request, pb.VoiceSessionRequest) else None
+
+    async def taken_by(self, take: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run the one who takes the messages, in a task of its own.
+
+        Cancelled, it returns at once, and so does the taker; unless it waits for a message: then it
+        is cancelled when the wait is over.
+        """
+        taker = asyncio.create_task(take())
+        self._takers.add(taker)
+        taker.add_done_callback(self._takers.discard)
+        try:
+            await asyncio.shield(taker)
+        finally:
+            self._is_over = True
+            if not self._is_reading:
+                taker.cancel()
