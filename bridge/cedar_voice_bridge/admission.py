@@ -1,6 +1,7 @@
 """Which pages may connect, and where a request carries its token. Pure."""
 
 from collections.abc import Sequence
+from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -45,6 +46,27 @@ class Admission:
     def trusts_origin(self, origin: str) -> bool:
         """Whether the operator has named this very origin: only then come credentials."""
         return origin.lower() in self._allowed_origins
+
+
+def client_address(connection: str | None, forwarded: str | None) -> str | None:
+    """Whom a request comes from: an address, or the network that is one customer's in IPv6; None
+    for this machine, which may be a proxy, and for who cannot be told.
+
+    Args:
+        connection: the address of the other side.
+        forwarded: what the proxy in front says of it, the newest last.
+    """
+    for said in ((forwarded or "").rpartition(",")[2].strip(), connection or ""):
+        try:
+            address = ip_address(said.partition("%")[0])
+        except ValueError:
+            continue
+        if address.is_loopback:
+            return None
+        if isinstance(address, IPv6Address):
+            return str(ip_network((address, 64), strict=False))
+        return str(address)
+    return None
 
 
 def bearer_token(authorization: str | None) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cedar_voice_bridge.credentials import Identity
+from cedar_voice_bridge.rates import Rate
 
 MAX_TICKETS = 10_000
 MAX_TICKETS_OF_ONE = 20
@@ -48,7 +49,11 @@ class Caller:
 
 
 class TooManyTickets(Exception):
-    """More tickets wait to be used than may."""
+    """No ticket for now: `str()` says which limit, `retry_after_s` when there is room again."""
+
+    def __init__(self, limit: str, retry_after_s: float) -> None:
+        super().__init__(limit)
+        self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +68,15 @@ class Tickets:
 
     Args:
         ticket_s: how long one may wait to be used.
+        per_minute: how many a caller may have; 0 is no limit.
         clock_s: a clock that never goes back.
     """
 
-    def __init__(self, ticket_s: float, clock_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, ticket_s: float, per_minute: int = 0, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self._ticket_s = ticket_s
+        self._rate = Rate(per_minute, clock_s)
         self._clock_s = clock_s
         self._issued: OrderedDict[bytes, _Issued] = OrderedDict()
         self._counts: Counter[Caller] = Counter()
@@ -80,11 +89,13 @@ class Tickets:
             origin: of the pages that may use it; None for a program's, which any page may use.
 
         Raises:
-            TooManyTickets: others have to be used first, or expire.
+            TooManyTickets: others have to be used first, or expire; or there were too many.
         """
         self._drop_expired()
         if self._counts[caller] >= MAX_TICKETS_OF_ONE or len(self._issued) >= MAX_TICKETS:
-            raise TooManyTickets
+            raise TooManyTickets("too many tickets wait to be used", self._ticket_s)
+        if wait_s := self._rate.take(caller):
+            raise TooManyTickets(f"at most {self._rate.per_minute} tickets a minute", wait_s)
         ticket = secrets.token_urlsafe(32)
         expires_at_s = self._clock_s() + self._ticket_s
         self._issued[_digest(ticket)] = _Issued(caller, origin, expires_at_s)

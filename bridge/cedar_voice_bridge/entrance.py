@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from math import ceil
 from typing import Protocol
 
@@ -12,11 +13,12 @@ import structlog
 from aiohttp import web
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.admission import Admission, bearer_token
+from cedar_voice_bridge.admission import Admission, bearer_token, client_address
 from cedar_voice_bridge.browser import Browser
 from cedar_voice_bridge.callers import Caller, Tickets, TooManyTickets
 from cedar_voice_bridge.credentials import CredentialRefused, Verifier
 from cedar_voice_bridge.dialects.problems import DialectError
+from cedar_voice_bridge.rates import Rate
 from cedar_voice_bridge.refusals import Refusal
 from cedar_voice_bridge.settings import BridgeSettings
 
@@ -56,31 +58,35 @@ class Entrance:
     def __init__(self, admission: Admission, verifier: Verifier, settings: BridgeSettings) -> None:
         self._admission = admission
         self._verifier = verifier
-        self._tickets = Tickets(settings.ticket_ms / 1000)
+        is_limited = verifier.needs_token  # else everybody is one
+        per_minute = settings.principal_tickets_per_minute if is_limited else 0
+        self._tickets = Tickets(settings.ticket_ms / 1000, per_minute)
+        self._refusals = Rate(settings.refusals_per_minute)
         self._settings = settings
 
-    def check_origin(self, request: web.Request) -> None:
-        """Turn away pages that may not use this bridge.
+    def check(self, request: web.Request) -> None:
+        """Turn away pages that may not use this bridge, and who has tried too often.
 
         Raises:
-            Refusal: 403.
+            Refusal: 403 or 429.
         """
         origin = request.headers.get("Origin")
         if not self._admission.admits_origin(origin, request.host):
             log.info("origin refused", origin=origin)
             raise Refusal(403, "origin_refused", "this origin may not connect")
+        if wait_s := self._refusals.wait_s(self._address_of(request)):
+            message = f"at most {self._refusals.per_minute} attempts a minute without a good token"
+            raise _rate_limited(message, wait_s)
 
     async def admit(self, request: web.Request) -> Caller:
         """Who asks.
 
         Raises:
-            Refusal: 401 or 403.
+            Refusal: 401, 403 or 429.
         """
-        self.check_origin(request)
-        try:
+        self.check(request)
+        with self._noting_refusals(request):
             return await self._by_address(request) or await self._by_header(request)
-        except CredentialRefused as refusal:
-            raise Refusal(401, "unauthenticated", str(refusal)) from None
 
     async def admit_socket(
         self, request: web.Request, browser: Browser, dialect: TokenDialect
@@ -91,6 +97,15 @@ class Entrance:
             CredentialRefused: nobody who is let in.
             BrowserGone: the socket is closed.
         """
+        try:
+            return await self._at_socket(request, browser, dialect)
+        except CredentialRefused:
+            self._note_refusal(request)
+            raise
+
+    async def _at_socket(
+        self, request: web.Request, browser: Browser, dialect: TokenDialect
+    ) -> Caller:
         caller = await self._by_address(request)
         if caller is not None:
             return caller
@@ -146,19 +161,33 @@ class Entrance:
         Raises:
             Refusal: 401, 403 or 429.
         """
-        self.check_origin(request)
-        try:
+        self.check(request)
+        with self._noting_refusals(request):
             caller = await self._by_header(request)
+        try:
             ticket = self._tickets.issue(caller, self._origin_of(request))
-        except CredentialRefused as refusal:
-            raise Refusal(401, "unauthenticated", str(refusal)) from None
-        except TooManyTickets:
-            retry_after_s = ceil(self._settings.ticket_ms / 1000)
-            message = "too many tickets wait to be used"
-            raise Refusal(429, "rate_limited", message, retry_after_s=retry_after_s) from None
+        except TooManyTickets as limit:
+            raise _rate_limited(str(limit), limit.retry_after_s) from None
         body = msgspec.json.encode(Ticket(ticket, self._settings.ticket_ms))
         headers = {"Cache-Control": "no-store"}
         return web.Response(body=body, content_type="application/json", headers=headers)
+
+    @contextmanager
+    def _noting_refusals(self, request: web.Request) -> Iterator[None]:
+        """Count who is not let in, and tell it as a status."""
+        try:
+            yield
+        except CredentialRefused as refusal:
+            self._note_refusal(request)
+            raise Refusal(401, "unauthenticated", str(refusal)) from None
+
+    def _note_refusal(self, request: web.Request) -> None:
+        if (address := self._address_of(request)) is not None:
+            self._refusals.take(address)
+
+    def _address_of(self, request: web.Request) -> str | None:
+        header = self._settings.address_header
+        return client_address(request.remote, request.headers.get(header) if header else None)
 
     async def _by_address(self, request: web.Request) -> Caller | None:
         if ticket := request.query.get("ticket"):
@@ -183,6 +212,10 @@ class Entrance:
         origin = request.headers.get("Origin")
         is_own = origin is not None and self._admission.is_own(origin, request.host)
         return f"//{request.host}" if is_own else origin
+
+
+def _rate_limited(limit: str, wait_s: float) -> Refusal:
+    return Refusal(429, "rate_limited", limit, retry_after_s=ceil(wait_s))
 
 
 async def _passes(duration_s: float | None, renewed: asyncio.Event) -> bool:

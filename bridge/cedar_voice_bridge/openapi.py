@@ -40,7 +40,7 @@ _REASONS = {
     413: "Too large",
     415: "The body is not a form",
     422: "The audio cannot be read",
-    429: "More than one user may have; Retry-After says when to come back",
+    429: "More than one user, or one stranger, may have; Retry-After says when to come back",
     500: "A defect of the bridge or the service",
     502: "An engine failed",
     503: "The service is away or full; Retry-After says when to come back",

@@ -73,6 +73,20 @@ class BridgeSettings(BaseSettings):
     ticket_ms: int = Field(
         30_000, ge=1_000, le=600_000, description="how long a ticket may wait to be used"
     )
+    principal_tickets_per_minute: int = Field(
+        120, ge=0, description="tickets of one user, as many at once; 0 is no limit"
+    )
+    refusals_per_minute: int = Field(
+        60,
+        ge=0,
+        description="attempts without a good token from one address, as many at once, before it "
+        "has to wait; 0 is no limit, and this machine has none",
+    )
+    address_header: str = Field(
+        "",
+        description="header in which the proxy in front says whom a request comes from, such as "
+        "X-Forwarded-For; its last value counts; empty takes the address of the connection",
+    )
     grpc_tls: bool = Field(
         False, description="whether the service is connected to with TLS; CEDAR_GRPC_CA implies it"
     )

@@ -89,7 +89,7 @@ class WebSocketEndpoint:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Serve one socket until either side ends it."""
-        self._entrance.check_origin(request)
+        self._entrance.check(request)
         browser = Browser(request, self._settings)
         await browser.accept()
         self._browsers.add(browser)

@@ -121,9 +121,10 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         """Run one stream: one task reads, one writes, the session lives elsewhere."""
         try:
             identity = await self._identify(context.invocation_metadata())
+            quota = self._quotas.of(identity.principal)
+            quota.open_stream()
             config = await self._first_config(context)
             runner, position = self._find(config, identity.principal)
-            quota = self._quotas.of(identity.principal)
             with (
                 self._registry.attached(runner, position) as attachment,
                 Expiry(self._verifier, identity, attachment) as expiry,

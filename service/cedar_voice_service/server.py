@@ -140,6 +140,7 @@ def rates_of(settings: ServiceSettings) -> Rates:
     """What the settings allow each user."""
     return Rates(
         max_sessions=settings.principal_max_sessions,
+        streams_per_minute=settings.principal_streams_per_minute,
         turns_per_minute=settings.principal_turns_per_minute,
         audio_s_per_minute=settings.principal_audio_s_per_minute,
         messages_per_s=settings.principal_messages_per_s,

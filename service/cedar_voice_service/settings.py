@@ -199,6 +199,11 @@ class ServiceSettings(BaseSettings):
     principal_max_sessions: int = Field(
         10, ge=0, description="sessions of one user at once, detached included; 0 is no limit"
     )
+    principal_streams_per_minute: int = Field(
+        120,
+        ge=0,
+        description="sessions that one user begins or resumes, 60 more at once; 0 is no limit",
+    )
     principal_turns_per_minute: int = Field(
         60,
         ge=0,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cedar_voice_bridge.admission import Admission, bearer_token
+from cedar_voice_bridge.admission import Admission, bearer_token, client_address
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,27 @@ def test_a_star_admits_every_origin() -> None:
 )
 def test_the_token_of_a_request(header: str | None, token: str | None) -> None:
     assert bearer_token(header) == token
+
+
+@pytest.mark.parametrize(
+    ("connection", "forwarded", "address"),
+    [
+        ("203.0.113.7", None, "203.0.113.7"),
+        ("203.0.113.7", "", "203.0.113.7"),
+        ("127.0.0.1", None, None),
+        ("::1", None, None),
+        ("", None, None),
+        (None, None, None),
+        ("127.0.0.1", "198.51.100.2", "198.51.100.2"),
+        ("127.0.0.1", "spoofed, 203.0.113.9, 198.51.100.2", "198.51.100.2"),
+        ("203.0.113.7", "unknown", "203.0.113.7"),
+        ("127.0.0.1", "unknown", None),
+        ("2001:db8::1", None, "2001:db8::/64"),
+        ("2001:db8::ffff:1", None, "2001:db8::/64"),
+        ("fe80::1%eth0", None, "fe80::/64"),
+    ],
+)
+def test_whom_a_request_comes_from(
+    connection: str | None, forwarded: str | None, address: str | None
+) -> None:
+    assert client_address(connection, forwarded) == address

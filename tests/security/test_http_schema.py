@@ -20,13 +20,14 @@ from tests.support.service import settings_of
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 ROOT = CONFIG.parents[2]
+UNLIMITED = {"principal_max_sessions": 0, "principal_streams_per_minute": 0}
 TRUST = {"jwt_key": KEY, "jwt_audience": (AUDIENCE,), "jwt_leeway_ms": 0}
 
 
 async def test_it_does_what_its_document_says(tmp_path: Path) -> None:
     async with (
         OpenAIStandin(answers=(Answer("Yes."),), latencies=INSTANT) as standin,
-        open_server(settings_of(standin, **TRUST)) as (address, _),
+        open_server(settings_of(standin, **UNLIMITED, **TRUST)) as (address, _),
         bridging(address, base_paths=("/voice",), **TRUST) as bridge,
     ):
         trial = await asyncio.create_subprocess_exec(

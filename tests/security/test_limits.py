@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import aiohttp
 import pytest
 
 import cedar_voice.v1 as pb
@@ -17,9 +18,14 @@ from cedar_voice_client import (
     VoiceStream,
 )
 from cedar_voice_client.errors import error_from_proto
-from cedar_voice_service.runtime.quotas import BURST_AUDIO_S, BURST_MESSAGES, BURST_TURNS
+from cedar_voice_service.runtime.quotas import (
+    BURST_AUDIO_S,
+    BURST_MESSAGES,
+    BURST_STREAMS,
+    BURST_TURNS,
+)
 from cedar_voice_service.server import open_server
-from tests.support.bridge import PATIENCE_S, bridging
+from tests.support.bridge import PATIENCE_S, Bridge, bridging
 from tests.support.http_clients import VOICE, form
 from tests.support.openai_script import INSTANT
 from tests.support.openai_standin import OpenAIStandin
@@ -94,6 +100,69 @@ async def test_sessions_over_the_bridge() -> None:
             assert int(answer.headers["Retry-After"]) > 0
         async with bridge.connect("?sessionId=two&token=bob") as other:
             await other.hear_until("ready")
+
+
+async def test_sessions_begun_and_resumed() -> None:
+    async with (
+        serving(principal_streams_per_minute=1) as address,
+        bridging(address, **TOKENS) as bridge,
+        VoiceClient(address) as client,
+    ):
+        token = ""
+        for _ in range(BURST_STREAMS):
+            config = {"resume": pb.ResumeRequest(resume_token=token)} if token else {}
+            async with client.stream(token="ann") as stream:
+                token = (await opened(stream, **config)).ready.resume_token
+        async with client.stream(token="ann") as stream:
+            with pytest.raises(SessionRefused, match="1 sessions begun or resumed a") as refused:
+                await opened(stream)
+        assert refused.value.code is ErrorCode.RATE_LIMITED
+        assert refused.value.retryable and refused.value.retry_after_ms > 0
+        async with bridge.connect("?token=ann") as socket:
+            assert await socket.closing() == 1013
+            assert socket.heard[-1]["retryAfterMs"] > 0
+        async with bridge.connect("?token=bob") as other:
+            await other.hear_until("ready")
+
+
+async def test_tickets() -> None:
+    async with bridging("127.0.0.1:1", principal_tickets_per_minute=2, **TOKENS) as bridge:
+        statuses = []
+        for user in ("ann", "ann", "ann", "bob"):
+            status, headers, body = await bought(bridge, user)
+            statuses.append(status)
+            if status == 429:
+                assert body["error"]["message"] == "at most 2 tickets a minute"
+                assert 0 < int(headers["Retry-After"]) <= 30
+    assert statuses == [200, 200, 429, 200]
+
+
+async def test_attempts_of_strangers() -> None:
+    limits = {"refusals_per_minute": 2, "address_header": "X-Forwarded-For"}
+    async with bridging("127.0.0.1:1", **limits, **TOKENS) as bridge:
+        stranger = {"X-Forwarded-For": "203.0.113.7"}
+        assert (await bought(bridge, "wrong", **stranger))[0] == 401
+        assert (await bought(bridge, "ann", **stranger))[0] == 200
+        async with bridge.connect("?token=wrong", headers=stranger) as socket:
+            assert await socket.closing() == 1008
+        status, headers, body = await bought(bridge, "ann", **stranger)
+        assert (status, body["error"]["code"]) == (429, "rate_limited")
+        assert "without a good token" in body["error"]["message"]
+        assert 0 < int(headers["Retry-After"]) <= 30
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="429"):
+            async with bridge.connect("?token=ann", headers=stranger):
+                pass
+        for others in ({"X-Forwarded-For": "203.0.113.7, 203.0.113.8"}, {}):
+            assert (await bought(bridge, "ann", **others))[0] == 200
+        for _ in range(3):
+            assert (await bought(bridge, "wrong"))[0] == 401, "this machine may be a proxy"
+
+
+async def bought(bridge: Bridge, token: str, **headers: str) -> tuple[int, Any, Any]:
+    """Status, headers and JSON of the answer to who asks for a ticket."""
+    shown = {"Authorization": f"Bearer {token}", **headers}
+    async with bridge.http.post(f"{bridge.url}{VOICE}/tickets", headers=shown) as answer:
+        return answer.status, answer.headers, await answer.json()
 
 
 async def test_answers() -> None:

@@ -256,7 +256,7 @@ async def test_tickets_that_nobody_uses_are_bounded(bridge: Bridge) -> None:
 
 def test_a_ticket_is_too_old_after_its_time() -> None:
     now_s = 0.0
-    tickets = Tickets(30.0, lambda: now_s)
+    tickets = Tickets(30.0, clock_s=lambda: now_s)
     ann = Caller("token", Identity("ann"))
     early, late = tickets.issue(ann, None), tickets.issue(ann, None)
     now_s = 29.9

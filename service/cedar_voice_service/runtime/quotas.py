@@ -1,11 +1,7 @@
-"""What one user may ask for at most: sessions, answers, audio and messages.
-
-A token bucket of our own, because it counts fractions and takes its clock from outside; what the
-libraries of the field offer counts whole hits in windows of the wall clock.
-"""
+"""What one user may ask for at most: sessions, streams, answers, audio and messages."""
 
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from math import ceil
@@ -13,50 +9,10 @@ from math import ceil
 from cedar_voice_service.errors import RateLimited, Stage
 from cedar_voice_service.providers.protocols import ReplyPart, ReplyRequest, Responder
 from cedar_voice_service.session.history import ToolOutcome
-
-Clock = Callable[[], float]
+from cedar_voice_service.token_bucket import Clock, TokenBucket
 
 MAX_IDLE_QUOTAS = 1_000
 """Users without a trace in their quota that are remembered; then they are forgotten."""
-
-
-class TokenBucket:
-    """Refills at a rate, up to what may be taken at once.
-
-    Args:
-        per_s: the rate.
-        burst: what may be taken at once.
-        clock_s: a clock that never goes back.
-    """
-
-    def __init__(self, per_s: float, burst: float, clock_s: Clock) -> None:
-        self._per_s = per_s
-        self._burst = burst
-        self._clock_s = clock_s
-        self._left = burst
-        self._at_s = clock_s()
-
-    @property
-    def is_full(self) -> bool:
-        """Whether nothing was taken of late."""
-        self._refill()
-        return self._left >= self._burst
-
-    def take(self, amount: float = 1.0) -> float:
-        """Take an amount; 0.0, or how many seconds from now there will be enough, and none taken.
-
-        More than a burst can never be had at once: the wait is that for a full bucket.
-        """
-        self._refill()
-        if amount <= self._left:
-            self._left -= amount
-            return 0.0
-        return (min(amount, self._burst) - self._left) / self._per_s or 1.0
-
-    def _refill(self) -> None:
-        now_s = self._clock_s()
-        self._left = min(self._burst, self._left + (now_s - self._at_s) * self._per_s)
-        self._at_s = now_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +20,14 @@ class Rates:
     """What a user may ask for; 0 is no limit."""
 
     max_sessions: int = 0
+    streams_per_minute: int = 0
     turns_per_minute: int = 0
     audio_s_per_minute: int = 0
     messages_per_s: int = 0
 
 
+BURST_STREAMS = 60
+"""Every session of a user, opened again by a bridge that was away, a few times."""
 BURST_TURNS = 20
 BURST_AUDIO_S = 105.0
 """Half a minute of three conversations, sent again after a break."""
@@ -81,6 +40,7 @@ class Quota:
 
     def __init__(self, rates: Rates, clock_s: Clock = time.monotonic) -> None:
         self._rates = rates
+        self._streams = _bucket(rates.streams_per_minute / 60, BURST_STREAMS, clock_s)
         self._turns = _bucket(rates.turns_per_minute / 60, BURST_TURNS, clock_s)
         self._audio_s = _bucket(rates.audio_s_per_minute / 60, BURST_AUDIO_S, clock_s)
         self._messages = _bucket(rates.messages_per_s, BURST_MESSAGES, clock_s)
@@ -88,8 +48,17 @@ class Quota:
     @property
     def is_untouched(self) -> bool:
         """Whether forgetting it changes nothing."""
-        buckets = (self._turns, self._audio_s, self._messages)
+        buckets = (self._streams, self._turns, self._audio_s, self._messages)
         return all(bucket is None or bucket.is_full for bucket in buckets)
+
+    def open_stream(self) -> None:
+        """Ask for one more stream, of a session that begins or goes on.
+
+        Raises:
+            RateLimited: of stage TRANSPORT.
+        """
+        what = f"at most {self._rates.streams_per_minute} sessions begun or resumed a minute"
+        _take(self._streams, 1.0, what, Stage.TRANSPORT)
 
     def open_session(self, open_count: int, *, retry_after_ms: int) -> None:
         """Ask for one more session.

@@ -1,12 +1,18 @@
 """What one user may ask for."""
 
+from heapq import heappop, heappush
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cedar_voice_client.backoff import wait_s
+from cedar_voice_client.options import Recovery
 from cedar_voice_service.errors import Code, RateLimited
-from cedar_voice_service.runtime.quotas import Quota, Quotas, Rates, TokenBucket
+from cedar_voice_service.runtime.quotas import Quota, Quotas, Rates
 from cedar_voice_service.server import rates_of
+from cedar_voice_service.token_bucket import TokenBucket
 from tests.support.service import settings
 
 
@@ -59,9 +65,30 @@ def test_a_conversation_in_real_time_never_trips() -> None:
             quota.begin_answer()
 
 
+@given(st.integers(1, 4), st.integers(0, 1_000))
+def test_clients_that_reconnect_with_backoff_never_trip(count: int, seed: int) -> None:
+    """A user's sessions begin at once, and every stream of theirs breaks as soon as it is open."""
+    clock, chance = Clock(), Random(seed)
+    quota = Quota(DEFAULTS, clock)
+    bounds = Recovery()
+    due = [(0.0, 0, number) for number in range(count)]
+    while due[0][0] < 600.0:
+        clock.at_s, attempt, number = heappop(due)
+        quota.open_stream()
+        pause_s = wait_s(
+            attempt,
+            first_s=bounds.first_wait_s,
+            max_s=bounds.max_wait_s,
+            retry_after_ms=0,
+            draw=chance.random,
+        )
+        heappush(due, (clock.at_s + pause_s, attempt + 1, number))
+
+
 @pytest.mark.parametrize(
     ("ask", "what"),
     [
+        (Quota.open_stream, "sessions begun or resumed"),
         (Quota.receive, "messages"),
         (Quota.begin_answer, "answers"),
         (lambda quota: quota.hear(60_000), "s of audio"),
@@ -84,6 +111,7 @@ def test_too_much_is_refused_by_its_name_and_until_when(ask: object, what: str) 
 def test_nought_is_no_limit() -> None:
     quota = Quota(Rates())
     for _ in range(10_000):
+        quota.open_stream()
         quota.receive()
         quota.begin_answer()
         quota.hear(60_000)
