@@ -57,8 +57,8 @@ def take_census() -> Census:
     """Count what lives in this process."""
     gc.collect()
     objects = gc.get_objects()
-    tasks = sum(isinstance(each, asyncio.Task) and not each.done() for each in objects)
-    types = Counter(f"{type(each).__module__}.{type(each).__qualname__}" for each in objects)
+    tasks = sum(type(each) is asyncio.Task and not each.done() for each in objects)
+    types = Counter(map(type, objects))
     status = dict(line.split(":", 1) for line in (_SELF / "status").read_text().splitlines())
     native = _LIBC.mallinfo2()
     return Census(
@@ -69,7 +69,7 @@ def take_census() -> Census:
         tasks=tasks,
         threads=int(status["Threads"]),
         files=len(list((_SELF / "fd").iterdir())),
-        types=dict(types),
+        types={f"{each.__module__}.{each.__qualname__}": count for each, count in types.items()},
     )
 
 
