@@ -41,11 +41,15 @@ _OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
 
 @dataclass(frozen=True, slots=True)
 class EncodedChunk:
-    """Encoded sound and its place in the response. Each chunk begins where the one before ends."""
+    """Encoded sound and its place in the response. Each chunk begins where the one before ends.
+
+    `continues` says that its bytes are of the same file as those before.
+    """
 
     data: bytes
     offset_ms: int
     duration_ms: int
+    continues: bool = False
 
 
 class SpeechEncoder(Protocol):
@@ -177,7 +181,8 @@ class StreamEncoder:
         start_ms = self._offset_ms
         samples = self._finished_samples + self._file.sounding_samples
         self._offset_ms = _ms(samples, self.format.sample_rate_hz)
-        return [EncodedChunk(data, start_ms, self._offset_ms - start_ms)]
+        continues = self.format.encoding is not Encoding.WAV
+        return [EncodedChunk(data, start_ms, self._offset_ms - start_ms, continues)]
 
 
 class PhraseEncoder:

@@ -40,8 +40,12 @@ QUEUED_EVENTS = 64
 HEARD_BYTES = 4_096
 """Audio decoded at a time before other sessions get their turn."""
 
-MAX_BACKLOG_MS = 10_000
-"""Answer audio that may wait to be sent; synthesis pauses beyond that."""
+ENOUGH_BACKLOG_MS = 4_000
+"""Answer audio that waits to be sent, beyond which no more is fetched.
+
+Little enough that what an engine sends meanwhile is taken in large pieces, and much enough that an
+engine that fails is found long before the listener hears it.
+"""
 
 PHRASES_QUEUED = 256
 """Phrases that the writer may be ahead of the speaker."""
@@ -60,6 +64,41 @@ class Received:
     event: on.RequestEvent | None
     sequence: int = 0
     ack: int = 0
+
+
+_Events = asyncio.Queue[Received | on.WorkEvent | on.TimePassed]
+
+
+class _Alarm:
+    """Reports that time has passed, to a queue in which nothing else waits.
+
+    Deadlines move with every event, nearly always to later: the timer stays, and looks again.
+    """
+
+    def __init__(self, events: _Events) -> None:
+        self._events = events
+        self._due_ms: int | None = None
+        self._looks_at_ms = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def set(self, due_ms: int | None) -> None:
+        """Ring at this time of the loop's clock, and not at the one set before; None for never."""
+        self._due_ms = due_ms
+        if self._timer is not None and (due_ms is None or due_ms < self._looks_at_ms):
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None and due_ms is not None:
+            self._looks_at_ms = due_ms
+            self._timer = asyncio.get_running_loop().call_at(due_ms / 1000, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._due_ms is None:
+            return
+        if _now_ms() < self._due_ms:
+            self.set(self._due_ms)
+        elif self._events.empty():  # whatever is taken next sets the alarm again
+            self._events.put_nowait(on.TimePassed())
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +138,8 @@ class SessionRunner:
         self._machine.go_on_from(past)
         self._listener = Listener(config.turn_detection, quota.hear)
         self._listener.begin(config.input_audio)
-        self._events: asyncio.Queue[Received | on.WorkEvent] = asyncio.Queue(QUEUED_EVENTS)
+        self._events: _Events = asyncio.Queue(QUEUED_EVENTS)
+        self._alarm = _Alarm(self._events)
         self._signals = _Signals()
         self._signals.idle.set()
         self._work: dict[int, asyncio.Task[None]] = {}
@@ -155,22 +195,15 @@ class SessionRunner:
         with structlog.contextvars.bound_contextvars(session_id=self.session_id):
             async with asyncio.TaskGroup() as group:
                 try:
-                    while await self._take(await self._next(), group):
-                        pass
+                    while await self._take(await self._events.get(), group):
+                        self._alarm.set(self._machine.deadline_ms)
                 finally:
+                    self._alarm.set(None)
                     self._signals.idle.set()
                     self._listener.close_feed()
                     for task in self._work.values():
                         task.cancel()
         self.delivery.finish()
-
-    async def _next(self) -> Received | on.WorkEvent | on.TimePassed:
-        deadline_ms = self._machine.deadline_ms
-        try:
-            async with asyncio.timeout_at(None if deadline_ms is None else deadline_ms / 1000):
-                return await self._events.get()
-        except TimeoutError:
-            return on.TimePassed()
 
     async def _take(
         self, item: Received | on.WorkEvent | on.TimePassed, group: asyncio.TaskGroup
@@ -233,7 +266,7 @@ class SessionRunner:
             self._signals.idle.set()
         else:
             self._signals.idle.clear()
-        if self._machine.backlog_ms > MAX_BACKLOG_MS:
+        if self._machine.backlog_ms > ENOUGH_BACKLOG_MS:
             self._signals.room.clear()
         else:
             self._signals.room.set()

@@ -35,7 +35,10 @@ class _Utterance:
         )
         self.has_sounded = False
 
-    async def fetch(self, synthesizer: Synthesizer, request: SpeechRequest) -> None:
+    async def fetch(
+        self, synthesizer: Synthesizer, request: SpeechRequest, room: asyncio.Event
+    ) -> None:
+        """Fetch the audio as it is needed; its beginning at once, so that a failure shows early."""
         try:
             async with aclosing(synthesizer.synthesize(request)) as blocks:
                 async for block in blocks:
@@ -43,6 +46,7 @@ class _Utterance:
                         self._forget()
                     if not isinstance(block, SpeechRestarted) or self.has_sounded:
                         await self.blocks.put(block)
+                    await room.wait()
         except EngineError as error:
             await self.blocks.put(error)
         await self.blocks.put(None)
@@ -54,7 +58,9 @@ class _Utterance:
 
 
 class Speaker:
-    """Speaks the answer of one turn. `room` is clear while enough audio waits to be sent."""
+    """Speaks the answer of one turn. `room` is clear while enough audio waits to be sent: what an
+    engine has yet to say is not asked for before it is set.
+    """
 
     def __init__(
         self,
@@ -124,7 +130,7 @@ class Speaker:
                 utterance = _Utterance(phrase)
                 await upcoming.put(utterance)
                 request = replace(template, text=phrase)
-                group.create_task(utterance.fetch(self._synthesizer, request))
+                group.create_task(utterance.fetch(self._synthesizer, request, self._room))
             self._is_done = True
         await upcoming.put(None)
 
@@ -153,10 +159,11 @@ class Speaker:
 
     async def _hand_out(self, chunks: list[EncodedChunk], encoder: SpeechEncoder) -> None:
         for chunk in chunks:
-            await self._room.wait()
             caption = " ".join(self._captions)
             self._captions.clear()
-            spoken = SpokenChunk(chunk.data, chunk.offset_ms, chunk.duration_ms, caption)
+            spoken = SpokenChunk(
+                chunk.data, chunk.offset_ms, chunk.duration_ms, caption, chunk.continues
+            )
             await self._report(on.SpeechSynthesized(self._work_id, spoken, encoder.format))
 
 

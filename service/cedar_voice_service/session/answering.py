@@ -40,7 +40,7 @@ class Answering:
         if response.is_sent:
             return None if response.playout.is_held else response.playout.ends_at_ms
         give_up_at_ms = turn.last_progress_at_ms + self._conversation.stage_timeout_ms
-        next_at_ms = response.playout.next_at_ms
+        next_at_ms = response.next_at_ms
         return give_up_at_ms if next_at_ms is None else min(give_up_at_ms, next_at_ms)
 
     # -- beginning -----------------------------------------------------------------------------
@@ -217,8 +217,8 @@ class Answering:
         response = self.response
         assert response is not None
         self._note_failure(response, error)
-        self._conversation.order(do.CancelWork(response.work_id))
         self._say(*response.fail(error, self._conversation.now_ms))
+        self._conversation.order(do.CancelWork(response.work_id))
         self._consider_end()
 
     def _note_failure(self, response: Response, error: CedarVoiceError) -> None:

@@ -6,17 +6,28 @@ heard when the user interrupts. A client that reports its playback corrects that
 """
 
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+MAX_BUNCH_MS = 480
+"""Audio that is handed out together, where the lead allows: every message costs at each hop."""
+
+KEPT_LEAD_MS = 500
+"""Lead that is not waited with: a server that stalls for less is not heard."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpokenChunk:
-    """A chunk of encoded answer audio; `text` begins to be spoken in it, empty when it goes on."""
+    """A chunk of encoded answer audio; `text` begins to be spoken in it, empty when it goes on.
+
+    `continues` says that its bytes go on where those of the chunk before it ended.
+    """
 
     data: bytes
     offset_ms: int
     duration_ms: int
     text: str = ""
+    continues: bool = False
 
 
 class Playout:
@@ -24,6 +35,7 @@ class Playout:
 
     def __init__(self, max_lead_ms: int) -> None:
         self._max_lead_ms = max_lead_ms
+        self._bunch_ms = min(MAX_BUNCH_MS, max(0, max_lead_ms - KEPT_LEAD_MS))
         self._waiting: deque[SpokenChunk] = deque()
         self._sent: list[SpokenChunk] = []
         self._ends_at_ms = 0
@@ -38,7 +50,7 @@ class Playout:
         """When the next chunk is due; None when none waits, or all wait for a release."""
         if self.is_held or self.is_drained:
             return None
-        return self._ends_at_ms - self._max_lead_ms
+        return self._ends_at_ms - self._max_lead_ms + self._bunch_ms
 
     @property
     def is_drained(self) -> bool:
@@ -63,16 +75,16 @@ class Playout:
     def take_due(self, now_ms: int) -> list[SpokenChunk]:
         """Hand out what may be sent now."""
         due: list[SpokenChunk] = []
-        if self.is_held:
+        if (next_at_ms := self.next_at_ms) is None or now_ms < next_at_ms:
             return due
-        while self._waiting and self._ends_at_ms - self._max_lead_ms <= now_ms:
+        while self._waiting and (not due or self._ends_at_ms - self._max_lead_ms < now_ms):
             chunk = self._waiting.popleft()
             self.backlog_ms -= chunk.duration_ms
             self._ends_at_ms = max(now_ms, self._ends_at_ms) + chunk.duration_ms
             self.sent_ms += chunk.duration_ms
             self._sent.append(SpokenChunk(b"", chunk.offset_ms, chunk.duration_ms, chunk.text))
             due.append(chunk)
-        return due
+        return _joined(due)
 
     def hold(self, now_ms: int) -> None:
         """Hand nothing out until the release."""
@@ -118,6 +130,18 @@ class Playout:
                 text, start_ms, _ = phrases[-1]
                 phrases[-1] = (text, start_ms, end_ms)
         return phrases
+
+
+def _joined(chunks: Iterable[SpokenChunk]) -> list[SpokenChunk]:
+    """The same audio in as few chunks as may be."""
+    joined: list[SpokenChunk] = []
+    for chunk in chunks:
+        if chunk.continues and not chunk.text and joined:
+            before = joined.pop()
+            data, duration_ms = before.data + chunk.data, before.duration_ms + chunk.duration_ms
+            chunk = replace(before, data=data, duration_ms=duration_ms)
+        joined.append(chunk)
+    return joined
 
 
 def _first_words(phrase: str, chars: int) -> str:

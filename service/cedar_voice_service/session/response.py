@@ -21,6 +21,9 @@ from cedar_voice_service.session.playout import Playout
 from cedar_voice_service.session.timings import ResponseTimings
 from cedar_voice_service.session.tools import ACTION_SENT_JSON
 
+TEXT_INTERVAL_MS = 100
+"""Text is told at most so often: models write faster than anybody reads."""
+
 
 @dataclass(frozen=True, slots=True)
 class Manner:
@@ -37,9 +40,14 @@ class Manner:
 
 @dataclass(slots=True)
 class _Script:
-    """What the model wrote and called."""
+    """What the model wrote and called.
+
+    `untold` is what the client has yet to be told, no sooner than `tell_at_ms`.
+    """
 
     pieces: list[str] = field(default_factory=list)
+    untold: str = ""
+    tell_at_ms: int = 0
     calls: list[CalledTool] = field(default_factory=list)
     is_complete: bool = False
     usage: say.Usage | None = None
@@ -130,19 +138,21 @@ class Response:
             case on.ReplyWritten(text=text) if not self._script.is_complete:
                 self.timings.mark("first_token_at_ms", now_ms)
                 self._script.pieces.append(text)
-                is_wanted = self.config.settings.stream
-                return [say.ResponseDelta(self.response_id, text)] if is_wanted else []
+                if self.config.settings.stream:
+                    self._script.untold += text
+                return self._text_due(now_ms)
             case on.ToolCalled(call_id=call_id, action=action):
                 self._script.calls.append(
                     CalledTool(call_id, action.tool_name, action.arguments_json)
                 )
-                return [say.ActionRequested(self.response_id, action)]
+                return [*self._rest_of_text(), say.ActionRequested(self.response_id, action)]
             case on.ToolRefused(error=error):
-                return [say.Failed(error)]
+                return [*self._rest_of_text(), say.Failed(error)]
             case on.ReplyEnded(finish_reason=reason, usage=usage):
                 return self._complete(reason, now_ms, usage=usage)
             case on.ReplyFailed(error=error):
                 return [
+                    *self._rest_of_text(),
                     say.Failed(error),
                     *self._complete(say.FinishReason.ERROR, now_ms, error=error),
                 ]
@@ -163,13 +173,22 @@ class Response:
             case _:
                 return []  # of a stage that is over already
 
+    @property
+    def next_at_ms(self) -> int | None:
+        """When there is text or audio to be sent that is there already."""
+        audio_at_ms = self.playout.next_at_ms
+        if not self._script.untold:
+            return audio_at_ms
+        return min(self._script.tell_at_ms, audio_at_ms or self._script.tell_at_ms)
+
     def due(self, now_ms: int) -> list[say.Message]:
-        """The audio to be sent now."""
-        messages: list[say.Message] = []
-        for chunk in self.playout.take_due(now_ms):
+        """The text and the audio to be sent now."""
+        messages = self._text_due(now_ms)
+        due = self.playout.take_due(now_ms)
+        for left, chunk in zip(range(len(due) - 1, -1, -1), due, strict=True):
             is_first = self.timings.first_sent_at_ms is None
             self.timings.mark("first_sent_at_ms", now_ms)
-            self._is_closed = self._is_synthesized and self.playout.is_drained
+            self._is_closed = self._is_synthesized and self.playout.is_drained and not left
             messages.append(
                 say.Speech(
                     self.response_id,
@@ -184,6 +203,16 @@ class Response:
         if self._is_synthesized and self.playout.is_drained and not self._is_closed:
             messages.append(self._close())
         return messages
+
+    def _text_due(self, now_ms: int) -> list[say.Message]:
+        if now_ms < self._script.tell_at_ms or not self._script.untold:
+            return []
+        self._script.tell_at_ms = now_ms + TEXT_INTERVAL_MS
+        return self._rest_of_text()
+
+    def _rest_of_text(self) -> list[say.Message]:
+        text, self._script.untold = self._script.untold, ""
+        return [say.ResponseDelta(self.response_id, text)] if text else []
 
     def hold(self, now_ms: int) -> list[say.Message]:
         """Send no more audio until the release; a client that can pauses what it has."""
@@ -219,6 +248,7 @@ class Response:
         self.was_cut = True
         by_client = reason is say.InterruptionReason.CLIENT_REQUEST
         finish = say.FinishReason.CANCELLED if by_client else say.FinishReason.INTERRUPTED
+        self._script.untold = ""
         return [
             say.Interrupted(self.response_id, reason, heard_ms, self._kept_text),
             *self._complete(finish, now_ms),
@@ -228,6 +258,7 @@ class Response:
     def fail(self, error: CedarVoiceError, now_ms: int) -> list[say.Message]:
         """Give the response up: its work made no progress."""
         return [
+            *self._rest_of_text(),
             say.Failed(error),
             *self._complete(say.FinishReason.ERROR, now_ms, error=error),
             *self._abandon_speech(),
@@ -246,7 +277,8 @@ class Response:
         self._script.is_complete = True
         self._script.usage = usage
         self.timings.mark("written_at_ms", now_ms)
-        return [say.ResponseCompleted(self.response_id, self.text, reason, usage, error)]
+        completed = say.ResponseCompleted(self.response_id, self.text, reason, usage, error)
+        return [*self._rest_of_text(), completed]
 
     def _abandon_speech(self) -> list[say.Message]:
         self.playout.clear()

@@ -200,3 +200,34 @@ async def test_mp3_that_was_cut_does_not_damage_what_follows(
     other: Synthesizer = Mp3Engine(file) if gives_mp3 else ToneSynthesizer()
     whole = await said(other)
     assert (await said(Cut())).endswith(whole)
+
+
+async def test_no_more_is_fetched_than_is_needed_but_the_beginning_of_each_phrase_is() -> None:
+    fetched: list[str] = []
+    has_begun = {phrase: asyncio.Event() for phrase in PHRASES}
+
+    class Counting:
+        async def synthesize(self, request: SpeechRequest) -> AsyncGenerator[Sound, None]:
+            """Speak one phrase: three blocks of 100 ms."""
+            for _ in range(3):
+                fetched.append(request.text)
+                has_begun[request.text].set()
+                yield Pcm(b"\1\0" * 2_400, 24_000)
+
+    async def report(event: on.WorkEvent) -> None:
+        pass
+
+    phrases: asyncio.Queue[str | None] = asyncio.Queue()
+    for phrase in (*PHRASES, None):
+        phrases.put_nowait(phrase)
+    room = asyncio.Event()
+    speaker = Speaker(Counting(), RAW, work_id=1, report=report, room=room)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(speaker.run(phrases))
+        for begun in has_begun.values():
+            await begun.wait()
+        for _ in range(20):  # more turns of the loop than the rest would take
+            await asyncio.sleep(0)
+        assert fetched == [*PHRASES]
+        room.set()
+    assert fetched.count(PHRASES[0]) == fetched.count(PHRASES[1]) == 3

@@ -274,6 +274,50 @@ def test_without_streaming_only_finals_are_sent() -> None:
     assert finals == [True]
 
 
+def test_text_is_told_at_once_and_then_as_fast_as_one_reads() -> None:
+    driver = MachineDriver()
+    driver.let(on.TextEntered("hi"))
+    for word in ("One", " two", " three", " four."):
+        driver.let(on.ReplyWritten(1, word))
+        driver.wait(40)
+    assert [delta.text for delta in driver.said_of(say.ResponseDelta)] == ["One", " two three"]
+    driver.let(on.ReplyEnded(1, say.FinishReason.STOP))
+    told = [
+        said.text
+        for said in driver.said
+        if isinstance(said, say.ResponseDelta | say.ResponseCompleted)
+    ]
+    assert told == ["One", " two three", " four.", "One two three four."]
+
+
+def test_text_that_waits_comes_before_the_action_or_the_failure_that_follows_it() -> None:
+    driver = MachineDriver()
+    action = Action("action-1-1", "setTheme", "{}", "ui", "setTheme", "[]")
+    driver.let(
+        on.TextEntered("dark please"),
+        on.ReplyWritten(1, "I do"),
+        on.ReplyWritten(1, " it"),
+        on.ToolCalled(1, "call-1", action),
+        on.ReplyWritten(1, " now"),
+    )
+    driver.wait(15_200)
+    kinds = (say.ResponseDelta, say.ActionRequested, say.Failed)
+    told = [type(said) for said in driver.said if isinstance(said, kinds)]
+    delta = say.ResponseDelta
+    assert told == [delta, delta, say.ActionRequested, delta, say.Failed]
+
+
+def test_only_the_last_audio_of_an_answer_says_that_it_is() -> None:
+    driver = MachineDriver(SessionConfig(output_audio=OutputAudio(max_lead_ms=1_000)))
+    driver.let(on.TextEntered("hi"))
+    for offset_ms in (0, 900, 1_000):
+        chunk = SpokenChunk(b"x", offset_ms, 900 if offset_ms == 0 else 100, "Word.")
+        driver.let(on.SpeechSynthesized(1, chunk, MP3))
+    driver.let(on.ReplyEnded(1, say.FinishReason.STOP), on.SpeechEnded(1))
+    driver.wait(5_000)
+    assert [said.is_last for said in driver.said_of(say.Speech)] == [False, False, True]
+
+
 @pytest.mark.parametrize("stage", [Stage.LLM, Stage.TTS, Stage.STT])
 def test_an_engine_that_hangs_costs_its_turn_and_not_the_session(stage: Stage) -> None:
     driver = MachineDriver()

@@ -104,3 +104,27 @@ def test_nothing_is_handed_out_while_it_is_held() -> None:
     assert (playout.take_due(2_000), playout.next_at_ms) == ([], None)
     playout.release(2_200, was_paused=True)
     assert (playout.heard_ms(2_200), playout.next_at_ms) == (200, 2_500)
+
+
+def test_with_a_long_lead_the_parts_of_a_file_go_out_in_bunches() -> None:
+    playout = Playout(1_000)
+    playout.add(SpokenChunk(b"1", 0, 200, "One two."))
+    for number in range(2, 9):
+        continues = SpokenChunk(b"%d" % number, 200 * number - 200, 200, continues=True)
+        playout.add(continues)
+    (first,) = playout.take_due(0)
+    assert (first.data, first.duration_ms, first.text) == (b"12345", 1_000, "One two.")
+    assert playout.next_at_ms == 480
+    assert playout.take_due(479) == []
+    (second,) = playout.take_due(480)
+    assert (second.data, second.offset_ms, second.duration_ms) == (b"678", 1_000, 600)
+    assert playout.heard_text(1_600) == "One two."
+
+
+def test_what_begins_a_phrase_or_a_file_is_a_chunk_of_its_own() -> None:
+    playout = Playout(1_000)
+    playout.add(SpokenChunk(b"1", 0, 100, "One.", continues=True))
+    playout.add(SpokenChunk(b"2", 100, 100, "Two.", continues=True))
+    playout.add(SpokenChunk(b"3", 200, 100))
+    playout.add(SpokenChunk(b"4", 300, 100, continues=True))
+    assert [chunk.data for chunk in playout.take_due(0)] == [b"1", b"2", b"34"]
