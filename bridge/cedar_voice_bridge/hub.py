@@ -101,7 +101,7 @@ class Conversation:
 
     def greeting(self) -> Response:
         """The configuration in force, for who joins."""
-        greeting = Response(ready=self.line.ready)
+        greeting = Response(ready=self.line.ready, ack=self.line.accepted_sequence)
         greeting.ready.resumed |= self._was_greeted
         greeting.ready.restored = False  # who joins has lost nothing
         self._was_greeted = True

@@ -44,6 +44,8 @@ class Line:
         """The configuration in force; without `session_id` until the session is open."""
         self.last_turn_id = 0
         """The newest turn that was heard of."""
+        self.accepted_sequence = 0
+        """The newest message that the service has taken."""
         self._send_timeout_s = send_timeout_s
         self._clock_s = clock_s
         self._wanted_until_s = 0.0
@@ -56,7 +58,7 @@ class Line:
     @contextmanager
     def connected(self, session: BrowserSession) -> Iterator[None]:
         """Write to this stream for as long as the context lasts."""
-        self.ready = session.opening.ready
+        self.note(session.opening)
         self._session.set_result(session)
         try:
             yield
@@ -142,12 +144,11 @@ class Line:
         """
         session = await asyncio.shield(self._session)
         while (response := await session.receive()) is not None:
-            if response.HasField("pong"):
-                if self._pongs:
-                    self._pongs.popleft()(response)
-                continue
             self.note(response)
-            return response
+            if not response.HasField("pong"):
+                return response
+            if self._pongs:
+                self._pongs.popleft()(response)
         return None
 
     async def end_session(self) -> None:
@@ -162,6 +163,7 @@ class Line:
     def note(self, response: pb.VoiceSessionResponse) -> None:
         """Keep what writers have to know of what the session says."""
         self.last_turn_id = max(self.last_turn_id, response.turn_id)
+        self.accepted_sequence = max(self.accepted_sequence, response.ack)
         if response.HasField("ready"):
             self.ready = response.ready
         if response.HasField("error") and not response.turn_id:
@@ -169,6 +171,8 @@ class Line:
 
     async def _write(self, request: pb.VoiceSessionRequest, on_pong: OnPong = nobody) -> None:
         session = await asyncio.shield(self._session)
+        if 0 < request.sequence <= session.sent_sequence:
+            return  # a browser that has come back says again what it does not know to have arrived
         if request.HasField("ping"):
             self._pongs.append(on_pong)
         try:

@@ -55,17 +55,18 @@
  */
 
 /**
- * What browsers send.
+ * What browsers send. What has to arrive once has a number, which grows from frame to frame.
  *
  * @typedef {{ type: "config" } & Config
- *   | { type: "audio_chunk", data: string, timestamp?: number }
- *   | { type: "start_listening" }
- *   | { type: "stop_listening" }
  *   | { type: "auth", token: string }
- *   | { type: "interrupt", responseId?: number, playedMs?: number }
- *   | { type: "text", text: string }
- *   | { type: "say", text: string, interruptible?: boolean, addToHistory?: boolean }
- *   | { type: "create_response", instructions?: string }
+ *   | { seq?: number } & (
+ *     | { type: "audio_chunk", data: string, timestamp?: number }
+ *     | { type: "start_listening" }
+ *     | { type: "stop_listening" }
+ *     | { type: "interrupt", responseId?: number, playedMs?: number }
+ *     | { type: "text", text: string }
+ *     | { type: "say", text: string, interruptible?: boolean, addToHistory?: boolean }
+ *     | { type: "create_response", instructions?: string })
  *   | { type: "playback" } & Playback
  *   | { type: "ping", sentAt: number }} UpFrame
  */
@@ -111,7 +112,7 @@
  * @typedef {{
  *   connected: Place & { type: "connected", sessionId: string },
  *   ready: Place & { type: "ready", sessionId: string, resumed: boolean, restored?: boolean,
- *     settings: Settings, output: Output, turnDetection: TurnDetection },
+ *     received?: number, settings: Settings, output: Output, turnDetection: TurnDetection },
  *   transcription_partial: Place &
  *     { type: "transcription_partial", text: string, stableText?: string, confidence?: number },
  *   transcription_final: Place & { type: "transcription_final", text: string, confidence?: number },
@@ -133,7 +134,7 @@
  *     heardMs: number, keptText: string },
  *   turn_metrics: Place & TurnMetrics,
  *   token_expiring: Place & { type: "token_expiring", timeLeftMs: number },
- *   pong: Place & { type: "pong", sentAt: number, answeredAt: number },
+ *   pong: Place & { type: "pong", sentAt: number, answeredAt: number, received?: number },
  * }} DownFrames
  *
  * @typedef {DownFrames[keyof DownFrames]} DownFrame

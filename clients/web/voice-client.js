@@ -18,7 +18,7 @@
  *
  * @typedef {object} VoiceClientOptions
  * @property {string} [sessionId] of a session to go on with; a random one otherwise
- * @property {number} [maxQueueBytes] of the frames that wait while there is no connection
+ * @property {number} [maxQueueBytes] of the frames that wait for a connection, or to have arrived
  * @property {new (url: URL) => WebSocket} [WebSocket] the browser's unless given
  * @property {typeof fetch} [fetch] the browser's unless given
  * @property {import("./live-socket.js").Clock} [clock] the browser's unless given
@@ -28,7 +28,7 @@
 import { toBase64 } from "./base64.js";
 import { Credential, NoTicket, TokenRefused } from "./credential.js";
 import { LiveSocket } from "./live-socket.js";
-import { OfflineQueue } from "./offline-queue.js";
+import { Outbox } from "./outbox.js";
 import { SeenFrames } from "./seen-frames.js";
 
 const FIRST_DELAY_MS = 500;
@@ -73,7 +73,7 @@ export class VoiceClient extends EventTarget {
   #credential = null;
   #config;
   #surroundings;
-  #queue;
+  #outbox;
   #seen = new SeenFrames();
   /** @type {LiveSocket | null} */
   #live = null;
@@ -108,7 +108,7 @@ export class VoiceClient extends EventTarget {
       clock: options.clock ?? BROWSER_CLOCK,
       random: options.random ?? Math.random,
     };
-    this.#queue = new OfflineQueue(options.maxQueueBytes ?? MAX_QUEUE_BYTES);
+    this.#outbox = new Outbox(options.maxQueueBytes ?? MAX_QUEUE_BYTES);
   }
 
   /** The name of the session, the same for as long as the client lives. */
@@ -135,8 +135,10 @@ export class VoiceClient extends EventTarget {
   connect() {
     this.#drop();
     this.#become(this.#comeback.attempts === 0 ? "connecting" : "reconnecting");
-    if (this.lastSeq > 0) this.#url.searchParams.set("lastSeq", String(this.lastSeq));
-    else this.#url.searchParams.delete("lastSeq");
+    if (this.#comeback.hadSession) {
+      const whole = Math.max(0, this.lastSeq - 1); // of the newest, some frames may be missing
+      this.#url.searchParams.set("lastSeq", String(whole));
+    }
     if (this.#credential) void this.#enter(this.#credential);
     else this.#open(this.#url);
   }
@@ -181,8 +183,13 @@ export class VoiceClient extends EventTarget {
    * @returns {boolean} false when it will not be sent: the queue is full, or the connection over
    */
   send(frame) {
-    if (this.status === "connected") return this.#transmit(frame) || this.#wait(frame);
-    return this.#isComing() ? this.#wait(frame) : this.#refuse("closed", 1);
+    if (this.status !== "connected" && !this.#isComing()) return this.#refuse("closed", 1);
+    const isConnected = this.status === "connected";
+    if (this.#outbox.add(frame)) {
+      if (isConnected) this.#flush();
+      return true;
+    }
+    return (isConnected && this.#transmit(frame)) || this.#refuse("queue_full", 1);
   }
 
   /**
@@ -328,9 +335,8 @@ export class VoiceClient extends EventTarget {
     return this.#live?.send(frame) ?? false;
   }
 
-  /** @param {Frame} frame */
-  #wait(frame) {
-    return this.#queue.add(frame) || this.#refuse("queue_full", 1);
+  #flush() {
+    this.#outbox.flush((frame) => this.#transmit(frame));
   }
 
   /**
@@ -356,7 +362,8 @@ export class VoiceClient extends EventTarget {
 
   /** @param {Frame} frame */
   #hear(frame) {
-    if (frame.type === "ready" && this.status !== "connected") this.#begin(frame.resumed);
+    if (frame.type === "ready" && this.status !== "connected") this.#begin(frame);
+    else if (frame.received) this.#outbox.arrived(frame.received);
     if (!this.#seen.isNew(frame)) return;
     if (frame.type === "token_expiring") void this.#renew();
     if (frame.type === "error") this.#comeback.retryAfterMs = frame.retryAfterMs ?? 0;
@@ -364,15 +371,16 @@ export class VoiceClient extends EventTarget {
     this.#tell(frame.type, frame);
   }
 
-  /** @param {boolean} isResumed */
-  #begin(isResumed) {
+  /** @param {Frame} ready */
+  #begin({ resumed: isResumed, received }) {
     const { hadSession } = this.#comeback;
     this.#comeback = { attempts: 0, refusals: 0, retryAfterMs: 0, hadSession: true };
     if (isResumed && this.#unsentPlayback) this.#transmit(this.#unsentPlayback);
     this.#unsentPlayback = null;
     if (!isResumed) this.#seen.reset();
-    if (!isResumed && hadSession) this.#refuse("session_lost", this.#queue.forgetSession());
-    for (const frame of this.#queue.takeAll()) this.#transmit(frame);
+    if (isResumed || !hadSession) this.#outbox.resume(received);
+    else this.#refuse("session_lost", this.#outbox.beginAnew(received));
+    this.#flush();
     this.#become("connected");
   }
 
@@ -399,7 +407,7 @@ export class VoiceClient extends EventTarget {
     this.#drop();
     this.#comeback.attempts = this.#comeback.refusals = 0;
     this.#become(status);
-    this.#refuse("closed", this.#queue.takeAll().length);
+    this.#refuse("closed", this.#outbox.clear());
   }
 
   #drop() {

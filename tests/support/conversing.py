@@ -24,6 +24,7 @@ from cedar_voice_service.session.config import (
     TurnMode,
 )
 from cedar_voice_service.session.outbox import Numbered
+from cedar_voice_service.session.past import Position
 from tests.support.recordings import speech_pcm
 from tests.support.virtual_time import run_virtually
 
@@ -57,6 +58,16 @@ class Client:
         for start in range(0, len(pcm), 3_200):
             await self.send(on.AudioReceived(pcm[start : start + 3_200]))
         await self.send(on.ListeningStopped())
+
+    def leave(self) -> None:
+        """Break the stream without a word."""
+        self.runner.delivery.detach(self._attachment)
+
+    async def come_back(self) -> None:
+        """Go on with another stream."""
+        position = Position(self.runner.delivery.last_sequence)
+        self._attachment = self.runner.attach(position)
+        await self.send(on.StreamOpened())
 
     async def until(self, kind: type[Kind], count: int = 1) -> Kind:
         """Read until a message of a kind came, for the `count`th time from now."""

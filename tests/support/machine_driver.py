@@ -24,6 +24,7 @@ class MachineDriver:
         self.now_ms = 1_000
         self.heard_ms = 0
         self.commands: list[do.Command] = []
+        self.is_client_away = False
 
     def let(self, *events: on.Event) -> list[do.Command]:
         """Let events happen now; the commands that follow."""
@@ -46,7 +47,7 @@ class MachineDriver:
         until_ms = self.now_ms + ms
         while (deadline := self.machine.deadline_ms) is not None and deadline <= until_ms:
             self.now_ms = max(self.now_ms, deadline)
-            self.let(on.TimePassed())
+            self.let(on.TimePassed(self.is_client_away))
         self.now_ms = until_ms
 
     def hear(self, ms: int, *edges: on.SpeechBegan | on.SpeechPaused) -> None:

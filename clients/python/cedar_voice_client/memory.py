@@ -117,6 +117,8 @@ class Memory:
         if self.owes_answer:  # last: a recording that begins would interrupt it
             answer = pb.Control(create_response=pb.CreateResponse())
             said.append(pb.VoiceSessionRequest(control=answer))
+        if durable := self.unsettled.durable:  # known also to who may come in our place
+            said.append(pb.VoiceSessionRequest(sequence=durable))
         return said
 
     def resuming(self) -> pb.SessionConfig:

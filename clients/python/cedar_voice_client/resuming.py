@@ -133,6 +133,8 @@ class ResumingStream:
     async def send(self, request: pb.VoiceSessionRequest) -> None:
         """Send a message; numbered, and sent again where needed, if it has to be heard once.
 
+        A `sequence` of its own is kept if it is above all before it.
+
         Raises:
             InvalidRequest: it is larger than `MAX_SEND_BYTES`; the session goes on.
             Unavailable: too many messages wait for the server to come back.

@@ -66,7 +66,7 @@ class Unsettled:
         self._dropped: deque[tuple[int, int]] = deque(maxlen=MAX_MESSAGES)
 
     def add(self, request: pb.VoiceSessionRequest, now_s: float) -> None:
-        """Number a message and keep it.
+        """Number a message, unless it has a number above all before it, and keep it.
 
         Raises:
             Unavailable: too many wait.
@@ -75,7 +75,7 @@ class Unsettled:
             raise Unavailable(
                 "too much waits to be sent", code=ErrorCode.UNAVAILABLE, retryable=True
             )
-        self.sent_sequence += 1
+        self.sent_sequence = max(self.sent_sequence + 1, request.sequence)
         request.sequence = self.sent_sequence
         self._follow(request)
         size = len(request.audio.data)

@@ -25,10 +25,11 @@ export class Socket {
   }
 
   /** The other side accepts, and says hello. */
-  welcome({ resumed = false } = {}) {
+  welcome({ resumed = false, received } = {}) {
     this.readyState = 1;
     this.onopen?.();
-    this.say({ type: "connected", sessionId: "s" }, { type: "ready", sessionId: "s", resumed });
+    const ready = { type: "ready", sessionId: "s", resumed, received };
+    this.say({ type: "connected", sessionId: "s" }, ready);
   }
 
   say(...frames) {

@@ -93,7 +93,15 @@ test("a new socket names the last place that was heard", () => {
   sockets[0].say({ type: "response_chunk", seq: 7, turnId: 1, text: "Hi", responseId: 1 });
   sockets[0].fail();
   clock.advance(500);
-  assert.equal(sockets[1].url.searchParams.get("lastSeq"), "7");
+  assert.equal(sockets[1].url.searchParams.get("lastSeq"), "6"); // more frames may be of place 7
+});
+
+test("a new socket of a session that has said nothing asks for all of it", () => {
+  const { sockets, clock } = start();
+  sockets[0].welcome();
+  sockets[0].fail();
+  clock.advance(500);
+  assert.equal(sockets[1].url.searchParams.get("lastSeq"), "0");
 });
 
 test("a socket that falls silent is given up", () => {
@@ -157,6 +165,56 @@ test("a full queue takes no more, and says so", () => {
   assert.equal(client.sendText("a".repeat(20)), true);
   assert.equal(client.sendText("b".repeat(20)), false);
   assert.deepEqual(dropped, [{ reason: "queue_full", count: 1 }]);
+});
+
+test("what was sent and has not arrived is sent again, under its number", async () => {
+  const { client, sockets, clock } = start();
+  sockets[0].welcome({ received: 0 });
+  client.startListening();
+  client.sendAudio(HEADER);
+  await client.sendAudio(TAIL);
+  const [start_, header, tail] = sockets[0].frames("start_listening", "audio_chunk");
+  assert.ok(0 < start_.seq && start_.seq < header.seq && header.seq < tail.seq);
+  sockets[0].say({ type: "pong", sentAt: 0, answeredAt: 0, received: start_.seq });
+  sockets[0].fail();
+  await client.stopListening();
+  clock.advance(500);
+  sockets[1].welcome({ resumed: true, received: header.seq });
+  const again = sockets[1].frames("start_listening", "audio_chunk", "stop_listening");
+  assert.deepEqual(again, [tail, { type: "stop_listening", seq: tail.seq + 1 }]);
+});
+
+test("a page that goes on with a session leaves numbers to what is under way", () => {
+  const { client, sockets } = start({ sessionId: "mine" });
+  client.sendText("hello");
+  sockets[0].welcome({ resumed: true, received: 7 });
+  const [{ seq }] = sockets[0].frames("text");
+  assert.ok(seq > 1_000_000);
+});
+
+test("what a lost session was told is not told to the next", () => {
+  const { client, sockets, clock } = start();
+  const dropped = heard(client, "dropped");
+  sockets[0].welcome({ received: 0 });
+  client.sendText("hello");
+  sockets[0].fail();
+  client.sendText("again");
+  clock.advance(500);
+  sockets[1].welcome({ resumed: false, received: 0 });
+  assert.deepEqual(sockets[1].frames("text").map(({ text }) => text), ["again"]);
+  assert.deepEqual(dropped, []);
+});
+
+test("frames that wait to have arrived leave their room to new ones", () => {
+  const { client, sockets, clock } = start({ maxQueueBytes: 100 });
+  sockets[0].welcome({ received: 0 });
+  for (const letter of "abcdef") assert.equal(client.sendText(letter.repeat(20)), true);
+  assert.equal(sockets[0].frames("text").length, 6);
+  sockets[0].fail();
+  clock.advance(500);
+  sockets[1].welcome({ resumed: true, received: 0 });
+  const letters = sockets[1].frames("text").map(({ text }) => text[0]).join("");
+  assert.equal(letters, "ef");
 });
 
 test("the rest of a recording is not sent to a session that does not know its beginning", async () => {

@@ -33,7 +33,8 @@ class _TurnDetectionModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Tur
     (push-to-talk). Speech events are still sent.
     """
     TURN_DETECTION_MODE_SERVER_VAD: _TurnDetectionMode.ValueType  # 2
-    """The server ends the turn after a silence, or when audio stops coming.
+    """The server ends the turn after a silence, or when audio stops coming; later
+    while no stream is attached, since its client may come back with the rest.
     stop_listening still ends it at once.
     """
 
@@ -47,7 +48,8 @@ TURN_DETECTION_MODE_MANUAL: TurnDetectionMode.ValueType  # 1
 (push-to-talk). Speech events are still sent.
 """
 TURN_DETECTION_MODE_SERVER_VAD: TurnDetectionMode.ValueType  # 2
-"""The server ends the turn after a silence, or when audio stops coming.
+"""The server ends the turn after a silence, or when audio stops coming; later
+while no stream is attached, since its client may come back with the rest.
 stop_listening still ends it at once.
 """
 Global___TurnDetectionMode: _TypeAlias = TurnDetectionMode  # noqa: Y015

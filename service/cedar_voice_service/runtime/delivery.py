@@ -142,6 +142,11 @@ class Delivery:
         self._attachment: Attachment | None = None
 
     @property
+    def is_attached(self) -> bool:
+        """Whether there is a stream to write to."""
+        return self._attachment is not None
+
+    @property
     def told_durable(self) -> int | None:
         """What the newest message that a stream has taken says is durable; None when all that
         was said is taken.

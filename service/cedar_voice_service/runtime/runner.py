@@ -75,8 +75,9 @@ class _Alarm:
     Deadlines move with every event, nearly always to later: the timer stays, and looks again.
     """
 
-    def __init__(self, events: _Events) -> None:
+    def __init__(self, events: _Events, delivery: Delivery) -> None:
         self._events = events
+        self._delivery = delivery
         self._due_ms: int | None = None
         self._looks_at_ms = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -98,7 +99,8 @@ class _Alarm:
         if _now_ms() < self._due_ms:
             self.set(self._due_ms)
         elif self._events.empty():  # whatever is taken next sets the alarm again
-            self._events.put_nowait(on.TimePassed())
+            is_away = not self._delivery.is_attached
+            self._events.put_nowait(on.TimePassed(is_client_away=is_away))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ class SessionRunner:
         self._listener = Listener(config.turn_detection, quota.hear)
         self._listener.begin(config.input_audio)
         self._events: _Events = asyncio.Queue(QUEUED_EVENTS)
-        self._alarm = _Alarm(self._events)
+        self._alarm = _Alarm(self._events, self.delivery)
         self._signals = _Signals()
         self._signals.idle.set()
         self._work: dict[int, asyncio.Task[None]] = {}

@@ -261,6 +261,9 @@ class WorkFailed:
 class TimePassed:
     """The deadline that the machine named has come."""
 
+    is_client_away: bool = False
+    """Whether no stream is attached to the session."""
+
 
 WorkEvent = (
     PartialTranscribed

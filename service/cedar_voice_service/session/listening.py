@@ -12,6 +12,9 @@ from cedar_voice_service.session.turn import Turn
 INPUT_IDLE_MS = 1_000
 """Audio that stops coming for this long ends a turn that the server delimits."""
 
+CLIENT_AWAY_MS = 15_000
+"""The same while no stream is attached: a client that comes back has the rest of what was said."""
+
 UNDECIDED_MS = 1_000
 """How far back speech may turn out to have begun, where none is known of."""
 
@@ -29,6 +32,7 @@ class Listening:
         self.turn: Turn | None = None
         self._conversation = conversation
         self._is_candidate = False
+        self._idle_ms = INPUT_IDLE_MS
 
     @property
     def is_hearing(self) -> bool:
@@ -48,7 +52,7 @@ class Listening:
             return None
         if turn.end_ms is not None:
             return turn.last_progress_at_ms + self._conversation.stage_timeout_ms
-        return None if self._is_manual else turn.last_progress_at_ms + INPUT_IDLE_MS
+        return None if self._is_manual else turn.last_progress_at_ms + self._idle_ms
 
     @property
     def needs_audio_from_ms(self) -> int:
@@ -164,8 +168,15 @@ class Listening:
         if is_too_long or (not self._is_manual and self.hearing.has_ended(self._detection)):
             self.finish()
 
-    def look_at_clock(self) -> None:
+    def expect_audio(self) -> None:
+        """A client is there, or there again."""
+        self._idle_ms = INPUT_IDLE_MS
+        if self.turn is not None and self.is_hearing:
+            self.turn.last_progress_at_ms = self._conversation.now_ms
+
+    def look_at_clock(self, *, is_client_away: bool) -> None:
         """End a turn whose audio stopped coming, give up one whose recognizer did."""
+        self._idle_ms = CLIENT_AWAY_MS if is_client_away else INPUT_IDLE_MS
         turn, deadline_ms = self.turn, self.deadline_ms
         if turn is None or deadline_ms is None or self._conversation.now_ms < deadline_ms:
             return

@@ -79,7 +79,8 @@ class Machine:
                 if isinstance(event, on.AudioHeard):
                     self._consider_listening()
                     self._listening.consider_endpoint()
-            case on.TimePassed():
+            case on.TimePassed(is_client_away):
+                self._listening.look_at_clock(is_client_away=is_client_away)
                 self._look_at_clock()
             case (
                 on.ListeningStarted()
@@ -203,7 +204,6 @@ class Machine:
 
     def _look_at_clock(self) -> None:
         now_ms = self._conversation.now_ms
-        self._listening.look_at_clock()
         if self._barge_in is not None and self._barge_in.is_due(now_ms):
             self._barge_in.is_held = False
             self._answering.release()
@@ -224,6 +224,7 @@ class Machine:
                 self._stop_listening(discard=discard)
             case on.StreamOpened():
                 self._input_has_ended = False
+                self._listening.expect_audio()
             case on.InputEnded():
                 self._input_has_ended = True
                 if self._listening.is_hearing:

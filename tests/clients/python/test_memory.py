@@ -109,8 +109,10 @@ def test_an_answer_is_asked_for_after_the_recording_that_goes_on() -> None:
     teller.said("and you?")
     teller.memory.take(pb.VoiceSessionResponse(term=1, ack=1, durable=1))
     teller.memory.lose_session()
-    commands = [said.control.WhichOneof("command") for said in teller.memory.prelude()]
+    *said, last = teller.memory.prelude()
+    commands = [request.control.WhichOneof("command") for request in said]
     assert commands == ["start_listening", "create_response"]
+    assert (last.sequence, last.WhichOneof("payload")) == (1, None)  # what is not said again
     teller.answer(started=pb.ResponseStarted())
     assert teller.memory.prelude() == []  # it has been heard
 

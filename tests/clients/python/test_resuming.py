@@ -187,7 +187,12 @@ def test_a_session_that_is_lost_is_opened_again_with_all_that_is_not_durable() -
         assert session.restored.lost_audio_bytes == 0
 
     over(first, refused, second)(story)
-    assert second.numbers == [2, 3]
+    assert second.numbers == [1, 2, 3]
+    assert [request.WhichOneof("payload") for request in second.sent[1:]] == [
+        None,
+        "audio",
+        "audio",
+    ]
     assert second.sent[0].config.resume.restore and second.sent[0].config.session_id == "mine"
 
 

@@ -153,6 +153,23 @@ def test_words_over_an_answer_stop_its_engines_within_50_ms() -> None:
     converse(story, config=LIVE, transcriber=ear, responder=model, synthesizer=voice)
 
 
+def test_an_utterance_waits_for_a_client_that_is_away() -> None:
+    pcm = speech_pcm()
+
+    async def story(client: Client) -> None:
+        await client.send(on.AudioReceived(pcm[: len(pcm) // 2]))
+        await client.until(say.SpeechActivity)
+        client.leave()
+        await asyncio.sleep(10)
+        await client.come_back()
+        await client.send(on.AudioReceived(pcm[len(pcm) // 2 :] + SILENCE * 20))
+        await client.until(say.TurnMetrics)
+        (said,) = [said for said in client.of(say.Transcription) if said.is_final]
+        assert said.end_ms - said.start_ms > len(pcm) // 32
+
+    converse(story, config=LIVE)
+
+
 def test_a_text_is_spoken_without_the_model() -> None:
     model = Thoughtful()
 

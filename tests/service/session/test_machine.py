@@ -44,6 +44,30 @@ def test_audio_that_stops_coming_ends_the_turn() -> None:
     assert driver.is_in(Phase.TRANSCRIBING)
 
 
+def test_a_client_that_is_away_is_waited_for_and_may_say_the_rest() -> None:
+    driver = MachineDriver()
+    driver.speak(800)
+    driver.is_client_away = True
+    driver.wait(10_000)
+    assert driver.is_in(Phase.LISTENING)
+    driver.is_client_away = False
+    driver.let(on.StreamOpened())
+    driver.wait(800)
+    driver.hear(500)
+    assert driver.is_in(Phase.LISTENING)
+    driver.wait(1_000)
+    assert driver.is_in(Phase.TRANSCRIBING)
+    assert len(driver.asked_for(do.StartTranscribing)) == 1
+
+
+def test_a_client_that_does_not_come_back_keeps_no_recognizer_for_long() -> None:
+    driver = MachineDriver()
+    driver.speak(800)
+    driver.is_client_away = True
+    driver.wait(15_000)
+    assert not driver.is_in(Phase.LISTENING)
+
+
 def test_push_to_talk_ends_with_stop_and_not_with_silence() -> None:
     driver = MachineDriver(MANUAL)
     driver.let(on.ListeningStarted())

@@ -2,7 +2,7 @@
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.cedar_websocket.chat import Chat
-from cedar_voice_bridge.dialects.cedar_websocket.frames import AudioComplete, Auth
+from cedar_voice_bridge.dialects.cedar_websocket.frames import AudioComplete, Auth, Said
 from cedar_voice_bridge.dialects.cedar_websocket.requests import read, requests_of
 from cedar_voice_bridge.dialects.cedar_websocket.responses import (
     frames_of,
@@ -14,6 +14,7 @@ from cedar_voice_bridge.dialects.configuration import (
     is_played_chunk_by_chunk,
     played_chunk_by_chunk,
 )
+from cedar_voice_bridge.dialects.numbering import sequence_of
 from cedar_voice_bridge.dialects.problems import DialectError
 
 _TURN_METRICS = '{"type":"turn_metrics"'
@@ -40,7 +41,11 @@ class CedarWebSocket:
         Raises:
             DialectError: the frame is not of this dialect.
         """
-        return requests_of(read(frame))
+        message = read(frame)
+        requests = requests_of(message)
+        if isinstance(message, Said) and message.seq:
+            requests[-1].sequence = sequence_of(message.seq)
+        return requests
 
     def token_in(self, frame: str) -> str | None:
         """The token of an `auth` frame; None for any other frame.

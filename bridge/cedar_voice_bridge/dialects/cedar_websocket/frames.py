@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
 from cedar_voice_bridge.dialects.configuration import Settings as Settings
+from cedar_voice_bridge.dialects.numbering import MAX_NUMBER
 
 UInt32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
@@ -75,17 +76,26 @@ class Config(Struct, tag="config", rename="camel"):
     draft_replies: bool | UnsetType = UNSET
 
 
-class AudioChunk(Struct, tag="audio_chunk"):
+class Said(Struct, kw_only=True):
+    """What has to be heard once may have a number: what has one already is passed over.
+
+    Numbers grow from frame to frame.
+    """
+
+    seq: Annotated[int, Meta(ge=0, le=MAX_NUMBER)] = 0
+
+
+class AudioChunk(Said, tag="audio_chunk"):
     """Microphone audio in base64."""
 
     data: str
 
 
-class StartListening(Struct, tag="start_listening"):
+class StartListening(Said, tag="start_listening"):
     """The following audio is new input."""
 
 
-class StopListening(Struct, tag="stop_listening"):
+class StopListening(Said, tag="stop_listening"):
     """The user's turn is over."""
 
 
@@ -95,20 +105,20 @@ class Auth(Struct, tag="auth"):
     token: str | None = None
 
 
-class Interrupt(Struct, tag="interrupt", rename="camel"):
+class Interrupt(Said, tag="interrupt", rename="camel"):
     """Stop a response, 0 for whichever is in progress; `playedMs` of it were heard."""
 
     response_id: UInt32 = 0
     played_ms: UInt32 | UnsetType = UNSET
 
 
-class Text(Struct, tag="text"):
+class Text(Said, tag="text"):
     """A typed user turn."""
 
     text: str
 
 
-class Say(Struct, tag="say", rename="camel"):
+class Say(Said, tag="say", rename="camel"):
     """Speak this text as it is, an answer without the language model.
 
     Speech may interrupt it, and the conversation keeps it, unless told otherwise.
@@ -119,7 +129,7 @@ class Say(Struct, tag="say", rename="camel"):
     add_to_history: bool | UnsetType = UNSET
 
 
-class CreateResponse(Struct, tag="create_response"):
+class CreateResponse(Said, tag="create_response"):
     """Answer the conversation as it stands, by instructions for this answer alone."""
 
     instructions: str = ""
@@ -274,10 +284,11 @@ class Failure(Event, tag="error"):
 
 
 class Ready(Event, tag="ready"):
-    """The configuration in force."""
+    """The configuration in force, and the newest number of the browser's that has arrived."""
 
     session_id: str
     resumed: bool
+    received: int
     settings: Settings
     output: Output
     turn_detection: TurnDetection
@@ -340,7 +351,8 @@ class TokenExpiring(Event, tag="token_expiring"):
 
 
 class Pong(Event, tag="pong"):
-    """The answer to a ping; clocks in Unix epoch milliseconds."""
+    """The answer to a ping; clocks in Unix epoch milliseconds. For `received` see `Ready`."""
 
     sent_at: int
     answered_at: int
+    received: int

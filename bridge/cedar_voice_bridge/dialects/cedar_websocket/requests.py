@@ -48,11 +48,11 @@ def requests_of(frame: frames.UpFrame) -> list[pb.VoiceSessionRequest]:
         case frames.StopListening():
             return [_control(stop_listening=pb.StopListening())]
         case frames.Interrupt():
-            return [_control(interrupt=pb.Interrupt(**named(frame)))]
+            return [_control(interrupt=pb.Interrupt(**_asked(frame)))]
         case frames.Text(text=text):
             return [pb.VoiceSessionRequest(text=pb.TextInput(text=text))]
         case frames.Say():
-            return [_control(say=pb.Say(**named(frame)))]
+            return [_control(say=pb.Say(**_asked(frame)))]
         case frames.CreateResponse(instructions=instructions):
             return [_control(create_response=pb.CreateResponse(instructions=instructions))]
         case frames.Playback():
@@ -63,6 +63,10 @@ def requests_of(frame: frames.UpFrame) -> list[pb.VoiceSessionRequest]:
             return []
         case _:
             assert_never(frame)
+
+
+def _asked(frame: frames.Said) -> dict[str, Any]:
+    return {name: value for name, value in named(frame).items() if name != "seq"}
 
 
 def _control(**command: Any) -> pb.VoiceSessionRequest:

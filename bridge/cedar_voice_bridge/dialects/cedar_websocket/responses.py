@@ -14,6 +14,7 @@ from msgspec import UNSET
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.cedar_websocket import frames
 from cedar_voice_bridge.dialects.configuration import Settings
+from cedar_voice_bridge.dialects.numbering import number_in
 from cedar_voice_bridge.dialects.problems import DialectError, code_name
 
 _ENCODER = msgspec.json.Encoder()
@@ -67,7 +68,7 @@ def frames_of(response: pb.VoiceSessionResponse) -> list[str]:
         case "error":
             events = [_failure(response.error, place)]
         case "ready":
-            events = [_ready(response.ready)]
+            events = [_ready(response.ready, received=number_in(response.ack))]
         case "speech":
             events = [mirror(frames.Speech, response.speech, **place)]
         case "interruption":
@@ -81,7 +82,13 @@ def frames_of(response: pb.VoiceSessionResponse) -> list[str]:
             events = [frames.TokenExpiring(time_left_ms=response.token_expiring.time_left_ms)]
         case "pong":
             pong = response.pong
-            events = [frames.Pong(sent_at=pong.ping_sent_at_ms, answered_at=pong.sent_at_ms)]
+            events = [
+                frames.Pong(
+                    sent_at=pong.ping_sent_at_ms,
+                    answered_at=pong.sent_at_ms,
+                    received=number_in(response.ack),
+                )
+            ]
         case _:
             events = []
     return [written(event) for event in events]
@@ -138,11 +145,12 @@ def _failure(error: pb.Error, place: dict[str, int]) -> frames.Failure:
     return mirror(frames.Failure, error, field=field, **place)
 
 
-def _ready(ready: pb.SessionReady) -> frames.Ready:
+def _ready(ready: pb.SessionReady, received: int) -> frames.Ready:
     encoding = mirror(frames.AudioFormat, ready.output_audio.format).encoding
     return frames.Ready(
         session_id=ready.session_id,
         resumed=ready.resumed,
+        received=received,
         restored=ready.restored or UNSET,
         settings=mirror(Settings, ready.settings),
         output=mirror(frames.Output, ready.output_audio, encoding=encoding),
