@@ -21,7 +21,6 @@ from rich.progress import track
 from rich.table import Table
 
 from cedar_voice_service.audio.ear import Ear, Heard
-from cedar_voice_service.audio.formats import AudioFormat, Encoding
 from cedar_voice_service.providers.pocketsphinx_recognizer import Recognizer
 from cedar_voice_service.session.windows.transcript import Shown
 from cedar_voice_service.session.windows.utterance import Request, Utterance
@@ -92,7 +91,6 @@ def turn_of(length_s: int, pause_ms: int, chance: Random) -> Turn:
 def heard(pcm: bytes) -> list[Heard]:
     """A turn as the ear tells it."""
     ear = Ear(0.5, 100)
-    ear.begin(AudioFormat(Encoding.PCM_S16LE, 16_000, 1))
     return [
         block
         for at in range(0, len(pcm), BLOCK_BYTES)

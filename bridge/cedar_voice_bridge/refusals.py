@@ -88,6 +88,8 @@ def refusal_of(failure: VoiceClientError | DialectError) -> Refusal:
         code = code_name(failure.code)
         return Refusal(400, code, failure.message, field=failure.field)
     status = _STATUSES.get(failure.code, 500)
+    if status == 422 and failure.retryable:  # nothing is wrong with what was sent
+        status = 503
     retry_after_s = max(1, math.ceil(failure.retry_after_ms / 1000)) if status in (429, 503) else 0
     return Refusal(
         status,

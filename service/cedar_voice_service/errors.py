@@ -133,6 +133,7 @@ class CapacityError(CedarVoiceError):
 
 
 _FAILURE_OF_STAGE = {
+    Stage.AUDIO_INPUT: Code.AUDIO_DECODE_FAILED,
     Stage.STT: Code.STT_FAILED,
     Stage.LLM: Code.LLM_FAILED,
     Stage.TTS: Code.TTS_FAILED,

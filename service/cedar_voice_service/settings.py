@@ -125,6 +125,17 @@ class ServiceSettings(BaseSettings):
     local_stt_workers: int = Field(
         2, ge=1, le=64, description="recognizer processes, each serving one utterance at a time"
     )
+    decoding_workers: int = Field(
+        2,
+        ge=0,
+        le=64,
+        description="processes that decode what clients send, raw PCM and WAV aside, each for up "
+        "to 128 sessions; started when needed; 0 decodes in the service itself",
+    )
+    decoding_timeout_ms: int = Field(
+        3_000, ge=10, description="longest decoding of a piece of sound before its process is ended"
+    )
+    decoding_memory_mb: int = Field(512, ge=64, description="memory that such a process may take")
     max_sessions: int = Field(200, ge=1, description="sessions held at once, detached included")
     shed_partials_lag_ms: int = Field(
         25, ge=1, description="event-loop lag over which partial transcripts are left out"

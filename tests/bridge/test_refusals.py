@@ -8,7 +8,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from cedar_voice_bridge.refusals import answer_refusals, answering
+from cedar_voice_bridge.refusals import answer_refusals, answering, refusal_of
+from cedar_voice_client import ErrorCode
+from cedar_voice_client.errors import ServerFailed
 from tests.support.bridge import bridging
 from tests.support.http_clients import VOICE
 
@@ -90,3 +92,13 @@ async def test_a_defect_ends_an_answer_that_has_begun() -> None:
     async with asking(break_later) as answer:
         with pytest.raises(aiohttp.ClientPayloadError):
             await answer.read()
+
+
+@pytest.mark.parametrize(("retryable", "status"), [(False, 422), (True, 503)])
+def test_a_recording_that_cannot_be_decoded_is_not_always_its_senders_fault(
+    retryable: bool, status: int
+) -> None:
+    failure = ServerFailed("no", code=ErrorCode.AUDIO_DECODE_FAILED, retryable=retryable)
+    refusal = refusal_of(failure)
+    assert (refusal.status, refusal.problem.retryable) == (status, retryable)
+    assert ("Retry-After" in refusal.response().headers) is retryable

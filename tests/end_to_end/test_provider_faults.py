@@ -29,6 +29,7 @@ STAGES: tuple[StageName, ...] = ("stt", "llm", "tts")
 SAID = "First one. Second one."
 SPOKEN_MS = round(len("First one.Second one.") * 1_000 / 15)
 OPTIONS = SessionOptions(
+    input_audio=AudioFormat(AudioEncoding.WAV),
     turn_detection=TurnDetection(mode=TurnDetectionMode.MANUAL),
     output_audio=OutputAudioConfig(
         format=AudioFormat(AudioEncoding.PCM_S16LE, sample_rate_hz=24_000), max_lead_ms=10_000

@@ -28,7 +28,7 @@ from cedar_voice_service.audio.containers.recognition import Verdict, recognize
 from cedar_voice_service.audio.containers.wav import WavReader
 from cedar_voice_service.audio.containers.webm import WebmReader
 from cedar_voice_service.audio.decoder import MAX_AHEAD_MS, MAX_MS_PER_BYTE, open_decoder
-from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, AudioFormat, Encoding
+from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, AudioFormat, Encoding, Pcm
 from cedar_voice_service.audio.mp3 import Mp3Cutter
 from cedar_voice_service.errors import CallerError, Code, Stage
 from cedar_voice_service.session.config import Limits, SessionConfig
@@ -56,15 +56,15 @@ def decode_recording(data: bytes) -> None:
         return
     encoding, piece_bytes = _ENCODINGS[data[0] % len(_ENCODINGS)], 1 + data[1] ** 2
     sound = data[2:]
-    decoded_ms = 0.0
+    decoded_bytes = 0
     try:
         decoder = open_decoder(AudioFormat(encoding, LISTENING_RATE_HZ))
         for piece in _pieces(sound, piece_bytes):
-            decoded_ms += sum(block.duration_ms for block in decoder.feed(piece))
-        decoded_ms += sum(block.duration_ms for block in decoder.flush())
+            decoded_bytes += len(decoder.feed(piece))
+        decoded_bytes += len(decoder.flush())
     except CallerError as error:
         _check_refusal(error)
-    assert decoded_ms <= MAX_AHEAD_MS + MAX_MS_PER_BYTE * len(sound)
+    assert Pcm(bytes(decoded_bytes)).duration_ms <= MAX_AHEAD_MS + MAX_MS_PER_BYTE * len(sound)
 
 
 def _check_refusal(error: CallerError) -> None:

@@ -25,6 +25,11 @@ def pids_of_children(process: int | str) -> set[int]:
     return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
 
 
+def open_files(pid: int) -> set[int]:
+    """The descriptors that a process has open."""
+    return {int(path.name) for path in Path(f"/proc/{pid}/fd").iterdir()}
+
+
 def wait_until_gone(pid: int, *, timeout_s: float) -> bool:
     """Wait for the end of any process, ours or not."""
     try:

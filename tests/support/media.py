@@ -99,8 +99,7 @@ def decoded_live(
     if isinstance(audio_format, Encoding):
         audio_format = AudioFormat(audio_format)
     decoder = open_decoder(audio_format)
-    blocks = [block for piece in pieces for block in decoder.feed(piece)]
-    return b"".join(block.data for block in blocks + decoder.flush())
+    return b"".join([*map(decoder.feed, pieces), decoder.flush()])
 
 
 def cut(data: bytes, sizes: Sequence[int]) -> list[bytes]:

@@ -36,7 +36,10 @@ class _ErrorCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorCode.V
     ERROR_CODE_UNSUPPORTED_AUDIO_FORMAT: _ErrorCode.ValueType  # 5
     """The encoding, rate or channel count is not supported (INVALID_ARGUMENT)."""
     ERROR_CODE_AUDIO_DECODE_FAILED: _ErrorCode.ValueType  # 6
-    """The audio bytes are not what the format says (INVALID_ARGUMENT)."""
+    """The audio bytes are not what the format says (INVALID_ARGUMENT). With
+    `retryable`, what decodes them failed: the turn is lost, and the next one
+    is heard.
+    """
     ERROR_CODE_MESSAGE_TOO_LARGE: _ErrorCode.ValueType  # 7
     """Something is above an advertised limit (RESOURCE_EXHAUSTED)."""
     ERROR_CODE_UNAUTHENTICATED: _ErrorCode.ValueType  # 20
@@ -88,7 +91,10 @@ not allow it (FAILED_PRECONDITION).
 ERROR_CODE_UNSUPPORTED_AUDIO_FORMAT: ErrorCode.ValueType  # 5
 """The encoding, rate or channel count is not supported (INVALID_ARGUMENT)."""
 ERROR_CODE_AUDIO_DECODE_FAILED: ErrorCode.ValueType  # 6
-"""The audio bytes are not what the format says (INVALID_ARGUMENT)."""
+"""The audio bytes are not what the format says (INVALID_ARGUMENT). With
+`retryable`, what decodes them failed: the turn is lost, and the next one
+is heard.
+"""
 ERROR_CODE_MESSAGE_TOO_LARGE: ErrorCode.ValueType  # 7
 """Something is above an advertised limit (RESOURCE_EXHAUSTED)."""
 ERROR_CODE_UNAUTHENTICATED: ErrorCode.ValueType  # 20

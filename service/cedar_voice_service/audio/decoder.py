@@ -1,4 +1,4 @@
-"""From the bytes of a recording, however cut, to 16 kHz mono blocks."""
+"""From the bytes of a recording, however cut, to 16 kHz mono samples."""
 
 from contextlib import suppress
 from typing import Protocol
@@ -17,7 +17,6 @@ from cedar_voice_service.audio.formats import (
     SAMPLE_BYTES,
     AudioFormat,
     Encoding,
-    Pcm,
 )
 from cedar_voice_service.errors import CallerError
 
@@ -31,8 +30,8 @@ MAX_MS_PER_BYTE = 8
 class Decoder(Protocol):
     """Decodes recordings, one after the other."""
 
-    def feed(self, data: bytes) -> list[Pcm]:
-        """Take more bytes; yields what can be heard now, a block per packet.
+    def feed(self, data: bytes) -> bytes:
+        """Take more bytes; gives the samples that can be heard now.
 
         Raises:
             CallerError: `AUDIO_DECODE_FAILED` or `UNSUPPORTED_AUDIO_FORMAT`; never anything else,
@@ -40,8 +39,8 @@ class Decoder(Protocol):
         """
         ...
 
-    def flush(self) -> list[Pcm]:
-        """The recording ends here; yields what was held back.
+    def flush(self) -> bytes:
+        """The recording ends here; gives what was held back.
 
         Raises:
             CallerError: as `feed`.
@@ -76,7 +75,7 @@ class RecordingDecoder:
         if audio_format.encoding is not Encoding.AUTO:
             self._open(audio_format.encoding)
 
-    def feed(self, data: bytes) -> list[Pcm]:
+    def feed(self, data: bytes) -> bytes:
         """See `Decoder.feed`."""
         self._allowance.earn(len(data))
         samples: list[bytes] = []
@@ -88,13 +87,13 @@ class RecordingDecoder:
             data = self._recognize(data)
         if self._reader is not None:
             samples += [self._sound_of(part) for part in self._reader.feed(data)]
-        return _blocks_of(samples)
+        return b"".join(samples)
 
-    def flush(self) -> list[Pcm]:
+    def flush(self) -> bytes:
         """See `Decoder.flush`."""
         if self._head:
             raise unsupported("the audio is too short to be recognized")
-        return _blocks_of(self._close())
+        return b"".join(self._close())
 
     def _open(self, encoding: Encoding) -> None:
         self._encoding = encoding
@@ -189,7 +188,3 @@ def _open_reader(encoding: Encoding, audio_format: AudioFormat) -> Reader:
             return PcmReader(track, SAMPLE_BYTES)
         case Encoding.AUTO:
             raise unsupported("the encoding of the audio is not recognized")
-
-
-def _blocks_of(samples: list[bytes]) -> list[Pcm]:
-    return [Pcm(block) for block in samples if block]

@@ -1,1 +1,1 @@
-"""The engines behind the three stages, one file per engine."""
+"""The engines behind the stages, one file per engine."""

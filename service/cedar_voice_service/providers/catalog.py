@@ -9,6 +9,7 @@ from typing import TypeVar
 from cedar_voice_service.errors import Stage
 from cedar_voice_service.providers.breaker import Breaker
 from cedar_voice_service.providers.deadlines import deadlines_of
+from cedar_voice_service.providers.decoding import HERE, Decoding, open_decoding
 from cedar_voice_service.providers.fallback import (
     FallbackResponder,
     FallbackSynthesizer,
@@ -53,6 +54,7 @@ class Engines:
     responder: Responder
     synthesizer: Synthesizer
     infos: Mapping[Stage, EngineInfo]
+    decoding: Decoding = HERE
 
 
 @asynccontextmanager
@@ -67,11 +69,13 @@ async def open_engines(
     """
     async with AsyncExitStack() as stack:
         pressure = pressure or Pressure()
+        decoding = await stack.enter_async_context(open_decoding(settings))
         transcriber, stt_info = await _lasting_transcriber(settings, pressure, stack)
         responder, llm_info = await _lasting_responder(settings, stack)
         synthesizer, tts_info = await _lasting_synthesizer(settings, stack)
         infos = {Stage.STT: stt_info, Stage.LLM: llm_info, Stage.TTS: tts_info}
-        yield Engines(SheddingTranscriber(transcriber, pressure), responder, synthesizer, infos)
+        shedding = SheddingTranscriber(transcriber, pressure)
+        yield Engines(shedding, responder, synthesizer, infos, decoding)
 
 
 def chosen(settings: ServiceSettings, stage: Stage) -> str:

@@ -1,12 +1,13 @@
-"""A child process that answers requests, one at a time, for an engine that cannot live in ours.
+"""A child process that answers requests, one at a time, for work that cannot be done in ours.
 
-Such an engine holds the GIL, or can crash. The child runs a module of this package that calls
+Such work holds the GIL, or can crash. The child runs a module of this package that calls
 `frames.serve`; it ends when our end of its input closes, however we end.
 """
 
 import asyncio
+import subprocess
 import sys
-from typing import cast
+from collections.abc import Sequence
 
 from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.providers.frames import FrameReader, frame_of
@@ -18,11 +19,11 @@ _STOP_TIMEOUT_S = 10
 class ChildProcess:
     """Runs `module`. Every failure is an `EngineError` of `stage`, and leaves the child stopped."""
 
-    def __init__(self, module: str, stage: Stage) -> None:
-        self._module = module
+    def __init__(self, module: str, stage: Stage, arguments: Sequence[str] = ()) -> None:
+        self._command = (sys.executable, "-P", "-m", module, *arguments)
         self._stage = stage
         self._pipes: _Pipes | None = None
-        self._transport: asyncio.SubprocessTransport | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def is_usable(self) -> bool:
@@ -30,16 +31,19 @@ class ChildProcess:
         return self._pipes is not None and self._pipes.is_idle
 
     async def launch(self) -> None:
-        """Start the child without waiting until it is ready; `ready` must follow."""
-        await self.stop()
+        """Start the child without waiting until it is ready; `ready` must follow.
+
+        Raises:
+            EngineError: the system has no room for another process or pipe.
+        """
+        try:
+            await self.stop()
+            self._process = _spawn(self._command)
+        except OSError:
+            raise EngineError(self._stage, "the process of the stage does not start") from None
         pipes = _Pipes(self._stage)
-        self._transport, self._pipes = await asyncio.get_running_loop().subprocess_exec(
-            lambda: pipes,
-            *(sys.executable, "-P", "-m", self._module),
-            stderr=None,
-            # Ctrl-C in a terminal goes to its whole process group: we alone decide when to stop.
-            start_new_session=True,
-        )
+        await pipes.connect(self._process)
+        self._pipes = pipes
 
     async def ready(self) -> None:
         """Wait until the launched child answers."""
@@ -60,42 +64,65 @@ class ChildProcess:
 
     async def stop(self) -> None:
         """Kill the child, if it runs, and wait until nothing of it is left."""
-        if self._transport is None or self._pipes is None:
+        if self._process is None:
             return
-        self._transport.close()
-        async with asyncio.timeout(_STOP_TIMEOUT_S):
-            await self._pipes.closed.wait()
-        self._transport = self._pipes = None
+        self._process.kill()
+        if self._pipes is not None:
+            async with asyncio.timeout(_STOP_TIMEOUT_S):
+                await self._pipes.close()
+            self._pipes = None
+        self._process.wait()  # it has closed its output: there is nothing more to wait for
+        self._process = None
 
     async def _reply(self, timeout_s: float) -> bytes:
         assert self._pipes is not None
-        assert self._transport is not None
+        assert self._process is not None
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._pipes.reply
         except TimeoutError:
             raise EngineError(
-                self._stage, "the engine process did not answer", code=Code.STAGE_TIMEOUT
+                self._stage, "the process of the stage did not answer", code=Code.STAGE_TIMEOUT
             ) from None
         finally:
             if not self._pipes.is_idle:
-                self._transport.close()
+                self._process.kill()
 
 
-class _Pipes(asyncio.SubprocessProtocol):
+def _spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start a process in a millisecond, without the loop.
+
+    uvloop would fork: the child would get the sockets of gRPC, and crash in the handlers that gRPC
+    has for forks, once in a while.
+    """
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        # Ctrl-C in a terminal goes to its whole process group: we alone decide when to stop.
+        start_new_session=True,
+    )
+
+
+class _Pipes(asyncio.Protocol):
     """The pipes of one child: at most one request is under way, so nothing here can pile up."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._frames = FrameReader()
         self._input: asyncio.WriteTransport | None = None
+        self._closed = asyncio.Event()
         self._lost = False
         self.reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self.closed = asyncio.Event()
 
     @property
     def is_idle(self) -> bool:
         return not self._lost and self.reply.done() and not self.reply.cancelled()
+
+    async def connect(self, process: subprocess.Popen[bytes]) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: self, process.stdout)
+        self._input, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, process.stdin)
 
     def send(self, frame: bytes) -> None:
         self.reply = asyncio.get_running_loop().create_future()
@@ -104,11 +131,13 @@ class _Pipes(asyncio.SubprocessProtocol):
         else:
             self._input.write(frame)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        process = cast(asyncio.SubprocessTransport, transport)
-        self._input = cast(asyncio.WriteTransport, process.get_pipe_transport(0))
+    async def close(self) -> None:
+        """Wait until the child, which is killed, is gone."""
+        await self._closed.wait()
+        if self._input is not None:
+            self._input.close()
 
-    def pipe_data_received(self, fd: int, data: bytes) -> None:
+    def data_received(self, data: bytes) -> None:
         try:
             frames = self._frames.feed(data)
         except ValueError:
@@ -118,18 +147,13 @@ class _Pipes(asyncio.SubprocessProtocol):
             if not self.reply.done():
                 self.reply.set_result(body)
 
-    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
-        self._fail()
-
-    def process_exited(self) -> None:
-        self._fail()
-
     def connection_lost(self, exc: Exception | None) -> None:
-        self.closed.set()
+        self._closed.set()
+        self._fail()
 
     def _fail(self) -> None:
         self._lost = True
         if not self.reply.done():
-            self.reply.set_exception(EngineError(self._stage, "the engine process died"))
+            self.reply.set_exception(EngineError(self._stage, "the process of the stage died"))
             # A child that dies while nobody waits is noticed when it is next looked at.
             self.reply.exception()

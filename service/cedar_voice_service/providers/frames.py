@@ -2,7 +2,7 @@
 
 A frame is a kind (one byte), a length (four bytes, big endian) and a body. A child announces that
 it is ready with an empty reply, answers every request with exactly one, and ends with its input.
-What the kinds of requests mean is the engine's matter: begin something, data of it, its end.
+What the kinds of requests mean is the child's matter: begin something, data of it, its end.
 """
 
 import os

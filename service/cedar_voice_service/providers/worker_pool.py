@@ -11,7 +11,7 @@ _WAIT_MS = 5_000
 
 
 class WorkerPool:
-    """Lends the processes of one engine; made by `open_worker_pool`."""
+    """Lends the processes of one stage; made by `open_worker_pool`."""
 
     def __init__(self, workers: list[ChildProcess], stage: Stage, wait_ms: int) -> None:
         self._stage = stage
@@ -43,7 +43,7 @@ class WorkerPool:
         except TimeoutError:
             raise EngineError(
                 self._stage,
-                "all engine processes are busy",
+                "all processes of the stage are busy",
                 code=Code.OVERLOADED,
                 retry_after_ms=self._wait_ms,
             ) from None

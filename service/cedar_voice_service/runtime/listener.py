@@ -1,4 +1,4 @@
-"""The microphone side of a session: the ear, a tape of what it heard, and the recognizer's feed."""
+"""The microphone side of a session: recordings, the ear, a tape, and the recognizer's feed."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from cedar_voice_service.audio.ear import Ear, Heard
 from cedar_voice_service.audio.formats import AudioFormat
 from cedar_voice_service.audio.speech_detector import EdgeKind
-from cedar_voice_service.errors import RateLimited
+from cedar_voice_service.errors import CedarVoiceError, RateLimited
+from cedar_voice_service.providers.decoding import Decoding
 from cedar_voice_service.runtime.feed import AudioFeed
+from cedar_voice_service.runtime.recordings import Recordings
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import TurnDetection
 
@@ -23,11 +25,15 @@ class Listener:
 
     Args:
         detection: what counts as speech.
+        decoding: opens decoders.
         ration: asked before so many milliseconds of sound are kept; raises what refuses them.
     """
 
-    def __init__(self, detection: TurnDetection, ration: Callable[[float], None]) -> None:
+    def __init__(
+        self, detection: TurnDetection, decoding: Decoding, ration: Callable[[float], None]
+    ) -> None:
         self._ration = ration
+        self._recordings = Recordings(decoding)
         self._ear = Ear(detection.threshold, detection.min_speech_ms)
         self._tape: deque[Heard] = deque()
         self._feed: AudioFeed | None = None
@@ -37,14 +43,20 @@ class Listener:
         self._ear.tune(detection.threshold, detection.min_speech_ms)
 
     def begin(self, audio_format: AudioFormat) -> None:
-        """The following bytes are a new recording."""
-        self._ear.begin(audio_format)
+        """The following bytes are a new recording: speech that goes on in it begins anew.
+
+        Raises:
+            CallerError: it cannot be decoded; what follows is dropped until the next header.
+        """
+        self._ear.flush()
+        self._recordings.begin(audio_format)
 
     def end(self) -> None:
-        """What still comes of the recording is not wanted."""
-        self._ear.end()
+        """What still comes of the recording is not wanted, and speech ends with it."""
+        self._ear.flush()
+        self._recordings.end()
 
-    def hear(self, data: bytes) -> Iterator[on.EarEvent]:
+    async def hear(self, data: bytes) -> Iterator[on.EarEvent]:
         """Take bytes as the client encoded them.
 
         The events are made as they are asked for, each block kept just before its own: what a
@@ -52,17 +64,25 @@ class Listener:
 
         Raises:
             CallerError: they cannot be decoded.
+            EngineError: they were lost with the process that decodes them.
             RateLimited: at the end; what is over the ration is dropped, its edges are told.
         """
-        return self._keep(self._ear.feed(data))
+        samples = await self._recordings.feed(data)
+        return self._keep(self._ear.feed(samples))
 
-    def flush(self) -> Iterator[on.EarEvent]:
-        """Take what the decoder still holds: the recording is over.
+    async def flush(self) -> Iterator[on.EarEvent]:
+        """Take what the decoder still holds: the recording is over, and speech with it.
 
         Raises:
             CallerError: what is left cannot be decoded.
+            EngineError: it was lost with the process that decodes it.
         """
-        return self._keep(self._ear.flush())
+        try:
+            samples = await self._recordings.flush()
+        except CedarVoiceError:
+            self._ear.flush()
+            raise
+        return self._keep([*self._ear.feed(samples), *self._ear.flush()])
 
     def open_feed(self, from_ms: int) -> AudioFeed:
         """Feed a recognizer what was heard from `from_ms` on and what is heard from now on."""
@@ -72,6 +92,11 @@ class Listener:
             if block.end_ms > from_ms:
                 self._feed.put(block)
         return self._feed
+
+    def close(self) -> None:
+        """The session is over."""
+        self.close_feed()
+        self._recordings.end()
 
     def close_feed(self) -> None:
         """The utterance is over."""

@@ -138,7 +138,7 @@ class SessionRunner:
             stage_timeout_ms=stage_timeout_ms,
         )
         self._machine.go_on_from(past)
-        self._listener = Listener(config.turn_detection, quota.hear)
+        self._listener = Listener(config.turn_detection, engines.decoding, quota.hear)
         self._listener.begin(config.input_audio)
         self._events: _Events = asyncio.Queue(QUEUED_EVENTS)
         self._alarm = _Alarm(self._events, self.delivery)
@@ -202,7 +202,7 @@ class SessionRunner:
                 finally:
                     self._alarm.set(None)
                     self._signals.idle.set()
-                    self._listener.close_feed()
+                    self._listener.close()
                     for task in self._work.values():
                         task.cancel()
         self.delivery.finish()
@@ -228,7 +228,7 @@ class SessionRunner:
                 self._handle(on.InterruptRequested(), group)
                 return False
             case on.ListeningStopped() | on.InputEnded():
-                self._hear(self._listener.flush, item.sequence, group)
+                await self._hear(self._listener.flush(), item.sequence, group)
                 self._handle(item.event, group, item.sequence)
             case _:
                 self._handle(item.event, group, item.sequence)
@@ -237,19 +237,24 @@ class SessionRunner:
     async def _hear_all(self, data: bytes, sequence: int, group: asyncio.TaskGroup) -> None:
         for start in range(0, len(data), HEARD_BYTES):
             piece = data[start : start + HEARD_BYTES]
-            self._hear(partial(self._listener.hear, piece), sequence, group)
+            await self._hear(self._listener.hear(piece), sequence, group)
             if len(data) > HEARD_BYTES:
                 await asyncio.sleep(0)
         self._watermark.handled(sequence, heard_ms=self._machine.heard_ms)
 
-    def _hear(
-        self, heard: Callable[[], Iterator[on.EarEvent]], sequence: int, group: asyncio.TaskGroup
+    async def _hear(
+        self,
+        heard: Coroutine[Any, Any, Iterator[on.EarEvent]],
+        sequence: int,
+        group: asyncio.TaskGroup,
     ) -> None:
         try:
-            for event in heard():
+            for event in await heard:
                 self._handle(event, group)
         except (CallerError, RateLimited) as error:
             self._handle(on.InputRefused(error, sequence), group)
+        except EngineError as error:
+            self._handle(on.InputLost(error, sequence), group)
 
     def _handle(self, event: on.Event, group: asyncio.TaskGroup, sequence: int = 0) -> None:
         commands = self._machine.handle(event, _now_ms())

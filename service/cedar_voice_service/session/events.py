@@ -141,6 +141,14 @@ class InputRefused:
     client_sequence: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class InputLost:
+    """Sound was lost with the process that decodes it; what follows may be heard again."""
+
+    error: CedarVoiceError
+    client_sequence: int = 0
+
+
 # -- what the work reports; each piece of it, a recognizer or an answer, has a number ------------
 
 
@@ -281,7 +289,9 @@ WorkEvent = (
     | WorkFailed
 )
 
-InputEvent = ListeningStarted | ListeningStopped | StreamOpened | InputEnded | InputRefused
+InputEvent = (
+    ListeningStarted | ListeningStopped | StreamOpened | InputEnded | InputRefused | InputLost
+)
 
 WishEvent = (
     Configured

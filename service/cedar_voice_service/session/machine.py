@@ -88,6 +88,7 @@ class Machine:
                 | on.StreamOpened()
                 | on.InputEnded()
                 | on.InputRefused()
+                | on.InputLost()
             ):
                 self._take_input(event)
             case (
@@ -234,8 +235,21 @@ class Machine:
                     # It came, though nobody can hear it.
                     self._listening.recording.has_audio = True
                 self._refuse(error, client_sequence)
+            case on.InputLost(error, client_sequence):
+                self._lose_input(error, client_sequence)
             case _:
                 assert_never(event)
+
+    def _lose_input(self, error: CedarVoiceError, client_sequence: int) -> None:
+        """The turn that is heard has a gap; so has a listening period, which has no other turn."""
+        self._listening.recording.has_audio = True
+        if self._listening.is_hearing:
+            self._listening.fail(error)
+        else:
+            self._refuse(error, client_sequence)
+        if self._is_manual:
+            self._listening.hearing.break_off()
+            self._conversation.order(do.EndRecording())
 
     def _start_listening(self, audio_format: AudioFormat | None) -> None:
         self._drop_turns()

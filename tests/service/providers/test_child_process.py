@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 
 import pytest
+import uvloop
 
 from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.providers.child_process import ChildProcess
 from cedar_voice_service.providers.frames import DATA
-from tests.support.children import HELLO, SPEAKER, child_pids, wait_until_gone
+from tests.support.children import HELLO, SPEAKER, child_pids, open_files, wait_until_gone
 
 ABANDONED_PARENT = f"""
 import asyncio, os, signal
@@ -91,6 +92,23 @@ async def test_a_cancelled_request_leaves_no_reply_for_the_next() -> None:
             async with asyncio.timeout(0.05):
                 await child.ask(DATA, HELLO, timeout_ms=5_000)
         assert not child.is_usable
+
+
+def test_it_gets_nothing_of_ours_but_its_pipes() -> None:
+    """Whatever gRPC leaves open for children, on the loop that the service runs on."""
+
+    async def scenario() -> set[int]:
+        ours, theirs = os.pipe()
+        os.set_inheritable(ours, True)
+        try:
+            async with started() as (_, pid):
+                return open_files(pid)
+        finally:
+            os.close(ours)
+            os.close(theirs)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(scenario()) == {0, 1, 2, 3}  # the last are replies
 
 
 async def test_it_can_be_launched_again() -> None:

@@ -133,6 +133,52 @@ def test_stop_after_audio_that_could_not_be_decoded_is_no_second_error() -> None
     assert (final.text, final.is_final) == ("", True)
 
 
+LOST = on.InputLost(EngineError(Stage.AUDIO_INPUT, "the decoder died"), client_sequence=7)
+
+
+def test_a_turn_whose_sound_is_lost_fails_and_the_next_one_is_heard() -> None:
+    driver = MachineDriver()
+    driver.speak(600)
+    commands = driver.let(LOST)
+    assert do.Send(say.Failed(LOST.error), turn_id=1) in commands
+    assert do.CancelWork(driver.transcribing) in commands
+    driver.hear(600)  # the rest of what was said
+    driver.pause(600)
+    assert driver.is_in(Phase.IDLE)
+    driver.speak(600)
+    driver.pause(600)
+    transcribed(driver)
+    assert driver.is_in(Phase.RESPONDING)
+    assert len(driver.said_of(say.Failed)) == 1
+
+
+def test_a_listening_period_whose_sound_is_lost_is_not_heard_to_its_end() -> None:
+    driver = MachineDriver(MANUAL)
+    driver.let(on.ListeningStarted())
+    driver.speak(600)
+    assert do.EndRecording() in driver.let(LOST)
+    driver.let(on.ListeningStopped())
+    assert [type(message) for message in driver.said] == [say.SpeechActivity, say.Failed]
+    assert driver.is_in(Phase.IDLE)
+
+
+@pytest.mark.parametrize("config", [MANUAL, SessionConfig()], ids=["manual", "server"])
+def test_sound_that_is_lost_outside_a_turn_is_told(config: SessionConfig) -> None:
+    driver = MachineDriver(config)
+    driver.let(on.ListeningStarted(), LOST)
+    assert list(driver.sends()) == [do.Send(say.Failed(LOST.error, LOST.client_sequence))]
+
+
+def test_sound_that_is_lost_over_an_answer_lets_the_answer_go_on() -> None:
+    driver = MachineDriver()
+    answering(driver)
+    driver.speak(600)
+    assert driver.said_of(say.PlaybackHeld) == [] or driver.said_of(say.PlaybackHeld)[-1].held
+    driver.let(LOST)
+    driver.wait(5_000)
+    assert driver.is_in(Phase.RESPONDING) and driver.said_of(say.Interrupted) == []
+
+
 @pytest.mark.parametrize("config", [MANUAL, SessionConfig()], ids=["manual", "server"])
 def test_stop_after_silence_gives_an_empty_final_and_no_answer(config: SessionConfig) -> None:
     driver = MachineDriver(config)

@@ -97,6 +97,7 @@ class Conversation(RuleBasedStateMachine):
                 on.PlaybackReported(2, 100),
                 on.InputEnded(),
                 on.StreamOpened(),
+                on.InputLost(EngineError(Stage.AUDIO_INPUT, "died")),
             ]
         )
     )

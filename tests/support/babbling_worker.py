@@ -1,0 +1,6 @@
+"""A child process that answers whatever it is asked with what means nothing."""
+
+from cedar_voice_service.providers.frames import serve
+
+if __name__ == "__main__":
+    serve(lambda _kind, _body: b"r{]")
