@@ -245,6 +245,8 @@ async def test_uploads_and_event_streams_go_on_through_the_death_of_the_service(
                 assert answer.status == 200
 
         await upload(_wav_header(len(pcm)) + pcm[:half], "false")
+        await stream.next()
+        place = stream.places[-1]
         await service.kill()
         async with asyncio.TaskGroup() as group:
             group.create_task(upload(pcm[half:], "true"))
@@ -253,6 +255,10 @@ async def test_uploads_and_event_streams_go_on_through_the_death_of_the_service(
             done = await stream.until("complete")
         assert "london" in done["response"]
         assert not stream.of("error")
+        assert (place[:2], stream.places[-1][:2]) == ("1-", "2-")  # the terms of the session
+        async with event_source(bridge, "mine", after=place) as again:
+            await again.until("complete")
+        assert again.heard == stream.heard[1:]
         finals = [said["text"] for said in stream.of("transcription") if not said["isPartial"]]
     (text,) = finals
     assert set(text.split()) >= WORDS
