@@ -141,7 +141,6 @@ class SessionRunner:
         self._listener = Listener(config.turn_detection, engines.decoding, quota.hear)
         self._listener.begin(config.input_audio)
         self._events: _Events = asyncio.Queue(QUEUED_EVENTS)
-        self._alarm = _Alarm(self._events, self.delivery)
         self._signals = _Signals()
         self._signals.idle.set()
         self._work: dict[int, asyncio.Task[None]] = {}
@@ -194,13 +193,14 @@ class SessionRunner:
 
     async def run(self) -> None:
         """Live until the client ends the session or the task is cancelled."""
+        alarm = _Alarm(self._events, self.delivery)
         with structlog.contextvars.bound_contextvars(session_id=self.session_id):
             async with asyncio.TaskGroup() as group:
                 try:
                     while await self._take(await self._events.get(), group):
-                        self._alarm.set(self._machine.deadline_ms)
+                        alarm.set(self._machine.deadline_ms)
                 finally:
-                    self._alarm.set(None)
+                    alarm.set(None)
                     self._signals.idle.set()
                     self._listener.close()
                     for task in self._work.values():
