@@ -4,10 +4,8 @@ from array import array
 from dataclasses import dataclass
 from typing import Protocol
 
-from av.error import FFmpegError
-
 from cedar_voice_service.audio import files
-from cedar_voice_service.audio.files import AudioFile, CodedFile, RawFile, WavFile
+from cedar_voice_service.audio.files import AudioFile, CodedFile, LateFile, RawFile, WavFile
 from cedar_voice_service.audio.formats import (
     OUTPUT_ENCODINGS,
     SAMPLE_BYTES,
@@ -95,15 +93,11 @@ def open_encoder(audio_format: AudioFormat, framing: Framing) -> SpeechEncoder:
         CallerError: `UNSUPPORTED_AUDIO_FORMAT`: input only, or a rate the codec does not know.
     """
     effective = _effective(audio_format)
-    try:
-        if framing is Framing.CONTINUOUS:
-            return StreamEncoder(effective)
-        if framing is Framing.WHOLE:
-            return WholeEncoder(effective)
-        return PhraseEncoder(effective)
-    except FFmpegError:
-        name, rate_hz = effective.encoding.value, effective.sample_rate_hz
-        raise _unsupported(f"{name} is not offered at {rate_hz} Hz") from None
+    if framing is Framing.CONTINUOUS:
+        return StreamEncoder(effective)
+    if framing is Framing.WHOLE:
+        return WholeEncoder(effective)
+    return PhraseEncoder(effective)
 
 
 class StreamEncoder:
@@ -352,6 +346,9 @@ def _effective(audio_format: AudioFormat) -> AudioFormat:
     rate_hz = audio_format.sample_rate_hz or DEFAULT_RATE_HZ
     if encoding in (Encoding.OGG_OPUS, Encoding.WEBM_OPUS):
         rate_hz = min((rate for rate in _OPUS_RATES_HZ if rate >= rate_hz), default=48_000)
+    coding = _CODINGS.get(encoding)
+    if coding is not None and rate_hz not in coding.rates_hz:
+        raise _unsupported(f"{encoding.value} is not offered at {rate_hz} Hz")
     return AudioFormat(encoding, rate_hz, 1)
 
 
@@ -368,7 +365,7 @@ def _open_stream(audio_format: AudioFormat) -> AudioFile:
     if audio_format.encoding is Encoding.WAV:
         return _WavSeries(audio_format.sample_rate_hz)
     coding = _CODINGS[audio_format.encoding]
-    return CodedFile(coding, audio_format.sample_rate_hz, is_stream=True)
+    return LateFile(lambda: CodedFile(coding, audio_format.sample_rate_hz, is_stream=True))
 
 
 def _open_file(audio_format: AudioFormat) -> AudioFile:
@@ -377,7 +374,7 @@ def _open_file(audio_format: AudioFormat) -> AudioFile:
     if audio_format.encoding is Encoding.WAV:
         return WavFile(audio_format.sample_rate_hz)
     coding = _CODINGS[audio_format.encoding]
-    return CodedFile(coding, audio_format.sample_rate_hz, is_stream=False)
+    return LateFile(lambda: CodedFile(coding, audio_format.sample_rate_hz, is_stream=False))
 
 
 def _unsupported(message: str) -> CallerError:

@@ -2,12 +2,15 @@
 
 import io
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import Protocol, cast
 
 import av
 from av.audio.stream import AudioStream
+from av.codec import Codec
 from av.packet import Packet
 
 from cedar_voice_service.audio.formats import SAMPLE_BYTES, Pcm
@@ -29,6 +32,30 @@ class AudioFile(Protocol):
     def close(self) -> bytes:
         """End the file; its last bytes."""
         ...
+
+
+class LateFile:
+    """A file that is opened when something is written: MP3 that is passed on needs no encoder."""
+
+    def __init__(self, opening: Callable[[], AudioFile]) -> None:
+        self._opening = opening
+        self._file: AudioFile | None = None
+
+    @property
+    def sounding_samples(self) -> int:
+        """See `AudioFile.sounding_samples`."""
+        return self._file.sounding_samples if self._file else 0
+
+    def write(self, samples: bytes) -> bytes:
+        """See `AudioFile.write`."""
+        if not samples:
+            return b""
+        self._file = self._file or self._opening()
+        return self._file.write(samples)
+
+    def close(self) -> bytes:
+        """See `AudioFile.close`."""
+        return self._file.close() if self._file else b""
 
 
 class RawFile:
@@ -71,7 +98,7 @@ class WavFile:
         return header + struct.pack("<4sI", b"data", data_size) + bytes(self._samples)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Coding:
     """A codec in a container, with the options of libav's encoder and muxer for them.
 
@@ -87,6 +114,11 @@ class Coding:
     codec_options: dict[str, str] = field(default_factory=dict)
     stream_options: dict[str, str] = field(default_factory=dict)
     file_options: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def rates_hz(self) -> tuple[int, ...]:
+        """The sample rates that the codec knows."""
+        return tuple(Codec(self.codec, "w").audio_rates or ())
 
 
 # Without reservoir every frame holds its own bits, so a stream can be cut between any two.
@@ -119,8 +151,7 @@ WEBM_OPUS = Coding(
 class CodedFile:
     """A file in one of the codings above, or a stream: a file whose bytes come while it is written.
 
-    Raises:
-        av.FFmpegError: the codec does not know the rate.
+    Its rate is one of `Coding.rates_hz`.
     """
 
     def __init__(self, coding: Coding, sample_rate_hz: int, *, is_stream: bool) -> None:

@@ -1,7 +1,8 @@
 """Running a synthesizer for one turn: phrases in, encoded audio reported as it is ready.
 
 The phrase after the one being encoded is synthesized already, so that speech does not pause between
-phrases.
+phrases. Phrases that wait meanwhile are said in one breath: the first is short, so that it is heard
+early, and later ones are longer, which sounds better and costs less.
 """
 
 import asyncio
@@ -18,15 +19,18 @@ from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import SessionConfig
 from cedar_voice_service.session.playout import SpokenChunk
 
-PHRASES_AHEAD = 2
-"""Phrases whose audio is fetched before it is needed."""
+BREATHS_AT_ONCE = 2
+"""The one that is encoded, and the next one, whose audio is fetched before it is needed."""
+
+MIN_BREATH_CHARS = 150
+"""Phrases that wait are joined until they are this long."""
 
 BLOCKS_PER_PHRASE = 1_024
 """Blocks of one phrase that may wait to be encoded."""
 
 
 class _Utterance:
-    """A phrase and its audio, fetched while earlier ones are encoded."""
+    """What is said in one breath, and its audio, fetched while the one before is encoded."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -77,6 +81,7 @@ class Speaker:
         self._report = report
         self._room = room
         self._captions: list[str] = []
+        self._places = asyncio.Semaphore(BREATHS_AT_ONCE)
         self._is_done = False
 
     async def run(self, phrases: asyncio.Queue[str | None]) -> None:
@@ -92,7 +97,7 @@ class Speaker:
     async def _speak(self, phrases: asyncio.Queue[str | None]) -> on.WorkEvent:
         output = self._config.output_audio
         encoder = open_encoder(output.format, output.framing)
-        upcoming: asyncio.Queue[_Utterance | None] = asyncio.Queue(PHRASES_AHEAD)
+        upcoming: asyncio.Queue[_Utterance | None] = asyncio.Queue(BREATHS_AT_ONCE + 1)
         ended: on.WorkEvent
         async with asyncio.TaskGroup() as group:
             template = self._template(passes_mp3=encoder.passes_mp3)
@@ -100,6 +105,7 @@ class Speaker:
             try:
                 while (utterance := await upcoming.get()) is not None:
                     await self._say(utterance, encoder)
+                    self._places.release()
                 await self._hand_out(encoder.flush(), encoder)
                 ended = on.SpeechEnded(self._work_id)
             except EngineError as error:
@@ -126,13 +132,25 @@ class Speaker:
         template: SpeechRequest,
     ) -> None:
         async with asyncio.TaskGroup() as group:
-            while (phrase := await phrases.get()) is not None:
-                utterance = _Utterance(phrase)
-                await upcoming.put(utterance)
-                request = replace(template, text=phrase)
+            await self._places.acquire()
+            text = await self._next_breath(phrases, min_chars=0)
+            while text:
+                utterance = _Utterance(text)
+                request = replace(template, text=text)
                 group.create_task(utterance.fetch(self._synthesizer, request, self._room))
-            self._is_done = True
-        await upcoming.put(None)
+                upcoming.put_nowait(utterance)
+                await self._places.acquire()
+                text = await self._next_breath(phrases, min_chars=MIN_BREATH_CHARS)
+        upcoming.put_nowait(None)
+
+    async def _next_breath(self, phrases: asyncio.Queue[str | None], *, min_chars: int) -> str:
+        """The next phrase, with those that wait behind it if it is shorter; empty at the end."""
+        text = ""
+        while not self._is_done and (not text or (len(text) < min_chars and not phrases.empty())):
+            phrase = await phrases.get()
+            self._is_done = phrase is None
+            text = f"{text} {phrase or ''}".strip()
+        return text
 
     async def _say(self, utterance: _Utterance, encoder: SpeechEncoder) -> None:
         self._captions.append(utterance.text)

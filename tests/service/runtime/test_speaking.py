@@ -9,7 +9,7 @@ from cedar_voice_service.audio.formats import AudioFormat, Encoding, Framing, Mp
 from cedar_voice_service.errors import Code
 from cedar_voice_service.providers.protocols import SpeechRequest, SpeechRestarted, Synthesizer
 from cedar_voice_service.providers.scripted import ToneSynthesizer
-from cedar_voice_service.runtime.speaking import Speaker
+from cedar_voice_service.runtime.speaking import MIN_BREATH_CHARS, Speaker
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import OutputAudio, SessionConfig, VoiceSettings
 from tests.support.media import Form, cut, written
@@ -231,3 +231,31 @@ async def test_no_more_is_fetched_than_is_needed_but_the_beginning_of_each_phras
         assert fetched == [*PHRASES]
         room.set()
     assert fetched.count(PHRASES[0]) == fetched.count(PHRASES[1]) == 3
+
+
+async def test_the_first_phrase_is_said_alone_and_those_that_wait_in_one_breath() -> None:
+    asked: list[str] = []
+    may_end = asyncio.Event()
+
+    class Slow:
+        async def synthesize(self, request: SpeechRequest) -> AsyncGenerator[Sound, None]:
+            """Speak; no breath ends before the first is heard."""
+            asked.append(request.text)
+            yield Pcm(b"\1\0" * 4_800, 24_000)
+            await may_end.wait()
+
+    captions: list[str] = []
+
+    async def report(event: on.WorkEvent) -> None:
+        if isinstance(event, on.SpeechSynthesized) and event.chunk.text:
+            captions.append(event.chunk.text)
+            may_end.set()
+
+    long = "a" * MIN_BREATH_CHARS
+    phrases: asyncio.Queue[str | None] = asyncio.Queue()
+    for phrase in ("Well,", "yes.", long, "Two.", "Three.", None):
+        phrases.put_nowait(phrase)
+    room = asyncio.Event()
+    room.set()
+    await Speaker(Slow(), RAW, work_id=1, report=report, room=room).run(phrases)
+    assert asked == captions == ["Well,", f"yes. {long}", "Two. Three."]
