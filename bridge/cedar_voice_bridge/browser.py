@@ -13,12 +13,19 @@ from cedar_voice_bridge.settings import BridgeSettings
 CLOSE_TIMEOUT_S = 2.0
 """How long a browser may take to answer a close."""
 
+LAST_WORDS_S = 1.0
+"""How long a browser may take to read why it is left."""
+
 TRANSPORT_LIMIT_FACTOR = 4
 """How far the transport's limit is above ours: it closes the socket, we answer with an error."""
 
 
 class BrowserGone(Exception):
-    """The browser has closed the socket, or reads too slowly to be served."""
+    """The browser has closed the socket."""
+
+
+class BrowserLags(BrowserGone):
+    """The browser does not take what it is sent in time; it may still be told so."""
 
 
 class Browser:
@@ -68,15 +75,26 @@ class Browser:
         """Send frames.
 
         Raises:
-            BrowserGone: they cannot be delivered, or not in time.
+            BrowserGone: they cannot be delivered.
+            BrowserLags: not in time.
         """
+        await self._send(frames, self._send_timeout_s)
+
+    async def say_last(self, frames: Iterable[str]) -> None:
+        """Send frames, if that takes no more than a moment; no others follow.
+
+        Raises:
+            BrowserGone: they cannot be delivered.
+        """
+        await self._send(frames, LAST_WORDS_S)
+
+    async def _send(self, frames: Iterable[str], within_s: float) -> None:
         try:
-            async with asyncio.timeout(self._send_timeout_s):
+            async with asyncio.timeout(within_s):
                 for frame in frames:
                     await self.socket.send_str(frame)
         except TimeoutError:
-            self._abort()
-            raise BrowserGone from None
+            raise BrowserLags from None
         except ConnectionError:
             raise BrowserGone from None
 

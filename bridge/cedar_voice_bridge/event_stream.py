@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from cedar_voice_bridge.browser import BrowserGone
+from cedar_voice_bridge.browser import LAST_WORDS_S, BrowserGone, BrowserLags
 
 HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -38,7 +38,8 @@ class EventStream:
         """Send events, each a line of JSON; a browser that comes back names the last `place`.
 
         Raises:
-            BrowserGone: they cannot be delivered, or not in time.
+            BrowserGone: they cannot be delivered.
+            BrowserLags: not in time; the stream is over.
         """
         *before, last = (f"data: {event}\n\n" for event in events)
         head = f"id: {place}\n" if place else ""
@@ -49,8 +50,16 @@ class EventStream:
             async with asyncio.timeout(self._send_timeout_s):
                 await self.response.write(data)
         except TimeoutError:
-            if self._request.transport is not None:
-                self._request.transport.abort()
-            raise BrowserGone from None
+            raise BrowserLags from None
         except ConnectionError:
             raise BrowserGone from None
+
+    async def leave(self, last_words: Iterable[str]) -> None:
+        """Leave a browser, which has a moment to read why."""
+        words = "".join(f"data: {event}\n\n" for event in last_words)
+        try:
+            async with asyncio.timeout(LAST_WORDS_S):
+                await self.response.write(words.encode())
+        except (TimeoutError, ConnectionError):
+            if self._request.transport is not None:
+                self._request.transport.abort()

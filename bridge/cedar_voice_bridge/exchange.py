@@ -12,7 +12,7 @@ from aiohttp import web
 import cedar_voice.v1 as pb
 from cedar_voice_bridge import endings
 from cedar_voice_bridge.accept import AnswerForm, wanted_form
-from cedar_voice_bridge.browser import BrowserGone
+from cedar_voice_bridge.browser import BrowserGone, BrowserLags
 from cedar_voice_bridge.callers import Caller
 from cedar_voice_bridge.dialects.cedar_os import CedarOsTurn, Delivery, failed, request_of
 from cedar_voice_bridge.endings import unavailable
@@ -105,7 +105,9 @@ class ExchangeEndpoint:
             try:
                 await stream.open()
                 await self._tell(turn, said, stream)
-            except BrowserGone:
+            except BrowserGone as gone:
+                if isinstance(gone, BrowserLags):
+                    await stream.leave((failed("events are not read"),))
                 # By its number: the same session may have the next recording already.
                 stop = pb.Control(interrupt=pb.Interrupt(response_id=said.response_id))
                 await turn.conversation.line.send([pb.VoiceSessionRequest(control=stop)])

@@ -9,7 +9,7 @@ from aiohttp import web
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge import endings
-from cedar_voice_bridge.browser import BrowserGone
+from cedar_voice_bridge.browser import BrowserGone, BrowserLags
 from cedar_voice_bridge.callers import Caller
 from cedar_voice_bridge.dialects.cedar_os import configuration_of
 from cedar_voice_bridge.dialects.cedar_websocket.requests import pieces_of
@@ -118,7 +118,9 @@ class StreamingEndpoint:
                 async with asyncio.timeout(self._entrance.remaining_s(caller)):
                     await _copy(reader, stream)
         except TimeoutError:
-            await stream.send(StreamingSeed().close(endings.EXPIRED.error))
+            await stream.leave(StreamingSeed().close(endings.EXPIRED.error))
+        except BrowserLags:
+            await stream.leave(StreamingSeed().close(endings.lagging().error))
         except BrowserGone:
             pass
         return stream.response

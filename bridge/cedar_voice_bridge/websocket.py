@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ from aiohttp import web
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge import endings
-from cedar_voice_bridge.browser import Browser, BrowserGone
+from cedar_voice_bridge.browser import LAST_WORDS_S, Browser, BrowserGone, BrowserLags
 from cedar_voice_bridge.callers import Caller
 from cedar_voice_bridge.credentials import CredentialRefused
 from cedar_voice_bridge.dialects.problems import DialectError
@@ -31,9 +32,6 @@ from cedar_voice_bridge.wishes import Writer
 from cedar_voice_client import InvalidRequest, VoiceClientError
 
 log = structlog.get_logger("cedar_voice.bridge")
-
-LAST_WORDS_S = 1.0
-"""How long a stream that takes no more may need to say why."""
 
 
 class SocketDialect(TokenDialect, Protocol):
@@ -144,11 +142,14 @@ class SocketConnection:
             log.info("socket opened", session_id=session_id)
             await self._browser.say(self._dialect.greet(session_id))
             ending = await self._converse(session_id, caller, _position_of(request))
-            await self._browser.say(self._dialect.close(ending.error))
         except CredentialRefused:
             return endings.UNAUTHORIZED
+        except BrowserLags:
+            ending = endings.lagging()
         except BrowserGone:
             return endings.GONE
+        with suppress(BrowserGone):  # it is closed all the same
+            await self._browser.say_last(self._dialect.close(ending.error))
         return ending
 
     async def _converse(self, session_id: str, caller: Caller, position: Position | None) -> Ending:
@@ -213,6 +214,8 @@ class SocketConnection:
                     code = pb.ErrorCode.Value(f"ERROR_CODE_{refusal.code.name}")
                     refused = DialectError(refusal.message, code=code)
                     await self._browser.say(self._dialect.refuse(refused))
+        except BrowserLags:
+            return endings.lagging()
         except BrowserGone:
             return endings.GONE
         except VoiceClientError as failure:
@@ -227,6 +230,8 @@ class SocketConnection:
                 await self._browser.say(frames)
                 is_last = bool(frames) and self._dialect.ends_turn(frames[-1])
                 reader.delivered(entry, ends_turn=is_last)
+        except BrowserLags:
+            return endings.lagging()
         except BrowserGone:
             return endings.GONE
         except (ConversationOver, ReaderReplaced, ReadersLag) as over:

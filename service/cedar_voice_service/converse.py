@@ -59,6 +59,7 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         info: the answer of GetServiceInfo.
         verifier: tells whom the caller's token speaks for.
         quotas: what each user has left.
+        send_timeout_s: longest wait for a client to take an event.
     """
 
     def __init__(
@@ -69,12 +70,14 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         *,
         verifier: Verifier,
         quotas: Quotas,
+        send_timeout_s: float,
     ) -> None:
         self._registry = registry
         self._limits = limits
         self._info = info
         self._verifier = verifier
         self._quotas = quotas
+        self._send_timeout_s = send_timeout_s
 
     async def GetServiceInfo(
         self,
@@ -243,7 +246,8 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         with suppress(grpc.aio.InternalError):  # the client is gone
             try:
                 while (item := await attachment.next()) is not None:
-                    await context.write(self._encode(item, runner))
+                    with attachment.taken_within(self._send_timeout_s):
+                        await context.write(self._encode(item, runner))
             except CedarVoiceError as error:
                 await context.write(_fatal(error))
 

@@ -114,6 +114,7 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
             service_info(engines, limits),
             verifier=verifier,
             quotas=quotas,
+            send_timeout_s=settings.send_timeout_ms / 1000,
         )
         server = grpc.aio.server(
             interceptors=[ErrorMapping()],

@@ -207,6 +207,11 @@ class ServiceSettings(BaseSettings):
     apology: str = Field(
         "", description="said when a turn fails; only sent as text when speech failed; empty is off"
     )
+    send_timeout_ms: int = Field(
+        10_000,
+        ge=100,
+        description="longest wait for a client to take an event; its stream is ended then",
+    )
     principal_max_sessions: int = Field(
         10, ge=0, description="sessions of one user at once, detached included; 0 is no limit"
     )

@@ -275,16 +275,22 @@ async def test_a_browser_that_leaves_before_it_is_told_all_is_told_it_when_it_is
     assert socket.kinds == ["connected", "ready", "response_complete", "audio_complete"]
 
 
-async def test_a_reader_that_does_not_read_costs_itself_alone() -> None:
-    async def flood(talk: Conversation) -> None:
-        await talk.open()
-        while (request := await talk.hear()) is not None:
-            if request.HasField("text"):
-                audio = pb.OutputAudio(response_id=1, data=b"x" * 60_000)
-                await talk.say(turn_id=1, audio=audio)
-            if request.control.HasField("interrupt"):
-                await answer(talk, 1, "that")
+async def flood(talk: Conversation) -> None:
+    """Answer every text with much audio, and an interruption with the end of it."""
+    await talk.open()
+    while (request := await talk.hear()) is not None:
+        if request.HasField("text"):
+            audio = pb.OutputAudio(response_id=1, data=b"x" * 60_000)
+            await talk.say(turn_id=1, audio=audio)
+        if request.control.HasField("interrupt"):
+            await answer(talk, 1, "that")
 
+
+FLOOD_CHUNKS = 400
+"""More than the buffers of any connection hold."""
+
+
+async def test_a_reader_that_does_not_read_costs_itself_alone() -> None:
     async with (
         serving(ScriptedService(flood)) as address,
         bridging(address, send_timeout_ms=500, session_history_bytes=1 << 20) as bridge,
@@ -293,7 +299,7 @@ async def test_a_reader_that_does_not_read_costs_itself_alone() -> None:
         event_source(bridge, "one") as events,
     ):
         await deaf.hear_until("ready")
-        for _ in range(400):
+        for _ in range(FLOOD_CHUNKS):
             await speaker.say(type="text", text="more")
             await speaker.hear_until("audio_chunk")
             await events.until("audio_chunk")
@@ -305,7 +311,32 @@ async def test_a_reader_that_does_not_read_costs_itself_alone() -> None:
         with pytest.raises((TypeError, TimeoutError, AssertionError)):
             while (await deaf.hear())["type"] != "turn_metrics":
                 pass
-        assert deaf.kinds.count("audio_chunk") < 400
+        assert deaf.kinds.count("audio_chunk") < FLOOD_CHUNKS
+
+
+async def test_a_reader_that_takes_nothing_for_a_while_is_told_and_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in ("browser", "event_stream"):  # so that it hears it, however late it listens
+        monkeypatch.setattr(f"cedar_voice_bridge.{module}.LAST_WORDS_S", PATIENCE_S)
+    async with (
+        serving(ScriptedService(flood)) as address,
+        bridging(address, send_timeout_ms=100, session_history_bytes=1 << 30) as bridge,
+        bridge.connect("?sessionId=one", path="/") as speaker,
+        bridge.connect("?sessionId=one", max_msg_size=0) as deaf,
+        event_source(bridge, "one") as deaf_events,
+    ):
+        await deaf.hear_until("ready")
+        for _ in range(FLOOD_CHUNKS):
+            await speaker.say(type="text", text="more")
+            await speaker.hear_until("audio_chunk")
+            speaker.heard.clear()
+        assert (await deaf.hear_until("error"))["code"] == "slow_consumer"
+        assert await deaf.closing() == 1013
+        assert (await deaf_events.until("error"))["code"] == "slow_consumer"
+        assert await deaf_events.until("complete")
+        for reader in (deaf, deaf_events):
+            assert [each["type"] for each in reader.heard].count("audio_chunk") < FLOOD_CHUNKS
 
 
 async def test_a_stream_that_breaks_and_is_mended_is_a_pause_for_every_reader() -> None:

@@ -14,10 +14,12 @@ import cedar_voice.v1 as pb
 from cedar_voice.v1 import voice_service_pb2_grpc
 from cedar_voice_client import (
     ErrorCode,
+    SessionClosed,
     SessionOptions,
     SessionRefused,
     VoiceClient,
     VoiceClientError,
+    VoiceSession,
     events,
 )
 from cedar_voice_service.server import open_server
@@ -105,15 +107,21 @@ async def test_a_refusal_tells_grpc_when_to_come_back() -> None:
         assert 1_000 <= retry.retry_delay.ToMilliseconds() <= 5_000
 
 
-async def test_a_reader_that_is_too_slow_is_told_and_closed_and_costs_nobody_else() -> None:
+@pytest.mark.parametrize(
+    "bound", [{"replay_buffer_bytes": 20_000}, {"send_timeout_ms": 200}], ids=["bytes", "time"]
+)
+async def test_a_reader_that_is_too_slow_is_told_and_closed_and_costs_nobody_else(
+    bound: dict[str, int],
+) -> None:
     async with (
-        running(settings(**LOCAL, replay_buffer_bytes=20_000)) as client,
+        running(settings(**LOCAL, **{"replay_buffer_bytes": 64 << 20, **bound})) as client,
         client.session(TEXT_ONLY) as session,
         client.session(TEXT_ONLY, recovery=None) as slow,
     ):
-        with suppress(VoiceClientError):  # when the stream is closed, but not why
-            for _ in range(300):  # each is told back several times, and nothing of it is read
-                await slow.send_text("word " * 300)
+        talking = asyncio.ensure_future(say_much(slow))
+        async with asyncio.timeout(20):
+            while not await is_left(client, slow.ready):
+                pass
         await session.send_text("hello")
         async with asyncio.timeout(20):
             async for event in session:
@@ -123,3 +131,17 @@ async def test_a_reader_that_is_too_slow_is_told_and_closed_and_costs_nobody_els
                 async for _ in slow:
                     pass
         assert ended.value.code is ErrorCode.SLOW_CONSUMER
+        await talking
+
+
+async def say_much(session: VoiceSession) -> None:
+    """Say what is told back several times, for as long as it is taken."""
+    with suppress(VoiceClientError, SessionClosed):  # when the stream is closed, but not why
+        for _ in range(300):
+            await session.send_text("word " * 300)
+
+
+async def is_left(client: VoiceClient, ready: events.Ready) -> bool:
+    """Whether the stream of a session is over for the service."""
+    left = await client.conversation(ready.session_id, resume_token=ready.resume_token)
+    return left.HasField("expires_in_ms")

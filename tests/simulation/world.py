@@ -111,6 +111,7 @@ def _handler(registry: Registry) -> Handler:
         pb.GetServiceInfoResponse(),
         verifier=Verifier(settings()),
         quotas=UNLIMITED,
+        send_timeout_s=10.0,
     ).VoiceSession
 
 

@@ -245,7 +245,7 @@ class ResumingStream:
             return
         with suppress(VoiceClientError, TimeoutError):
             async with asyncio.timeout(self._bounds.pong_within_s):
-                await self._link.stream.send(request)
+                await self._put(self._link, request)
 
     async def _acknowledge_sometimes(self) -> None:
         """Let the server forget what was received, when nothing else has told it for a while."""
@@ -255,7 +255,7 @@ class ResumingStream:
         if self._memory.done_with() - link.acknowledged < ACKNOWLEDGE_EVERY:
             return
         if not link.stream.is_sending:  # else the next message of the sender carries it
-            await self._write(pb.VoiceSessionRequest())
+            await self._say_aside(pb.VoiceSessionRequest())
 
     # -- writing -------------------------------------------------------------------------------
 

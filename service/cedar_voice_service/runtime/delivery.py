@@ -6,7 +6,8 @@ only, unnumbered, before anything that waits.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, Stage
@@ -54,9 +55,14 @@ MAX_NOTICES = 64
 """Notices that may wait for a stream that does not read."""
 
 
-def slow_consumer() -> CallerError:
+def slow_consumer() -> CedarVoiceError:
     """The error of a stream that is not read."""
-    return CallerError("events are not read", code=Code.SLOW_CONSUMER, stage=Stage.TRANSPORT)
+    return CedarVoiceError(
+        "events are not read",
+        code=Code.SLOW_CONSUMER,
+        stage=Stage.TRANSPORT,
+        retryable=True,  # what is kept of them comes again
+    )
 
 
 class Attachment:
@@ -126,6 +132,16 @@ class Attachment:
         self._is_finished = True
         self._last_error = error
         self._changed.set()
+
+    @contextmanager
+    def taken_within(self, duration_s: float) -> Iterator[None]:
+        """Fail when what is being written is not taken in time."""
+        loop = asyncio.get_running_loop()
+        late = loop.call_later(duration_s, self.fail, slow_consumer())
+        try:
+            yield
+        finally:
+            late.cancel()
 
     def fail(self, error: CedarVoiceError) -> None:
         """End with an error, at once."""

@@ -1,8 +1,10 @@
 """Delivery: what waits is written in order, a resume replays it, the newest stream wins."""
 
+import asyncio
+
 import pytest
 
-from cedar_voice_service.errors import CallerError, Code
+from cedar_voice_service.errors import CallerError, CedarVoiceError, Code
 from cedar_voice_service.runtime.delivery import Attachment, Delivery, Pong, Ready
 from cedar_voice_service.session.config import SessionConfig
 from cedar_voice_service.session.messages import ResponseStarted, Speech
@@ -106,9 +108,23 @@ def test_a_stream_that_does_not_read_is_ended() -> None:
         attachment = delivery.attach(CONFIG, resume_after=None)
         for _ in range(10):
             delivery.send(Speech(1, bytes(200), 0, 10), turn_id=1)
-        with pytest.raises(CallerError) as error:
+        with pytest.raises(CedarVoiceError) as error:
             await attachment.next()
         assert error.value.code is Code.SLOW_CONSUMER
+
+    run_virtually(scenario())
+
+
+def test_a_stream_that_takes_nothing_for_a_while_is_ended_and_may_come_back() -> None:
+    async def scenario() -> None:
+        attachment = Delivery(1_000).attach(CONFIG, resume_after=None)
+        with attachment.taken_within(10.0):
+            await asyncio.sleep(9.9)
+        await asyncio.sleep(10.0)
+        assert not attachment.has_failed
+        with attachment.taken_within(10.0):
+            error = await attachment.failure()
+        assert error.code is Code.SLOW_CONSUMER and error.retryable
 
     run_virtually(scenario())
 
