@@ -1,24 +1,38 @@
 """Sessions of the service on behalf of browsers: opened, or come back to."""
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.callers import Caller
-from cedar_voice_client import ErrorCode, Recovery, ResumingStream, SessionRefused, VoiceClient
+from cedar_voice_client import (
+    ErrorCode,
+    Recovery,
+    ResumingStream,
+    SessionRefused,
+    VoiceClient,
+    VoiceClientError,
+)
 from cedar_voice_client.client import DEFAULT_RECOVERY
+
+Read = Callable[[pb.SessionReady], Awaitable[pb.GetSessionResponse]]
+"""Asks the service for the conversation of a session."""
 
 
 class BrowserSession:
     """A session that goes on through breaks of its stream. Send and receive as on the stream."""
 
-    def __init__(self, stream: ResumingStream, opening: pb.VoiceSessionResponse) -> None:
+    def __init__(
+        self, stream: ResumingStream, opening: pb.VoiceSessionResponse, read: Read
+    ) -> None:
         self.opening = opening
         """The first response: `ready`."""
         self.send = stream.send
         self.receive = stream.receive
         self._stream = stream
+        self._read = read
 
     @property
     def sent_sequence(self) -> int:
@@ -37,6 +51,8 @@ class BrowserSession:
             if response is None or response.HasField("ready"):
                 break  # the stream broke meanwhile: what is left comes as it comes
             said.append(response)
+        with suppress(VoiceClientError):  # then a session that is lost later knows less
+            self._stream.recall(await self._read(self.opening.ready), self.opening.ready)
         return said
 
 
@@ -88,12 +104,20 @@ class Sessions:
                 if refusal.code is not ErrorCode.SESSION_ID_IN_USE:
                     raise
             else:
-                yield BrowserSession(stream, opening)
+                yield BrowserSession(stream, opening, partial(self._read, caller))
                 return
         attempt.session_id = ""  # a program of the user's holds the name: the session gets another
         async with self._stream(caller, done_with) as stream:
             opening = await stream.open(attempt, timeout_s=self._open_timeout_s)
-            yield BrowserSession(stream, opening)
+            yield BrowserSession(stream, opening, partial(self._read, caller))
+
+    async def _read(self, caller: Caller, ready: pb.SessionReady) -> pb.GetSessionResponse:
+        return await self._client.conversation(
+            ready.session_id,
+            resume_token=ready.resume_token,
+            token=caller.token,
+            timeout_s=self._open_timeout_s,
+        )
 
     def _stream(self, caller: Caller, done_with: Callable[[], int] | None) -> ResumingStream:
         """Each of its calls shows the token that is the user's newest then."""

@@ -67,6 +67,11 @@ class Account:
         self._turns: OrderedDict[int, _Turn] = OrderedDict()
 
     @property
+    def user_turns(self) -> int:
+        """In how many of the turns that are kept the user has said something."""
+        return sum(bool(turn.user_text) for turn in self._turns.values())
+
+    @property
     def items(self) -> list[pb.ConversationItem]:
         """The conversation, oldest first."""
         items: list[pb.ConversationItem] = []

@@ -125,13 +125,19 @@ class VoiceClient:
         return ResumingStream(lambda: self.stream(token=token), recovery, next_token=next_token)
 
     async def conversation(
-        self, session_id: str, *, resume_token: str = "", timeout_s: float = 5.0
+        self,
+        session_id: str,
+        *,
+        resume_token: str = "",
+        token: str | None = None,
+        timeout_s: float = 5.0,
     ) -> pb.GetSessionResponse:
         """Read the conversation of a live session of the caller, to rebuild what was lost.
 
         Args:
             session_id: `Ready.session_id`.
             resume_token: `Ready.resume_token`; needed where the server knows nobody by a token.
+            token: bearer token of this call alone, in place of the client's.
             timeout_s: longest wait.
 
         Raises:
@@ -141,7 +147,7 @@ class VoiceClient:
         request = pb.GetSessionRequest(session_id=session_id, resume_token=resume_token)
         try:
             return await self._stub().GetSession(
-                request, timeout=timeout_s, metadata=self._metadata
+                request, timeout=timeout_s, metadata=self._metadata_of(token)
             )
         except grpc.aio.AioRpcError as failure:
             raise error_from_rpc(failure) from None
@@ -165,8 +171,10 @@ class VoiceClient:
         Args:
             token: bearer token of this call alone, in place of the client's.
         """
-        metadata = self._metadata if token is None else _authorization(token)
-        return VoiceStream(partial(self._open_call, metadata))
+        return VoiceStream(partial(self._open_call, self._metadata_of(token)))
+
+    def _metadata_of(self, token: str | None) -> Metadata:
+        return self._metadata if token is None else _authorization(token)
 
     @property
     def _metadata(self) -> Metadata:

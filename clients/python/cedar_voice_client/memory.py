@@ -15,6 +15,9 @@ _Whole = Literal["input_audio", "output_audio", "tools", "context_json"]
 _WHOLE: tuple[_Whole, ...] = ("input_audio", "output_audio", "tools", "context_json")
 """What a patch replaces as a whole."""
 
+_EFFECTIVE = ("settings", "output_audio", "turn_detection")
+"""What a server tells of its configuration."""
+
 
 class Memory:
     """A session as its client knows it.
@@ -54,6 +57,18 @@ class Memory:
         self._config.ClearField("resume")
         self.account.sequence = config.resume.last_received_sequence
         self._resume_token = config.resume.resume_token
+
+    def recall(self, known: pb.GetSessionResponse, ready: pb.SessionReady) -> None:
+        """Learn from the server what was said and set before this client came: its newest turns
+        have been replayed, so that the account tells of them.
+        """
+        spoken = [index for index, item in enumerate(known.items) if item.HasField("user")]
+        told = min(self.account.user_turns, len(spoken))
+        before = spoken[-told] if told else len(known.items)
+        del self._config.history[:]
+        self._config.history.extend(known.items[:before])
+        for name in _EFFECTIVE:
+            getattr(self._config, name).CopyFrom(getattr(ready, name))
 
     def say(self, request: pb.VoiceSessionRequest, now_s: float) -> None:
         """Number a message and keep it.

@@ -119,6 +119,15 @@ class ResumingStream:
         self._link = link
         return opening
 
+    def recall(self, known: pb.GetSessionResponse, ready: pb.SessionReady) -> None:
+        """Learn what was said before this client came, should the session have to be restored.
+
+        Args:
+            known: the conversation, as `VoiceClient.conversation` tells it.
+            ready: what the session was resumed with; what was replayed has been received.
+        """
+        self._memory.recall(known, ready)
+
     @property
     def _bounds(self) -> Recovery:
         return self._recovery or Recovery()

@@ -102,6 +102,25 @@ def test_an_answer_in_progress_is_asked_for_again_in_its_turn() -> None:
     assert teller.memory.prelude() == []
 
 
+def test_what_was_said_before_this_client_came_is_learned_and_told_once() -> None:
+    teller = Teller()
+    teller.whole_turn(3, "third", "3.")
+    teller.said("fourth", 4)
+    words = ["first", "1.", "second", "2.", "third", "3.", "fourth"]
+    known = pb.GetSessionResponse(
+        items=[
+            pb.ConversationItem(assistant=pb.AssistantItem(text=text))
+            if text.endswith(".")
+            else pb.ConversationItem(user=pb.UserItem(text=text))
+            for text in words
+        ]
+    )
+    ready = pb.SessionReady(settings=pb.VoiceSettings(language="fr-FR", rate=1.0))
+    teller.memory.recall(known, ready)
+    assert [told.partition(": ")[2] for told in teller.history] == words
+    assert teller.memory.restoring().settings == ready.settings
+
+
 def test_an_answer_is_asked_for_after_the_recording_that_goes_on() -> None:
     teller = Teller()
     start = pb.Control(start_listening=pb.StartListening())
