@@ -24,6 +24,8 @@ from cedar_voice_client import Unauthenticated, VoiceClient, VoiceClientError
 
 log = structlog.get_logger("cedar_voice.bridge")
 
+_SURFACE = web.AppKey("surface", Surface)
+
 READY_TIMEOUT_S = 1.0
 """How long the service may take to say that it serves."""
 
@@ -32,7 +34,7 @@ SHUTDOWN_TIMEOUT_S = 5.0
 
 
 async def serve(settings: BridgeSettings, *, ready: Callable[[str], None] | None = None) -> None:
-    """Serve until cancelled.
+    """Serve until cancelled. Turns in progress may end then; cancelled again, they are cut off.
 
     Args:
         settings: how.
@@ -42,7 +44,8 @@ async def serve(settings: BridgeSettings, *, ready: Callable[[str], None] | None
         OSError: the address cannot be listened on.
         FileNotFoundError: the voice page is not installed.
     """
-    async with open_bridge(settings) as address:
+    drain_timeout_s = settings.drain_timeout_ms / 1000
+    async with open_bridge(settings, drain_timeout_s=drain_timeout_s) as address:
         log.info("serving", http_address=address, grpc_address=settings.grpc_address)
         if ready is not None:
             ready(address)
@@ -50,8 +53,15 @@ async def serve(settings: BridgeSettings, *, ready: Callable[[str], None] | None
 
 
 @asynccontextmanager
-async def open_bridge(settings: BridgeSettings) -> AsyncIterator[str]:
+async def open_bridge(
+    settings: BridgeSettings, *, drain_timeout_s: float = 0.0
+) -> AsyncIterator[str]:
     """Serve for as long as the context lasts; gives the address with its real port.
+
+    Args:
+        settings: how.
+        drain_timeout_s: how long turns in progress may take when the context is cancelled; a
+            bridge whose service stops with it has none.
 
     Raises:
         OSError: the address cannot be listened on.
@@ -61,15 +71,17 @@ async def open_bridge(settings: BridgeSettings) -> AsyncIterator[str]:
     check_exposure(settings, settings.http_address)
     host, _, port = settings.http_address.rpartition(":")
     async with VoiceClient(settings.grpc_address, tls=_tls(settings)) as client:
+        app = build(settings, client)
         # No access log: addresses of requests hold tokens.
-        runner = web.AppRunner(
-            build(settings, client), access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S
-        )
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
         await runner.setup()
         try:
             site = web.TCPSite(runner, host.strip("[]") or None, int(port))
             await site.start()
             yield f"{host}:{runner.addresses[0][1]}"
+        except asyncio.CancelledError:
+            await app[_SURFACE].drain(drain_timeout_s)
+            raise
         finally:
             await runner.cleanup()
 
@@ -81,8 +93,9 @@ def build(settings: BridgeSettings, client: VoiceClient) -> web.Application:
     surface = Surface(settings, Entrance(admission, verifier, settings), client)
     root = page.folder()
     app = web.Application(middlewares=[answer_refusals])
+    app[_SURFACE] = surface
     app.add_routes(surface.routes(page.index(root)))
-    health = [web.get("/healthz", _healthy), web.get("/readyz", partial(_ready, client))]
+    health = [web.get("/healthz", _healthy), web.get("/readyz", partial(_ready, client, surface))]
     over_http = openapi(settings.base_paths, needs_token=verifier.needs_token)
     app.add_routes([*health, documents.route("/openapi.json", over_http)])
     app.add_routes([documents.route("/asyncapi.json", asyncapi(settings.base_paths))])
@@ -108,8 +121,10 @@ def _tls(settings: BridgeSettings) -> bool | grpc.ChannelCredentials:
     return grpc.ssl_channel_credentials(ca, key, certificate)
 
 
-async def _ready(client: VoiceClient, _: web.Request) -> web.Response:
-    """Whether conversations can be opened: the service takes some, and does not stop."""
+async def _ready(client: VoiceClient, surface: Surface, _: web.Request) -> web.Response:
+    """Whether conversations can be opened: the service takes some, and nothing stops."""
+    if surface.is_draining:
+        return web.Response(status=503, text="the bridge stops\n")
     try:
         await client.service_info(timeout_s=READY_TIMEOUT_S)
     except Unauthenticated:

@@ -96,6 +96,11 @@ class History(Generic[T]):
             self._drop_oldest()
         self._wake()
 
+    def tell_all(self, item: T) -> None:
+        """Say something to those alone who read at present."""
+        for reader in self._readers:
+            reader.tell(item)
+
     def end(self, failure: VoiceClientError | None) -> None:
         """Nothing more comes."""
         if not self.is_over:

@@ -71,6 +71,8 @@ class Conversation:
         self._caller = caller
         self._history = history
         self._was_greeted = False
+        self._ended_turn_id = 0
+        self._has_changed = asyncio.Event()
 
     @contextmanager
     def read(
@@ -146,15 +148,29 @@ class Conversation:
         with suppress(VoiceClientError):
             await self.line.end_session()
 
+    async def drain(self, timeout_s: float) -> None:
+        """Tell every reader that the bridge stops, let a turn in progress end, and end."""
+        self._history.tell_all(Response(go_away=pb.GoAway(time_left_ms=int(1000 * timeout_s))))
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self._ended_turn_id < self.line.last_turn_id and not self.is_over:
+                    self._has_changed.clear()
+                    await self._has_changed.wait()
+        except TimeoutError:
+            log.info("turn cut off", turn_id=self.line.last_turn_id)
+        self.end()
+
     def end(self) -> None:
         """Nothing more comes."""
         self.is_over = True
+        self._has_changed.set()
         self.line.fail(unavailable("the conversation is over"))
         self._history.end(None)
 
     def _fail(self, failure: VoiceClientError) -> None:
         log.info("conversation over", code=failure.code.name)
         self.is_over = True
+        self._has_changed.set()
         self.line.fail(failure)
         self._history.end(failure)
 
@@ -198,8 +214,11 @@ class Conversation:
     def _keep(self, response: Response) -> None:
         if response.error.fatal:
             return  # the end of the stream says the same, and may be mended
-        if response.HasField("token_expiring"):
-            return  # the entrance tells each browser of its own
+        if response.HasField("token_expiring") or response.HasField("go_away"):
+            return  # what is said of this stream is not said of the browsers'
+        if response.HasField("metrics"):
+            self._ended_turn_id = max(self._ended_turn_id, response.turn_id)
+            self._has_changed.set()
         if response.HasField("transcription"):
             self.latest = response.transcription
         self._history.add(response, response.turn_id)
@@ -223,6 +242,8 @@ class Hub:
         self._conversations: dict[tuple[Caller, str], Conversation] = {}
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
+        self.is_draining = False
+        """Whether the bridge stops: no conversation is begun."""
 
     async def __aenter__(self) -> "Hub":
         await self._group.__aenter__()
@@ -249,6 +270,8 @@ class Hub:
         key = (caller, session_id)
         conversation = self._conversations.get(key)
         if conversation is None or conversation.is_over:
+            if self.is_draining:
+                raise unavailable("the bridge stops")
             conversation = self._open_conversation(session_id, caller)
             self._conversations[key] = conversation
             task = self._group.create_task(self._hold(key, conversation))
@@ -258,6 +281,14 @@ class Hub:
         await conversation.line.opened()
         conversation.line.keep(max(keep_s, OPENING_S))
         return conversation
+
+    async def drain(self, timeout_s: float) -> None:
+        """Begin no conversation, and let the turns in progress end."""
+        self.is_draining = True
+        log.info("draining", conversation_count=len(self._conversations))
+        async with asyncio.TaskGroup() as group:
+            for conversation in self._conversations.values():
+                group.create_task(conversation.drain(timeout_s))
 
     def close(self) -> None:
         """Let every reader end: the bridge stops."""

@@ -131,6 +131,12 @@ class BridgeSettings(BaseSettings):
     send_timeout_ms: int = Field(
         10_000, ge=100, description="longest wait for a browser or the service to take a message"
     )
+    drain_timeout_ms: int = Field(
+        30_000,
+        ge=0,
+        description="how long turns in progress may take when the process is asked to end; "
+        "a second signal ends them at once",
+    )
     heartbeat_ms: int = Field(
         20_000, ge=100, description="silence after which a browser is asked whether it is there"
     )

@@ -78,6 +78,15 @@ class Surface:
         async with self._hub:
             yield
 
+    @property
+    def is_draining(self) -> bool:
+        """Whether no conversation is begun any more."""
+        return self._hub.is_draining
+
+    async def drain(self, timeout_s: float) -> None:
+        """Begin no conversation, tell the browsers, and let turns in progress end."""
+        await self._hub.drain(timeout_s)
+
     async def stop(self, _: web.Application) -> None:
         """Let go of every browser: the bridge stops."""
         self._hub.close()

@@ -134,6 +134,7 @@
  *     heardMs: number, keptText: string },
  *   turn_metrics: Place & TurnMetrics,
  *   token_expiring: Place & { type: "token_expiring", timeLeftMs: number },
+ *   go_away: Place & { type: "go_away", timeLeftMs: number },
  *   pong: Place & { type: "pong", sentAt: number, answeredAt: number, received?: number },
  * }} DownFrames
  *

@@ -22,9 +22,11 @@ from cedar_voice_client import (
     VoiceSession,
     events,
 )
-from cedar_voice_service.server import SERVICE_NAME
+from cedar_voice_service.server import SERVICE_NAME, open_server
+from tests.support.bridge import Socket
 from tests.support.children import pids_of_children, wait_until_gone
 from tests.support.command import announced, running_command
+from tests.support.service import LOCAL, settings
 
 ANY_PORT = "127.0.0.1:0"
 PACED = SessionOptions(output_audio=OutputAudioConfig(max_lead_ms=0))
@@ -161,3 +163,66 @@ async def test_a_turn_that_takes_long_is_cut_off(tmp_path: Path, how: str) -> No
         with pytest.raises(Unavailable):
             await heard(busy, events.TurnMetrics)
         await nothing_left(server, children)
+
+
+# -- the bridge alone ------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def bridge_alone(folder: Path, *arguments: str) -> AsyncIterator[Server]:
+    """`cedar-voice bridge` in front of a service that goes on."""
+    async with (
+        open_server(settings(**LOCAL)) as (address, _),
+        running_command(
+            *("bridge", "--http-address", ANY_PORT, "--grpc-address", address, *arguments),
+            cwd=folder,
+            environment={"PYTHONDEVMODE": "1"},
+        ) as process,
+    ):
+        addresses = await announced(process)
+        yield Server(process, addresses["page"], address, folder)
+
+
+@asynccontextmanager
+async def browser(server: Server, session_id: str) -> AsyncIterator[Socket]:
+    """A browser's socket."""
+    url = f"{server.page.replace('http', 'ws')}api/voice/ws?sessionId={session_id}"
+    async with aiohttp.ClientSession() as http, http.ws_connect(url) as socket:
+        yield Socket(socket)
+
+
+async def test_a_bridge_that_is_told_to_stop_ends_its_turns_first(tmp_path: Path) -> None:
+    async with (
+        bridge_alone(tmp_path) as server,
+        browser(server, "busy") as busy,
+        browser(server, "idle") as idle,
+    ):
+        await idle.hear_until("ready")
+        await busy.say(type="text", text="one two three four")
+        await busy.hear_until("audio_chunk")
+        server.process.send_signal(signal.SIGTERM)
+        assert 0 < (await busy.hear_until("go_away"))["timeLeftMs"] <= 30_000
+        assert await readiness_of(server) == 503
+        assert await idle.closing() == 1001
+        assert idle.kinds[-1] == "go_away"
+        async with browser(server, "late") as late:
+            assert await late.closing() == 1013
+            assert late.heard[-1]["retryable"]
+        assert await busy.closing() == 1001
+        assert busy.kinds.index("audio_complete") < busy.kinds.index("turn_metrics")
+        await nothing_left(server, set())
+
+
+@pytest.mark.parametrize("how", ["a second signal", "a short grace"])
+async def test_a_bridge_waits_for_no_turn_for_long(tmp_path: Path, how: str) -> None:
+    grace = ("--drain-timeout-ms", "200" if how == "a short grace" else "600000")
+    async with bridge_alone(tmp_path, *grace) as server, browser(server, "busy") as busy:
+        await busy.say(type="text", text=f"{LONG} {LONG} {LONG} {LONG}")
+        await busy.hear_until("audio_chunk")
+        server.process.send_signal(signal.SIGTERM)
+        await busy.hear_until("go_away")
+        if how == "a second signal":
+            server.process.send_signal(signal.SIGTERM)
+        assert await busy.closing() == 1001
+        assert "turn_metrics" not in busy.kinds
+        await nothing_left(server, set())

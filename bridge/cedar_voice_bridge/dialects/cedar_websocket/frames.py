@@ -350,6 +350,15 @@ class TokenExpiring(Event, tag="token_expiring"):
     time_left_ms: int
 
 
+class GoAway(Event, tag="go_away"):
+    """The bridge stops: the socket is closed after the turn in progress, or when the time is over.
+
+    The session goes on at the next one.
+    """
+
+    time_left_ms: int
+
+
 class Pong(Event, tag="pong"):
     """The answer to a ping; clocks in Unix epoch milliseconds. For `received` see `Ready`."""
 

@@ -80,6 +80,8 @@ def frames_of(response: pb.VoiceSessionResponse) -> list[str]:
             events = [mirror(frames.Metrics, metrics, usage=_usage(metrics), **place)]
         case "token_expiring":
             events = [frames.TokenExpiring(time_left_ms=response.token_expiring.time_left_ms)]
+        case "go_away":
+            events = [frames.GoAway(time_left_ms=response.go_away.time_left_ms)]
         case "pong":
             pong = response.pong
             events = [
