@@ -1,7 +1,7 @@
 """What the OpenAI engines share: a server per stage, one connection pool, and timed waits.
 
-Every wait for a useful result of a server goes through `timed_wait`; `translated_errors` is the one
-place that turns the vendor's exceptions into `EngineError`.
+Every wait for a useful result of a server goes through `timed_wait` or `timed_results`, and
+`translated_errors` is the one place that turns the vendor's exceptions into `EngineError`.
 """
 
 import asyncio
@@ -74,14 +74,14 @@ async def connected(endpoint: Endpoint) -> AsyncIterator[AsyncOpenAI]:
 
 
 @asynccontextmanager
-async def timed_wait(endpoint: Endpoint, limit_ms: int = 0) -> AsyncIterator[None]:
-    """Bound one wait for the server, connecting included; by default as its first result.
+async def timed_wait(endpoint: Endpoint) -> AsyncIterator[None]:
+    """Bound the wait for the first result of a server, connecting included.
 
     Raises:
         EngineError: of the endpoint's stage, for whatever went wrong; code STAGE_TIMEOUT when
             nothing useful came in time.
     """
-    limit_ms = limit_ms or endpoint.deadlines.first_result_ms
+    limit_ms = endpoint.deadlines.first_result_ms
     with translated_errors(endpoint.stage):
         try:
             async with asyncio.timeout(limit_ms / 1000):
@@ -113,18 +113,23 @@ async def timed_results(
     endpoint: Endpoint, results: AsyncGenerator[Result, None]
 ) -> AsyncGenerator[Result, None]:
     """Pass on the useful results of a server, each awaited within the deadlines."""
-    deadlines, loop = endpoint.deadlines, asyncio.get_running_loop()
+    stage, deadlines, loop = endpoint.stage, endpoint.deadlines, asyncio.get_running_loop()
     limit_ms, left_ms = deadlines.first_result_ms, deadlines.total_ms
-    async with aclosing(results):
-        while True:
-            asked_at_s = loop.time()
-            async with timed_wait(endpoint, max(1, min(limit_ms, left_ms))):
-                result = await anext(results, None)
-            if result is None:
-                return
-            left_ms -= round((loop.time() - asked_at_s) * 1000)
-            limit_ms = deadlines.next_result_ms
-            yield result
+    with translated_errors(stage):
+        async with aclosing(results):
+            while True:
+                asked_at_s = loop.time()
+                wait_ms = max(1, min(limit_ms, left_ms))
+                try:
+                    async with asyncio.timeout(wait_ms / 1000):
+                        result = await anext(results, None)
+                except TimeoutError as error:
+                    raise too_slow(stage, wait_ms) from error
+                if result is None:
+                    return
+                left_ms -= round((loop.time() - asked_at_s) * 1000)
+                limit_ms = deadlines.next_result_ms
+                yield result
 
 
 def reported_failure(stage: Stage, kind: str | None, code: str | None) -> EngineError:

@@ -6,7 +6,7 @@ deadline of its stage, or an error does.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AsyncExitStack, aclosing
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -149,11 +149,11 @@ class _Attempts(Generic[Result]):
                         yield result
 
     async def _next(self, results: AsyncGenerator[Result, None]) -> Result | None:
-        async with AsyncExitStack() as bounds:
-            if not self._has_counted:
-                await bounds.enter_async_context(self.first_result.awaited())
+        if self._has_counted:
+            return await anext(results, None)
+        async with self.first_result.awaited():
             result = await anext(results, None)
-        self._has_counted = self._has_counted or (result is not None and self._counts(result))
+        self._has_counted = result is not None and self._counts(result)
         return result
 
     def _may_repeat(self, error: BaseException) -> bool:
