@@ -13,7 +13,7 @@ from cedar_voice.v1 import voice_service_pb2_grpc
 from cedar_voice_service.credentials import CredentialRefused, Identity, Verifier
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, RateLimited, Stage
 from cedar_voice_service.expiry import Expiry, unauthenticated
-from cedar_voice_service.incoming import Context, Incoming
+from cedar_voice_service.incoming import Context, Incoming, Taking
 from cedar_voice_service.runtime.delivery import (
     Attachment,
     GoAway,
@@ -50,6 +50,9 @@ LAST_WORDS_S = 1.0
 
 HALF_CLOSE_GRACE_S = 0.05
 """How long after the end of a client's messages its cancellation may still show up."""
+
+HALF_CLOSE_LOOKS = 3
+"""How often that is waited for by a process that stood still meanwhile."""
 
 
 class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
@@ -150,9 +153,9 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         """Copy both ways until the stream ends; the error it has to end with, if any."""
         await runner.receive(Received(on.StreamOpened()))
         incoming = Incoming(context)
-        read = partial(self._read, incoming, runner, attachment, quota, expiry)
+        take = partial(self._take, incoming, runner, attachment, quota, expiry)
         async with asyncio.TaskGroup() as group:
-            reading = group.create_task(incoming.taken_by(read))
+            reading = group.create_task(self._read(incoming, take, runner, attachment))
             writing = group.create_task(self._write(context, runner, attachment))
             failing = group.create_task(attachment.failure())
             await asyncio.wait((writing, failing), return_when=asyncio.FIRST_COMPLETED)
@@ -204,6 +207,18 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         return self._registry.open(config.session_id, patch, principal, past), None
 
     async def _read(
+        self, incoming: Incoming, take: Taking, runner: SessionRunner, attachment: Attachment
+    ) -> None:
+        await incoming.taken_by(take)
+        # A client that is cancelled or killed looks, for a moment, like one that has half-closed;
+        # its utterance is not over, it comes back with the rest. The cancellation ends this wait.
+        for _ in range(HALF_CLOSE_LOOKS):
+            if await _slept_well(HALF_CLOSE_GRACE_S):
+                break
+        if not attachment.has_failed:
+            await runner.receive(Received(on.InputEnded()))
+
+    async def _take(
         self,
         incoming: Incoming,
         runner: SessionRunner,
@@ -221,11 +236,6 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
             if attachment.has_failed:
                 return  # another stream drives the session now
             await runner.receive(Received(event, request.sequence, request.ack))
-        # A client that is cancelled or killed looks, for a moment, like one that has half-closed;
-        # its utterance is not over, it comes back with the rest. The cancellation ends this wait.
-        await asyncio.sleep(HALF_CLOSE_GRACE_S)
-        if not attachment.has_failed:
-            await runner.receive(Received(on.InputEnded()))
 
     async def _understood(
         self, request: pb.VoiceSessionRequest, quota: Quota, expiry: Expiry
@@ -282,6 +292,14 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
                 ready.limits.CopyFrom(encode_limits(self._limits))
                 ready.server_info.CopyFrom(self._info.server_info)
                 return pb.VoiceSessionResponse(ready=ready)
+
+
+async def _slept_well(duration_s: float) -> bool:
+    """Wait; whether the process ran meanwhile, and has seen what came."""
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+    await asyncio.sleep(duration_s)
+    return loop.time() - began_s < 2 * duration_s
 
 
 def _fatal(error: CedarVoiceError) -> pb.VoiceSessionResponse:

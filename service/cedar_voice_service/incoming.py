@@ -13,6 +13,8 @@ import cedar_voice.v1 as pb
 
 Context = grpc.aio.ServicerContext[pb.VoiceSessionRequest, pb.VoiceSessionResponse]
 
+Taking = Callable[[], Coroutine[Any, Any, None]]
+
 
 class Incoming:
     """The messages of one call, for one who takes them."""
@@ -39,7 +41,7 @@ class Incoming:
             raise asyncio.CancelledError
         return request if isinstance(request, pb.VoiceSessionRequest) else None
 
-    async def taken_by(self, take: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def taken_by(self, take: Taking) -> None:
         """Run the one who takes the messages, in a task of its own.
 
         Cancelled, it returns at once, and so does the taker; unless it waits for a message: then it

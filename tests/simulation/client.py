@@ -7,7 +7,8 @@ from random import Random
 from typing import Any, cast
 
 import cedar_voice.v1 as pb
-from cedar_voice_client.errors import Unavailable
+from cedar_voice_client.enums import ErrorCode
+from cedar_voice_client.errors import Unavailable, VoiceClientError
 from cedar_voice_client.options import Recovery
 from cedar_voice_client.resuming import ResumingStream
 from cedar_voice_client.stream import VoiceStream
@@ -33,6 +34,8 @@ class Client:
 
     def __init__(self, network: Network, chance: Random) -> None:
         clock_s = asyncio.get_running_loop().time
+        self._chance = chance
+        self._slowness_s = chance.choice((0.0, 0.0, 0.3))
         self._stream = ResumingStream(
             lambda: cast(VoiceStream, network.connect()),
             RECOVERY,
@@ -44,10 +47,13 @@ class Client:
         self._received = 0
         self._is_ending = False
         self._stream_number = 0
+        self._replayed_up_to = 0
         self._cut = 0
         self._sounding = 0
         self._interrupts: list[tuple[int, int, int]] = []
         """Of each: its sequence, the response meant, the stream on which it was said."""
+        self._resume_token = ""
+        self.is_taken_over = asyncio.Event()
         self.restores = 0
         self.is_lost = False
         self.asked: Counter[str] = Counter()
@@ -83,8 +89,21 @@ class Client:
     async def interrupt(self) -> None:
         """Cut off whatever is said."""
         await self._control(interrupt=pb.Interrupt())
-        sequence = self._stream.sent_sequence
-        self._interrupts.append((sequence, self._sounding, self._stream_number))
+        if (
+            self._received >= self._replayed_up_to
+        ):  # what has a number is sent, as often as it takes
+            sequence = self._stream.sent_sequence
+            self._interrupts.append((sequence, self._sounding, self._stream_number))
+
+    async def interrupt_in_mid_answer(self, text: str) -> None:
+        """Type, and cut the answer off as soon as it sounds; it may be over before."""
+        await self.type(text)
+        response_id = max(self.started)
+        await self._until(
+            lambda: self._sounding >= response_id or self.sounded_out[response_id] > 0,
+            f"the answer to {text!r} does not sound",
+        )
+        await self.interrupt()
 
     async def until_silence(self) -> None:
         """Wait for the end of every answer."""
@@ -123,12 +142,36 @@ class Client:
         async with self._stream:
             await self._open()
             self._is_open.set()
-            while (response := await self._stream.receive()) is not None:
-                async with self._changed:
-                    self._take(response)
-                    self._changed.notify_all()
-        if not self._is_ending:
+            try:
+                await self._listen()
+            except VoiceClientError as told:
+                if told.code is not ErrorCode.SESSION_TAKEN_OVER:
+                    raise
+                self.is_taken_over.set()
+        if not self._is_ending and not self.is_taken_over.is_set():
             raise Broken("the session ended")
+
+    @property
+    def place(self) -> pb.ResumeRequest:
+        """Where another stream goes on with the session."""
+        return pb.ResumeRequest(
+            resume_token=self._resume_token, last_received_sequence=self._received
+        )
+
+    def go_on_with(self, heard: list[pb.VoiceSessionResponse]) -> None:
+        """Take what another stream heard that went on with the session."""
+        self._stream_number += 1
+        for response in heard:
+            if response.sequence > self._received:
+                self._take(response)
+
+    async def _listen(self) -> None:
+        while (response := await self._stream.receive()) is not None:
+            async with self._changed:
+                self._take(response)
+                self._changed.notify_all()
+            if self._slowness_s:
+                await asyncio.sleep(self._slowness_s * self._chance.random())
 
     async def _open(self) -> None:
         """Open a session; the SDK leaves it to its user to try again."""
@@ -167,7 +210,9 @@ class Client:
         """A stream was opened in place of a broken one."""
         if ready.replay_truncated:
             raise Broken("events are no longer kept")
+        self._resume_token = ready.resume_token
         self._stream_number += 1
+        self._replayed_up_to = self._received + ready.replayed
         self.resumes += ready.resumed
         self.restores += ready.restored
 

@@ -18,9 +18,13 @@ from cedar_voice_client.enums import ErrorCode
 from cedar_voice_client.errors import Unavailable, error_from_proto
 from cedar_voice_service.errors import CedarVoiceError
 from cedar_voice_service.wire.responses import encode_error
+from tests.support.virtual_time import VirtualTimeLoop
 
-WINDOW = 32
-"""Messages on their way in one direction."""
+WINDOWS = (1, 4, 32)
+"""Messages on their way in one direction, at most: of a slow link fewer."""
+
+PAUSE_S = (0.1, 8.0)
+"""How long everything may stand still: less than a session waits for its client."""
 
 KEEPALIVE_S = (0.0, 40.0)
 """When the server's end of a call that has gone silent finds out."""
@@ -49,7 +53,7 @@ class Direction(Generic[T]):
     def __init__(self, chance: Random, slowest_s: float) -> None:
         self._chance = chance
         self._slowest_s = slowest_s
-        self._queue: asyncio.Queue[tuple[float, T]] = asyncio.Queue(WINDOW)
+        self._queue: asyncio.Queue[tuple[float, T]] = asyncio.Queue(chance.choice(WINDOWS))
         self.stalled_until_s = 0.0
         self.is_silent = False
 
@@ -207,15 +211,15 @@ class Network:
     async def __aexit__(self, *_: object) -> None:
         await self._group.__aexit__(None, None, None)  # every call ends by itself
 
-    def connect(self) -> Call:
-        """A call that has just begun."""
+    def connect(self, *, is_harmed: bool = True) -> Call:
+        """A call that has just begun; one that is not harmed lasts as long as the service."""
         call = Call(self._chance, self._group)
         self._calls.add(call)
         if self._serve is None:
             self._group.create_task(call.break_off(is_told=True))
             return call
         call.handler = self._group.create_task(self._handle(call, self._serve))
-        if self._faults_left:
+        if self._faults_left and is_harmed:
             self._faults_left -= 1
             self._group.create_task(self._harm(call))
         return call
@@ -243,13 +247,22 @@ class Network:
 
     async def _harm(self, call: Call) -> None:
         await asyncio.sleep(self._chance.choice((0.0, 0.05, 0.5, 3.0)) * self._chance.random())
-        match self._chance.randrange(4):
+        match self._chance.randrange(5):
             case 0:
                 call.stall(self._chance.uniform(0.1, 5.0))
+            case 4:
+                _stand_still(self._chance.uniform(*PAUSE_S))
             case 1:
                 await call.break_off(is_told=False)
             case _:
                 await call.break_off(is_told=True)
+
+
+def _stand_still(duration_s: float) -> None:
+    """The machine is asleep, or busy with something else: nothing runs, and the clock jumps."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)
+    loop.hold(duration_s)
 
 
 def _now_s() -> float:

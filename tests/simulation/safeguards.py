@@ -1,8 +1,4 @@
-"""What keeps the promises, each to be switched off: the simulation must notice.
-
-Two that it does not notice are proven elsewhere: that audio which waits is purged, since a reader
-as fast as this one leaves none, and that an older stream ends, since it is given nothing more.
-"""
+"""What keeps the promises, each to be switched off: the simulation must notice."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -14,6 +10,7 @@ from cedar_voice_client.account import Account
 from cedar_voice_client.options import Recovery
 from cedar_voice_client.unsettled import Unsettled
 from cedar_voice_service import converse
+from cedar_voice_service.runtime.delivery import Attachment, Delivery
 from cedar_voice_service.session.inbox import Inbox
 from cedar_voice_service.session.outbox import Outbox
 from cedar_voice_service.session.watermark import Watermark
@@ -30,6 +27,13 @@ def _release_everything(watermark: Watermark, needed_from_ms: int) -> None:
     watermark.durable = watermark._handled
 
 
+def _attach_beside(delivery: Delivery, *arguments: Any, **options: Any) -> Attachment:
+    delivery._attachment = None
+    return _ATTACH(delivery, *arguments, **options)
+
+
+_ATTACH = Delivery.attach
+
 SAFEGUARDS: Mapping[str, Off] = {
     "a message that comes again is ignored": _replaced(Inbox, "accept", lambda *_: True),
     "events are replayed": _replaced(Outbox, "replay", lambda *_: ([], True)),
@@ -39,5 +43,9 @@ SAFEGUARDS: Mapping[str, Off] = {
     "audio is kept until it is settled": _replaced(Watermark, "settle", _release_everything),
     "a silent service is probed": _replaced(client, "RECOVERY", Recovery(ping_after_s=86_400)),
     "a client that is gone has not finished": _replaced(converse, "HALF_CLOSE_GRACE_S", 0.0),
+    "audio that waits is dropped by an interruption": _replaced(
+        Delivery, "purge_speech", lambda *_: None
+    ),
+    "the newest stream wins": _replaced(Delivery, "attach", _attach_beside),
     "an answer cut by a loss is ended": _replaced(Account, "give_up_answer", lambda _: []),
 }

@@ -18,12 +18,16 @@ from cedar_voice_service.session.config import Limits, SessionConfig
 from tests.simulation.client import Broken, Client, first_of
 from tests.simulation.engines import LevelDetector, seeded_engines
 from tests.simulation.network import Handler, Network
+from tests.simulation.rival import contest
 from tests.support.service import settings
 from tests.support.virtual_time import run_virtually
 
 LIMITS = Limits()
 UNLIMITED = Quotas(Rates())
 STAGE_TIMEOUT_MS = 5_000
+RIVALS = 0.3
+"""In how many seeds in which the service lives the session is opened elsewhere as well."""
+
 CLOSING_S = 60.0
 """How long a session that is to end may take."""
 
@@ -64,11 +68,14 @@ def simulate(seed: int) -> Outcome:
 async def _live(chance: Random) -> Outcome:
     network = Network(chance, faults=chance.randint(0, 10))
     client, said = Client(network, chance), _Said([], [])
+    kills = chance.choice((0, 0, 0, 1, 2))
+    has_rival = not kills and chance.random() < RIVALS
     try:
         async with network, asyncio.TaskGroup() as group:
-            serving = group.create_task(_serve(network, chance))
+            serving = group.create_task(_serve(network, chance, kills))
             session = group.create_task(client.session())
             await _use(client, chance, said)
+            await (contest(client, network) if has_rival else client.end())
             async with asyncio.timeout(CLOSING_S):
                 await session
             _check(client, said)
@@ -91,9 +98,9 @@ async def _live(chance: Random) -> Outcome:
     )
 
 
-async def _serve(network: Network, chance: Random) -> None:
-    """Run the service; it is killed and started again as often as the seed wants it."""
-    for _ in range(chance.choice((0, 0, 0, 1, 2))):
+async def _serve(network: Network, chance: Random, kills: int) -> None:
+    """Run the service; it is killed and started again so often."""
+    for _ in range(kills):
         async with _registry(chance) as registry:
             network.serve(_handler(registry))
             await asyncio.sleep(chance.choice((0.2, 2.0, 10.0)) * chance.random())
@@ -127,10 +134,10 @@ def _registry(chance: Random) -> Registry:
 
 
 async def _use(client: Client, chance: Random, said: _Said) -> None:
-    """What the user does: types, speaks, interrupts and waits, then ends the session."""
+    """What the user does: types, speaks, interrupts and waits, at last for silence."""
     number = 1
     for step in range(chance.randint(1, 8)):
-        match chance.randrange(5):
+        match chance.randrange(6):
             case 0 | 1:
                 said.typed.append(f"question {step}")
                 await client.type(said.typed[-1])
@@ -139,6 +146,9 @@ async def _use(client: Client, chance: Random, said: _Said) -> None:
                 number = numbers.stop
                 said.spoken.append(" ".join(map(str, numbers)))
                 await client.speak(numbers)
+            case 4:
+                said.typed.append(f"question {step}")
+                await client.interrupt_in_mid_answer(said.typed[-1])
             case _:
                 await client.interrupt()
         if chance.random() < 0.5:
@@ -146,7 +156,6 @@ async def _use(client: Client, chance: Random, said: _Said) -> None:
         else:
             await asyncio.sleep(chance.choice((0.0, 0.3, 3.0)) * chance.random())
     await client.until_silence()
-    await client.end()
 
 
 def _check(client: Client, said: _Said) -> None:

@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, Stage
 from cedar_voice_service.session.config import SessionConfig
@@ -243,14 +243,15 @@ class Delivery:
         self._outbox.acknowledge(sequence)
 
     def purge_speech(self, response_id: int) -> None:
-        """Drop waiting audio of this response and older ones."""
-        self._outbox.purge(
-            lambda message: (
-                isinstance(message, Speech)
-                and message.response_id <= response_id
-                and not message.is_last
-            )
-        )
+        """Drop waiting audio of this response and older ones; that it ends is still said."""
+
+        def left_of(message: Message) -> Message | None:
+            if not isinstance(message, Speech) or message.response_id > response_id:
+                return message
+            end = replace(message, data=b"", duration_ms=0, text="")
+            return end if message.is_last else None
+
+        self._outbox.purge(left_of)
 
     def finish(self, error: CedarVoiceError | None = None) -> None:
         """Let the attached stream end once everything is written: with OK, or with this error."""

@@ -317,7 +317,11 @@ class Machine:
             if event.response_id in (0, response.response_id):
                 reason = say.InterruptionReason.CLIENT_REQUEST
                 self._answering.interrupt(reason, event.played_ms)
-        elif turn is not None and turn.end_ms is not None and event.response_id == 0:
+            return
+        # A client that lags has still to be sent the end of an answer that is over here.
+        lagging_id = event.response_id or self._conversation.last_response_id
+        self._conversation.order(do.PurgeSpeech(lagging_id))
+        if turn is not None and turn.end_ms is not None and event.response_id == 0:
             turn.is_unwanted = True  # the answer that the user waits for
             self._answering.drop_draft(turn)
 

@@ -6,7 +6,7 @@ can be purged while it waits, and the numbers that clients see still have no gap
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cedar_voice_service.session.messages import (
     ActionRequested,
@@ -109,12 +109,14 @@ class Outbox:
         missing = self._last_sequence - after - len(held)
         return held, missing <= 0
 
-    def purge(self, is_pointless: Callable[[Message], bool]) -> None:
-        """Drop waiting messages that are pointless now."""
-        kept = [waiting for waiting in self._waiting if not is_pointless(waiting.message)]
-        self._bytes -= sum(_size(waiting.message) for waiting in self._waiting)
-        self._bytes += sum(_size(waiting.message) for waiting in kept)
-        self._waiting = deque(kept)
+    def purge(self, left_of: Callable[[Message], Message | None]) -> None:
+        """Drop what is pointless now of the messages that wait; `left_of` a message may be None."""
+        before, self._waiting = self._waiting, deque()
+        for waiting in before:
+            self._bytes -= _size(waiting.message)
+            if (left := left_of(waiting.message)) is not None:
+                self._bytes += _size(left)
+                self._waiting.append(replace(waiting, message=left))
 
     def _forget_beyond_bound(self) -> None:
         while self._bytes > self._max_bytes and (self._sent or len(self._waiting) > 1):

@@ -183,7 +183,7 @@ def test_a_purge_drops_waiting_audio_but_not_the_mark_of_its_end() -> None:
         left = [await attachment.next() for _ in range(2)]
         messages = [item.message for item in left if isinstance(item, Numbered)]
         assert messages == [
-            Speech(1, b"old", 0, 10, is_last=True),
+            Speech(1, b"", 0, 0, is_last=True),
             Speech(2, b"new", 0, 10),
         ]
 

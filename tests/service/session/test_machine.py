@@ -316,6 +316,18 @@ def test_interrupting_what_is_over_is_not_an_error() -> None:
     assert driver.said_of(say.Failed) == []
 
 
+def test_an_interruption_purges_what_a_client_that_lags_still_lacks_of_an_answer_that_is_over() -> (
+    None
+):
+    driver = MachineDriver()
+    answering(driver, speech_ms=1_000)
+    driver.wait(60_000)
+    assert driver.is_in(Phase.IDLE)
+    driver.let(on.InterruptRequested())
+    assert driver.asked_for(do.PurgeSpeech) == [do.PurgeSpeech(1)]
+    assert driver.said_of(say.Interrupted) == []
+
+
 def test_typed_text_interrupts_and_is_answered() -> None:
     driver = MachineDriver()
     answering(driver)
