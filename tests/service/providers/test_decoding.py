@@ -141,6 +141,21 @@ async def test_a_worker_that_dies_costs_its_recordings_a_piece_and_others_nothin
         assert len(workers.pids) == 2 and pid not in workers.pids
 
 
+async def test_all_recordings_of_a_worker_that_died_go_on_in_the_next_one() -> None:
+    async with decoding() as workers:
+        first, second = workers.open(AUTO), workers.open(AUTO)
+        for decoder in (first, second):
+            await decoded(decoder, *WEBM.blobs[:10])
+        (pid,) = workers.pids
+        os.kill(pid, signal.SIGKILL)
+        await failure_of(first, WEBM.blobs[10])
+        assert await first.feed(WEBM.blobs[11])
+        replaced = workers.pids
+        await failure_of(second, WEBM.blobs[10])
+        assert await second.feed(WEBM.blobs[11]) and await first.feed(WEBM.blobs[12])
+        assert workers.pids == replaced != {pid}
+
+
 async def test_a_worker_that_hangs_is_found_in_time() -> None:
     async with decoding(decoding_timeout_ms=1_000) as workers:
         recordings = [workers.open(AUTO) for _ in range(3)]
@@ -199,7 +214,10 @@ def test_a_worker_that_spins_ends_by_itself() -> None:
         for kind, body in ((BEGIN, msgspec.msgpack.encode(AUTO)), (DATA, b"x")):
             worker.stdin.write(frame_of(kind, NUMBER.pack(1) + body))
         worker.stdin.flush()
-        assert worker.wait(timeout=30) == -signal.SIGPROF
+        try:
+            assert worker.wait(timeout=10) == -signal.SIGPROF
+        finally:
+            worker.kill()
 
 
 async def test_a_session_that_leaves_in_the_middle_costs_no_worker() -> None:

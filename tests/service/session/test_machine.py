@@ -160,6 +160,9 @@ def test_a_listening_period_whose_sound_is_lost_is_not_heard_to_its_end() -> Non
     driver.let(on.ListeningStopped())
     assert [type(message) for message in driver.said] == [say.SpeechActivity, say.Failed]
     assert driver.is_in(Phase.IDLE)
+    driver.hear(600)  # nobody says anything in the next one
+    driver.let(on.ListeningStopped())
+    assert driver.asked_for(do.FinishTranscribing) == []
 
 
 @pytest.mark.parametrize("config", [MANUAL, SessionConfig()], ids=["manual", "server"])
