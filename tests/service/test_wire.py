@@ -89,6 +89,20 @@ def test_output_defaults_to_mp3_and_the_lead_is_capped() -> None:
             pb.SessionConfig(tools=pb.ToolSet(tools=[pb.ToolDefinition(name="a")] * 2)),
             "tools",
         ),
+        (
+            pb.SessionConfig(
+                tools=pb.ToolSet(
+                    tools=[
+                        pb.ToolDefinition(
+                            name=name,
+                            parameters_json_schema=f'{{"type": "object", "enum": {[{}] * 1_000}}}',
+                        )
+                        for name in ("a", "b")
+                    ]
+                )
+            ),
+            "tools",
+        ),
     ],
 )
 def test_a_bad_value_is_refused_by_name(config: pb.SessionConfig, field: str) -> None:

@@ -633,7 +633,9 @@ class ToolSet(_message.Message):
     TOOLS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def tools(self) -> _containers.RepeatedCompositeFieldContainer[Global___ToolDefinition]:
-        """The tools, at most Limits.max_tools, with distinct names."""
+        """The tools, at most Limits.max_tools, with distinct names. There are at most
+        2000 values in their schemas together.
+        """
 
     def __init__(
         self,

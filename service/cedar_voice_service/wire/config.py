@@ -11,7 +11,7 @@ import cedar_voice.v1 as pb
 from cedar_voice_service.audio.formats import OUTPUT_ENCODINGS, AudioFormat, Encoding, Framing
 from cedar_voice_service.errors import CallerError, Code
 from cedar_voice_service.session.config import ConfigPatch, Limits, OutputAudio, TurnMode
-from cedar_voice_service.session.schemas import problem_of
+from cedar_voice_service.session.schemas import MAX_VALUES, count_values, problem_of
 from cedar_voice_service.session.tools import Tool
 from cedar_voice_service.wire.enums import (
     FRAMING_FROM_PB,
@@ -136,19 +136,28 @@ def _output_audio_of(message: pb.OutputAudioConfig, limits: Limits) -> OutputAud
 def _tools_of(message: pb.ToolSet, limits: Limits) -> tuple[Tool, ...]:
     if len(message.tools) > limits.max_tools:
         raise _invalid("tools", f"at most {limits.max_tools} tools")
-    tools = tuple(_tool_of(tool, f"tools[{index}]") for index, tool in enumerate(message.tools))
+    schemas = [_schema_of(tool, f"tools[{index}]") for index, tool in enumerate(message.tools)]
+    if sum(map(count_values, schemas)) > MAX_VALUES:
+        raise _invalid("tools", f"have more than {MAX_VALUES} values in their schemas")
+    tools = tuple(
+        _tool_of(tool, schema, f"tools[{index}]")
+        for index, (tool, schema) in enumerate(zip(message.tools, schemas, strict=True))
+    )
     if len({tool.name for tool in tools}) < len(tools):
         raise _invalid("tools", "tool names must be distinct")
     return tools
 
 
-def _tool_of(message: pb.ToolDefinition, path: str) -> Tool:
+def _schema_of(message: pb.ToolDefinition, path: str) -> Any:
+    text = message.parameters_json_schema or '{"type": "object"}'
+    return _json_of(text, f"{path}.parameters_json_schema")
+
+
+def _tool_of(message: pb.ToolDefinition, schema: Any, path: str) -> Tool:
     if not is_name(message.name):
         raise _invalid(f"{path}.name", "must be 1 to 64 characters of [A-Za-z0-9_-]")
-    field = f"{path}.parameters_json_schema"
-    schema = _json_of(message.parameters_json_schema or '{"type": "object"}', field)
     if problem := problem_of(schema):
-        raise _invalid(field, problem)
+        raise _invalid(f"{path}.parameters_json_schema", problem)
     setter = message.state_setter
     return Tool(
         message.name,

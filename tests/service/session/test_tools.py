@@ -1,6 +1,7 @@
 """Tools: only what was declared, with arguments its schema accepts, becomes an action."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -54,9 +55,58 @@ def test_a_check_ends_whatever_the_schema() -> None:
     slow = {"type": "object", "properties": {"text": {"type": "string", "pattern": "^(a+)+$"}}}
     assert problem_of(slow) == ""
     assert accepts(slow, {"text": "a" * 40 + "b"})
-    endless = {"type": "object", "allOf": [{"$ref": "#"}]}
-    assert not accepts(endless, {})
     assert not accepts({"type": "object", "allOf": [{"$ref": "#/nowhere"}]}, {})
+
+
+def multiplying(levels: int) -> dict[str, Any]:
+    """A small schema whose references lead to twice as many references, level after level."""
+    definitions = {
+        f"level{level}": {"allOf": [{"$ref": f"#/$defs/level{level + 1}"}] * 2}
+        for level in range(levels)
+    }
+    definitions[f"level{levels}"] = {}
+    return {"type": "object", "$defs": definitions, "$ref": "#/$defs/level0"}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        multiplying(60),
+        {"type": "object", "allOf": [{"$ref": "#"}]},
+    ],
+    ids=["multiplying", "endless"],
+)
+def test_a_schema_that_takes_too_much_work_is_refused(schema: dict[str, Any]) -> None:
+    assert problem_of(schema)
+    assert not accepts(multiplying(60), {})
+    assert problem_of(multiplying(5)) == ""
+
+
+def nested(levels: int) -> dict[str, Any]:
+    return {"a": nested(levels - 1)} if levels else {}
+
+
+def test_a_check_that_takes_too_much_work_refuses_the_arguments() -> None:
+    """Each level of the arguments is looked at twice as often as the one around it."""
+    branch = {"properties": {"a": {"$ref": "#"}}}
+    schema = {"type": "object", "allOf": [branch, branch]}
+    assert problem_of(schema) == ""
+    assert accepts(schema, nested(5))
+    assert not accepts(schema, nested(60))
+
+
+def test_a_tree_is_described_by_a_schema_that_refers_to_itself() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"children": {"type": "array", "items": {"$ref": "#"}}},
+        "required": ["name"],
+    }
+    tree: dict[str, Any] = {"name": "leaf"}
+    for _ in range(8):
+        tree = {"name": "branch", "children": [tree, tree]}
+    assert problem_of(schema) == ""
+    assert accepts(schema, tree)
+    assert not accepts(schema, {"name": "root", "children": [tree, {}]})
 
 
 def test_properties_that_patterns_may_allow_are_let_through() -> None:
