@@ -43,7 +43,8 @@ UNDER_WAY = 1_000
 numbers are left to them."""
 
 MAX_RESTORES = 3
-"""Times in a row a session is restored of which nothing more is heard: it may break the service."""
+"""Times in a row a session is restored that says nothing, and answers no ping: it may break the
+service."""
 
 
 class ResumingStream:
@@ -219,7 +220,7 @@ class ResumingStream:
             return self._break(_unavailable("an event is missing"))
         if not self._memory.take(response):
             return None
-        if response.sequence:
+        if response.sequence or response.HasField("pong"):
             self._outage.restores = 0
         if response.pong.ping_sent_at_ms != HEARTBEAT_AT_MS:
             self._told.append(response)

@@ -227,6 +227,27 @@ def test_a_session_that_breaks_each_service_is_given_up() -> None:
     assert sum(bool(stream.sent) for stream in later) == MAX_RESTORES
 
 
+def test_a_session_in_which_nobody_speaks_outlives_any_number_of_services() -> None:
+    first = FakeStream()
+    later = [FakeStream(restored=True, term=term) for term in range(2, MAX_RESTORES + 4)]
+    streams = [first]
+    for stream in later:
+        streams += [FakeStream(UNKNOWN), stream]
+
+    async def story(session: ResumingStream) -> None:
+        first.fail(GONE)
+        for stream in later:
+            ready = await session.receive()
+            assert ready is not None and ready.ready.restored
+            stream.tell(pong=pb.Pong(ping_sent_at_ms=HEARTBEAT_AT_MS))
+            stream.fail(GONE)
+            if stream is later[-1]:
+                return
+
+    over(*streams)(story)
+    assert all(stream.sent for stream in later)
+
+
 def test_a_silent_stream_is_probed_and_left() -> None:
     first, second = FakeStream(), FakeStream(resumed=True)
 
