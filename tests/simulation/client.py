@@ -86,6 +86,12 @@ class Client:
             lambda: len(self.finals) + len(self.failed_turns) > known, f"{numbers} is not heard"
         )
 
+    async def have_said(self, text: str) -> None:
+        """Have a text spoken as it is, and wait until that begins."""
+        known = len(self.started)
+        await self._control(say=pb.Say(text=text))
+        await self._until(lambda: len(self.started) > known, f"{text!r} is not said")
+
     async def interrupt(self) -> None:
         """Cut off whatever is said."""
         await self._control(interrupt=pb.Interrupt())

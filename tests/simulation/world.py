@@ -137,7 +137,7 @@ async def _use(client: Client, chance: Random, said: _Said) -> None:
     """What the user does: types, speaks, interrupts and waits, at last for silence."""
     number = 1
     for step in range(chance.randint(1, 8)):
-        match chance.randrange(6):
+        match chance.randrange(7):
             case 0 | 1:
                 said.typed.append(f"question {step}")
                 await client.type(said.typed[-1])
@@ -149,6 +149,8 @@ async def _use(client: Client, chance: Random, said: _Said) -> None:
             case 4:
                 said.typed.append(f"question {step}")
                 await client.interrupt_in_mid_answer(said.typed[-1])
+            case 5:
+                await client.have_said(f"Notice {step}. It is long enough to be cut.")
             case _:
                 await client.interrupt()
         if chance.random() < 0.5:

@@ -96,7 +96,8 @@ class Account:
     def give_up_answer(self) -> list[pb.VoiceSessionResponse]:
         """The session is lost: the answer in progress ends here; what there is to say of it.
 
-        It is forgotten unless it has acted, so that it can be given again.
+        One that can be given again is forgotten: it has not acted, and it answers the user. What
+        was said unasked is not: it may have been heard.
         """
         turn_id, turn = self._newest()
         if turn is None or turn.answer is None:
@@ -107,13 +108,14 @@ class Account:
         interruption = pb.Interruption(
             response_id=answer.response_id, reason=pb.INTERRUPTION_REASON_SESSION_RESTORED
         )
-        if answer.calls:
+        is_given_again = bool(turn.user_text) and not answer.calls
+        if not is_given_again:
             interruption.reason = pb.INTERRUPTION_REASON_CLIENT_REQUEST
             interruption.kept_text = answer.text
         said = [pb.VoiceSessionResponse(term=self.term, turn_id=turn_id, interruption=interruption)]
         said += self._ends_owed(turn_id, answer)
         answer.is_cut = True
-        if not answer.calls:
+        if is_given_again:
             turn.answer = None
         return said
 

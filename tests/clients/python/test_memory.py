@@ -148,6 +148,18 @@ def test_an_answer_that_has_acted_is_not_given_again() -> None:
     assert teller.memory.prelude() == []
 
 
+def test_what_was_said_unasked_is_not_said_again_and_the_history_keeps_it() -> None:
+    teller = Teller()
+    teller.answer(started=pb.ResponseStarted())
+    teller.answer(delta=pb.ResponseDelta(text="Your train is late."))
+    (cut, completed, last) = teller.memory.lose_session()
+    assert cut.interruption.reason == pb.INTERRUPTION_REASON_CLIENT_REQUEST
+    assert cut.interruption.kept_text == completed.response.completed.text == "Your train is late."
+    assert last.audio.is_last
+    assert teller.history == ["assistant: Your train is late."]
+    assert teller.memory.prelude() == []
+
+
 def test_an_answer_is_not_asked_for_where_none_was_wanted_or_more_was_said() -> None:
     teller = Teller()
     teller.said("hello")
