@@ -1,4 +1,4 @@
-"""Whether speech over an answer interrupts it. Until that is decided, the answer is held.
+"""What speech over an answer turns out to be, by its words and its length.
 
 A cough or an "mm-hm" lets the answer go on, words cut it, and so does speech too long for either.
 """

@@ -6,8 +6,7 @@ comes with each event, and `deadline_ms` says when `TimePassed` is wanted.
     idle -> listening -> transcribing -> responding -> idle
 
 One side listens, the other answers, each to one turn at most. Both have one only while the user
-speaks over an answer and it is open whether that interrupts it: the answer is held meanwhile, and
-the turn that listens is a candidate of which nothing is said.
+speaks over an answer and it is open whether that interrupts it: see `interrupting`.
 
 Two rules make interruption right by construction. A report carries the number of its work, and one
 of work that is over is dropped. A message carries the turn of the event that caused it.
@@ -28,7 +27,7 @@ from cedar_voice_service.session.config import SessionConfig, TurnMode
 from cedar_voice_service.session.conversation import Conversation
 from cedar_voice_service.session.hearing import Recording
 from cedar_voice_service.session.history import History, UserMessage
-from cedar_voice_service.session.interruption import BargeIn, Verdict, judge
+from cedar_voice_service.session.interrupting import Interrupting
 from cedar_voice_service.session.listening import Listening
 from cedar_voice_service.session.past import Past
 from cedar_voice_service.session.turn import Turn
@@ -65,7 +64,7 @@ class Machine:
         )
         self._listening = Listening(self._conversation)
         self._answering = Answering(self._conversation)
-        self._barge_in: BargeIn | None = None
+        self._interrupting = Interrupting(self._conversation, self._listening, self._answering)
         self._silence: _Silence | None = None
         self._waiting: deque[on.SpeechRequested] = deque()
         self._input_has_ended = False
@@ -151,7 +150,7 @@ class Machine:
         deadlines = (
             self._listening.deadline_ms,
             self._answering.deadline_ms,
-            self._barge_in.release_at_ms if self._barge_in else None,
+            self._interrupting.deadline_ms,
             self._no_input_at_ms,
         )
         return min((at_ms for at_ms in deadlines if at_ms is not None), default=None)
@@ -184,7 +183,7 @@ class Machine:
             self._listening.consider_endpoint()
         if self._input_has_ended:
             self._answering.end_unheard()
-        self._settle_barge_in()
+        self._interrupting.settle()
         self._consider_apology()
         if self.phase is Phase.IDLE and self._waiting:
             self._answering.recite(self._open_turn(), self._waiting.popleft())
@@ -205,9 +204,7 @@ class Machine:
 
     def _look_at_clock(self) -> None:
         now_ms = self._conversation.now_ms
-        if self._barge_in is not None and self._barge_in.is_due(now_ms):
-            self._barge_in.is_held = False
-            self._answering.release()
+        self._interrupting.look_at_clock()
         self._answering.look_at_clock()
         if (no_input_at_ms := self._no_input_at_ms) is not None and now_ms >= no_input_at_ms:
             assert self._silence is not None
@@ -332,76 +329,18 @@ class Machine:
         self._listening.end_input(turn)
         return turn
 
-    # -- speech over an answer -----------------------------------------------------------------
-
     def _consider_listening(self) -> None:
         listening, answering = self._listening, self._answering
         if listening.turn is not None:
-            if self._barge_in is not None and self._barge_in.is_certain(listening.hearing):
-                self._let_interrupt()
-            return
-        if self._is_manual:
+            self._interrupting.look_at_length()
+        elif self._is_manual:
             if answering.turn is None:
                 listening.begin(listening.recording.from_ms)
-            return
-        if listening.hearing.unclaimed_since_ms is None:
-            return
-        if answering.turn is None:
-            listening.begin_with_speech()
-        elif self._is_interrupting(answering.turn):
-            self._take_speech_over(answering.turn)
-        elif not listening.hearing.is_speaking:
-            listening.hearing.claim()  # a cough, or over an answer that nothing interrupts
-
-    def _is_interrupting(self, turn: Turn) -> bool:
-        detection = self.config.turn_detection
-        return (
-            turn.response is not None
-            and turn.response.manner.is_interruptible
-            and detection.interrupt_response
-            and self._listening.hearing.speech_ms >= detection.min_interruption_ms
-        )
-
-    def _take_speech_over(self, turn: Turn) -> None:
-        """The user speaks over an answer, or goes on before it was heard at all."""
-        assert turn.response is not None
-        now_ms = self._conversation.now_ms
-        began_at_ms = now_ms - self._listening.hearing.speech_ms
-        if self._listening.may_go_on(turn) and not turn.response.was_perceived_by(began_at_ms):
-            self._listening.go_on(self._answering.take_back())
-            return
-        self._barge_in = BargeIn(now_ms)
-        self._answering.hold()
-        self._listening.begin_with_speech(is_candidate=True)
-
-    def _decide(self, text: str, *, is_complete: bool) -> bool:
-        """Decide by the words over an answer; False while, or because, they do not interrupt."""
-        if self._barge_in is None:
-            return True
-        match judge(text, is_complete=is_complete):
-            case Verdict.INTERRUPTION:
-                self._let_interrupt()
-                return True
-            case Verdict.BACKCHANNEL:
-                self._listening.drop()
-            case Verdict.OPEN:
-                pass
-        return False
-
-    def _let_interrupt(self) -> None:
-        self._answering.interrupt(say.InterruptionReason.USER_SPEECH)
-        self._settle_barge_in()
-
-    def _settle_barge_in(self) -> None:
-        """Once one side is gone, there is nothing to decide any more."""
-        if self._barge_in is None:
-            return
-        if self._listening.turn is None:
-            self._barge_in = None
-            self._answering.release()
-        elif self._answering.turn is None:
-            self._barge_in = None
-            self._listening.admit()
+        elif listening.hearing.unclaimed_since_ms is not None:
+            if answering.turn is None:
+                listening.begin_with_speech()
+            else:
+                self._interrupting.take_speech(answering.turn)
 
     # -- what the work reports -----------------------------------------------------------------
 
@@ -431,7 +370,7 @@ class Machine:
 
     def _take_partial(self, turn: Turn, event: on.PartialTranscribed) -> None:
         certain_text = event.text if event.is_settled else event.stable_text or event.text
-        if not self._decide(certain_text, is_complete=event.is_settled):
+        if not self._interrupting.decide(certain_text, is_complete=event.is_settled):
             return
         if self.config.settings.stream:
             self._listening.say_transcription(turn, event)
@@ -446,7 +385,7 @@ class Machine:
         turn.counts.transcribed(event.sent_ms)
         if self._listening.is_hearing:  # the recognizer ended the utterance by itself
             self._listening.end_input(turn)
-        if not self._decide(event.text, is_complete=True):
+        if not self._interrupting.decide(event.text, is_complete=True):
             return
         turn.timings.transcribed_at_ms = self._conversation.now_ms
         turn.user_text = turn.whole(event.text)

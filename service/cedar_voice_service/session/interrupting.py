@@ -1,0 +1,96 @@
+"""Between the side that listens and the side that answers: speech over an answer, until decided.
+
+The answer is held meanwhile, and the turn that listens is a candidate of which nothing is said.
+"""
+
+from cedar_voice_service.session import messages as say
+from cedar_voice_service.session.answering import Answering
+from cedar_voice_service.session.conversation import Conversation
+from cedar_voice_service.session.interruption import BargeIn, Verdict, judge
+from cedar_voice_service.session.listening import Listening
+from cedar_voice_service.session.turn import Turn
+
+
+class Interrupting:
+    """Whether the turn that is listened to cuts the turn that is answered, if there are both."""
+
+    def __init__(
+        self, conversation: Conversation, listening: Listening, answering: Answering
+    ) -> None:
+        self._conversation = conversation
+        self._listening = listening
+        self._answering = answering
+        self._barge_in: BargeIn | None = None
+
+    @property
+    def deadline_ms(self) -> int | None:
+        """When the clock is to be looked at."""
+        return self._barge_in.release_at_ms if self._barge_in else None
+
+    def take_speech(self, turn: Turn) -> None:
+        """There is speech over the answer of this turn."""
+        if self._may_interrupt(turn):
+            self._take_speech_over(turn)
+        elif not self._listening.hearing.is_speaking:
+            self._listening.hearing.claim()  # a cough, or over an answer that nothing interrupts
+
+    def look_at_length(self) -> None:
+        """Speech that lasts interrupts, whatever it says."""
+        if self._barge_in is not None and self._barge_in.is_certain(self._listening.hearing):
+            self._let_interrupt()
+
+    def look_at_clock(self) -> None:
+        """Let an answer go on that was held for long enough."""
+        if self._barge_in is not None and self._barge_in.is_due(self._conversation.now_ms):
+            self._barge_in.is_held = False
+            self._answering.release()
+
+    def decide(self, text: str, *, is_complete: bool) -> bool:
+        """Decide by the words over an answer; False while, or because, they do not interrupt."""
+        if self._barge_in is None:
+            return True
+        match judge(text, is_complete=is_complete):
+            case Verdict.INTERRUPTION:
+                self._let_interrupt()
+                return True
+            case Verdict.BACKCHANNEL:
+                self._listening.drop()
+            case Verdict.OPEN:
+                pass
+        return False
+
+    def settle(self) -> None:
+        """Once one side is gone, there is nothing to decide any more."""
+        if self._barge_in is None:
+            return
+        if self._listening.turn is None:
+            self._barge_in = None
+            self._answering.release()
+        elif self._answering.turn is None:
+            self._barge_in = None
+            self._listening.admit()
+
+    def _may_interrupt(self, turn: Turn) -> bool:
+        detection = self._conversation.config.turn_detection
+        return (
+            turn.response is not None
+            and turn.response.manner.is_interruptible
+            and detection.interrupt_response
+            and self._listening.hearing.speech_ms >= detection.min_interruption_ms
+        )
+
+    def _take_speech_over(self, turn: Turn) -> None:
+        """The user speaks over an answer, or goes on before it was heard at all."""
+        assert turn.response is not None
+        now_ms = self._conversation.now_ms
+        began_at_ms = now_ms - self._listening.hearing.speech_ms
+        if self._listening.may_go_on(turn) and not turn.response.was_perceived_by(began_at_ms):
+            self._listening.go_on(self._answering.take_back())
+            return
+        self._barge_in = BargeIn(now_ms)
+        self._answering.hold()
+        self._listening.begin_with_speech(is_candidate=True)
+
+    def _let_interrupt(self) -> None:
+        self._answering.interrupt(say.InterruptionReason.USER_SPEECH)
+        self.settle()
