@@ -672,7 +672,9 @@ Global___ResponseStarted: _TypeAlias = ResponseStarted  # noqa: Y015
 
 @_typing.final
 class ResponseDelta(_message.Message):
-    """More response text."""
+    """More response text. The first words come at once, the rest ten times a second
+    at most.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
