@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from cedar_voice_bridge.app import serve
 from cedar_voice_bridge.settings import BridgeSettings
+from cedar_voice_bridge.telemetry import configure_logs
 
 
 async def run(settings: BridgeSettings) -> None:
@@ -30,9 +31,11 @@ def announce(address: str) -> None:
 
 def main() -> int:
     """Run; the exit status."""
+    settings = BridgeSettings()
+    configure_logs(settings.log_level, settings.log_format)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(run(BridgeSettings()))
+            runner.run(run(settings))
     except OSError as error:
         sys.stderr.write(f"{error}\n")
         return 1

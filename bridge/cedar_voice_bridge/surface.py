@@ -100,7 +100,7 @@ class Surface:
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         """Two dialects post here: `audio` is a whole recording, `audioChunk` a piece of one."""
         form, caller = await self._form(request)
-        if "audio" in form.files:
+        if "audio" in form.files or "audio" in form.fields:
             return await self._exchange.stream(request, form, caller)
         return await self._streaming.upload(request, form, caller)
 

@@ -13,7 +13,7 @@ from cedar_voice.v1 import voice_service_pb2_grpc
 from cedar_voice_service.credentials import CredentialRefused, Identity, Verifier
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, RateLimited, Stage
 from cedar_voice_service.expiry import Expiry, unauthenticated
-from cedar_voice_service.incoming import Context, Incoming, Taking
+from cedar_voice_service.incoming import Context, Incoming, Taking, message_of
 from cedar_voice_service.runtime.delivery import (
     Attachment,
     GoAway,
@@ -177,10 +177,10 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
     async def _first_config(self, context: Context) -> pb.SessionConfig:
         try:
             async with asyncio.timeout(FIRST_MESSAGE_TIMEOUT_S):
-                first = await context.read()
+                first = message_of(await context.read())
         except TimeoutError:
             raise _violation("no first message") from None
-        if not isinstance(first, pb.VoiceSessionRequest) or not first.HasField("config"):
+        if first is None or not first.HasField("config"):
             raise _violation("the first message must be config")
         return first.config
 
@@ -226,10 +226,12 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         quota: Quota,
         expiry: Expiry,
     ) -> None:
-        while (request := await incoming.next()) is not None:
+        while True:
             try:
+                if (request := await incoming.next()) is None:
+                    return
                 quota.receive()
-            except RateLimited as refusal:
+            except (CallerError, RateLimited) as refusal:
                 attachment.fail(refusal)
                 return  # the session waits for another stream
             event = await self._understood(request, quota, expiry)

@@ -10,10 +10,22 @@ from typing import Any, ClassVar
 import grpc
 
 import cedar_voice.v1 as pb
+from cedar_voice_service.errors import CallerError
 
 Context = grpc.aio.ServicerContext[pb.VoiceSessionRequest, pb.VoiceSessionResponse]
 
 Taking = Callable[[], Coroutine[Any, Any, None]]
+
+
+def message_of(read: object) -> pb.VoiceSessionRequest | None:
+    """The message that a call has read; None at its end.
+
+    Raises:
+        CallerError: INVALID_MESSAGE, it cannot be read.
+    """
+    if isinstance(read, CallerError):
+        raise read
+    return read if isinstance(read, pb.VoiceSessionRequest) else None
 
 
 class Incoming:
@@ -27,7 +39,11 @@ class Incoming:
         self._is_over = False
 
     async def next(self) -> pb.VoiceSessionRequest | None:
-        """The next message; None after the last, or for what is none."""
+        """The next message; None after the last.
+
+        Raises:
+            CallerError: INVALID_MESSAGE, it cannot be read.
+        """
         self._is_reading = True
         try:
             request = await self._context.read()
@@ -39,7 +55,7 @@ class Incoming:
             self._is_reading = False
         if self._is_over:
             raise asyncio.CancelledError
-        return request if isinstance(request, pb.VoiceSessionRequest) else None
+        return message_of(request)
 
     async def taken_by(self, take: Taking) -> None:
         """Run the one who takes the messages, in a task of its own.

@@ -8,11 +8,12 @@ import grpc
 import structlog
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
-from cedar_voice_service.errors import CedarVoiceError, Code, EngineError, Stage
+from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, EngineError, Stage
 from cedar_voice_service.wire.responses import encode_error
 
 log = structlog.get_logger("cedar_voice.statuses")
@@ -55,19 +56,33 @@ class ErrorMapping(grpc.aio.ServerInterceptor):
         if handler.stream_stream is not None:
             return grpc.stream_stream_rpc_method_handler(
                 _mapped(handler.stream_stream),
-                handler.request_deserializer,
+                _reading(handler.request_deserializer),
                 handler.response_serializer,
             )
         return grpc.unary_unary_rpc_method_handler(
             _mapped(handler.unary_unary),
-            handler.request_deserializer,
+            _reading(handler.request_deserializer),
             handler.response_serializer,
         )
+
+
+def _reading(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """Reads a request; bytes that are none become an error, which grpc would call UNKNOWN."""
+
+    def read(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except DecodeError:
+            return CallerError("the message cannot be read", code=Code.INVALID_MESSAGE)
+
+    return read
 
 
 def _mapped(behaviour: Behaviour) -> Behaviour:
     async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         try:
+            if isinstance(request, CallerError):
+                raise request
             return await behaviour(request, context)
         except CedarVoiceError as error:
             return await _abort(context, error)

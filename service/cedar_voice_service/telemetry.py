@@ -1,4 +1,8 @@
-"""How a process logs: one line an event, never what was said, never a credential."""
+"""How a process logs: one line an event, never what was said, never a credential.
+
+The service and the bridge each have this file, letter by letter, because neither may import the
+other; a test holds them alike.
+"""
 
 import logging
 import sys

@@ -8,7 +8,7 @@ import cedar_voice_bridge
 import cedar_voice_service
 
 
-@pytest.mark.parametrize("name", ["credentials.py", "token_bucket.py"])
+@pytest.mark.parametrize("name", ["credentials.py", "telemetry.py", "token_bucket.py"])
 def test_both_are_the_same(name: str) -> None:
     ours, theirs = (
         Path(package.__path__[0], name).read_bytes()

@@ -376,7 +376,8 @@ class VoiceSettings(_message.Message):
     """
     voice_id: _builtins.str
     """Voice of the answer, in the names of the text-to-speech engine; a name the
-    engine does not know selects its default voice of the language.
+    engine does not know selects its default voice of the language. At most 256
+    characters.
     """
     pitch: _builtins.float
     """Pitch multiplier, 0.5 to 2.0; 1.0 is the voice's own pitch."""
@@ -583,7 +584,9 @@ class PipelineConfig(_message.Message):
     MAX_OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
     DRAFT_REPLIES_FIELD_NUMBER: _builtins.int
     system_prompt: _builtins.str
-    """System instructions placed before the conversation."""
+    """System instructions placed before the conversation, at most
+    Limits.max_context_bytes.
+    """
     temperature: _builtins.float
     """Sampling temperature, 0.0 to 2.0."""
     max_output_tokens: _builtins.int
@@ -854,7 +857,7 @@ class Limits(_message.Message):
     max_text_chars: _builtins.int
     """Longest TextInput.text, in Unicode code points."""
     max_context_bytes: _builtins.int
-    """Largest SessionConfig.context_json, in bytes."""
+    """Largest SessionConfig.context_json, and PipelineConfig.system_prompt, in bytes."""
     max_tools: _builtins.int
     """Largest number of tools."""
     max_history_items: _builtins.int

@@ -37,6 +37,9 @@ _RANGES: Mapping[str, tuple[float, float]] = {
 }
 _PCM_RATES_HZ = range(8_000, 48_001)
 _MAX_CHANNELS = 8
+_MAX_NAME_CHARS = 256
+"""Of a language or a voice."""
+
 _UNPACED_MS = 24 * 3_600_000
 """The lead of an answer that is taken as a whole: nobody plays it while it comes."""
 
@@ -54,6 +57,13 @@ def patch_of(config: pb.SessionConfig, limits: Limits) -> ConfigPatch:
     if "max_utterance_ms" in turn_detection:
         asked_ms = turn_detection["max_utterance_ms"]
         turn_detection["max_utterance_ms"] = min(asked_ms, limits.max_utterance_ms)
+    for path, text in (
+        ("settings.language", config.settings.language),
+        ("settings.voice_id", config.settings.voice_id),
+    ):
+        if len(text) > _MAX_NAME_CHARS or not text.isprintable():
+            raise _invalid(path, f"must be at most {_MAX_NAME_CHARS} printable characters")
+    _check_bytes("pipeline.system_prompt", config.pipeline.system_prompt, limits)
     return ConfigPatch(
         settings=_set_fields(config.settings, "settings"),
         turn_detection=turn_detection,
@@ -100,13 +110,18 @@ def _set_fields(message: Message, path: str) -> dict[str, Any]:
     return values
 
 
-def _context_of(text: str, limits: Limits) -> str:
+def _check_bytes(field: str, text: str, limits: Limits) -> None:
+    """What the language model is given with every answer is as long as it may be."""
     if len(text.encode()) > limits.max_context_bytes:
         raise CallerError(
-            f"context_json is longer than {limits.max_context_bytes} bytes",
+            f"{field} is longer than {limits.max_context_bytes} bytes",
             code=Code.MESSAGE_TOO_LARGE,
-            field="context_json",
+            field=field,
         )
+
+
+def _context_of(text: str, limits: Limits) -> str:
+    _check_bytes("context_json", text, limits)
     if text:
         _json_of(text, "context_json")
     return text
