@@ -3,7 +3,8 @@
     python -m benchmarks.census SOCKET service
 
 Each connection to the Unix socket is answered with one `Census`, as JSON. The product knows nothing
-of it: a thread of its own answers, and collects garbage before it counts.
+of it: a thread of its own answers. Before it counts it collects garbage, and has the C library give
+back what is free, so that resident memory is what is held.
 """
 
 import asyncio
@@ -56,6 +57,7 @@ _LIBC.mallinfo2.restype = _MallInfo
 def take_census() -> Census:
     """Count what lives in this process."""
     gc.collect()
+    _LIBC.malloc_trim(0)
     objects = gc.get_objects()
     tasks = sum(type(each) is asyncio.Task and not each.done() for each in objects)
     types = Counter(map(type, objects))

@@ -39,7 +39,7 @@ from benchmarks.visits import WAYS, VisitFailed, Way, pay
 MOST = {"rss_bytes": 100.0, "native_bytes": 100.0, "blocks": 0.5}
 """What a session may leave behind of each."""
 
-RESUME_WINDOW_MS = 2_000
+RESUME_WINDOW_MS = 4_000
 """How long a session outlives its connection: as short as it takes to come back."""
 
 SETTLE_S = 15.0
@@ -165,7 +165,7 @@ async def _settled(running: Product, idle: dict[str, Census]) -> dict[str, Censu
     loop = asyncio.get_running_loop()
     deadline_s = loop.time() + SETTLE_S
     while True:
-        await asyncio.sleep(RESUME_WINDOW_MS / 1000)
+        await asyncio.sleep(RESUME_WINDOW_MS / 1000)  # those that were dropped live so long
         taken = await _taken(running)
         is_settled = all(taken[name].tasks <= idle[name].tasks for name in idle)
         if is_settled or loop.time() > deadline_s:

@@ -23,7 +23,7 @@ _SPOKEN_PIECES = 8
 """So much of the recording is said: 0.8 s."""
 
 Saying = Literal["text", "start", "speech", "stop", "interrupt", "nonsense"]
-Hearing = Literal["ready", "audio", "interruption", "metrics", "error"]
+Hearing = Literal["ready", "audio", "metrics", "error"]
 
 
 class VisitFailed(Exception):
@@ -71,7 +71,7 @@ async def interrupts(visit: Visit) -> None:
     await visit.say("text")
     await visit.hear("audio")
     await visit.say("interrupt")
-    await visit.hear("interruption")
+    await visit.hear("metrics")
 
 
 async def drops(visit: Visit) -> None:
