@@ -35,7 +35,7 @@ class Playout:
 
     def __init__(self, max_lead_ms: int) -> None:
         self._max_lead_ms = max_lead_ms
-        self._bunch_ms = min(MAX_BUNCH_MS, max(0, max_lead_ms - KEPT_LEAD_MS))
+        self._min_lead_ms = max(min(max_lead_ms, KEPT_LEAD_MS), max_lead_ms - MAX_BUNCH_MS)
         self._waiting: deque[SpokenChunk] = deque()
         self._sent: list[SpokenChunk] = []
         self._ends_at_ms = 0
@@ -50,7 +50,7 @@ class Playout:
         """When the next chunk is due; None when none waits, or all wait for a release."""
         if self.is_held or self.is_drained:
             return None
-        return self._ends_at_ms - self._max_lead_ms + self._bunch_ms
+        return self._ends_at_ms - self._min_lead_ms
 
     @property
     def is_drained(self) -> bool:
@@ -77,7 +77,7 @@ class Playout:
         due: list[SpokenChunk] = []
         if (next_at_ms := self.next_at_ms) is None or now_ms < next_at_ms:
             return due
-        while self._waiting and (not due or self._ends_at_ms - self._max_lead_ms < now_ms):
+        while self._waiting and (not due or self._has_room(self._waiting[0], now_ms)):
             chunk = self._waiting.popleft()
             self.backlog_ms -= chunk.duration_ms
             self._ends_at_ms = max(now_ms, self._ends_at_ms) + chunk.duration_ms
@@ -85,6 +85,11 @@ class Playout:
             self._sent.append(SpokenChunk(b"", chunk.offset_ms, chunk.duration_ms, chunk.text))
             due.append(chunk)
         return _joined(due)
+
+    def _has_room(self, chunk: SpokenChunk, now_ms: int) -> bool:
+        """Whether the chunk fits into the lead, or the lead is short without it."""
+        lead_ms = self._ends_at_ms - now_ms
+        return lead_ms < self._min_lead_ms or lead_ms + chunk.duration_ms <= self._max_lead_ms
 
     def hold(self, now_ms: int) -> None:
         """Hand nothing out until the release."""
