@@ -1,6 +1,7 @@
 """The map of the bridge: its routes, and what lives as long as it serves."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -23,6 +24,10 @@ from cedar_voice_bridge.surface import Surface
 from cedar_voice_client import Unauthenticated, VoiceClient, VoiceClientError
 
 log = structlog.get_logger("cedar_voice.bridge")
+
+# Addresses of requests hold tokens, and so do pieces of what is no request, which aiohttp would show.
+# What handlers raise is logged by our middleware.
+_SILENT = logging.Logger("silent", level=logging.CRITICAL + 1)
 
 _SURFACE = web.AppKey("surface", Surface)
 
@@ -72,8 +77,9 @@ async def open_bridge(
     host, _, port = settings.http_address.rpartition(":")
     async with VoiceClient(settings.grpc_address, tls=_tls(settings)) as client:
         app = build(settings, client)
-        # No access log: addresses of requests hold tokens.
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT_S)
+        runner = web.AppRunner(
+            app, access_log=None, logger=_SILENT, shutdown_timeout=SHUTDOWN_TIMEOUT_S
+        )
         await runner.setup()
         try:
             site = web.TCPSite(runner, host.strip("[]") or None, int(port))

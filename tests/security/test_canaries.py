@@ -6,8 +6,11 @@ import json
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import aiohttp
+import grpc
+import pytest
 
 import cedar_voice.v1 as pb
 from cedar_voice_client import VoiceClient, VoiceClientError
@@ -32,6 +35,9 @@ SECRETS = {
     "wrong ticket": "canary-wrong-ticket",
     "wrong resume token": "canary-wrong-resume-token",
     "broken frame": "canarybroken",
+    "token in a broken request": "canary-token-in-a-broken-request",
+    "token in a broken message": "canary-token-in-a-broken-message",
+    "wrong renewal": "canary-wrong-renewal",
 }
 
 
@@ -105,9 +111,26 @@ async def talk(secrets: dict[str, str], bridge: Bridge) -> None:
     for query in (f"token={secrets['wrong token']}", f"ticket={secrets['wrong ticket']}"):
         async with bridge.connect(f"?{query}") as socket:
             assert await socket.closing() == 1008
+    await break_http(bridge, secrets["token in a broken request"])
     url = f"{bridge.url}{VOICE}?token={secrets['listed token']}"
     async with bridge.http.post(url, data=form(audio=recording)) as answer:
         assert (await answer.json())["text"] == secrets["reply"]
+
+
+async def break_http(bridge: Bridge, token: str) -> None:
+    """Requests that are no HTTP, each with a token in the piece that is wrong."""
+    host, _, port = bridge.address.rpartition(":")
+    for request in (
+        f"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\0\r\n\r\n",
+        f"GET /?token={token}\1 HTTP/1.1\r\nHost: a\r\n\r\n",
+        f"{token} / HTTP/9\r\n\r\n",
+        f"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{token}\r\n",
+    ):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(request.encode())
+        assert b" 400 " in await reader.readline()
+        writer.close()
+        await writer.wait_closed()
 
 
 async def talk_over_grpc(secrets: dict[str, str], address: str) -> None:
@@ -118,6 +141,18 @@ async def talk_over_grpc(secrets: dict[str, str], address: str) -> None:
             opening = await stream.receive()
             assert opening is not None
             secrets["resume token"] = opening.ready.resume_token
+            renewal = pb.TokenRenewal(token=secrets["wrong renewal"])
+            await stream.send(pb.VoiceSessionRequest(token_renewal=renewal))
+            refusal = await stream.receive()
+            assert refusal is not None and refusal.error.code == pb.ERROR_CODE_UNAUTHENTICATED
+        async with grpc.aio.insecure_channel(address) as channel:
+            call: Any = channel.stream_stream("/cedar_voice.v1.VoiceService/VoiceSession")
+            metadata = (("authorization", f"Bearer {secrets['listed token']}"),)
+            broken = call(metadata=metadata)
+            await broken.write(b"\xff" + secrets["token in a broken message"].encode())
+            with pytest.raises(grpc.aio.AioRpcError, match="cannot be read"):
+                while await broken.read() is not grpc.aio.EOF:
+                    pass
         resume = pb.ResumeRequest(resume_token=secrets["wrong resume token"])
         for token in (None, secrets["wrong token"]):
             async with client.stream(token=token) as stream:
