@@ -25,7 +25,7 @@ from cedar_voice_client import Unauthenticated, VoiceClient, VoiceClientError
 
 log = structlog.get_logger("cedar_voice.bridge")
 
-# Addresses of requests hold tokens, and so do pieces of what is no request, which aiohttp would show.
+# Addresses of requests hold tokens, and so do pieces of what is no request, which aiohttp shows.
 # What handlers raise is logged by our middleware.
 _SILENT = logging.Logger("silent", level=logging.CRITICAL + 1)
 
