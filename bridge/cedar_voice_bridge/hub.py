@@ -95,16 +95,19 @@ class Conversation:
     def place_of(self, position: Position | None) -> int | None:
         """Number of the last event that who is there needs no more; None where nobody can be."""
         entries = self._history.entries
-        if position is None or position.sequence > self._last_sequence:
+        if position is None or self._is_ahead(position):
             return None
         known = (entry.number for entry in entries if position.has_passed(entry.item))
         first = entries[0].number if entries else 1
         return max(known, default=first - 1)
 
-    def greeting(self) -> Response:
-        """The configuration in force, for who joins."""
+    def greeting(self, position: Position | None = None) -> Response:
+        """The configuration in force, for who joins; who was further than this is at another
+        session of the name.
+        """
         greeting = Response(ready=self.line.ready, ack=self.line.accepted_sequence)
         greeting.ready.resumed |= self._was_greeted
+        greeting.ready.resumed &= position is None or not self._is_ahead(position)
         greeting.ready.restored = False  # who joins has lost nothing
         self._was_greeted = True
         return greeting
@@ -191,10 +194,10 @@ class Conversation:
         kept = (entry.item.sequence for entry in self._history.entries if entry.item.sequence)
         return next(kept, 1) - 1
 
-    @property
-    def _last_sequence(self) -> int:
+    def _is_ahead(self, position: Position) -> bool:
+        """Whether the session has not come so far yet."""
         said = (entry.item.sequence for entry in reversed(self._history.entries))
-        return next(filter(None, said), 0)
+        return position.sequence > next(filter(None, said), 0)
 
     async def _copy(self) -> None:
         self.line.keep(OPENING_S)

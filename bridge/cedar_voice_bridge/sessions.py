@@ -46,11 +46,12 @@ class BrowserSession:
             VoiceClientError: the stream is over; the class says why.
         """
         said: list[pb.VoiceSessionResponse] = []
-        while len(said) < self.opening.ready.replayed:
-            response = await self.receive()
-            if response is None or response.HasField("ready"):
-                break  # the stream broke meanwhile: what is left comes as it comes
-            said.append(response)
+        count = self.opening.ready.replayed
+        while len(said) < count and (response := await self.receive()) is not None:
+            if response.HasField("ready"):  # the stream broke meanwhile
+                count = len(said) + response.ready.replayed
+            else:
+                said.append(response)
         with suppress(VoiceClientError):  # then a session that is lost later knows less
             self._stream.recall(await self._read(self.opening.ready), self.opening.ready)
         return said

@@ -160,7 +160,7 @@ class SocketConnection:
         keep_s = conversation.line.ready.limits.resume_window_ms / 1000
         after = conversation.place_of(position)
         with conversation.read(after, kind=self._kind, keep_s=keep_s) as reader:
-            greeting = self._dialect.encode(conversation.greeting())
+            greeting = self._dialect.encode(conversation.greeting(position))
             for response in reader.passed:  # the dialect knows again what it has said
                 self._dialect.encode(response)
             await self._browser.say(greeting)

@@ -16,18 +16,18 @@ from tests.simulation.world import simulate
 SEEDS_AT_ONCE = 50
 
 
-def failures(seeds: range, without: str | None) -> list[str]:
+def failures(seeds: range, without: str | None, *, has_bridges: bool) -> list[str]:
     """What was broken in which seed."""
     if without is not None:
         with SAFEGUARDS[without]():
-            return list(_failures(seeds))
-    return list(_failures(seeds))
+            return list(_failures(seeds, has_bridges))
+    return list(_failures(seeds, has_bridges))
 
 
-def _failures(seeds: range) -> Iterator[str]:
+def _failures(seeds: range, has_bridges: bool) -> Iterator[str]:
     for seed in seeds:
         try:
-            simulate(seed)
+            simulate(seed, has_bridges=has_bridges)
         except Exception as failure:  # noqa: BLE001 # whatever it is, it belongs to its seed
             yield f"seed {seed}: {failure!r}"
 
@@ -38,6 +38,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1_000, help="how many")
     parser.add_argument("--first", type=int, default=0, help="where they begin")
     parser.add_argument("--without", choices=SAFEGUARDS, help="a safeguard to switch off")
+    parser.add_argument("--bridges", action="store_true", help="pages behind bridges that die")
     arguments = parser.parse_args()
     end = arguments.first + arguments.seeds
     chunks = [
@@ -45,7 +46,7 @@ def main() -> int:
     ]
     failed = 0
     with ProcessPoolExecutor() as pool:
-        run = partial(failures, without=arguments.without)
+        run = partial(failures, without=arguments.without, has_bridges=arguments.bridges)
         for chunk, broken in zip(chunks, pool.map(run, chunks), strict=True):
             failed += len(broken)
             sys.stdout.writelines(f"{line}\n" for line in broken)

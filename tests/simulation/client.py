@@ -12,6 +12,7 @@ from cedar_voice_client.errors import Unavailable, VoiceClientError
 from cedar_voice_client.options import Recovery
 from cedar_voice_client.resuming import ResumingStream
 from cedar_voice_client.stream import VoiceStream
+from tests.simulation.bridges import BridgedStream
 from tests.simulation.engines import ACTION, CHUNK_MS, sound_of
 from tests.simulation.network import Network
 
@@ -29,19 +30,24 @@ class Broken(AssertionError):
     """A promise of the service was broken."""
 
 
-class Client:
-    """One user, with the SDK's stream. `session` must run beside what the user does."""
+def sdk_stream(network: Network, chance: Random) -> ResumingStream:
+    """The stream of a program."""
+    clock_s = asyncio.get_running_loop().time
+    return ResumingStream(
+        lambda: cast(VoiceStream, network.connect()),
+        RECOVERY,
+        clock_s=clock_s,
+        draw=chance.random,
+    )
 
-    def __init__(self, network: Network, chance: Random) -> None:
-        clock_s = asyncio.get_running_loop().time
+
+class Client:
+    """One user of a stream. `session` must run beside what the user does."""
+
+    def __init__(self, stream: ResumingStream | BridgedStream, chance: Random) -> None:
         self._chance = chance
         self._slowness_s = chance.choice((0.0, 0.0, 0.3))
-        self._stream = ResumingStream(
-            lambda: cast(VoiceStream, network.connect()),
-            RECOVERY,
-            clock_s=clock_s,
-            draw=chance.random,
-        )
+        self._stream = stream
         self._is_open = asyncio.Event()
         self._changed = asyncio.Condition()
         self._received = 0

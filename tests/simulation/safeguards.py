@@ -1,11 +1,16 @@
 """What keeps the promises, each to be switched off: the simulation must notice."""
 
+import secrets
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 from unittest.mock import patch
 
+import cedar_voice.v1 as pb
+from cedar_voice_bridge import sessions
+from cedar_voice_bridge.hub import Conversation
+from cedar_voice_bridge.sessions import BrowserSession
 from cedar_voice_client.account import Account
 from cedar_voice_client.options import Recovery
 from cedar_voice_client.unsettled import Unsettled
@@ -33,6 +38,28 @@ def _attach_beside(delivery: Delivery, *arguments: Any, **options: Any) -> Attac
 
 
 _ATTACH = Delivery.attach
+
+
+def _newest(conversation: Conversation) -> int:
+    return max((entry.item.sequence for entry in conversation._history.entries), default=0)
+
+
+async def _nothing(_: BrowserSession) -> list[pb.VoiceSessionResponse]:
+    return []
+
+
+BRIDGE_SAFEGUARDS: Mapping[str, Off] = {
+    "what readers have not heard is not acknowledged": _replaced(
+        Conversation, "_forgotten", _newest
+    ),
+    "who names a place goes on there": _replaced(Conversation, "place_of", lambda *_: None),
+    "a bridge knows again what was said before": _replaced(BrowserSession, "replayed", _nothing),
+    "the secret of a session is the same in every bridge": _replaced(
+        sessions, "secret_of", lambda _: secrets.token_hex(32)
+    ),
+    "a message that comes again is ignored": _replaced(Inbox, "accept", lambda *_: True),
+}
+"""The same behind bridges that are killed."""
 
 SAFEGUARDS: Mapping[str, Off] = {
     "a message that comes again is ignored": _replaced(Inbox, "accept", lambda *_: True),

@@ -15,7 +15,8 @@ from cedar_voice_service.credentials import Verifier
 from cedar_voice_service.runtime.quotas import Quotas, Rates
 from cedar_voice_service.runtime.registry import Registry
 from cedar_voice_service.session.config import Limits, SessionConfig
-from tests.simulation.client import Broken, Client, first_of
+from tests.simulation.bridges import BridgedStream
+from tests.simulation.client import Broken, Client, first_of, sdk_stream
 from tests.simulation.engines import LevelDetector, seeded_engines
 from tests.simulation.network import Handler, Network
 from tests.simulation.rival import contest
@@ -51,25 +52,29 @@ class _Said:
     spoken: list[str]
 
 
-def simulate(seed: int) -> Outcome:
+def simulate(seed: int, *, has_bridges: bool = False) -> Outcome:
     """Run one seed.
+
+    Args:
+        has_bridges: the client is a page behind bridges, which are killed in the service's place.
 
     Raises:
         Broken: a promise; anything else that is raised is a defect as well.
     """
     detector = patch("cedar_voice_service.audio.ear.SpeechDetector", LevelDetector)
     with detector, structlog.testing.capture_logs() as logs:
-        outcome = run_virtually(_live(Random(seed)))
+        outcome = run_virtually(_live(Random(seed), has_bridges=has_bridges))
     if failures := [entry for entry in logs if entry["log_level"] in ("error", "critical")]:
         raise Broken(f"logged: {failures[0]}")
     return outcome
 
 
-async def _live(chance: Random) -> Outcome:
+async def _live(chance: Random, *, has_bridges: bool) -> Outcome:
     network = Network(chance, faults=chance.randint(0, 10))
-    client, said = Client(network, chance), _Said([], [])
-    kills = chance.choice((0, 0, 0, 1, 2))
-    has_rival = not kills and chance.random() < RIVALS
+    stream = (BridgedStream if has_bridges else sdk_stream)(network, chance)
+    client, said = Client(stream, chance), _Said([], [])
+    kills = 0 if has_bridges else chance.choice((0, 0, 0, 1, 2))
+    has_rival = not kills and not has_bridges and chance.random() < RIVALS
     try:
         async with network, asyncio.TaskGroup() as group:
             serving = group.create_task(_serve(network, chance, kills))
@@ -83,7 +88,7 @@ async def _live(chance: Random) -> Outcome:
             serving.cancel()
     except BaseExceptionGroup as failures:
         failure = first_of(failures)
-        if not (isinstance(failure, SessionLost) and network.kills):
+        if not (isinstance(failure, SessionLost) and (network.kills or has_bridges)):
             raise failure from None
         client.is_lost = True  # it died more often than one comes back, and the user is told
     left = asyncio.all_tasks() - {asyncio.current_task()}
