@@ -4,9 +4,11 @@ The service and the bridge each have this file, letter by letter, because neithe
 other; a test holds them alike.
 """
 
+import io
 import logging
 import sys
-from typing import Literal
+from contextlib import suppress
+from typing import Literal, TextIO
 
 import structlog
 
@@ -26,6 +28,22 @@ def configure_logs(level: str, log_format: Literal["auto", "console", "json"]) -
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_Lossy(sys.stderr)),
         cache_logger_on_first_use=True,
     )
+
+
+class _Lossy(io.TextIOBase, TextIO):
+    """A stream that loses what it cannot write: a full disk must not fail who only tells of it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str, /) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()

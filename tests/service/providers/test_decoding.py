@@ -261,6 +261,19 @@ async def test_a_worker_that_makes_no_sense_is_not_believed(
             assert len(workers.pids) == 1
 
 
+async def test_a_worker_that_finds_no_file_descriptor_is_an_error_of_its_stage() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with decoding() as workers:
+        decoder = workers.open(AUTO)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        try:
+            error = await failure_of(decoder, WEBM.blobs[0])
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert (error.code, error.retryable) == (Code.AUDIO_DECODE_FAILED, True)
+        assert await whole(workers.open(AUTO)) == decoded_live(WEBM.blobs)
+
+
 async def test_a_worker_that_cannot_start_is_an_error_of_its_stage(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
