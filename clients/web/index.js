@@ -11,6 +11,7 @@
  * @typedef {import("./microphone.js").MicrophoneOptions} MicrophoneOptions
  * @typedef {import("./player.js").Playback} Playback
  * @typedef {import("./voice-client.js").Status} Status
+ * @typedef {import("./credential.js").Token} Token
  * @typedef {import("./voice-client.js").VoiceClientOptions} VoiceClientOptions
  * @typedef {import("./voice-client.js").VoiceEvents} VoiceEvents
  * @typedef {import("./voice-slice.js").WebSocketVoiceSlice} WebSocketVoiceSlice

@@ -12,7 +12,8 @@
  * @typedef {Pick<Microphone, "isOn" | "stream" | "recorder" | "requestPermission" | "start" |
  *   "restart" | "stop" | "addEventListener">} Recorder
  *
- * @typedef {object} Surroundings what a conversation uses of the browser, replaceable for tests
+ * @typedef {object} Surroundings who the user is, and what a conversation uses of the browser
+ * @property {import("./credential.js").Token} [token] where the bridge wants one
  * @property {Loudspeaker} [player]
  * @property {Speech} [browserVoice] for answers without audio
  * @property {(onChunk: (base64: string) => void, onLost: () => void,
@@ -220,7 +221,8 @@ export class VoiceConversation {
   /** @param {string} endpoint */
   #open(endpoint) {
     this.#client?.close();
-    const client = new VoiceClient(addressOf(endpoint), {}, null, this.#surroundings.client);
+    const { token = null, client: options } = this.#surroundings;
+    const client = new VoiceClient(addressOf(endpoint), {}, token, options);
     this.#client = client;
     this.#endpoint = endpoint;
     this.#set({ sessionId: client.sessionId });

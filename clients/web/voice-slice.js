@@ -86,7 +86,8 @@ const INITIAL_STATE = {
  * @param {SetState} set
  * @param {GetState} get
  * @param {unknown} [api] of the store; not used, but passed by stores
- * @param {import("./voice-conversation.js").Surroundings} [surroundings] the browser unless given
+ * @param {import("./voice-conversation.js").Surroundings} [surroundings] the user's token, where the
+ *   bridge wants one; the rest is the browser's unless given
  * @returns {WebSocketVoiceSlice}
  */
 export function createWebSocketVoiceSlice(set, get, api, surroundings = {}) {

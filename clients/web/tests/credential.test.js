@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import test from "node:test";
 
 import { VoiceClient } from "../voice-client.js";
+import { createWebSocketVoiceSlice } from "../voice-slice.js";
 import { surroundings } from "./stand-ins.js";
 
 /** A bridge that sells tickets: what it is asked, and what it answers from here on. */
@@ -149,4 +150,22 @@ test("a token that cannot be renewed is not shown again", async (t) => {
   sockets[0].say({ type: "token_expiring", timeLeftMs: 60_000 });
   await new Promise(setImmediate);
   assert.deepEqual(sockets[0].frames("auth"), []);
+});
+
+test("a slice shows its token as a client does", async (t) => {
+  const till = await bridge(t);
+  const { sockets, ...client } = surroundings();
+  const store = {};
+  const set = (changes) => void Object.assign(store, changes);
+  const nothing = new EventTarget();
+  Object.assign(nothing, { release() {}, silence() {} });
+  const around = { client, player: nothing, browserVoice: nothing, openMicrophone: () => nothing };
+  set(createWebSocketVoiceSlice(set, () => store, null, { ...around, token: () => "secret" }));
+  store.setVoiceEndpoint(till.url.replace(/\/ws$/, ""));
+  const connecting = store.connectWebSocket();
+  await until(() => sockets.length === 1);
+  sockets[0].welcome();
+  await connecting;
+  assert.equal(till.asked[0].authorization, "Bearer secret");
+  assert.equal(query(sockets[0]).ticket, "ticket 1");
 });
