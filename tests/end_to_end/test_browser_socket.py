@@ -177,6 +177,17 @@ async def test_a_place_that_is_none_is_as_none(bridge: Bridge, place: str) -> No
         assert not [frame for frame in socket.heard if frame.get("seq")]
 
 
+async def test_a_place_that_the_session_has_not_reached_is_told_to_be_of_another(
+    bridge: Bridge,
+) -> None:
+    for place, is_same in (("0", True), ("99999", False)):
+        async with bridge.connect(CLIENT) as socket:
+            await socket.say(type="text", text="hello")
+            await socket.hear_until("turn_metrics")
+        async with bridge.connect(f"{CLIENT}&lastSeq={place}") as socket:
+            assert (await socket.hear_until("ready"))["resumed"] is is_same
+
+
 async def test_a_second_socket_takes_the_session_over(bridge: Bridge) -> None:
     async with bridge.connect(CLIENT) as first:
         await first.hear_until("ready")

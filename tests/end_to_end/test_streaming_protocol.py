@@ -17,12 +17,15 @@ from cedar_voice_service.server import open_server
 from tests.support.bridge import Bridge, Socket, bridging
 from tests.support.hearing import listen
 from tests.support.http_clients import CONTEXT, SETTINGS, VOICE, event_source, form, post
-from tests.support.media import recorded
+from tests.support.media import Form, recorded, written
 from tests.support.openai_script import INSTANT, Answer, Fault, ScriptedCall
 from tests.support.openai_standin import OpenAIStandin
+from tests.support.recordings import speech_pcm
 from tests.support.service import settings_of
 
 BLOBS = recorded("webm").blobs
+OGG = written(Form("ogg", "libopus", options={"page_duration": "100000"}))
+PAGES = tuple(b"OggS" + page for page in OGG.split(b"OggS")[1:])
 UPLOAD = f"{VOICE}/stream"
 
 
@@ -71,6 +74,25 @@ async def test_16_uploads_are_answered_with_the_latest_partial(bridge: Bridge) -
     answers = await record(bridge, "one")
     assert {status for status, _ in answers} == {200}
     assert all(set(body) == {"partialTranscription", "confidence"} for _, body in answers)
+
+
+@pytest.mark.parametrize("blobs", [BLOBS, PAGES], ids=["webm", "ogg"])
+async def test_a_recording_goes_on_at_another_bridge(
+    standin: OpenAIStandin, blobs: tuple[bytes, ...]
+) -> None:
+    half = len(blobs) // 2
+    async with open_server(settings_of(standin)) as (address, _):
+        async with bridging(address) as bridge:
+            for blob in blobs[:half]:
+                assert (await upload(bridge, "one", blob))[0] == 200
+        async with bridging(address) as bridge, event_source(bridge, "one") as events:
+            for blob in blobs[half:]:
+                is_last = blob is blobs[-1]
+                assert (await upload(bridge, "one", blob, is_complete=is_last))[0] == 200
+            await events.until("complete")
+    heard_ms = max(request.audio_ms for request in standin.requests if request.stage == "stt")
+    assert heard_ms > 0.8 * len(speech_pcm("open_the_settings")) / 32
+    assert len(events.of("complete")) == 1
 
 
 async def test_16_uploads_wait_for_no_recognizer(bridge: Bridge, standin: OpenAIStandin) -> None:
