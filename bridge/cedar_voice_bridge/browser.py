@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import Iterable
 
+import structlog
 from aiohttp import WSMsgType, web
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.problems import DialectError
 from cedar_voice_bridge.endings import Ending
 from cedar_voice_bridge.settings import BridgeSettings
+
+log = structlog.get_logger("cedar_voice.bridge")
 
 CLOSE_TIMEOUT_S = 2.0
 """How long a browser may take to answer a close."""
@@ -94,6 +97,7 @@ class Browser:
                 for frame in frames:
                     await self.socket.send_str(frame)
         except TimeoutError:
+            log.info("browser lags")
             raise BrowserLags from None
         except ConnectionError:
             raise BrowserGone from None

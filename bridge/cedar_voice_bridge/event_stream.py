@@ -3,9 +3,12 @@
 import asyncio
 from collections.abc import Iterable
 
+import structlog
 from aiohttp import web
 
 from cedar_voice_bridge.browser import LAST_WORDS_S, BrowserGone, BrowserLags
+
+log = structlog.get_logger("cedar_voice.bridge")
 
 HEADERS = {
     "Content-Type": "text/event-stream; charset=utf-8",
@@ -50,6 +53,7 @@ class EventStream:
             async with asyncio.timeout(self._send_timeout_s):
                 await self.response.write(data)
         except TimeoutError:
+            log.info("browser lags")
             raise BrowserLags from None
         except ConnectionError:
             raise BrowserGone from None

@@ -198,7 +198,7 @@ async def test_a_bridge_that_is_told_to_stop_ends_its_turns_first(tmp_path: Path
         browser(server, "idle") as idle,
     ):
         await idle.hear_until("ready")
-        await busy.say(type="text", text="one two three four")
+        await busy.say(type="text", text=LONG)
         await busy.hear_until("audio_chunk")
         server.process.send_signal(signal.SIGTERM)
         assert 0 < (await busy.hear_until("go_away"))["timeLeftMs"] <= 30_000

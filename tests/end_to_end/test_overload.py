@@ -108,7 +108,7 @@ async def test_a_refusal_tells_grpc_when_to_come_back() -> None:
 
 
 @pytest.mark.parametrize(
-    "bound", [{"replay_buffer_bytes": 20_000}, {"send_timeout_ms": 200}], ids=["bytes", "time"]
+    "bound", [{"replay_buffer_bytes": 20_000}, {"send_timeout_ms": 1_000}], ids=["bytes", "time"]
 )
 async def test_a_reader_that_is_too_slow_is_told_and_closed_and_costs_nobody_else(
     bound: dict[str, int],

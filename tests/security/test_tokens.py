@@ -89,12 +89,12 @@ async def test_a_stream_ends_when_its_token_does_and_a_fresh_one_resumes_it(serv
 
 
 async def test_a_stream_is_told_before_and_goes_on_with_a_fresh_token(service: str) -> None:
-    expires_at_s = time.time() + 2
+    expires_at_s = time.time() + 3
     stale = signed(exp=expires_at_s)
     async with VoiceClient(service) as client, client.stream(token=stale) as stream:
         await stream.send(pb.VoiceSessionRequest(config=pb.SessionConfig()))
         expiring = await heard(stream, "token_expiring")
-        assert 0 < expiring.token_expiring.time_left_ms <= 1_000
+        assert 0 < expiring.token_expiring.time_left_ms <= 1_500
         for wrong in ("wrong", signed("bob"), signed(exp=1), ""):
             await stream.send(renewal(wrong))
             refusal = await heard(stream, "error")
@@ -121,7 +121,7 @@ async def heard(stream: VoiceStream, payload: str) -> pb.VoiceSessionResponse:
 
 
 async def test_a_session_of_the_sdk_goes_on_with_the_next_token(service: str) -> None:
-    expires_at_s = time.time() + 2
+    expires_at_s = time.time() + 3
     given = iter([signed(exp=expires_at_s)])
     async with VoiceClient(service, token=lambda: next(given, signed())) as client:
         options = SessionOptions(use_browser_tts=True)
@@ -145,10 +145,10 @@ async def test_a_socket_ends_when_its_token_does(bridge: Bridge) -> None:
 
 
 async def test_a_socket_is_told_before_and_goes_on_with_a_fresh_token(bridge: Bridge) -> None:
-    expires_at_s = time.time() + 2
+    expires_at_s = time.time() + 3
     async with bridge.connect(f"?token={signed(exp=expires_at_s)}") as socket:
         expiring = await socket.hear_until("token_expiring")
-        assert 0 < expiring["timeLeftMs"] <= 1_000
+        assert 0 < expiring["timeLeftMs"] <= 1_500
         await socket.say(type="auth", token=signed())
         while time.time() <= expires_at_s + 0.1:
             await socket.say(type="ping", sentAt=1)
