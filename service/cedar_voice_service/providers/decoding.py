@@ -118,9 +118,9 @@ class Worker:
         self._decoders: set[int] = set()
 
     @property
-    def decoder_count(self) -> int:
-        """How many decoders are open in it."""
-        return len(self._decoders)
+    def load(self) -> int:
+        """How many decoders are open in it, and how much waits, decoders to be opened among it."""
+        return len(self._decoders) + self._requests.qsize()
 
     def take_number(self) -> int:
         """A number for a decoder, which `BEGIN` opens."""
@@ -215,7 +215,7 @@ class _DecoderThere:
             self._worker = None
 
     async def _open(self) -> None:
-        self._worker = min(self._workers, key=lambda worker: worker.decoder_count)
+        self._worker = min(self._workers, key=lambda worker: worker.load)
         self._number = self._worker.take_number()
         await self._ask(BEGIN, msgspec.msgpack.encode(self._format))
         if self._header.setup:

@@ -250,6 +250,15 @@ async def test_a_worker_has_room_for_so_many_recordings(monkeypatch: pytest.Monk
         assert await whole(third) == decoded_live(WEBM.blobs)
 
 
+async def test_recordings_that_begin_at_once_are_shared_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MAX_DECODERS", 4)
+    async with decoding(decoding_workers=2) as workers, asyncio.TaskGroup() as group:
+        for _ in range(6):
+            group.create_task(workers.open(AUTO).feed(WEBM.blobs[0]))
+
+
 async def test_a_worker_that_makes_no_sense_is_not_believed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
