@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,6 +13,7 @@ from playwright.async_api import Page, expect
 
 from cedar_voice_service.server import open_server
 from tests.support.bridge import Bridge, bridging
+from tests.support.identities import AUDIENCE, KEY, signed
 from tests.support.openai_script import Latencies
 from tests.support.openai_standin import OpenAIStandin
 from tests.support.service import LOCAL, settings, settings_of
@@ -63,6 +65,23 @@ LISTEN = """() => {
         return connect.call(this, to, ...others);
     };
 }"""
+OUTLIVE = """async (address) => {
+    const { VoiceClient } = await import("/voice-client.js");
+    window.client = new VoiceClient(address, {}, () => nextToken());
+    window.heard = [];
+    client.on("status", (status) => heard.push(status));
+    const expiring = new Promise((resolve) => client.on("token_expiring", resolve));
+    client.connect();
+    await expiring;
+    heard.push("expiring");
+    return heard;
+}"""
+"""Connects a client, and waits until its token expires soon."""
+
+ASK = """() => new Promise((resolve) => {
+    client.on("pong", resolve);
+    client.send({ type: "ping", sentAt: 1 });
+})"""
 HEARS = """async (isSound) => {
     const samples = new Float32Array(ear.fftSize);
     do {
@@ -228,6 +247,28 @@ async def test_it_says_that_a_token_is_needed_and_takes_one() -> None:
             await is_connected(page)
         assert addresses and all("&ticket=" in address for address in addresses)
         assert not [address for address in addresses if "key" in address]
+
+
+async def test_a_client_with_a_function_for_tokens_outlives_them() -> None:
+    trust = {"jwt_key": KEY, "jwt_audience": (AUDIENCE,), "jwt_leeway_ms": 0}
+    expiries_s: list[float] = []
+
+    def next_token() -> str:
+        expiries_s.append(time.time() + (60 if expiries_s else 3))
+        return signed(exp=expiries_s[-1])
+
+    async with (
+        OpenAIStandin() as standin,
+        backend(settings_of(standin, **trust), **trust) as bridge,
+        opened(bridge.url) as page,
+    ):
+        await page.expose_function("nextToken", next_token)
+        address = f"{bridge.url.replace('http', 'ws')}/api/voice/ws"
+        assert await page.evaluate(OUTLIVE, address) == ["connecting", "connected", "expiring"]
+        while time.time() <= expiries_s[0] + 0.1:
+            await page.evaluate(ASK)
+        assert await page.evaluate("heard") == ["connecting", "connected", "expiring"]
+    assert len(expiries_s) == 2, "one for the ticket, one to go on with"
 
 
 async def test_it_says_what_is_wrong_with_the_microphone(calling: Bridge) -> None:
