@@ -60,6 +60,7 @@ async def test_sessions_that_have_ended_leave_nothing_behind(
             **dict.fromkeys(("stt_engine", "llm_engine", "tts_engine"), "openai"),
             OPENAI_BASE_URL=url,
             OPENAI_API_KEY="key",
+            decoding_workers=1,  # which the first visits start
             resume_window_ms=2_000,
             refuse_sessions_lag_ms=60_000,
         )
