@@ -23,6 +23,9 @@ Encoding = Literal["webm", "pcm"]
 _SPEECH = Path(__file__).parents[1] / "tests" / "data" / "speech"
 _QUIET = 150
 _PIECE_BYTES = RATE_HZ * PIECE_MS // 1000 * 2
+_PACKET_MS = 60
+"""Sound in a packet of Chromium's recorder."""
+
 _CLUSTER = re.compile(rb"\x1f\x43\xb6\x75")
 """The id of a WebM cluster."""
 
@@ -85,10 +88,7 @@ class Recording:
     def pieces(self, encoding: Encoding) -> tuple[bytes, ...]:
         """The recording in pieces of `PIECE_MS`; of WebM/Opus only the first has the header."""
         if encoding == "webm":
-            webm = _webm_opus(self.wav)
-            starts = [match.start() for match in _CLUSTER.finditer(webm)]
-            ends = [*starts[1:], len(webm)]
-            return tuple(webm[start:end] for start, end in zip([0, *starts[1:]], ends, strict=True))
+            return _slices(_webm_opus(self.wav), self.duration_ms)
         starts = list(range(0, len(self.pcm), _PIECE_BYTES))
         return tuple(self.pcm[start : start + _PIECE_BYTES] for start in starts)
 
@@ -107,15 +107,26 @@ def load_recording() -> Recording:
         return Recording("show me the report for this month", file.readframes(file.getnframes()))
 
 
+def _slices(webm: bytes, duration_ms: int) -> tuple[bytes, ...]:
+    """What is complete after each `PIECE_MS`; the last slice has all the rest, as after a stop."""
+    starts = [match.start() for match in _CLUSTER.finditer(webm)]
+    pieces = [webm[: starts[0]], *(b"" for _ in range(PIECE_MS, duration_ms, PIECE_MS))]
+    for number, (start, end) in enumerate(zip(starts, [*starts[1:], None], strict=True), 1):
+        slice_number = (number * _PACKET_MS - 1) // PIECE_MS
+        pieces[min(slice_number, len(pieces) - 1)] += webm[start:end]
+    return tuple(pieces)
+
+
 def _webm_opus(wav: bytes) -> bytes:
-    """Encode as a browser's recorder does, one cluster a piece."""
+    """Encode as a browser's recorder does, but each packet in a cluster."""
     webm = io.BytesIO()
-    options = {"live": "1", "cluster_time_limit": str(PIECE_MS)}
+    options = {"live": "1", "cluster_time_limit": "0"}
     with (
         av.open(io.BytesIO(wav), "r") as source,
         av.open(webm, "w", format="webm", options=options) as target,
     ):
-        stream = target.add_stream("libopus", rate=48_000, layout="mono")
+        coding = {"frame_duration": str(_PACKET_MS)}
+        stream = target.add_stream("libopus", rate=48_000, layout="mono", options=coding)
         stream.bit_rate = 32_000
         for frame in source.decode(audio=0):
             target.mux(stream.encode(frame))
