@@ -145,7 +145,7 @@ class History(Generic[T]):
             self._places[kind.name] = max(self._places.get(kind.name, 0), number)
         if ends_turn and number > self._heard:
             self._heard_before, self._heard = self._heard, number
-            self._forget()
+            self.forget()
 
     @property
     def _first_number(self) -> int:
@@ -157,9 +157,9 @@ class History(Generic[T]):
         place = self._places.get(kind.name, self._heard)
         return max(place, self._first_number - 1)  # what is gone was nobody's place yet
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
         """Drop what every reader, present and to come, has heard; the last turns stay."""
-        places = (reader.place for reader in self._readers)
+        places = (reader.needs_after for reader in self._readers)
         done = min((self._heard_before, *self._places.values(), *places))
         while self.entries and self.entries[0].number <= done:
             self._drop_oldest()
@@ -179,6 +179,7 @@ class Reader(Generic[T]):
         self.place = after
         """Number of the last entry that was read."""
         self.kind = kind
+        self._arrived: int | None = None
         self._history = history
         self._aside: deque[T] = deque(maxlen=MAX_ASIDE)
         self._is_replaced = False
@@ -195,6 +196,19 @@ class Reader(Generic[T]):
         traceback: TracebackType | None,
     ) -> None:
         self._history.leave(self)
+
+    @property
+    def needs_after(self) -> int:
+        """Number of the last entry that it does not need again: what it tells to have, else what it
+        was sent.
+        """
+        return self.place if self._arrived is None else self._arrived
+
+    def acknowledge(self, number: int | None) -> None:
+        """The browser tells that it has everything up to here; from now on that counts."""
+        if number is not None:
+            self._arrived = max(self._arrived or 0, number)
+            self._history.forget()
 
     @property
     def passed(self) -> list[T]:

@@ -160,6 +160,7 @@ class SocketConnection:
         keep_s = conversation.line.ready.limits.resume_window_ms / 1000
         after = conversation.place_of(position)
         with conversation.read(after, kind=self._kind, keep_s=keep_s) as reader:
+            reader.acknowledge(after)
             greeting = self._dialect.encode(conversation.greeting(position))
             for response in reader.passed:  # the dialect knows again what it has said
                 self._dialect.encode(response)
@@ -207,6 +208,9 @@ class SocketConnection:
                         await conversation.renew(renewed)
                         caller.renew(renewed)
                     requests = self._dialect.decode(frame)
+                    for request in requests:
+                        if request.ack:
+                            reader.acknowledge(conversation.place_of(Position(request.ack)))
                     await conversation.line.send(writer.asking(requests), on_pong)
                 except DialectError as problem:
                     await self._browser.say(self._dialect.refuse(problem))

@@ -68,7 +68,7 @@
  *     | { type: "say", text: string, interruptible?: boolean, addToHistory?: boolean }
  *     | { type: "create_response", instructions?: string })
  *   | { type: "playback" } & Playback
- *   | { type: "ping", sentAt: number }} UpFrame
+ *   | { type: "ping", sentAt: number, lastSeq?: number }} UpFrame
  */
 
 /**

@@ -14,6 +14,7 @@
  * @typedef {object} Listener
  * @property {() => void} opened
  * @property {(frame: any) => void} heard
+ * @property {() => number} lastSeq the newest place that was heard
  * @property {(closeCode: number) => void} lost called once; 0 when it fell silent
  */
 
@@ -54,6 +55,11 @@ export class LiveSocket {
     return true;
   }
 
+  /** Ask whether it is alive, and tell what was heard. */
+  ping() {
+    this.send({ type: "ping", sentAt: Date.now(), lastSeq: this.#listener.lastSeq() });
+  }
+
   /** Close it and forget it: a dead one may take minutes to say that it is closed. */
   close() {
     this.#clock.clearTimeout(this.#timer);
@@ -70,7 +76,7 @@ export class LiveSocket {
   #watch() {
     this.#timer = this.#clock.setTimeout(() => {
       if (this.#clock.now() - this.#heardAt > SILENCE_MS) return this.#lose(0);
-      this.send({ type: "ping", sentAt: Date.now() });
+      this.ping();
       this.#watch();
     }, PING_MS);
   }

@@ -69,6 +69,8 @@ export class VoiceClient extends EventTarget {
   status = "closed";
 
   #url;
+  /** Whether the session is this client's from its beginning. */
+  #isOurs;
   /** @type {Credential | null} */
   #credential = null;
   #config;
@@ -99,6 +101,7 @@ export class VoiceClient extends EventTarget {
     super();
     this.#url = new URL(url);
     this.#url.searchParams.set("sessionId", options.sessionId ?? newName());
+    this.#isOurs = options.sessionId === undefined;
     this.#config = config;
     const shown = token || this.#url.searchParams.get("token");
     this.#url.searchParams.delete("token");
@@ -126,6 +129,11 @@ export class VoiceClient extends EventTarget {
     return this.#seen.lastSeq;
   }
 
+  /** The newest place of which all was heard: of the last one, some frames may be missing. */
+  get #wholeSeq() {
+    return Math.max(0, this.lastSeq - 1);
+  }
+
   /** When a lost connection is tried again, in milliseconds of the clock; null while none waits. */
   get retryAt() {
     return this.#retry?.atMs ?? null;
@@ -135,9 +143,8 @@ export class VoiceClient extends EventTarget {
   connect() {
     this.#drop();
     this.#become(this.#comeback.attempts === 0 ? "connecting" : "reconnecting");
-    if (this.#comeback.hadSession) {
-      const whole = Math.max(0, this.lastSeq - 1); // of the newest, some frames may be missing
-      this.#url.searchParams.set("lastSeq", String(whole));
+    if (this.#comeback.hadSession || this.#isOurs) {
+      this.#url.searchParams.set("lastSeq", String(this.#wholeSeq));
     }
     if (this.#credential) void this.#enter(this.#credential);
     else this.#open(this.#url);
@@ -318,6 +325,7 @@ export class VoiceClient extends EventTarget {
     this.#live = new LiveSocket(url, this.#surroundings, {
       opened: () => this.#transmit({ type: "config", ...this.#config }),
       heard: (frame) => this.#hear(frame),
+      lastSeq: () => this.#wholeSeq,
       lost: (closeCode) => this.#lose(closeCode),
     });
   }

@@ -112,6 +112,21 @@ async def test_what_everybody_has_heard_is_kept_for_a_turn_and_no_longer() -> No
         assert await read(slow, 2) == ["a", "."]
 
 
+async def test_what_a_browser_does_not_tell_to_have_is_kept_though_it_was_sent() -> None:
+    said = history()
+    with said.read(None, ONE) as reader:
+        reader.acknowledge(0)
+        for turn in range(1, 5):
+            said.add("a", turn)
+            said.add(".", turn)
+            await read(reader, 2)
+        assert len(said.entries) == 8
+        reader.acknowledge(4)
+        assert [entry.turn_id for entry in said.entries] == [3, 3, 4, 4]
+        reader.acknowledge(8)
+        assert [entry.turn_id for entry in said.entries] == [4, 4]
+
+
 async def test_a_word_aside_is_heard_by_one_reader_and_first() -> None:
     said = history()
     said.add("a", 1)

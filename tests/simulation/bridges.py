@@ -180,9 +180,10 @@ class BridgedStream:
         wire: asyncio.Queue[Response] = asyncio.Queue()
         wire.put_nowait(greeting)
         with conversation.read(after, kind=PAGE, keep_s=PATIENCE_S) as reader:
+            reader.acknowledge(after)
             tasks = [
                 asyncio.create_task(self._write(conversation.line)),
-                asyncio.create_task(self._carry(wire)),
+                asyncio.create_task(self._carry(wire, conversation, reader)),
                 asyncio.create_task(_read(reader, wire)),
             ]
             try:
@@ -212,13 +213,20 @@ class BridgedStream:
                 written = request.sequence
             await self._has_said.wait()
 
-    async def _carry(self, wire: "asyncio.Queue[Response]") -> None:
+    async def _carry(
+        self,
+        wire: "asyncio.Queue[Response]",
+        conversation: Conversation,
+        reader: Reader[Response],
+    ) -> None:
         """Bring to the page what the bridge has written, after a while."""
         while True:
             response = await wire.get()
             await asyncio.sleep(self._chance.choice((0.0, 0.0, 0.05)) * self._chance.random())
             self._place = max(self._place, response.sequence)
             self._heard.put_nowait(response)
+            if response.HasField("metrics"):
+                reader.acknowledge(conversation.place_of(Position(self._place)))
             wire.task_done()
 
 

@@ -61,7 +61,7 @@ test("a token in the address of the endpoint is taken out of it", async (t) => {
   const { sockets } = start(till, null, "?token=secret");
   await until(() => sockets.length === 1);
   assert.equal(till.asked[0].authorization, "Bearer secret");
-  assert.deepEqual(Object.keys(query(sockets[0])).sort(), ["sessionId", "ticket"]);
+  assert.deepEqual(Object.keys(query(sockets[0])).sort(), ["lastSeq", "sessionId", "ticket"]);
 });
 
 test("a function gives the token of each socket, at once or later", async (t) => {

@@ -44,8 +44,9 @@ test("a session keeps its name from socket to socket", () => {
   assert.equal(sockets[1].url.searchParams.get("sessionId"), client.sessionId);
 });
 
-test("a session can be gone on with by its name", () => {
+test("a session can be gone on with by its name, from where it is", () => {
   const { sockets } = start({ sessionId: "mine" });
+  assert.equal(sockets[0].url.searchParams.get("lastSeq"), null);
   assert.equal(sockets[0].url.searchParams.get("sessionId"), "mine");
 });
 
@@ -88,7 +89,7 @@ test("an overloaded service is given the time that it asks for", () => {
 
 test("a new socket names the last place that was heard", () => {
   const { sockets, clock } = start();
-  assert.equal(sockets[0].url.searchParams.get("lastSeq"), null);
+  assert.equal(sockets[0].url.searchParams.get("lastSeq"), "0");
   sockets[0].welcome();
   sockets[0].say({ type: "response_chunk", seq: 7, turnId: 1, text: "Hi", responseId: 1 });
   sockets[0].fail();
@@ -102,6 +103,14 @@ test("a new socket of a session that has said nothing asks for all of it", () =>
   sockets[0].fail();
   clock.advance(500);
   assert.equal(sockets[1].url.searchParams.get("lastSeq"), "0");
+});
+
+test("a ping tells what was heard for certain", () => {
+  const { sockets, clock } = start();
+  sockets[0].welcome();
+  sockets[0].say({ type: "response_chunk", seq: 7, turnId: 1, text: "Hi", responseId: 1 });
+  clock.advance(10_000);
+  assert.equal(sockets[0].frames("ping")[0].lastSeq, 6);
 });
 
 test("a socket that falls silent is given up", () => {

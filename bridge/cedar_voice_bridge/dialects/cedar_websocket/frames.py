@@ -143,9 +143,10 @@ class Playback(Struct, tag="playback", rename="camel"):
 
 
 class Ping(Struct, tag="ping", rename="camel"):
-    """Are you there? `sentAt` comes back."""
+    """Are you there? `sentAt` comes back. `lastSeq` is the newest place that has been heard."""
 
     sent_at: Int64 = 0
+    last_seq: Annotated[int, Meta(ge=0, le=2**53)] = 0
 
 
 UpFrame = (

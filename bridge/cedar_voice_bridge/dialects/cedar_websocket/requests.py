@@ -57,8 +57,8 @@ def requests_of(frame: frames.UpFrame) -> list[pb.VoiceSessionRequest]:
             return [_control(create_response=pb.CreateResponse(instructions=instructions))]
         case frames.Playback():
             return [pb.VoiceSessionRequest(playback=pb.PlaybackReport(**named(frame)))]
-        case frames.Ping(sent_at=sent_at):
-            return [pb.VoiceSessionRequest(ping=pb.Ping(sent_at_ms=sent_at))]
+        case frames.Ping(sent_at=sent_at, last_seq=last_seq):
+            return [pb.VoiceSessionRequest(ack=last_seq, ping=pb.Ping(sent_at_ms=sent_at))]
         case frames.Auth():
             return []
         case _:
