@@ -1,8 +1,12 @@
 """How often each of many may do something."""
 
+from heapq import heappop, heappush
+from random import Random
+
 import pytest
 
 from cedar_voice_bridge.rates import MAX_KEPT, Rate
+from cedar_voice_bridge.settings import BridgeSettings
 
 
 class Clock:
@@ -23,6 +27,18 @@ def test_each_has_as_many_at_once_as_a_minute_brings() -> None:
     assert rate.wait_s("bob") == rate.take("bob") == 0.0
     clock.at_s = 20.1
     assert rate.wait_s("ann") == rate.take("ann") == 0.0
+
+
+def test_pages_that_reconnect_with_backoff_never_trip() -> None:
+    """Five pages of a user whose sockets never open: 0.5 s at first, 8 s at last, jittered."""
+    clock, chance = Clock(), Random(1)
+    rate = Rate(BridgeSettings().principal_tickets_per_minute, clock)
+    due = [(0.0, 0, page) for page in range(5)]
+    while due[0][0] < 3_600.0:
+        clock.at_s, attempt, page = heappop(due)
+        assert rate.take("ann") == 0.0
+        pause_s = min(8.0, 0.5 * 2**attempt) * chance.uniform(0.5, 1.0)
+        heappush(due, (clock.at_s + pause_s, attempt + 1, page))
 
 
 def test_nought_is_no_limit() -> None:
