@@ -54,6 +54,11 @@ def _announced() -> list[bytes]:
     return own + auto
 
 
+def _broken_off() -> list[bytes]:
+    """Recordings as the target takes them that goes on in their middle."""
+    return [bytes((place,)) + data for data in _recordings().values() for place in (20, 128)]
+
+
 def _starts() -> list[bytes]:
     return [data[:40] for data in _recordings().values()]
 
@@ -123,6 +128,7 @@ def _requests() -> list[bytes]:
 
 _SEEDS: Mapping[str, Callable[[], list[bytes]]] = {
     "decoder": _announced,
+    "going_on": _broken_off,
     "webm": _of(Encoding.WEBM_OPUS),
     "ogg": _of(Encoding.OGG_OPUS),
     "wav": _of(Encoding.WAV, Form("wav", "pcm_s16le", 8_000)),

@@ -21,6 +21,7 @@ from cedar_voice_bridge.dialects.streaming import StreamingSeed
 from cedar_voice_bridge.entrance import session_id_of
 from cedar_voice_bridge.streaming import position_of
 from cedar_voice_service.audio.containers.elementary import ElementaryReader, Mp3Reader
+from cedar_voice_service.audio.containers.header import MAX_HEADER_BYTES, Header
 from cedar_voice_service.audio.containers.mp4 import Mp4Reader
 from cedar_voice_service.audio.containers.ogg import OggReader
 from cedar_voice_service.audio.containers.parts import Part, Reader, Track
@@ -65,6 +66,22 @@ def decode_recording(data: bytes) -> None:
     except CallerError as error:
         _check_refusal(error)
     assert Pcm(bytes(decoded_bytes)).duration_ms <= MAX_AHEAD_MS + MAX_MS_PER_BYTE * len(sound)
+
+
+def go_on_in_the_middle(data: bytes) -> None:
+    """What comes after a place, which the first byte names, is decoded by the header before it."""
+    place = data[0] * len(data) // 256 if data else 0
+    header = Header()
+    for piece in _pieces(data[1:place], 100):
+        header.note(piece)
+    assert len(header.setup) <= MAX_HEADER_BYTES
+    decoder = open_decoder(AudioFormat())
+    try:
+        for piece in (header.setup, *_pieces(data[place:], 100)):
+            decoder.feed(piece)
+        decoder.flush()
+    except CallerError as error:
+        _check_refusal(error)
 
 
 def _check_refusal(error: CallerError) -> None:
@@ -244,6 +261,7 @@ def _parsed(message: Proto, data: bytes) -> Proto | None:
 
 TARGETS: Mapping[str, Target] = {
     "decoder": decode_recording,
+    "going_on": go_on_in_the_middle,
     "webm": _reading_alike(WebmReader),
     "ogg": _reading_alike(OggReader),
     "wav": _reading_alike(WavReader),
