@@ -5,7 +5,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import aiohttp
@@ -20,6 +20,8 @@ from benchmarks.recording import load_recording
 from benchmarks.usage import NOTHING, Usage, forget_peaks, usage_of
 
 FLOOR_TURNS = 8
+
+_WARM_UP_LISTEN_S = 1.0
 
 Advance = Callable[[], None]
 
@@ -86,9 +88,11 @@ async def measure(
 
 
 async def _warm_up(load: Load) -> None:
-    one = msgspec.structs.replace(load, sessions=1, turns=1)
-    warm = Measured(1, load.habits, [])
-    await _run(one, 1, warm, lambda: None)
+    """Have all started that is started once: with two sessions, also a second decoder process."""
+    habits = replace(load.habits, listen_s=_WARM_UP_LISTEN_S)
+    two = msgspec.structs.replace(load, habits=habits, sessions=2, turns=1)
+    warm = Measured(2, habits, [])
+    await _run(two, 1, warm, lambda: None)
     if warm.failures:
         raise ProcessFailed(f"the first turn failed: {warm.failures[0].reason}")
 
