@@ -177,6 +177,25 @@ async def test_a_place_that_is_none_is_as_none(bridge: Bridge, place: str) -> No
         assert not [frame for frame in socket.heard if frame.get("seq")]
 
 
+async def test_what_a_client_does_not_tell_to_have_is_kept_also_for_another_bridge(
+    standin: OpenAIStandin,
+) -> None:
+    async with open_server(settings_of(standin)) as (address, _):
+        async with bridging(address) as first, first.connect(f"{CLIENT}&lastSeq=0") as socket:
+            silent = {"useBrowserTTS": True}
+            await socket.say(type="config", settings=silent, output={"maxLeadMs": 500})
+            for text in ("one", "two", "three"):
+                await socket.say(type="text", text=text)
+                await socket.hear_until("turn_metrics")
+            await socket.say(type="ping", lastSeq=1)
+            await socket.hear_until("pong")
+            lacking = [frame for frame in socket.heard if frame.get("seq", 0) > 1]
+        async with bridging(address) as second, second.connect(f"{CLIENT}&lastSeq=1") as socket:
+            for _ in range(3):
+                await socket.hear_until("turn_metrics")
+            assert [frame for frame in socket.heard if frame.get("seq")] == lacking
+
+
 async def test_a_place_that_the_session_has_not_reached_is_told_to_be_of_another(
     bridge: Bridge,
 ) -> None:
