@@ -61,7 +61,7 @@ async def test_sessions_that_have_ended_leave_nothing_behind(
             OPENAI_BASE_URL=url,
             OPENAI_API_KEY="key",
             decoding_workers=1,  # which the first visits start
-            resume_window_ms=2_000,
+            resume_window_ms=4_000,  # late visitors come back in time
             refuse_sessions_lag_ms=60_000,
         )
         with structlog.testing.capture_logs() as logs:
