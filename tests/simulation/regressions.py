@@ -7,5 +7,4 @@ REGRESSIONS = {
     684: "two actions had one id, one from before the service died and one from after",
     145: "the last audio of an interrupted answer kept its sound",
     11: "audio of an answer that was over for the service was not purged for a client that lagged",
-    1780: "a process that stood still took a client that was gone for one that had finished",
 }
