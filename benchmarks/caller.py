@@ -104,7 +104,8 @@ class Caller:
         pace = Pace(PIECE_MS, PIECE_MS)
         for piece in self._pieces:
             await pace.tick()
-            await self._line.send(piece)
+            # A write of gRPC that is cancelled takes its call along.
+            await asyncio.shield(self._line.send(piece))
 
     @asynccontextmanager
     async def _speaking(self) -> AsyncIterator[None]:

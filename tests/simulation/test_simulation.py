@@ -13,7 +13,7 @@ from tests.simulation.world import simulate
 
 SEEDS_AT_ONCE = 30
 SEEDS = range(0, 300, SEEDS_AT_ONCE)
-SEEDS_OF_BRIDGES = range(0, 120, SEEDS_AT_ONCE)
+SEEDS_OF_BRIDGES = range(0, 300, SEEDS_AT_ONCE)
 SEEDS_WITHOUT = 300
 """In so many seeds a safeguard that is missing must be noticed."""
 
