@@ -34,7 +34,6 @@ MAX_WHOLE_MS = 60_000
 """A whole response longer than this comes in several files."""
 
 _QUIET_MS = 20
-_OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +110,6 @@ class StreamEncoder:
         self._chunk_bytes = _bytes_of(CHUNK_MS, audio_format.sample_rate_hz)
         self._samples = bytearray()
         self._passing = FrameQueue()
-        self._has_sounded = False
-        """Whether there is something in the file."""
         self._finished_samples = 0
         """Samples that were given out before the file."""
         self._offset_ms = 0
@@ -128,8 +125,7 @@ class StreamEncoder:
 
     def flush(self) -> list[EncodedChunk]:
         """See `SpeechEncoder.flush`."""
-        chunks = self.end_phrase()
-        return chunks + self._chunk(self._file.close()) if self._has_sounded else chunks
+        return self.end_phrase() + self._chunk(self._file.close())
 
     def _take(self, parts: list[bytes | Mp3Frames]) -> list[EncodedChunk]:
         chunks: list[EncodedChunk] = []
@@ -152,7 +148,6 @@ class StreamEncoder:
     def _write(self, count: int) -> list[EncodedChunk]:
         samples = bytes(self._samples[:count])
         del self._samples[:count]
-        self._has_sounded = self._has_sounded or bool(samples)
         return self._chunk(self._file.write(samples))
 
     def _pass(self, frame_count: int) -> list[EncodedChunk]:
@@ -161,12 +156,9 @@ class StreamEncoder:
 
     def _end_file(self) -> list[EncodedChunk]:
         """Make way for frames that were encoded elsewhere."""
-        if not self._has_sounded:
-            return []
         chunks = self._write(len(self._samples)) + self._chunk(self._file.close())
         self._finished_samples += self._file.sounding_samples
         self._file = _open_stream(self.format)
-        self._has_sounded = False
         return chunks
 
     def _chunk(self, data: bytes) -> list[EncodedChunk]:
@@ -344,9 +336,9 @@ def _effective(audio_format: AudioFormat) -> AudioFormat:
     if encoding not in OUTPUT_ENCODINGS:
         raise _unsupported(f"{encoding.value} is not offered as output")
     rate_hz = audio_format.sample_rate_hz or DEFAULT_RATE_HZ
-    if encoding in (Encoding.OGG_OPUS, Encoding.WEBM_OPUS):
-        rate_hz = min((rate for rate in _OPUS_RATES_HZ if rate >= rate_hz), default=48_000)
     coding = _CODINGS.get(encoding)
+    if coding in (files.OGG_OPUS, files.WEBM_OPUS):
+        rate_hz = min((rate for rate in coding.rates_hz if rate >= rate_hz), default=48_000)
     if coding is not None and rate_hz not in coding.rates_hz:
         raise _unsupported(f"{encoding.value} is not offered at {rate_hz} Hz")
     return AudioFormat(encoding, rate_hz, 1)

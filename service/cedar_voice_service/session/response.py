@@ -185,10 +185,11 @@ class Response:
         """The text and the audio to be sent now."""
         messages = self._text_due(now_ms)
         due = self.playout.take_due(now_ms)
-        for left, chunk in zip(range(len(due) - 1, -1, -1), due, strict=True):
+        if due:
+            self._is_closed = self._is_synthesized and self.playout.is_drained
+        for chunk in due:
             is_first = self.timings.first_sent_at_ms is None
             self.timings.mark("first_sent_at_ms", now_ms)
-            self._is_closed = self._is_synthesized and self.playout.is_drained and not left
             messages.append(
                 say.Speech(
                     self.response_id,
@@ -197,7 +198,7 @@ class Response:
                     chunk.duration_ms,
                     text=chunk.text,
                     format=self._format if is_first else None,
-                    is_last=self._is_closed,
+                    is_last=self._is_closed and chunk is due[-1],
                 )
             )
         if self._is_synthesized and self.playout.is_drained and not self._is_closed:
