@@ -283,7 +283,8 @@ class CreateResponse(_message.Message):
     """Asks for a response to the conversation as it stands: a greeting, a
     continuation, or the answer when TurnDetection.create_response is false. It
     interrupts a response in progress. While the user speaks it applies to the
-    answer of that turn.
+    answer of that turn; where there is none, because nothing was understood or the
+    turn was dropped, the response is given by itself, in a turn of its own.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

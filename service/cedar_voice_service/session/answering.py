@@ -47,21 +47,23 @@ class Answering:
 
     def reply(self, turn: Turn, user_text: str) -> None:
         """Answer the turn; what the user said, if anything, joins the conversation."""
-        history = self._conversation.history
+        conversation = self._conversation
+        history = conversation.history
         draft, turn.draft = turn.draft, None
-        config = self._config_for(turn)
+        config = self._wanted_config
+        turn.instructions, conversation.wishes.answer = conversation.wishes.answer, None
         fits = draft is not None and draft.fits(user_text, config, history.items)
         if user_text:
             history.add(UserMessage(user_text))
         if draft is not None and fits:
             self._begin(turn, draft.response, user_text)
-            self._conversation.say(turn.turn_id, *draft.release(self._conversation.now_ms))
+            conversation.say(turn.turn_id, *draft.release(conversation.now_ms))
             self._consider_end()
             return
         if draft is not None:
             self._drop(turn, draft)
         response = self._new_response(config)
-        self._conversation.order(do.StartReplying(response.work_id, config, history.items))
+        conversation.order(do.StartReplying(response.work_id, config, history.items))
         self._begin(turn, response, user_text)
 
     def recite(self, turn: Turn, event: on.SpeechRequested) -> None:
@@ -85,7 +87,7 @@ class Answering:
     def draft(self, turn: Turn, user_text: str) -> None:
         """Begin to answer a turn that may be over, unless that was done often enough."""
         conversation = self._conversation
-        config = self._config_for(turn)
+        config = self._wanted_config
         if not config.turn_detection.create_response or not config.generation.draft_replies:
             return
         if turn.counts.drafts >= MAX_DRAFTS:
@@ -121,11 +123,13 @@ class Answering:
         turn.last_progress_at_ms = self._conversation.now_ms
         self._say(say.ResponseStarted(response.response_id, user_text))
 
-    def _config_for(self, turn: Turn) -> SessionConfig:
-        config = self._conversation.config
-        if not turn.instructions:
+    @property
+    def _wanted_config(self) -> SessionConfig:
+        """What the next answer is made with."""
+        config, instructions = self._conversation.config, self._conversation.wishes.answer
+        if not instructions:
             return config
-        prompt = f"{config.generation.system_prompt}\n\n{turn.instructions}".strip()
+        prompt = f"{config.generation.system_prompt}\n\n{instructions}".strip()
         return replace(config, generation=replace(config.generation, system_prompt=prompt))
 
     # -- going on ------------------------------------------------------------------------------
@@ -196,6 +200,7 @@ class Answering:
         assert turn is not None
         self._cut(say.InterruptionReason.TURN_REOPENED, None)
         self._conversation.history.retract_user_message()
+        self._conversation.wishes.answer = turn.instructions
         self._turn, turn.response = None, None
         return turn
 

@@ -5,10 +5,11 @@ from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import SessionConfig
 from cedar_voice_service.session.history import History
+from cedar_voice_service.session.wishes import Wishes
 
 
 class Conversation:
-    """Configuration, history, clock and numbers, and the commands that an event leads to.
+    """Configuration, history, wishes, clock and numbers, and the commands that an event leads to.
 
     Args:
         config: as opened.
@@ -25,6 +26,7 @@ class Conversation:
         self.now_ms = 0
         self.last_turn_id = 0
         self.last_response_id = 0
+        self.wishes = Wishes()
         self.failed_stage: Stage | None = None
         """The stage whose failure the user has not been told of in words."""
         self._last_work_id = 0

@@ -12,7 +12,6 @@ Two rules make interruption right by construction. A report carries the number o
 of work that is over is dropped. A message carries the turn of the event that caused it.
 """
 
-from collections import deque
 from dataclasses import dataclass
 from enum import Enum
 from typing import assert_never
@@ -26,14 +25,13 @@ from cedar_voice_service.session.answering import Answering
 from cedar_voice_service.session.config import SessionConfig, TurnMode
 from cedar_voice_service.session.conversation import Conversation
 from cedar_voice_service.session.hearing import Recording
-from cedar_voice_service.session.history import History, UserMessage
+from cedar_voice_service.session.history import History
 from cedar_voice_service.session.interrupting import Interrupting
 from cedar_voice_service.session.listening import Listening
 from cedar_voice_service.session.past import Past
 from cedar_voice_service.session.turn import Turn
-
-MAX_WAITING_SPEECHES = 8
-"""Texts to be spoken that may wait for the user to finish."""
+from cedar_voice_service.session.understanding import Understanding
+from cedar_voice_service.session.wishes import Wishes
 
 
 class Phase(Enum):
@@ -65,8 +63,10 @@ class Machine:
         self._listening = Listening(self._conversation)
         self._answering = Answering(self._conversation)
         self._interrupting = Interrupting(self._conversation, self._listening, self._answering)
+        self._understanding = Understanding(
+            self._conversation, self._listening, self._answering, self._interrupting
+        )
         self._silence: _Silence | None = None
-        self._waiting: deque[on.SpeechRequested] = deque()
         self._input_has_ended = False
 
     def handle(self, event: on.Event, now_ms: int) -> list[do.Command]:
@@ -100,7 +100,8 @@ class Machine:
             ):
                 self._obey(event)
             case _:
-                self._take_report(event)
+                if not self._understanding.takes(event):
+                    self._answering.take(event)
         self._go_on()
         return self._conversation.take_commands()
 
@@ -171,6 +172,10 @@ class Machine:
         return self._silence.since_ms + timeout_ms
 
     @property
+    def _wishes(self) -> Wishes:
+        return self._conversation.wishes
+
+    @property
     def _is_manual(self) -> bool:
         return self.config.turn_detection.mode is TurnMode.MANUAL
 
@@ -184,9 +189,11 @@ class Machine:
         if self._input_has_ended:
             self._answering.end_unheard()
         self._interrupting.settle()
+        if self.phase is Phase.IDLE and self._wishes.answer is not None:
+            self._answering.reply(self._open_turn(), "")
         self._consider_apology()
-        if self.phase is Phase.IDLE and self._waiting:
-            self._answering.recite(self._open_turn(), self._waiting.popleft())
+        if self.phase is Phase.IDLE and self._wishes.speeches:
+            self._answering.recite(self._open_turn(), self._wishes.speeches.popleft())
         if self.phase is not Phase.IDLE or self._is_manual:
             self._silence = None
         elif self._silence is None:
@@ -292,17 +299,13 @@ class Machine:
                 self._stop(event)
             case on.ResponseRequested(instructions):
                 self._answering.interrupt(say.InterruptionReason.NEW_INPUT)
-                # While the user speaks, the answer comes when the turn is over.
-                turn = self._listening.turn or self._open_turn()
-                turn.instructions = instructions
-                if turn is not self._listening.turn:
-                    self._answering.reply(turn, "")
+                self._wishes.answer = instructions
             case on.SpeechRequested():
                 self._answering.interrupt(say.InterruptionReason.NEW_INPUT)
-                if len(self._waiting) >= MAX_WAITING_SPEECHES:
-                    self._refuse(CallerError("too much waits to be said", code=Code.OVERLOADED))
+                if self._wishes.has_room:
+                    self._wishes.speeches.append(event)
                 else:
-                    self._waiting.append(event)
+                    self._refuse(CallerError("too much waits to be said", code=Code.OVERLOADED))
             case on.PlaybackReported(response_id, played_ms):
                 self._answering.note_playback(response_id, played_ms)
             case _:
@@ -320,6 +323,7 @@ class Machine:
         self._conversation.order(do.PurgeSpeech(lagging_id))
         if turn is not None and turn.end_ms is not None and event.response_id == 0:
             turn.is_unwanted = True  # the answer that the user waits for
+            self._wishes.answer = None
             self._answering.drop_draft(turn)
 
     def _open_turn(self) -> Turn:
@@ -341,69 +345,6 @@ class Machine:
                 listening.begin_with_speech()
             else:
                 self._interrupting.take_speech(answering.turn)
-
-    # -- what the work reports -----------------------------------------------------------------
-
-    def _take_report(self, event: on.WorkEvent) -> None:
-        turn = self._listening.turn
-        if turn is None:
-            self._answering.take(event)
-        elif event.work_id == turn.hearing_work_id:
-            turn.last_progress_at_ms = self._conversation.now_ms
-            self._take_transcript(turn, event)
-        elif turn.draft is not None and event.work_id == turn.draft.response.work_id:
-            if not turn.draft.take(event, self._conversation.now_ms):
-                self._answering.drop_draft(turn)
-        else:
-            self._answering.take(event)
-
-    def _take_transcript(self, turn: Turn, event: on.WorkEvent) -> None:
-        match event:
-            case on.PartialTranscribed():
-                self._take_partial(turn, event)
-            case on.FinalTranscribed():
-                self._take_final(turn, event)
-            case on.TranscriptionFailed(error=error) | on.WorkFailed(error=error):
-                self._listening.fail(error)
-            case _:
-                pass  # nothing that a recognizer reports
-
-    def _take_partial(self, turn: Turn, event: on.PartialTranscribed) -> None:
-        certain_text = event.text if event.is_settled else event.stable_text or event.text
-        if not self._interrupting.decide(certain_text, is_complete=event.is_settled):
-            return
-        if self.config.settings.stream:
-            self._listening.say_transcription(turn, event)
-        text = turn.whole(event.text)
-        if turn.draft is not None and not turn.draft.says(text):
-            self._answering.drop_draft(turn)
-        may_be_over = event.is_settled and self._listening.is_quiet and not self._waiting
-        if may_be_over and text and turn.draft is None:
-            self._answering.draft(turn, text)
-
-    def _take_final(self, turn: Turn, event: on.FinalTranscribed) -> None:
-        turn.counts.transcribed(event.sent_ms)
-        if self._listening.is_hearing:  # the recognizer ended the utterance by itself
-            self._listening.end_input(turn)
-        if not self._interrupting.decide(event.text, is_complete=True):
-            return
-        turn.timings.transcribed_at_ms = self._conversation.now_ms
-        turn.user_text = turn.whole(event.text)
-        has_more = self._listening.hearing.unclaimed_since_ms is not None
-        if has_more and self._listening.may_go_on(turn):
-            self._listening.go_on(turn)
-            return
-        self._listening.say_transcription(turn, event)
-        self._listening.turn = None
-        is_wanted = self.config.turn_detection.create_response or turn.instructions is not None
-        if turn.user_text and is_wanted and not turn.is_unwanted:
-            self._answering.reply(turn, turn.user_text)
-            return
-        self._answering.drop_draft(turn)
-        if turn.user_text:  # which the client answers, or asks to be answered
-            self.history.add(UserMessage(turn.user_text))
-            metrics = turn.metrics(self._conversation.now_ms)
-            self._conversation.say(turn.turn_id, metrics)
 
     # -- ending ---------------------------------------------------------------------------------
 

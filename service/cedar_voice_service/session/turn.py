@@ -17,8 +17,8 @@ class Turn:
     """A turn in progress.
 
     `from_ms` is where its audio begins, None for input that was not spoken; `said_text` is what was
-    said before the user went on in the same turn. `instructions` is None unless the client asked
-    for the response by itself. A turn is unwanted when its answer was stopped before it began.
+    said before the user went on in the same turn. `instructions` are those of its answer, None
+    unless the client asked for it. A turn is unwanted when its answer was stopped before it began.
     """
 
     turn_id: int

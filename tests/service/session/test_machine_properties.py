@@ -50,6 +50,8 @@ class Conversation(RuleBasedStateMachine):
         self.driver = MachineDriver(config)
         self.is_speaking = False
         self.calls = 0
+        self.asked_at: int | None = None
+        """How many commands there were when an answer was asked for that was not stopped."""
 
     def work(self, kind: type[do.StartTranscribing | do.StartReplying], back: int) -> int:
         """A piece of work of a kind that was asked for; a made-up one when there is none."""
@@ -102,6 +104,10 @@ class Conversation(RuleBasedStateMachine):
         )
     )
     def call(self, event: on.Event) -> None:
+        if isinstance(event, on.ResponseRequested):
+            self.asked_at = len(self.driver.commands)
+        elif isinstance(event, on.InterruptRequested):
+            self.asked_at = None
         self.driver.let(event)
 
     @rule(back=BACK, is_settled=st.booleans())
@@ -245,6 +251,13 @@ class Conversation(RuleBasedStateMachine):
     def drafts_are_few_and_counted(self) -> None:
         for metrics in self.driver.said_of(say.TurnMetrics):
             assert metrics.dropped_drafts <= metrics.drafts <= MAX_DRAFTS
+
+    @invariant()
+    def an_answer_that_is_asked_for_begins(self) -> None:
+        if self.asked_at is not None and self.driver.is_in(Phase.IDLE):
+            since = self.driver.commands[self.asked_at :]
+            messages = [command.message for command in since if isinstance(command, do.Send)]
+            assert any(isinstance(message, say.ResponseStarted) for message in messages)
 
     @invariant()
     def every_state_but_idle_and_push_to_talk_has_a_deadline(self) -> None:

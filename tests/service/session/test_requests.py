@@ -1,14 +1,17 @@
 """What a client asks for beside speech: an answer, a text to be spoken, to be told of silence."""
 
+from collections.abc import Callable
+
 import pytest
 
-from cedar_voice_service.errors import Code
+from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
-from cedar_voice_service.session.config import SessionConfig, TurnDetection
+from cedar_voice_service.session.config import Generation, SessionConfig, TurnDetection
 from cedar_voice_service.session.history import AssistantMessage, UserMessage
-from cedar_voice_service.session.machine import MAX_WAITING_SPEECHES, Phase
+from cedar_voice_service.session.machine import Phase
+from cedar_voice_service.session.wishes import MAX_SPEECHES
 from tests.support.machine_driver import MANUAL, MachineDriver
 from tests.support.spoken_turns import answering, spoken, thinking, transcribed
 
@@ -59,7 +62,7 @@ def test_a_text_waits_for_the_user_to_finish_and_for_the_answer() -> None:
 def test_no_more_texts_wait_than_fit() -> None:
     driver = MachineDriver()
     driver.speak(300)
-    driver.let(*[on.SpeechRequested("one of many")] * (MAX_WAITING_SPEECHES + 1))
+    driver.let(*[on.SpeechRequested("one of many")] * (MAX_SPEECHES + 1))
     (failed,) = driver.said_of(say.Failed)
     assert failed.error.code is Code.OVERLOADED
 
@@ -106,6 +109,101 @@ def test_an_answer_asked_for_while_the_user_speaks_comes_when_the_turn_is_over()
     transcribed(driver, "what time is it")
     (asked,) = driver.asked_for(do.StartReplying)
     assert asked.config.generation.system_prompt == "Briefly."
+
+
+def cough(driver: MachineDriver) -> None:
+    """Speech while an answer is asked for; it is no words."""
+    driver.speak(600)
+    driver.let(on.ResponseRequested("Greet."))
+    driver.pause(600)
+    transcribed(driver, "")
+
+
+def silence(driver: MachineDriver) -> None:
+    """A recording of silence in which an answer is asked for."""
+    driver.let(on.ListeningStarted())
+    driver.hear(1_000)
+    driver.let(on.ResponseRequested("Greet."), on.ListeningStopped())
+
+
+def cough_over_an_answer(driver: MachineDriver) -> None:
+    """The answer gives way to the one that is asked for; it is no words that were heard over it."""
+    driver.let(on.SpeechRequested("Listen."), *spoken(1))
+    driver.wait(300)
+    driver.speak(300)
+    driver.let(on.ResponseRequested("Greet."))
+    driver.pause(600)
+    transcribed(driver, "")
+
+
+def failure(driver: MachineDriver) -> None:
+    """The recognizer fails at what is said."""
+    driver.speak(600)
+    driver.let(on.ResponseRequested("Greet."))
+    driver.pause(600)
+    driver.let(on.TranscriptionFailed(driver.transcribing, EngineError(Stage.STT, "no")))
+
+
+def discarding(driver: MachineDriver) -> None:
+    """The client throws away what is said."""
+    driver.speak(600)
+    driver.let(on.ResponseRequested("Greet."), on.ListeningStopped(discard=True))
+
+
+def reopening(driver: MachineDriver) -> None:
+    """The user goes on before the answer that was asked for is heard."""
+    driver.speak(600)
+    driver.let(on.ResponseRequested("Greet."))
+    driver.pause(600)
+    transcribed(driver, "turn on")
+    driver.speak(300)
+    driver.pause(800)
+    transcribed(driver, "the light")
+
+
+def second_thoughts(driver: MachineDriver) -> None:
+    """An answer is asked for after the one that the user waited for was stopped."""
+    driver.speak(600)
+    driver.pause(600)
+    driver.let(on.InterruptRequested(), on.ResponseRequested("Greet."))
+    transcribed(driver, "turn on")
+
+
+@pytest.mark.parametrize("config", [SILENT, SessionConfig()], ids=["silent", "answering"])
+@pytest.mark.parametrize(
+    "story",
+    [cough, silence, cough_over_an_answer, failure, discarding, reopening, second_thoughts],
+)
+def test_an_answer_that_is_asked_for_is_given_whatever_becomes_of_the_turn(
+    story: Callable[[MachineDriver], None], config: SessionConfig
+) -> None:
+    driver = MachineDriver(config)
+    story(driver)
+    assert driver.is_in(Phase.RESPONDING)
+    asked = driver.asked_for(do.StartReplying)[-1]
+    assert asked.config.generation.system_prompt == "Greet."
+
+
+def test_it_is_given_after_silence_in_push_to_talk() -> None:
+    driver = MachineDriver(MANUAL)
+    silence(driver)
+    assert driver.is_in(Phase.RESPONDING)
+
+
+def test_an_answer_that_is_asked_for_takes_the_place_of_the_apology() -> None:
+    driver = MachineDriver(SessionConfig(generation=Generation(apology="Sorry.")))
+    failure(driver)
+    assert driver.asked_for(do.StartReciting) == []
+
+
+def test_stopping_the_answer_that_is_waited_for_stops_the_one_that_was_asked_for() -> None:
+    driver = MachineDriver(SILENT)
+    driver.speak(600)
+    driver.let(on.ResponseRequested("Greet."))
+    driver.pause(600)
+    driver.let(on.InterruptRequested())
+    transcribed(driver, "turn on")
+    assert driver.asked_for(do.StartReplying) == []
 
 
 def test_an_answer_can_be_stopped_before_it_begins() -> None:
