@@ -495,7 +495,9 @@ class TurnDetection(_message.Message):
     client asks with Control.create_response.
     """
     interrupt_response: _builtins.bool
-    """The user's speech interrupts the assistant (barge-in). Default true."""
+    """The user's speech interrupts the assistant (barge-in). Default true. Who goes
+    on before any of the answer was heard reopens the turn in either case.
+    """
     min_interruption_ms: _builtins.int
     """Speech needed to hold the assistant's audio, in milliseconds, 0 to 5000.
     Default 200. Whether it is cut off is decided by what is said: words cut it,

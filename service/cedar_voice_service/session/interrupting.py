@@ -3,10 +3,11 @@
 The answer is held meanwhile, and the turn that listens is a candidate of which nothing is said.
 """
 
+from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.answering import Answering
 from cedar_voice_service.session.conversation import Conversation
-from cedar_voice_service.session.interruption import BargeIn, Verdict, judge
+from cedar_voice_service.session.interruption import BargeIn, Verdict
 from cedar_voice_service.session.listening import Listening
 from cedar_voice_service.session.turn import Turn
 
@@ -28,9 +29,13 @@ class Interrupting:
         return self._barge_in.release_at_ms if self._barge_in else None
 
     def take_speech(self, turn: Turn) -> None:
-        """There is speech over the answer of this turn."""
-        if self._may_interrupt(turn):
-            self._take_speech_over(turn)
+        """There is speech over the answer of this turn, or before it was heard at all."""
+        if self._goes_on_with(turn):
+            self._listening.go_on(self._answering.take_back())
+        elif self._may_interrupt(turn):
+            self._barge_in = BargeIn(self._conversation.now_ms)
+            self._answering.hold()
+            self._listening.begin_with_speech(is_candidate=True)
         elif not self._listening.hearing.is_speaking:
             self._listening.hearing.claim()  # a cough, or over an answer that nothing interrupts
 
@@ -45,11 +50,11 @@ class Interrupting:
             self._barge_in.is_held = False
             self._answering.release()
 
-    def decide(self, text: str, *, is_complete: bool) -> bool:
+    def decide(self, event: on.PartialTranscribed | on.FinalTranscribed) -> bool:
         """Decide by the words over an answer; False while, or because, they do not interrupt."""
         if self._barge_in is None:
             return True
-        match judge(text, is_complete=is_complete):
+        match self._barge_in.judge(event, is_speaking=self._listening.hears_speech):
             case Verdict.INTERRUPTION:
                 self._let_interrupt()
                 return True
@@ -70,26 +75,25 @@ class Interrupting:
             self._barge_in = None
             self._listening.admit()
 
+    def _goes_on_with(self, turn: Turn) -> bool:
+        hearing = self._listening.hearing
+        if turn.response is None or not self._is_long_enough or not self._listening.may_go_on(turn):
+            return False
+        return not turn.response.was_perceived_by(self._conversation.now_ms - hearing.speech_ms)
+
     def _may_interrupt(self, turn: Turn) -> bool:
-        detection = self._conversation.config.turn_detection
         return (
             turn.response is not None
             and turn.response.manner.is_interruptible
-            and detection.interrupt_response
-            and self._listening.hearing.speech_ms >= detection.min_interruption_ms
+            and self._conversation.config.turn_detection.interrupt_response
+            and self._is_long_enough
         )
 
-    def _take_speech_over(self, turn: Turn) -> None:
-        """The user speaks over an answer, or goes on before it was heard at all."""
-        assert turn.response is not None
-        now_ms = self._conversation.now_ms
-        began_at_ms = now_ms - self._listening.hearing.speech_ms
-        if self._listening.may_go_on(turn) and not turn.response.was_perceived_by(began_at_ms):
-            self._listening.go_on(self._answering.take_back())
-            return
-        self._barge_in = BargeIn(now_ms)
-        self._answering.hold()
-        self._listening.begin_with_speech(is_candidate=True)
+    @property
+    def _is_long_enough(self) -> bool:
+        """Whether it is more than a cough."""
+        least_ms = self._conversation.config.turn_detection.min_interruption_ms
+        return self._listening.hearing.speech_ms >= least_ms
 
     def _let_interrupt(self) -> None:
         self._answering.interrupt(say.InterruptionReason.USER_SPEECH)

@@ -6,6 +6,7 @@ A cough or an "mm-hm" lets the answer go on, words cut it, and so does speech to
 from dataclasses import dataclass
 from enum import Enum
 
+from cedar_voice_service.session import events as on
 from cedar_voice_service.session.hearing import Hearing
 from cedar_voice_service.session.words import words_of
 
@@ -45,6 +46,8 @@ class BargeIn:
 
     held_at_ms: int
     is_held: bool = True
+    was_guessed: bool = False
+    """Whether the newest partial was a guess at words that interrupt."""
 
     @property
     def release_at_ms(self) -> int | None:
@@ -58,6 +61,26 @@ class BargeIn:
     def is_certain(self, hearing: Hearing) -> bool:
         """Whether it has lasted too long for anything but an interruption."""
         return hearing.speech_ms >= CERTAIN_SPEECH_MS
+
+    def judge(
+        self, event: on.PartialTranscribed | on.FinalTranscribed, *, is_speaking: bool
+    ) -> Verdict:
+        """What the newest words tell; `is_speaking` says that more come in the same turn.
+
+        A recognizer takes a hum for words now and then, and says otherwise with the next partial.
+        So words that are stable, settled or final cut at once, guesses when they are two in a row:
+        the answer is held meanwhile.
+        """
+        if isinstance(event, on.FinalTranscribed):
+            return judge(event.text, is_complete=True)
+        if event.is_settled:
+            return judge(event.text, is_complete=not is_speaking)
+        if event.stable_text:
+            return judge(event.stable_text, is_complete=False)
+        was_guessed = self.was_guessed
+        verdict = judge(event.text, is_complete=False)
+        self.was_guessed = verdict is Verdict.INTERRUPTION
+        return verdict if was_guessed else Verdict.OPEN
 
 
 def judge(text: str, *, is_complete: bool) -> Verdict:

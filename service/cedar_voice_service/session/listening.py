@@ -40,6 +40,11 @@ class Listening:
         return self.turn is not None and self.turn.end_ms is None
 
     @property
+    def hears_speech(self) -> bool:
+        """Whether the user speaks in a turn that is open yet."""
+        return self.is_hearing and self.hearing.is_speaking
+
+    @property
     def is_quiet(self) -> bool:
         """Whether the user pauses in a turn that is open yet."""
         return self.is_hearing and not self.hearing.is_speaking

@@ -51,8 +51,7 @@ class Understanding:
                 pass  # nothing that a recognizer reports
 
     def _take_partial(self, turn: Turn, event: on.PartialTranscribed) -> None:
-        certain_text = event.text if event.is_settled else event.stable_text or event.text
-        if not self._interrupting.decide(certain_text, is_complete=event.is_settled):
+        if not self._interrupting.decide(event):
             return
         if self._conversation.config.settings.stream:
             self._listening.say_transcription(turn, event)
@@ -67,7 +66,7 @@ class Understanding:
         turn.counts.transcribed(event.sent_ms)
         if self._listening.is_hearing:  # the recognizer ended the utterance by itself
             self._listening.end_input(turn)
-        if not self._interrupting.decide(event.text, is_complete=True):
+        if not self._interrupting.decide(event):
             return
         turn.timings.transcribed_at_ms = self._conversation.now_ms
         turn.user_text = turn.whole(event.text)

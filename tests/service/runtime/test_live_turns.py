@@ -1,7 +1,9 @@
 """Turns as they are lived: speech in real time, engines that take their time, exact to the ms."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import contextmanager
 
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import AudioFormat, Encoding, Pcm
@@ -23,6 +25,9 @@ from tests.support.recordings import speech_pcm
 BLOCK_MS = 100
 BLOCK_BYTES = 3_200
 SILENCE = bytes(BLOCK_BYTES)
+HUM = slice(3 * BLOCK_BYTES, 8 * BLOCK_BYTES)
+"""Half a second of speech: longer than what is no interruption, shorter than what surely is one."""
+
 LIVE = SessionConfig(
     input_audio=PCM,
     output_audio=OutputAudio(
@@ -53,33 +58,52 @@ class Thoughtful:
 
     def __init__(self) -> None:
         self.asked = 0
-        self.stopped_at_s: float | None = None
 
     async def respond(self, request: ReplyRequest) -> AsyncGenerator[ReplyPart, None]:
         self.asked += 1
-        try:
-            await asyncio.sleep(0.2)
-            for _ in range(40):
-                yield ReplyText("It is a fine day. ")
-                await asyncio.sleep(0.05)
-            yield ReplyEnd()
-        finally:
-            self.stopped_at_s = asyncio.get_running_loop().time()
+        await asyncio.sleep(0.2)
+        for _ in range(40):
+            yield ReplyText("It is a fine day. ")
+            await asyncio.sleep(0.05)
+        yield ReplyEnd()
 
 
 class Prompt:
     """A voice that needs 100 ms and then speaks a second for each phrase."""
 
+    async def synthesize(self, request: SpeechRequest) -> AsyncGenerator[Pcm, None]:
+        await asyncio.sleep(0.1)
+        for _ in range(10):
+            yield Pcm(bytes(4_800), 24_000)
+
+
+class Tireless:
+    """A model that writes for ever, and a voice that speaks each phrase for ever, in real time."""
+
     def __init__(self) -> None:
-        self.stopped_at_s: float | None = None
+        self.at_work: Counter[str] = Counter()
+        self.stopped_at_s: dict[str, float] = {}
+
+    async def respond(self, request: ReplyRequest) -> AsyncGenerator[ReplyPart, None]:
+        with self._working("model"):
+            while True:
+                yield ReplyText("It is a fine day. ")
+                await asyncio.sleep(0.5)
 
     async def synthesize(self, request: SpeechRequest) -> AsyncGenerator[Pcm, None]:
-        try:
-            await asyncio.sleep(0.1)
-            for _ in range(10):
+        with self._working("voice"):
+            while True:
                 yield Pcm(bytes(4_800), 24_000)
+                await asyncio.sleep(0.1)
+
+    @contextmanager
+    def _working(self, name: str) -> Iterator[None]:
+        self.at_work[name] += 1
+        try:
+            yield
         finally:
-            self.stopped_at_s = asyncio.get_running_loop().time()
+            self.at_work[name] -= 1
+            self.stopped_at_s[name] = asyncio.get_running_loop().time()
 
 
 async def hear(client: Client, pcm: bytes) -> None:
@@ -130,7 +154,7 @@ def test_without_a_draft_the_same_answer_takes_its_stages() -> None:
 
 
 def test_words_over_an_answer_stop_its_engines_within_50_ms() -> None:
-    model, voice = Thoughtful(), Prompt()
+    engines = Tireless()
     ear = Attentive(delay_s=0.0)
 
     async def story(client: Client) -> None:
@@ -142,15 +166,42 @@ def test_words_over_an_answer_stop_its_engines_within_50_ms() -> None:
             talking = group.create_task(hear(client, speech_pcm() + SILENCE * 4))
             held = await client.until(say.PlaybackHeld)
             assert held.held
+            assert engines.at_work["model"] == 1 and engines.at_work["voice"] > 0
+            assert engines.stopped_at_s == {}
             cut = await client.until(say.Interrupted)
             cut_at_s = asyncio.get_running_loop().time()
             assert cut.reason is say.InterruptionReason.USER_SPEECH
             await asyncio.sleep(0.05)
-            assert model.stopped_at_s is not None and model.stopped_at_s <= cut_at_s + 0.05
-            assert voice.stopped_at_s is not None and voice.stopped_at_s <= cut_at_s + 0.05
+            assert engines.at_work.total() == 0
+            assert max(engines.stopped_at_s.values()) <= cut_at_s + 0.05
             await talking
 
-    converse(story, config=LIVE, transcriber=ear, responder=model, synthesizer=voice)
+    converse(story, config=LIVE, transcriber=ear, responder=engines, synthesizer=engines)
+
+
+def test_a_hum_over_an_answer_holds_it_and_lets_it_go_on() -> None:
+    ear = Attentive()
+    hum = speech_pcm()[HUM]
+
+    async def story(client: Client) -> None:
+        async with asyncio.TaskGroup() as group:
+            asking = group.create_task(ask(client))
+            await client.until(say.Speech)
+            await asking
+            ear.text = "mm-hm"
+            humming = group.create_task(hear(client, hum + SILENCE * 8))
+            await client.until(say.PlaybackHeld, count=2)
+            await humming
+            ear.text = "stop"
+            group.create_task(hear(client, speech_pcm() + SILENCE * 4))
+            await client.until(say.Interrupted)
+        holds = [(held.response_id, held.held) for held in client.of(say.PlaybackHeld)]
+        assert holds[:2] == [(1, True), (1, False)]
+        humming_to_stop = client.messages[client.messages.index(say.PlaybackHeld(1, held=False)) :]
+        assert [said for said in humming_to_stop if isinstance(said, say.Speech)]
+
+    engines = Tireless()
+    converse(story, config=LIVE, transcriber=ear, responder=engines, synthesizer=engines)
 
 
 def test_an_utterance_waits_for_a_client_that_is_away() -> None:

@@ -36,6 +36,11 @@ def spoken_over(config: SessionConfig = HOLDING, *, speech_ms: int = 300) -> Mac
     return driver
 
 
+def stop(driver: MachineDriver) -> None:
+    """The recognizer is certain of a word."""
+    driver.let(on.PartialTranscribed(driver.transcribing, "stop", stable_text="stop"))
+
+
 @pytest.mark.parametrize(
     ("text", "is_complete", "verdict"),
     [
@@ -82,18 +87,29 @@ def test_a_hum_lets_the_answer_go_on_and_is_no_turn(text: str) -> None:
     assert driver.machine.history.items[-1] == AssistantMessage("One two three four.")
 
 
+def test_a_hum_that_is_understood_when_the_user_speaks_again_does_not_hide_what_follows() -> None:
+    driver = spoken_over()
+    driver.pause(200)
+    driver.speak(100)
+    driver.let(on.PartialTranscribed(driver.transcribing, "mm-hm", is_settled=True))
+    assert driver.said_of(say.Interrupted) == []
+    driver.hear(CERTAIN_SPEECH_MS)
+    assert len(driver.said_of(say.Interrupted)) == 1
+    assert driver.is_in(Phase.LISTENING)
+
+
 def test_the_next_turn_after_a_hum_has_the_next_number() -> None:
     driver = spoken_over()
     driver.pause(200)
     driver.let(on.FinalTranscribed(driver.transcribing, "mm-hm"))
     driver.speak(300)
-    driver.let(on.PartialTranscribed(driver.transcribing, "stop"))
+    stop(driver)
     assert {send.turn_id for send in driver.sends()} == {1, 2}
 
 
 def test_words_cut_the_answer_off() -> None:
     driver = spoken_over()
-    driver.let(on.PartialTranscribed(driver.transcribing, "stop"))
+    stop(driver)
     (cut,) = driver.said_of(say.Interrupted)
     assert cut.reason is say.InterruptionReason.USER_SPEECH
     assert do.CancelWork(2) in driver.asked_for(do.CancelWork)
@@ -123,6 +139,47 @@ def test_unstable_words_do_not_cut_while_stable_ones_are_only_a_hum() -> None:
     assert driver.said_of(say.Interrupted) == []
 
 
+@pytest.mark.parametrize(
+    ("second", "cuts"),
+    [
+        (on.PartialTranscribed(3, "thank you"), 1),
+        (on.PartialTranscribed(3, "think of"), 1),
+        (on.PartialTranscribed(3, "thank you", stable_text="thank"), 1),
+        (on.PartialTranscribed(3, "mm"), 0),
+        (on.PartialTranscribed(3, "mm-hm", is_settled=True), 0),
+        (on.FinalTranscribed(3, "mm-hm"), 0),
+    ],
+)
+def test_a_first_guess_at_words_does_not_cut_a_second_or_a_stable_one_does(
+    second: on.WorkEvent, cuts: int
+) -> None:
+    driver = spoken_over()
+    assert driver.transcribing == 3
+    driver.let(on.PartialTranscribed(3, "thank you"))
+    assert driver.said_of(say.Interrupted) == []
+    driver.pause(200)
+    driver.let(second)
+    assert len(driver.said_of(say.Interrupted)) == cuts
+
+
+def test_guesses_that_a_hum_comes_between_are_not_two_in_a_row() -> None:
+    driver = spoken_over()
+    for text in ("thank you", "mm", "thank you"):
+        driver.let(on.PartialTranscribed(driver.transcribing, text))
+    assert driver.said_of(say.Interrupted) == []
+
+
+@pytest.mark.parametrize("speech_ms", [200, 400, 800])
+def test_a_cough_that_holds_the_answer_does_not_cut_it(speech_ms: int) -> None:
+    driver = spoken_over(speech_ms=speech_ms)
+    assert driver.said_of(say.PlaybackHeld) == [HELD]
+    driver.pause(700)
+    driver.let(on.FinalTranscribed(driver.transcribing, ""))
+    assert driver.said_of(say.PlaybackHeld) == [HELD, RELEASED]
+    assert driver.said_of(say.Interrupted) == []
+    assert {send.turn_id for send in driver.sends()} == {1}
+
+
 def test_speech_too_long_for_a_hum_cuts_without_words() -> None:
     driver = spoken_over(speech_ms=CERTAIN_SPEECH_MS)
     assert len(driver.said_of(say.Interrupted)) == 1
@@ -149,7 +206,7 @@ def test_a_recognizer_that_fails_over_an_answer_lets_it_go_on() -> None:
 def test_a_client_that_pauses_has_not_heard_what_it_did_not_play() -> None:
     driver = spoken_over()  # 800 ms after the first audio, held for the last 100
     driver.wait(400)
-    driver.let(on.PartialTranscribed(driver.transcribing, "stop"))
+    stop(driver)
     (cut,) = driver.said_of(say.Interrupted)
     assert cut.heard_ms == 700
 
@@ -159,7 +216,7 @@ def test_a_client_that_cannot_pause_plays_on_while_it_is_decided() -> None:
     driver = spoken_over(config)
     assert driver.said_of(say.PlaybackHeld) == []
     driver.wait(400)
-    driver.let(on.PartialTranscribed(driver.transcribing, "stop"))
+    stop(driver)
     (cut,) = driver.said_of(say.Interrupted)
     assert cut.heard_ms == 1_200
 
@@ -222,12 +279,29 @@ def test_speech_before_the_first_sound_of_the_answer_reopens_the_turn() -> None:
     assert driver.machine.history.items == (UserMessage("turn on the light"),)
 
 
+def test_who_goes_on_is_heard_also_where_speech_interrupts_no_answer() -> None:
+    driver = MachineDriver(SessionConfig(turn_detection=TurnDetection(interrupt_response=False)))
+    thinking(driver, "turn on")
+    driver.speak(300)
+    driver.pause(800)
+    transcribed(driver, "the light")
+    assert driver.machine.history.items == (UserMessage("turn on the light"),)
+
+
+def test_a_cough_before_the_first_sound_reopens_nothing() -> None:
+    driver = MachineDriver()
+    thinking(driver)
+    driver.speak(100)
+    driver.pause(600)
+    assert driver.said_of(say.Interrupted) == []
+
+
 def test_a_turn_is_not_reopened_once_it_acted() -> None:
     driver = MachineDriver()
     work_id = thinking(driver)
     driver.let(on.ToolCalled(work_id, "call-1", Action("a", "t", "{}", "", "", "[]")))
     driver.speak(300)
-    driver.let(on.PartialTranscribed(driver.transcribing, "and more"))
+    stop(driver)
     (cut,) = driver.said_of(say.Interrupted)
     assert cut.reason is say.InterruptionReason.USER_SPEECH
     _, asked, _ = driver.machine.history.items

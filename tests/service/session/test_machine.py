@@ -235,7 +235,7 @@ def test_speech_over_the_answer_cuts_it_and_begins_a_turn_with_that_speech() -> 
     began_ms = driver.heard_ms
     driver.wait(500)
     driver.speak(300)
-    driver.let(on.PartialTranscribed(driver.transcribing, "wait"))
+    driver.let(on.PartialTranscribed(driver.transcribing, "wait", stable_text="wait"))
     (cut,) = driver.said_of(say.Interrupted)
     assert cut == say.Interrupted(1, say.InterruptionReason.USER_SPEECH, 800, "One")
     assert driver.asked_for(do.PurgeSpeech) == [do.PurgeSpeech(1)]
@@ -244,12 +244,13 @@ def test_speech_over_the_answer_cuts_it_and_begins_a_turn_with_that_speech() -> 
     assert driver.said_of(say.Transcription)[-1].text == "wait"
 
 
-def test_a_cough_does_not_interrupt() -> None:
+def test_speech_too_short_to_interrupt_is_no_turn() -> None:
     driver = MachineDriver()
     answering(driver)
     driver.speak(100)
     driver.pause(1_000)
     assert driver.is_in(Phase.RESPONDING)
+    assert len(driver.asked_for(do.StartTranscribing)) == 1
     assert driver.said_of(say.Interrupted) == []
 
 
