@@ -192,7 +192,7 @@ const HEARD = {
     showProblem(message);
   },
   turn_metrics(frame) {
-    showLatency(frame);
+    if (frame.turnTotalMs !== undefined) showLatency(frame); // else there was no answer
   },
 };
 

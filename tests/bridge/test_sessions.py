@@ -17,7 +17,7 @@ from tests.support.service import LOCAL, settings
 SILENT = pb.VoiceSettings(use_browser_tts=True)
 NAMED = pb.SessionConfig(session_id="mine", settings=SILENT)
 TRUST = {"jwt_key": KEY, "jwt_audience": (AUDIENCE,)}
-ANN, BOB = (Caller(signed(name), Identity(name)) for name in ("ann", "bob"))
+ANN, BOB = (Caller(signed(name, exp=2**32), Identity(name)) for name in ("ann", "bob"))
 
 
 @asynccontextmanager

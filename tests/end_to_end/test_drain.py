@@ -1,8 +1,11 @@
 """A process that is asked to end: what its clients are told, and what is left of it."""
 
 import asyncio
+import io
 import signal
+import wave
 from asyncio.subprocess import Process
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -211,6 +214,26 @@ async def test_a_bridge_that_is_told_to_stop_ends_its_turns_first(tmp_path: Path
         assert await busy.closing() == 1001
         assert busy.kinds.index("audio_complete") < busy.kinds.index("turn_metrics")
         await nothing_left(server, set())
+
+
+async def test_a_bridge_does_not_wait_for_a_turn_that_was_not_answered(tmp_path: Path) -> None:
+    async with bridge_alone(tmp_path) as server, browser(server, "noise") as noise:
+        await noise.say(type="start_listening")
+        await noise.say(type="audio_chunk", data=b64encode(_silence(500)).decode())
+        await noise.say(type="stop_listening")
+        await noise.hear_until("turn_metrics")
+        assert "response_start" not in noise.kinds
+        server.process.send_signal(signal.SIGTERM)
+        assert await noise.closing() == 1001
+        await nothing_left(server, set())
+
+
+def _silence(duration_ms: int) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as recording:
+        recording.setparams((1, 2, 16_000, 0, "NONE", ""))
+        recording.writeframes(bytes(32 * duration_ms))
+    return file.getvalue()
 
 
 async def test_a_bridge_waits_for_no_turn_for_long(tmp_path: Path) -> None:

@@ -911,8 +911,9 @@ Global___Interruption: _TypeAlias = Interruption  # noqa: Y015
 
 @_typing.final
 class TurnMetrics(_message.Message):
-    """Timings and counters of a finished turn. Latencies are in milliseconds, and
-    unset when the stage did not run.
+    """Timings and counters of a finished turn: the last event of each turn that any
+    event was of, also of one that was not answered. Latencies are in milliseconds,
+    and unset when the stage did not run.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -967,16 +968,17 @@ class TurnMetrics(_message.Message):
     speech_ms: _builtins.int
     """Speech in the user's turn, in milliseconds."""
     stt_audio_ms: _builtins.int
-    """Audio sent to the recognizer, repeats for partial transcriptions included,
-    in milliseconds. Unset when the recognizer does not tell.
+    """Audio sent to the recognizer, in milliseconds, as far as it has told: repeats
+    for partial transcriptions included, and what was heard over the answer and
+    was no turn. Unset when the recognizer does not tell.
     """
     drafts: _builtins.int
     """Answers begun before the turn was over, on what had been said by then."""
     dropped_drafts: _builtins.int
     """Of those, the ones thrown away because the user said more."""
     dropped_draft_tokens: _builtins.int
-    """Tokens that the dropped drafts generated, as far as known: a count of the
-    pieces received.
+    """Tokens that the dropped drafts generated, and answers that were taken back
+    because the user went on, as far as known: a count of the pieces received.
     """
     @_builtins.property
     def usage(self) -> Global___Usage:

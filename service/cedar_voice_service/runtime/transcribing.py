@@ -35,5 +35,5 @@ def _event(work_id: int, heard: Hypothesis) -> on.FinalTranscribed | on.PartialT
     if heard.is_final:
         return on.FinalTranscribed(work_id, text, heard.confidence, heard.sent_ms)
     return on.PartialTranscribed(
-        work_id, text, heard.confidence, heard.stable_text.strip(), heard.is_settled
+        work_id, text, heard.confidence, heard.stable_text.strip(), heard.is_settled, heard.sent_ms
     )

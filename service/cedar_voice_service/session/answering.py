@@ -49,19 +49,18 @@ class Answering:
         """Answer the turn; what the user said, if anything, joins the conversation."""
         conversation = self._conversation
         history = conversation.history
-        draft, turn.draft = turn.draft, None
-        config = self._wanted_config
+        draft, config = turn.draft, self._wanted_config
         turn.instructions, conversation.wishes.answer = conversation.wishes.answer, None
         fits = draft is not None and draft.fits(user_text, config, history.items)
         if user_text:
             history.add(UserMessage(user_text))
         if draft is not None and fits:
+            turn.draft = None
             self._begin(turn, draft.response, user_text)
             conversation.say(turn.turn_id, *draft.release(conversation.now_ms))
             self._consider_end()
             return
-        if draft is not None:
-            self._drop(turn, draft)
+        self.drop_draft(turn)
         response = self._new_response(config)
         conversation.order(do.StartReplying(response.work_id, config, history.items))
         self._begin(turn, response, user_text)
@@ -101,14 +100,7 @@ class Answering:
 
     def drop_draft(self, turn: Turn) -> None:
         """Throw the turn's draft away, if it has one."""
-        draft, turn.draft = turn.draft, None
-        if draft is not None:
-            self._drop(turn, draft)
-
-    def _drop(self, turn: Turn, draft: Draft) -> None:
-        turn.counts.dropped_drafts += 1
-        turn.counts.dropped_draft_tokens += draft.response.piece_count
-        self._conversation.order(do.CancelWork(draft.response.work_id))
+        self._conversation.order(*turn.drop_draft())
 
     def _new_response(self, config: SessionConfig, manner: Manner | None = None) -> Response:
         conversation = self._conversation
@@ -196,9 +188,10 @@ class Answering:
 
     def take_back(self) -> Turn:
         """Cut off a response that nobody has heard, and forget it; the turn goes on."""
-        turn = self._turn
-        assert turn is not None
+        turn, response = self._turn, self.response
+        assert turn is not None and response is not None
         self._cut(say.InterruptionReason.TURN_REOPENED, None)
+        turn.counts.dropped_draft_tokens += response.piece_count
         self._conversation.history.retract_user_message()
         self._conversation.wishes.answer = turn.instructions
         self._turn, turn.response = None, None

@@ -161,6 +161,7 @@ class PartialTranscribed:
     confidence: float | None = None
     stable_text: str = ""
     is_settled: bool = False
+    sent_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ UNDECIDED_MS = 1_000
 class Listening:
     """The turn that is heard or transcribed, if any.
 
-    A turn that begins while an answer is heard is a candidate: nothing is said of it until it is
-    admitted.
+    A turn that begins over an answer is a candidate: nothing is said of it until it is admitted.
+    What one costs that never is, counts with the turn whose answer it was heard over.
     """
 
     def __init__(self, conversation: Conversation) -> None:
@@ -31,7 +31,7 @@ class Listening:
         self.recording = Recording()
         self.turn: Turn | None = None
         self._conversation = conversation
-        self._is_candidate = False
+        self._heard_over: Turn | None = None
         self._idle_ms = INPUT_IDLE_MS
 
     @property
@@ -79,22 +79,22 @@ class Listening:
 
     # -- beginning -----------------------------------------------------------------------------
 
-    def begin(self, from_ms: int, *, is_candidate: bool = False) -> None:
-        """Begin a turn with the audio from there on."""
+    def begin(self, from_ms: int, *, over: Turn | None = None) -> None:
+        """Begin a turn with the audio from there on, a candidate if it is `over` an answer."""
         turn = Turn(self._conversation.last_turn_id + 1, from_ms, self._conversation.now_ms)
         turn.has_speech = self.hearing.is_speaking
-        self.turn, self._is_candidate = turn, is_candidate
+        self.turn, self._heard_over = turn, over
         self.recording.has_turn = True
         self._transcribe(turn, from_ms)
-        if not is_candidate:
+        if over is None:
             self._conversation.last_turn_id = turn.turn_id
         self._claim_speech(turn)
 
-    def begin_with_speech(self, *, is_candidate: bool = False) -> None:
+    def begin_with_speech(self, *, over: Turn | None = None) -> None:
         """Begin a turn with the speech that no turn has taken."""
         since_ms = self.hearing.unclaimed_since_ms
         assert since_ms is not None
-        self.begin(self._padded(since_ms), is_candidate=is_candidate)
+        self.begin(self._padded(since_ms), over=over)
 
     def go_on(self, turn: Turn) -> None:
         """The user goes on with a turn that seemed over: what was said stays part of it."""
@@ -104,7 +104,7 @@ class Listening:
         from_ms = max(turn.end_ms or 0, self._padded(since_ms))
         turn.said_text, turn.end_ms = turn.user_text, None
         turn.last_progress_at_ms = self._conversation.now_ms
-        self.turn, self._is_candidate = turn, False
+        self.turn, self._heard_over = turn, None
         self._transcribe(turn, from_ms)
         self._claim_speech(turn)
 
@@ -120,7 +120,7 @@ class Listening:
         """The candidate is a turn like any other: say what was kept back."""
         turn = self.turn
         assert turn is not None
-        self._is_candidate = False
+        self._heard_over = None
         self._conversation.last_turn_id = turn.turn_id
         self._say(turn, say.SpeechActivity(say.SpeechKind.STARTED, turn.speech_from_ms))
         if turn.end_ms is not None:
@@ -128,6 +128,7 @@ class Listening:
 
     def _transcribe(self, turn: Turn, from_ms: int) -> None:
         work_id = turn.hearing_work_id = self._conversation.next_work_id()
+        turn.counts.begin_transcribing()
         language = self._conversation.config.settings.language
         self._conversation.order(do.StartTranscribing(work_id, from_ms, language))
 
@@ -198,8 +199,7 @@ class Listening:
         assert turn is not None
         self.end_input(turn)
         self.recording.from_ms = self.hearing.heard_ms
-        if self.hearing.is_speaking:
-            turn.counts.speech_ms += self.hearing.speech_ms
+        self._count_speech(turn)
         self._say(turn, say.SpeechActivity(say.SpeechKind.TURN_ENDED, self.hearing.heard_ms))
         if turn.has_speech:
             turn.timings.endpointing_ms = self.hearing.silence_ms
@@ -217,18 +217,36 @@ class Listening:
     def fail(self, error: CedarVoiceError) -> None:
         """Give the turn up: it cannot be transcribed."""
         assert self.turn is not None
-        self._conversation.say(0 if self._is_candidate else self.turn.turn_id, say.Failed(error))
-        if not self._is_candidate:
+        is_told = self._heard_over is None
+        self._conversation.say(self.turn.turn_id if is_told else 0, say.Failed(error))
+        if is_told:
             self._conversation.failed_stage = error.stage
         self.drop()
 
     def drop(self) -> None:
         """Forget the turn, if there is one, and stop all that works for it."""
+        turn = self.turn
+        if turn is None:
+            return
+        if turn.end_ms is None:
+            turn.end_ms = self.hearing.heard_ms
+            self._count_speech(turn)
+        self._conversation.order(do.CancelWork(turn.hearing_work_id))
+        self.end()
+
+    def end(self) -> None:
+        """The turn is over without an answer: tell what it cost."""
         turn, self.turn = self.turn, None
-        if turn is not None:
-            self._conversation.order(do.CancelWork(turn.hearing_work_id))
-        if turn is not None and turn.draft is not None:
-            self._conversation.order(do.CancelWork(turn.draft.response.work_id))
+        assert turn is not None
+        self._conversation.order(*turn.drop_draft())
+        if self._heard_over is None:
+            self._conversation.say(turn.turn_id, turn.metrics(self._conversation.now_ms))
+        else:
+            self._heard_over.counts.add_transcribing(turn.counts.stt_audio_ms)
+
+    def _count_speech(self, turn: Turn) -> None:
+        if self.hearing.is_speaking:
+            turn.counts.speech_ms += self.hearing.speech_ms
 
     # -- what is said --------------------------------------------------------------------------
 
@@ -254,5 +272,5 @@ class Listening:
         )
 
     def _say(self, turn: Turn, message: say.Message) -> None:
-        if not self._is_candidate:
+        if self._heard_over is None:
             self._conversation.say(turn.turn_id, message)

@@ -6,6 +6,7 @@ Times ending in `_at_ms` are clock milliseconds, the others are on the timeline 
 from dataclasses import dataclass, field, replace
 
 from cedar_voice_service.errors import Code, EngineError, Stage
+from cedar_voice_service.session.commands import CancelWork
 from cedar_voice_service.session.draft import Draft
 from cedar_voice_service.session.messages import TurnMetrics
 from cedar_voice_service.session.response import Response
@@ -50,13 +51,21 @@ class Turn:
         """The whole utterance, given what was recognized since the user last went on."""
         return f"{self.said_text} {text}".strip()
 
+    def drop_draft(self) -> list[CancelWork]:
+        """Throw the draft away, if there is one; what is to be done about it."""
+        draft, self.draft = self.draft, None
+        if draft is None:
+            return []
+        self.counts.dropped_drafts += 1
+        self.counts.dropped_draft_tokens += draft.response.piece_count
+        return [CancelWork(draft.response.work_id)]
+
     def metrics(self, now_ms: int) -> TurnMetrics:
         """The record of the turn, which is over now."""
         ended, counts = self.timings.ended_at_ms, self.counts
         record = TurnMetrics(
             endpointing_ms=self.timings.endpointing_ms,
             stt_final_ms=_between(ended, self.timings.transcribed_at_ms),
-            turn_total_ms=_between(ended, now_ms),
             input_audio_ms=_between(self.from_ms, self.end_ms) or 0,
             speech_ms=counts.speech_ms,
             stt_audio_ms=counts.stt_audio_ms,
@@ -64,14 +73,17 @@ class Turn:
             dropped_drafts=counts.dropped_drafts,
             dropped_draft_tokens=counts.dropped_draft_tokens,
         )
-        return record if self.response is None else self._with_response(record, self.response)
+        return (
+            record if self.response is None else self._with_response(record, self.response, now_ms)
+        )
 
-    def _with_response(self, record: TurnMetrics, response: Response) -> TurnMetrics:
+    def _with_response(self, record: TurnMetrics, response: Response, now_ms: int) -> TurnMetrics:
         marks, ended = response.timings, self.timings.ended_at_ms
         asked = None if response.manner.is_recited else marks.requested_at_ms
         return replace(
             record,
             response_latency_ms=_between(ended, marks.first_sent_at_ms),
+            turn_total_ms=_between(ended, now_ms),
             llm_first_token_ms=_between(asked, marks.first_token_at_ms),
             llm_total_ms=_between(asked, marks.written_at_ms),
             tts_first_audio_ms=_between(marks.synthesis_started_at_ms, marks.first_speech_at_ms),
@@ -85,18 +97,31 @@ class Turn:
 
 @dataclass(slots=True)
 class Counts:
-    """What a turn consumed; `stt_audio_ms` is None while no recognizer told."""
+    """What a turn consumed; `stt_audio_ms` is None while no recognizer told.
+
+    `stt_before_ms` is the part of it that the recognizers before the present one were sent.
+    """
 
     speech_ms: int = 0
     stt_audio_ms: int | None = None
+    stt_before_ms: int = 0
     drafts: int = 0
     dropped_drafts: int = 0
     dropped_draft_tokens: int = 0
 
+    def begin_transcribing(self) -> None:
+        """Another recognizer works for the turn."""
+        self.stt_before_ms = self.stt_audio_ms or 0
+
     def transcribed(self, sent_ms: int | None) -> None:
-        """A recognizer is done; it was sent this much."""
+        """The recognizer was sent this much so far."""
         if sent_ms is not None:
-            self.stt_audio_ms = (self.stt_audio_ms or 0) + sent_ms
+            self.stt_audio_ms = self.stt_before_ms + sent_ms
+
+    def add_transcribing(self, sent_ms: int | None) -> None:
+        """What was heard over the turn's answer was no turn, but was recognized."""
+        self.begin_transcribing()
+        self.transcribed(sent_ms)
 
 
 def _between(start_ms: int | None, end_ms: int | None) -> int | None:

@@ -51,6 +51,7 @@ class Understanding:
                 pass  # nothing that a recognizer reports
 
     def _take_partial(self, turn: Turn, event: on.PartialTranscribed) -> None:
+        turn.counts.transcribed(event.sent_ms)
         if not self._interrupting.decide(event):
             return
         if self._conversation.config.settings.stream:
@@ -75,15 +76,13 @@ class Understanding:
             self._listening.go_on(turn)
             return
         self._listening.say_transcription(turn, event)
-        self._listening.turn = None
         if turn.user_text and self._wants_answer(turn):
+            self._listening.turn = None
             self._answering.reply(turn, turn.user_text)
             return
-        self._answering.drop_draft(turn)
         if turn.user_text:  # which the client answers, or asks to be answered
             self._conversation.history.add(UserMessage(turn.user_text))
-            metrics = turn.metrics(self._conversation.now_ms)
-            self._conversation.say(turn.turn_id, metrics)
+        self._listening.end()
 
     def _wants_answer(self, turn: Turn) -> bool:
         if self._conversation.wishes.answer is not None:

@@ -158,7 +158,11 @@ def test_a_listening_period_whose_sound_is_lost_is_not_heard_to_its_end() -> Non
     driver.speak(600)
     assert do.EndRecording() in driver.let(LOST)
     driver.let(on.ListeningStopped())
-    assert [type(message) for message in driver.said] == [say.SpeechActivity, say.Failed]
+    assert [type(message) for message in driver.said] == [
+        say.SpeechActivity,
+        say.Failed,
+        say.TurnMetrics,
+    ]
     assert driver.is_in(Phase.IDLE)
     driver.hear(600)  # nobody says anything in the next one
     driver.let(on.ListeningStopped())

@@ -248,6 +248,18 @@ class Conversation(RuleBasedStateMachine):
         assert len(asked) == len(set(asked))
 
     @invariant()
+    def a_turn_that_was_told_has_one_record(self) -> None:
+        told = {send.turn_id for send in self.driver.sends() if send.turn_id}
+        records = Counter(
+            send.turn_id
+            for send in self.driver.sends()
+            if isinstance(send.message, say.TurnMetrics)
+        )
+        assert all(count == 1 for count in records.values())
+        if self.driver.is_in(Phase.IDLE):
+            assert told == records.keys()
+
+    @invariant()
     def drafts_are_few_and_counted(self) -> None:
         for metrics in self.driver.said_of(say.TurnMetrics):
             assert metrics.dropped_drafts <= metrics.drafts <= MAX_DRAFTS
