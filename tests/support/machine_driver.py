@@ -11,6 +11,8 @@ from cedar_voice_service.session.machine import Machine, Phase
 
 Kind = TypeVar("Kind")
 
+STAGE_TIMEOUT_MS = 15_000
+
 MANUAL = SessionConfig(turn_detection=TurnDetection(mode=TurnMode.MANUAL))
 
 
@@ -19,7 +21,7 @@ class MachineDriver:
 
     def __init__(self, config: SessionConfig | None = None) -> None:
         self.machine = Machine(
-            config or SessionConfig(), max_history_items=50, stage_timeout_ms=15_000
+            config or SessionConfig(), max_history_items=50, stage_timeout_ms=STAGE_TIMEOUT_MS
         )
         self.now_ms = 1_000
         self.heard_ms = 0

@@ -188,6 +188,10 @@ class OutputAudioConfig(_message.Message):
     at most Limits.max_output_lead_ms. 0 sends each chunk when the one before
     it has been played, for clients that play every chunk on arrival. Unset is
     read as Limits.max_output_lead_ms.
+    A CONTINUOUS stream is cut into chunks that fit in, of 120 ms at the least.
+    A SELF_CONTAINED piece cannot be cut: one that is longer than the lead, or
+    than the room in it, goes out whole while part of the lead is still left to
+    be played.
     """
     supports_hold: _builtins.bool
     """The client pauses playback when told by PlaybackHold. Default false: the

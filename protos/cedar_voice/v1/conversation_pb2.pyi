@@ -350,7 +350,9 @@ Global___Say: _TypeAlias = Say  # noqa: Y015
 class PlaybackReport(_message.Message):
     """How far the client has played the audio of a response. Clients that can tell
     send one when playback begins, ends or is flushed, and about once a second in
-    between; from then on the server relies on it instead of its own clock.
+    between; from then on the server relies on it instead of its own clock. A
+    player may fall behind that clock by a minute in all of one response; then it
+    is taken as playing on.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

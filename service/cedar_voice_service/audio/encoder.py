@@ -14,7 +14,7 @@ from cedar_voice_service.audio.formats import (
     Framing,
     Sound,
 )
-from cedar_voice_service.audio.mp3 import FrameQueue, Mp3Frames
+from cedar_voice_service.audio.mp3 import FrameQueue, Mp3Frames, frame_samples
 from cedar_voice_service.audio.voice import Voice
 from cedar_voice_service.errors import CallerError, Code
 
@@ -24,7 +24,7 @@ CHUNK_MS = 120
 """Least sound per chunk of a stream: whole frames of MP3 and of Opus."""
 
 MAX_CHUNK_MS = 4 * CHUNK_MS
-"""Most sound per chunk of a stream: what is there at once goes out at once, up to this."""
+"""Most sound per chunk of a stream: what is there at once goes out at once, up to this at most."""
 
 MIN_PIECE_MS = 4_000
 MAX_PIECE_MS = 6_000
@@ -85,29 +85,39 @@ class SpeechEncoder(Protocol):
         ...
 
 
-def open_encoder(audio_format: AudioFormat, framing: Framing) -> SpeechEncoder:
+def open_encoder(
+    audio_format: AudioFormat, framing: Framing, *, max_chunk_ms: int = MAX_CHUNK_MS
+) -> SpeechEncoder:
     """An encoder for one response. `Encoding.AUTO` is MP3, a rate of 0 is 24 kHz.
+
+    Args:
+        audio_format: what the chunks are.
+        framing: how they are cut.
+        max_chunk_ms: most sound per chunk of a stream; `CHUNK_MS` is kept to, `MAX_CHUNK_MS` too.
 
     Raises:
         CallerError: `UNSUPPORTED_AUDIO_FORMAT`: input only, or a rate the codec does not know.
     """
     effective = _effective(audio_format)
     if framing is Framing.CONTINUOUS:
-        return StreamEncoder(effective)
+        return StreamEncoder(effective, max_chunk_ms)
     if framing is Framing.WHOLE:
         return WholeEncoder(effective)
     return PhraseEncoder(effective)
 
 
 class StreamEncoder:
-    """One growing file, cut as its bytes come. See `SpeechEncoder`."""
+    """One growing file, cut as its bytes come. See `SpeechEncoder`, and `open_encoder`."""
 
-    def __init__(self, audio_format: AudioFormat) -> None:
+    def __init__(self, audio_format: AudioFormat, max_chunk_ms: int) -> None:
         self.format = audio_format
         self.passes_mp3 = audio_format.encoding is Encoding.MP3
         self._file = _open_stream(audio_format)
         self._voice = Voice(audio_format.sample_rate_hz, passes_mp3=self.passes_mp3)
-        self._chunk_bytes = _bytes_of(CHUNK_MS, audio_format.sample_rate_hz)
+        self._chunk_bytes = _whole_frames(CHUNK_MS, audio_format)
+        self._max_chunk_bytes = _whole_frames(
+            max(CHUNK_MS, min(max_chunk_ms, MAX_CHUNK_MS)), audio_format
+        )
         self._samples = bytearray()
         self._passing = FrameQueue()
         self._finished_samples = 0
@@ -133,16 +143,15 @@ class StreamEncoder:
             if isinstance(part, Mp3Frames):
                 chunks += self._end_file()
                 self._passing.put(part)
-                chunk_frames = self._passing.frames_in(self._chunk_bytes // SAMPLE_BYTES)
-                while self._passing.count >= chunk_frames:
-                    most = chunk_frames * (MAX_CHUNK_MS // CHUNK_MS)
+                frame_bytes = self._passing.frame_samples * SAMPLE_BYTES
+                while self._passing.count >= self._chunk_bytes // frame_bytes:
+                    most = self._max_chunk_bytes // frame_bytes
                     chunks += self._pass(min(self._passing.count, most))
             else:
                 chunks += self._pass(self._passing.count)
                 self._samples += part
                 while whole := len(self._samples) // self._chunk_bytes:
-                    most = MAX_CHUNK_MS // CHUNK_MS
-                    chunks += self._write(min(whole, most) * self._chunk_bytes)
+                    chunks += self._write(min(whole * self._chunk_bytes, self._max_chunk_bytes))
         return chunks
 
     def _write(self, count: int) -> list[EncodedChunk]:
@@ -375,6 +384,16 @@ def _unsupported(message: str) -> CallerError:
 
 def _bytes_of(duration_ms: int, sample_rate_hz: int) -> int:
     return duration_ms * sample_rate_hz // 1000 * SAMPLE_BYTES
+
+
+def _whole_frames(duration_ms: int, audio_format: AudioFormat) -> int:
+    """Bytes of the samples of so long a sound, or of as many frames as it holds of MP3."""
+    rate_hz = audio_format.sample_rate_hz
+    size = _bytes_of(duration_ms, rate_hz)
+    if audio_format.encoding is not Encoding.MP3:
+        return size
+    frame_bytes = frame_samples(rate_hz) * SAMPLE_BYTES
+    return size // frame_bytes * frame_bytes
 
 
 def _ms(samples: int, sample_rate_hz: int) -> int:

@@ -77,7 +77,7 @@ class Mp3Cutter:
             return []
         if self._decoder is not None or not self._can_pass(frames):
             return [self.decode(frames)]
-        return [Mp3Frames(frames, _frame_samples(self._sample_rate_hz))]
+        return [Mp3Frames(frames, frame_samples(self._sample_rate_hz))]
 
     def _can_pass(self, frames: Sequence[bytes]) -> bool:
         if any(len(frame) < _SHORTEST_FRAME_BYTES for frame in frames):
@@ -149,5 +149,6 @@ def _version_of(frame: bytes) -> int:
     return frame[1] >> 3 & 3
 
 
-def _frame_samples(rate_hz: int) -> int:
+def frame_samples(rate_hz: int) -> int:
+    """Samples in each frame of this rate."""
     return 1_152 if rate_hz in _RATES_HZ[_MPEG_1] else 576

@@ -10,14 +10,19 @@ from collections.abc import Iterator
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import replace
 
-from cedar_voice_service.audio.encoder import EncodedChunk, SpeechEncoder, open_encoder
+from cedar_voice_service.audio.encoder import (
+    MAX_CHUNK_MS,
+    EncodedChunk,
+    SpeechEncoder,
+    open_encoder,
+)
 from cedar_voice_service.audio.formats import Sound
 from cedar_voice_service.errors import CallerError, EngineError, Stage
 from cedar_voice_service.providers.protocols import SpeechRequest, SpeechRestarted, Synthesizer
 from cedar_voice_service.runtime.transcribing import Report
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import SessionConfig
-from cedar_voice_service.session.playout import SpokenChunk
+from cedar_voice_service.session.playout import SpokenChunk, room_ms
 
 BREATHS_AT_ONCE = 2
 """The one that is encoded, and the next one, whose audio is fetched before it is needed."""
@@ -96,7 +101,9 @@ class Speaker:
 
     async def _speak(self, phrases: asyncio.Queue[str | None]) -> on.WorkEvent:
         output = self._config.output_audio
-        encoder = open_encoder(output.format, output.framing)
+        # A client without a lead is sent each chunk when the one before has been played.
+        max_chunk_ms = room_ms(output.max_lead_ms) if output.max_lead_ms else MAX_CHUNK_MS
+        encoder = open_encoder(output.format, output.framing, max_chunk_ms=max_chunk_ms)
         upcoming: asyncio.Queue[_Utterance | None] = asyncio.Queue(BREATHS_AT_ONCE + 1)
         ended: on.WorkEvent
         async with asyncio.TaskGroup() as group:

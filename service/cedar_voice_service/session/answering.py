@@ -39,9 +39,16 @@ class Answering:
             return None
         if response.is_sent:
             return None if response.playout.is_held else response.playout.ends_at_ms
-        give_up_at_ms = turn.last_progress_at_ms + self._conversation.stage_timeout_ms
-        next_at_ms = response.next_at_ms
-        return give_up_at_ms if next_at_ms is None else min(give_up_at_ms, next_at_ms)
+        ats_ms = (self._give_up_at_ms, response.next_at_ms)
+        return min((at_ms for at_ms in ats_ms if at_ms is not None), default=None)
+
+    @property
+    def _give_up_at_ms(self) -> int | None:
+        """When the engines have taken too long; None while audio waits for the player instead."""
+        turn, response = self._turn, self.response
+        if turn is None or response is None or response.is_sent or not response.playout.is_drained:
+            return None
+        return turn.last_progress_at_ms + self._conversation.stage_timeout_ms
 
     # -- beginning -----------------------------------------------------------------------------
 
@@ -145,23 +152,27 @@ class Answering:
         turn, response, now_ms = self._turn, self.response, self._conversation.now_ms
         if turn is None or response is None or response.response_id != response_id:
             return  # of a response that is over
-        turn.last_progress_at_ms = now_ms
         response.report_playback(played_ms, now_ms)
-        self._say(*response.due(now_ms))
+        self._send_due()
         self._consider_end()
 
     def look_at_clock(self) -> None:
         """Send what is due, give up what makes no progress, end what has been heard."""
-        turn, response, now_ms = self._turn, self.response, self._conversation.now_ms
-        if turn is None or response is None:
+        turn = self._turn
+        if turn is None:
             return
-        if due := response.due(now_ms):
-            turn.last_progress_at_ms = now_ms
-            self._say(*due)
-        give_up_at_ms = turn.last_progress_at_ms + self._conversation.stage_timeout_ms
-        if not response.is_sent and now_ms >= give_up_at_ms:
+        self._send_due()
+        give_up_at_ms = self._give_up_at_ms
+        if give_up_at_ms is not None and self._conversation.now_ms >= give_up_at_ms:
             self._give_up(turn.timeout)
         self._consider_end()
+
+    def _send_due(self) -> None:
+        turn, response = self._turn, self.response
+        assert turn is not None and response is not None
+        if due := response.due(self._conversation.now_ms):
+            turn.last_progress_at_ms = self._conversation.now_ms
+            self._say(*due)
 
     def hold(self) -> None:
         """Send no more audio, and have the client pause if it can."""
@@ -175,7 +186,8 @@ class Answering:
         if turn is None or response is None or not response.playout.is_held:
             return
         turn.last_progress_at_ms = now_ms
-        self._say(*response.release(now_ms), *response.due(now_ms))
+        self._say(*response.release(now_ms))
+        self._send_due()
         self._consider_end()
 
     # -- ending --------------------------------------------------------------------------------

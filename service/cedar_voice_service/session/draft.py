@@ -26,7 +26,7 @@ class Draft:
         self._history = history
         self._words = words_of(user_text)
         self._messages: list[say.Message] = []
-        self.response.playout.hold(now_ms)
+        self.response.playout.hold(now_ms, pauses=False)
 
     def says(self, text: str) -> bool:
         """Whether the draft answers these words."""
@@ -49,5 +49,5 @@ class Draft:
 
     def release(self, now_ms: int) -> list[say.Message]:
         """It is the answer: what it has said so far."""
-        self.response.playout.release(now_ms, was_paused=False)
+        self.response.playout.release(now_ms)
         return [*self._messages, *self.response.due(now_ms)]

@@ -2,7 +2,8 @@
 
 The client is taken to play each chunk when it arrives or when the one before ends, whichever is
 later. From that follow both the pace, a bounded lead over playback, and the estimate of what was
-heard when the user interrupts. A client that reports its playback corrects that clock.
+heard when the user interrupts. A client that reports its playback corrects that clock, up to a
+bound: no player keeps a session waiting for ever.
 """
 
 from collections import deque
@@ -14,6 +15,22 @@ MAX_BUNCH_MS = 480
 
 KEPT_LEAD_MS = 500
 """Lead that is not waited with: a server that stalls for less is not heard."""
+
+SHORTEST_BUNCH_MS = 120
+"""Room that a short lead leaves beside what is kept: streams are cut no smaller."""
+
+MAX_LATENESS_MS = 60_000
+"""How far a player may fall behind the clock, in all of one response; then it is taken as playing.
+
+Somebody who stops a player for a minute goes on where he was. One that is stopped for longer, or
+reports the same for ever, has been sent everything and may play it; the session goes on.
+"""
+
+
+def room_ms(max_lead_ms: int) -> int:
+    """Most audio that is handed out together, so that it fits into the lead beside what is kept."""
+    kept_ms = min(KEPT_LEAD_MS, max_lead_ms - SHORTEST_BUNCH_MS)
+    return min(max_lead_ms, max_lead_ms - kept_ms, MAX_BUNCH_MS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +52,15 @@ class Playout:
 
     def __init__(self, max_lead_ms: int) -> None:
         self._max_lead_ms = max_lead_ms
-        self._min_lead_ms = max(min(max_lead_ms, KEPT_LEAD_MS), max_lead_ms - MAX_BUNCH_MS)
+        self._min_lead_ms = max_lead_ms - room_ms(max_lead_ms)
         self._waiting: deque[SpokenChunk] = deque()
         self._sent: list[SpokenChunk] = []
         self._ends_at_ms = 0
-        self._held_at_ms: int | None = None
+        self._late_ms = 0
+        """How much later than by our clock it ends, as the client tells."""
+        self._is_held = False
+        self._paused_with_ms: int | None = None
+        """What a client that pauses has yet to play of what it was sent."""
         self.sent_ms = 0
         """Audio handed out so far."""
         self.backlog_ms = 0
@@ -60,11 +81,11 @@ class Playout:
     @property
     def is_held(self) -> bool:
         """Whether nothing is handed out until the release."""
-        return self._held_at_ms is not None
+        return self._is_held
 
     @property
     def ends_at_ms(self) -> int:
-        """When the client will have played everything handed out."""
+        """When the client will have played everything handed out; unknown while it pauses."""
         return self._ends_at_ms
 
     def add(self, chunk: SpokenChunk) -> None:
@@ -89,21 +110,32 @@ class Playout:
     def _has_room(self, chunk: SpokenChunk, now_ms: int) -> bool:
         """Whether the chunk fits into the lead, or the lead is short without it."""
         lead_ms = self._ends_at_ms - now_ms
-        return lead_ms < self._min_lead_ms or lead_ms + chunk.duration_ms <= self._max_lead_ms
+        return lead_ms <= self._min_lead_ms or lead_ms + chunk.duration_ms <= self._max_lead_ms
 
-    def hold(self, now_ms: int) -> None:
-        """Hand nothing out until the release."""
-        self._held_at_ms = now_ms
+    def hold(self, now_ms: int, *, pauses: bool) -> None:
+        """Hand nothing out until the release; a client that `pauses` does not play either."""
+        self._is_held = True
+        if pauses:
+            self._paused_with_ms = self._unplayed_ms(now_ms)
 
-    def release(self, now_ms: int, *, was_paused: bool) -> None:
-        """Go on; `was_paused` says that the client did not play in between."""
-        if self._held_at_ms is not None and was_paused:
-            self._ends_at_ms += now_ms - self._held_at_ms
-        self._held_at_ms = None
+    def release(self, now_ms: int) -> None:
+        """Go on."""
+        self._is_held = False
+        if self._paused_with_ms is not None:
+            self._ends_at_ms = now_ms + self._paused_with_ms
+            self._paused_with_ms = None
 
     def report(self, played_ms: int, now_ms: int) -> None:
-        """The client has played this much by now."""
-        self._ends_at_ms = now_ms + self.sent_ms - min(played_ms, self.sent_ms)
+        """The client has played this much by now, and is believed as far as it may be late."""
+        unplayed_ms = self._unplayed_ms(now_ms)
+        told_ms = self.sent_ms - min(played_ms, self.sent_ms)
+        late_ms = min(self._late_ms + told_ms - unplayed_ms, MAX_LATENESS_MS)
+        unplayed_ms += late_ms - self._late_ms
+        self._late_ms = late_ms
+        if self._paused_with_ms is None:
+            self._ends_at_ms = now_ms + unplayed_ms
+        else:
+            self._paused_with_ms = unplayed_ms
 
     def clear(self) -> None:
         """Drop what was not handed out."""
@@ -112,7 +144,7 @@ class Playout:
 
     def heard_ms(self, now_ms: int) -> int:
         """How much of the audio handed out has been played by now."""
-        return max(0, self.sent_ms - max(0, self._ends_at_ms - now_ms))
+        return self.sent_ms - self._unplayed_ms(now_ms)
 
     def heard_text(self, heard_ms: int) -> str:
         """The words begun within the first `heard_ms` of audio, cut after a whole word."""
@@ -124,6 +156,11 @@ class Playout:
                 share = (heard_ms - start_ms) / (end_ms - start_ms)
                 heard.append(_first_words(phrase, int(len(phrase) * share)))
         return " ".join(part for part in heard if part)
+
+    def _unplayed_ms(self, now_ms: int) -> int:
+        if self._paused_with_ms is not None:
+            return self._paused_with_ms
+        return max(0, self._ends_at_ms - now_ms)
 
     def _phrases(self) -> list[tuple[str, int, int]]:
         phrases: list[tuple[str, int, int]] = []

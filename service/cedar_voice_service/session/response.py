@@ -217,14 +217,14 @@ class Response:
 
     def hold(self, now_ms: int) -> list[say.Message]:
         """Send no more audio until the release; a client that can pauses what it has."""
-        self.playout.hold(now_ms)
+        self.playout.hold(now_ms, pauses=self.config.output_audio.supports_hold)
         return self._tell_hold(held=True)
 
     def release(self, now_ms: int) -> list[say.Message]:
         """Go on; nothing happens unless the response is held."""
         if not self.playout.is_held:
             return []
-        self.playout.release(now_ms, was_paused=self.config.output_audio.supports_hold)
+        self.playout.release(now_ms)
         return self._tell_hold(held=False)
 
     def _tell_hold(self, *, held: bool) -> list[say.Message]:
@@ -282,6 +282,7 @@ class Response:
         return [*self._rest_of_text(), completed]
 
     def _abandon_speech(self) -> list[say.Message]:
+        self._is_synthesized = True  # whatever is still on its way
         self.playout.clear()
         return [] if self._is_closed else [self._close()]
 

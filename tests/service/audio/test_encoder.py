@@ -110,6 +110,21 @@ def test_what_is_there_at_once_goes_out_at_once(encoding: Encoding) -> None:
     assert len(encoder.feed(Pcm(PHRASES[0], 16_000))) == -(-PHRASES_MS[0] // MAX_CHUNK_MS)
 
 
+@pytest.mark.parametrize("rate_hz", [16_000, 24_000, 44_100])
+@pytest.mark.parametrize("encoding", OUTPUT_ENCODINGS)
+@pytest.mark.parametrize("max_chunk_ms", [1, CHUNK_MS, 200, MAX_CHUNK_MS, 5_000])
+def test_no_chunk_of_a_stream_is_longer_than_it_may_be(
+    encoding: Encoding, rate_hz: int, max_chunk_ms: int
+) -> None:
+    audio_format = AudioFormat(encoding, rate_hz)
+    if encoding in (Encoding.OGG_OPUS, Encoding.WEBM_OPUS) and rate_hz == 44_100:
+        audio_format = AudioFormat(encoding, 48_000)
+    encoder = open_encoder(audio_format, CONTINUOUS, max_chunk_ms=max_chunk_ms)
+    *chunks, _ = encode(encoder, PHRASES, size=32_000)  # the last one flushes the codec
+    longest_ms = max(chunk.duration_ms for chunk in chunks)
+    assert longest_ms <= max(CHUNK_MS, min(max_chunk_ms, MAX_CHUNK_MS))
+
+
 @pytest.mark.parametrize("encoding", OUTPUT_ENCODINGS)
 def test_the_end_of_a_phrase_is_not_held_back(encoding: Encoding) -> None:
     encoder = open_encoder(AudioFormat(encoding), CONTINUOUS)

@@ -148,6 +148,14 @@ def test_what_cannot_be_passed_on_is_encoded(data: bytes, framing: Framing) -> N
     assert 2 * (1_720 - 72) <= end_ms(chunks) <= 2 * (1_720 + 120)
 
 
+@pytest.mark.parametrize("max_chunk_ms", [CHUNK_MS, 200, MAX_CHUNK_MS])
+def test_what_is_passed_on_is_cut_as_short_as_it_must_be(max_chunk_ms: int) -> None:
+    encoder = open_encoder(AudioFormat(), Framing.CONTINUOUS, max_chunk_ms=max_chunk_ms)
+    chunks = encoder.feed(Mp3(written(MP3))) + encoder.end_phrase()
+    assert max_chunk_ms - FRAME_MS < chunks[0].duration_ms <= max_chunk_ms
+    assert max(chunk.duration_ms for chunk in chunks) == chunks[0].duration_ms
+
+
 @pytest.mark.parametrize("encoding", [Encoding.PCM_S16LE, Encoding.OGG_OPUS, Encoding.WAV])
 def test_other_encodings_are_made_of_it(encoding: Encoding) -> None:
     encoder = open_encoder(AudioFormat(encoding), Framing.CONTINUOUS)

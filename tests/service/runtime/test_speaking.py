@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
+from cedar_voice_service.audio.encoder import MAX_CHUNK_MS
 from cedar_voice_service.audio.formats import AudioFormat, Encoding, Framing, Mp3, Pcm, Sound
 from cedar_voice_service.errors import Code
 from cedar_voice_service.providers.protocols import SpeechRequest, SpeechRestarted, Synthesizer
@@ -80,6 +81,17 @@ async def test_each_phrase_is_captioned_where_it_begins(framing: Framing) -> Non
     frames_ms = sum(chunk.duration_ms for chunk in chunks) // 2
     assert captions == [(0, PHRASES[0]), (frames_ms, PHRASES[1])]
     assert isinstance(events[-1], on.SpeechEnded)
+
+
+@pytest.mark.parametrize(
+    ("lead_ms", "longest_ms"), [(0, MAX_CHUNK_MS), (300, 120), (1_000, MAX_CHUNK_MS)]
+)
+async def test_a_stream_is_cut_to_fit_the_lead(lead_ms: int, longest_ms: int) -> None:
+    output = OutputAudio(AudioFormat(), Framing.CONTINUOUS, max_lead_ms=lead_ms)
+    config = SessionConfig(output_audio=output)
+    events = await spoken(Mp3Engine(written(Form("mp3", "libmp3lame", 24_000)) * 2), config)
+    chunks = [event.chunk for event in events if isinstance(event, on.SpeechSynthesized)]
+    assert max(chunk.duration_ms for chunk in chunks) <= longest_ms
 
 
 async def test_what_is_no_mp3_is_the_engines_failure() -> None:

@@ -17,7 +17,7 @@ from cedar_voice_service.session.interruption import (
     judge,
 )
 from cedar_voice_service.session.machine import Phase
-from cedar_voice_service.session.playout import SpokenChunk
+from cedar_voice_service.session.playout import MAX_LATENESS_MS, SpokenChunk
 from cedar_voice_service.session.tools import Action
 from tests.support.machine_driver import MachineDriver
 from tests.support.spoken_turns import MP3, answering, spoken, thinking, transcribed
@@ -243,14 +243,32 @@ def test_a_player_that_has_not_begun_has_let_nothing_be_heard() -> None:
     assert driver.said_of(say.TurnMetrics)[-1].first_heard_ms is None
 
 
-def test_a_player_that_reports_keeps_its_answer_alive() -> None:
+def test_a_player_that_stands_still_is_waited_for() -> None:
     driver = MachineDriver(HOLDING)
     work_id = answering(driver)
     driver.let(on.SpeechSynthesized(work_id, SpokenChunk(b"more", 2_000, 500), MP3))
-    for _ in range(4):
-        driver.let(on.PlaybackReported(1, 100))  # its tab is asleep
-        driver.wait(5_000)
+    for _ in range(20):
+        driver.let(on.PlaybackReported(1, 100))  # somebody has stopped it
+        driver.wait(1_000)
     assert driver.said_of(say.Failed) == []
+    assert driver.is_in(Phase.RESPONDING)
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+@pytest.mark.parametrize("every_ms", [100, 1_000, 14_000])
+def test_a_player_that_reports_the_same_for_ever_keeps_nothing_waiting_for_ever(
+    is_written: bool, every_ms: int
+) -> None:
+    driver = MachineDriver(HOLDING)
+    work_id = answering(driver)
+    driver.let(on.SpeechSynthesized(work_id, SpokenChunk(b"more", 2_000, 500), MP3))
+    if is_written:
+        driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP), on.SpeechEnded(work_id))
+    for _ in range(0, MAX_LATENESS_MS + 20_000, every_ms):
+        driver.let(on.PlaybackReported(1, 100))
+        driver.wait(every_ms)
+    assert driver.is_in(Phase.IDLE)
+    assert len(driver.said_of(say.Failed)) == (not is_written)
 
 
 def test_a_player_that_lags_is_waited_for() -> None:

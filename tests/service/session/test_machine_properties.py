@@ -24,9 +24,9 @@ from cedar_voice_service.session.config import (
 from cedar_voice_service.session.draft import MAX_DRAFTS
 from cedar_voice_service.session.interruption import LONGEST_HOLD_MS
 from cedar_voice_service.session.machine import Phase
-from cedar_voice_service.session.playout import SpokenChunk
+from cedar_voice_service.session.playout import MAX_LATENESS_MS, SpokenChunk
 from cedar_voice_service.session.tools import Action
-from tests.support.machine_driver import MachineDriver
+from tests.support.machine_driver import STAGE_TIMEOUT_MS, MachineDriver
 
 MP3 = AudioFormat(Encoding.MP3)
 BACK = st.integers(0, 4)
@@ -52,6 +52,7 @@ class Conversation(RuleBasedStateMachine):
         self.calls = 0
         self.asked_at: int | None = None
         """How many commands there were when an answer was asked for that was not stopped."""
+        self.audio_ms = 0
 
     def work(self, kind: type[do.StartTranscribing | do.StartReplying], back: int) -> int:
         """A piece of work of a kind that was asked for; a made-up one when there is none."""
@@ -149,6 +150,7 @@ class Conversation(RuleBasedStateMachine):
 
     @rule(back=BACK, ms=st.integers(1, 800))
     def synthesize(self, back: int, ms: int) -> None:
+        self.audio_ms += ms
         work_id = self.work(do.StartReplying, back)
         chunk = SpokenChunk(b"x", 0, ms, words_of(work_id))
         self.driver.let(on.SpeechSynthesized(work_id, chunk, MP3))
@@ -157,6 +159,21 @@ class Conversation(RuleBasedStateMachine):
     def finish(self, back: int) -> None:
         work_id = self.work(do.StartReplying, back)
         self.driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP), on.SpeechEnded(work_id))
+
+    @rule(played_ms=st.integers(0, 1_000), every_ms=st.sampled_from([300, 2_000, 14_000]))
+    def report_for_ever(self, played_ms: int, every_ms: int) -> None:
+        """Nobody does anything more, but for a player that reports the same again and again."""
+        self.synthesize(0, 800)
+        driver, state, since_ms = self.driver, (Phase.IDLE, 0), self.driver.now_ms
+        longest_ms = 2 * STAGE_TIMEOUT_MS + LONGEST_HOLD_MS + MAX_LATENESS_MS + self.audio_ms
+        while not driver.is_in(Phase.IDLE):
+            responses = driver.said_of(say.ResponseStarted)
+            response_id = responses[-1].response_id if responses else 0
+            if state != (state := (driver.machine.phase, response_id)):
+                since_ms = driver.now_ms
+            assert driver.now_ms - since_ms <= longest_ms + every_ms, state
+            driver.let(on.PlaybackReported(response_id, played_ms))
+            driver.wait(every_ms)
 
     @invariant()
     def nothing_of_a_turn_is_said_after_its_end(self) -> None:

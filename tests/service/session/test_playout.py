@@ -1,9 +1,17 @@
 """Playout: a bounded lead over playback, and what was heard at any moment."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedar_voice_service.session.playout import KEPT_LEAD_MS, MAX_BUNCH_MS, Playout, SpokenChunk
+from cedar_voice_service.session.playout import (
+    MAX_BUNCH_MS,
+    MAX_LATENESS_MS,
+    SHORTEST_BUNCH_MS,
+    Playout,
+    SpokenChunk,
+    room_ms,
+)
 
 
 def chunks(*durations_ms: int, text: str = "") -> list[SpokenChunk]:
@@ -15,24 +23,46 @@ def chunks(*durations_ms: int, text: str = "") -> list[SpokenChunk]:
     return made
 
 
-@given(st.lists(st.integers(1, 400), min_size=1), st.integers(0, 1_000), st.integers(1, 90))
-def test_audio_is_no_further_ahead_than_the_lead_unless_a_chunk_is_longer(
-    durations_ms: list[int], lead_ms: int, step_ms: int
-) -> None:
-    playout = Playout(lead_ms)
+def handed_out(playout: Playout, durations_ms: list[int], step_ms: int) -> int:
+    """Lets time pass until all of it went out; how far ahead of playback it ever was."""
     for chunk in chunks(*durations_ms):
         playout.add(chunk)
-    now_ms = 1_000
+    now_ms, furthest_ms = 1_000, 0
     sent: list[SpokenChunk] = []
-    while len(sent) < len(durations_ms):
-        for chunk in playout.take_due(now_ms):
-            refilled_at_ms = max(min(lead_ms, KEPT_LEAD_MS), lead_ms - MAX_BUNCH_MS)
-            longest_ms = refilled_at_ms + max(durations_ms)
-            assert playout.ends_at_ms - now_ms <= max(lead_ms, longest_ms)
-            sent.append(chunk)
+    while not playout.is_drained:
+        sent += playout.take_due(now_ms)
+        furthest_ms = max(furthest_ms, playout.ends_at_ms - now_ms)
         now_ms += step_ms
     assert [chunk.duration_ms for chunk in sent] == durations_ms
     assert playout.heard_ms(playout.ends_at_ms) == sum(durations_ms)
+    return furthest_ms
+
+
+@given(st.data(), st.integers(1, 2_000), st.integers(1, 90))
+def test_audio_is_no_further_ahead_than_the_lead(
+    data: st.DataObject, lead_ms: int, step_ms: int
+) -> None:
+    durations_ms = data.draw(st.lists(st.integers(1, room_ms(lead_ms)), min_size=1, max_size=60))
+    assert handed_out(Playout(lead_ms), durations_ms, step_ms) <= lead_ms
+
+
+@given(
+    st.lists(st.integers(1, 6_000), min_size=1, max_size=30),
+    st.integers(0, 1_500),
+    st.integers(1, 90),
+)
+def test_what_cannot_be_cut_comes_when_no_more_is_left_than_is_kept(
+    durations_ms: list[int], lead_ms: int, step_ms: int
+) -> None:
+    furthest_ms = handed_out(Playout(lead_ms), durations_ms, step_ms)
+    assert furthest_ms <= max(lead_ms, lead_ms - room_ms(lead_ms) + max(durations_ms))
+
+
+@pytest.mark.parametrize(
+    ("lead_ms", "longest_ms"), [(0, 0), (50, 50), (120, 120), (300, 120), (1_000, MAX_BUNCH_MS)]
+)
+def test_a_short_lead_leaves_room_for_short_chunks(lead_ms: int, longest_ms: int) -> None:
+    assert room_ms(lead_ms) == longest_ms
 
 
 def test_without_a_lead_a_chunk_goes_out_when_the_one_before_has_been_played() -> None:
@@ -66,13 +96,13 @@ def test_the_text_heard_ends_at_a_word() -> None:
 
 
 @given(
-    st.lists(st.integers(20, 200), min_size=5, max_size=60),
+    st.lists(st.integers(20, SHORTEST_BUNCH_MS), min_size=5, max_size=60),
     st.lists(st.integers(1, 300), min_size=1),
 )
-def test_a_server_that_stalls_for_less_than_its_lead_is_not_heard(
+def test_a_server_that_stalls_for_less_than_the_lead_it_keeps_is_not_heard(
     durations_ms: list[int], stalls_ms: list[int]
 ) -> None:
-    playout = Playout(max_lead_ms=300)
+    playout = Playout(max_lead_ms=300 + SHORTEST_BUNCH_MS)
     for chunk in chunks(*durations_ms):
         playout.add(chunk)
     now_ms, buffered_until_ms = 0, 0
@@ -97,14 +127,58 @@ def test_what_a_client_reports_moves_the_clock_of_playback() -> None:
     assert playout.next_at_ms == 800
 
 
+@pytest.mark.parametrize("reported_at_ms", [None, 401, 1_000, 2_300])
+def test_a_hold_is_counted_once_whatever_is_reported_in_it(reported_at_ms: int | None) -> None:
+    playout = Playout(1_000)
+    for chunk in chunks(*[120] * 40):
+        playout.add(chunk)
+    playout.take_due(0)
+    playout.hold(400, pauses=True)
+    if reported_at_ms is not None:
+        playout.report(400, reported_at_ms)
+    assert playout.heard_ms(2_350) == 400
+    playout.release(2_400)
+    assert playout.ends_at_ms == 2_400 + playout.sent_ms - 400
+    assert playout.heard_ms(2_500) == 500
+
+
+def test_a_player_that_has_not_paused_yet_tells_how_far_it_went() -> None:
+    playout = Playout(1_000)
+    playout.add(*chunks(900))
+    playout.take_due(0)
+    playout.hold(400, pauses=True)
+    playout.report(450, 500)
+    playout.release(2_000)
+    assert playout.heard_ms(2_000) == 450
+
+
+@given(st.lists(st.tuples(st.integers(0, 5_000), st.integers(0, 2_000)), max_size=300))
+def test_no_reports_keep_a_player_waiting_for_ever(reports: list[tuple[int, int]]) -> None:
+    playout = Playout(1_000)
+    for chunk in chunks(*[400] * 10):
+        playout.add(chunk)
+    now_ms = 0
+    playout.take_due(now_ms)
+    for played_ms, later_ms in reports:
+        now_ms += later_ms
+        playout.report(played_ms, now_ms)
+        playout.take_due(now_ms)
+    latest_ms = now_ms + 4_000 + MAX_LATENESS_MS
+    while (next_at_ms := playout.next_at_ms) is not None and now_ms <= latest_ms:
+        now_ms = max(now_ms, next_at_ms)
+        playout.report(0, now_ms)
+        playout.take_due(now_ms)
+    assert playout.ends_at_ms <= latest_ms
+
+
 def test_nothing_is_handed_out_while_it_is_held() -> None:
     playout = Playout(0)
     for chunk in chunks(500, 500):
         playout.add(chunk)
     playout.take_due(0)
-    playout.hold(200)
+    playout.hold(200, pauses=True)
     assert (playout.take_due(2_000), playout.next_at_ms) == ([], None)
-    playout.release(2_200, was_paused=True)
+    playout.release(2_200)
     assert (playout.heard_ms(2_200), playout.next_at_ms) == (200, 2_500)
 
 
