@@ -5,11 +5,12 @@ here is also checked, which the SDK leaves to its reader.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from itertools import takewhile
 from typing import Any
 
 import msgspec
 
-from cedar_voice_service.errors import Stage
+from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.providers.openai_connection import reported_failure
 
 _DATA = b"data:"
@@ -45,6 +46,11 @@ class Choice(msgspec.Struct):
     delta: Delta | None = None
     finish_reason: str | None = None
 
+    @property
+    def text(self) -> str:
+        """Text to append, of an answer or of a refusal."""
+        return (self.delta and (self.delta.content or self.delta.refusal)) or ""
+
 
 class TokenCounts(msgspec.Struct):
     """Tokens consumed by the whole completion."""
@@ -64,8 +70,8 @@ class Chunk(msgspec.Struct):
 _decode = msgspec.json.Decoder(Chunk).decode
 
 
-async def chunks_of(pieces: AsyncIterator[bytes]) -> AsyncGenerator[Chunk, None]:
-    """Read an event stream, however it is cut into pieces.
+async def chunks_of(pieces: AsyncIterator[bytes]) -> AsyncGenerator[list[Chunk], None]:
+    """Read an event stream, however it is cut into pieces: the chunks that each piece completes.
 
     Raises:
         EngineError: the server reports a failure in the stream.
@@ -74,21 +80,18 @@ async def chunks_of(pieces: AsyncIterator[bytes]) -> AsyncGenerator[Chunk, None]
     rest = b""
     async for piece in pieces:
         *lines, rest = (rest + piece).split(b"\n")
-        for line in lines:
-            if not line.startswith(_DATA):
-                continue  # a comment, an event's name, or the end of an event
-            data = line[len(_DATA) :].strip()
-            # Read on to the end of the answer: the connection is used again.
-            if data != _DONE:
-                yield _chunk(data)
+        events = (line[len(_DATA) :].strip() for line in lines if line.startswith(_DATA))
+        # Read on to the end of the answer: the connection is used again.
+        chunks = [_decode(event) for event in events if event != _DONE]
+        sound = [*takewhile(lambda chunk: chunk.error is None, chunks)]
+        yield sound
+        if len(sound) < len(chunks):
+            raise _failure(chunks[len(sound)].error)
 
 
-def _chunk(data: bytes) -> Chunk:
-    chunk = _decode(data)
-    if chunk.error is not None:
-        error = chunk.error if isinstance(chunk.error, dict) else {}
-        raise reported_failure(Stage.LLM, _text(error.get("type")), _text(error.get("code")))
-    return chunk
+def _failure(error: Any) -> EngineError:
+    told = error if isinstance(error, dict) else {}
+    return reported_failure(Stage.LLM, _text(told.get("type")), _text(told.get("code")))
 
 
 def _text(value: object) -> str | None:

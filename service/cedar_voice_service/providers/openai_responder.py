@@ -1,6 +1,7 @@
 """The language model over OpenAI's `chat/completions`, also as other servers offer it."""
 
-from collections.abc import AsyncGenerator, Iterator
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from uuid import uuid4
@@ -12,7 +13,6 @@ from cedar_voice_service.providers.openai_chunks import (
     CallFragment,
     Choice,
     Chunk,
-    Delta,
     TokenCounts,
     chunks_of,
 )
@@ -26,7 +26,12 @@ from cedar_voice_service.providers.protocols import (
     ToolCall,
 )
 
-_NO_DELTA = Delta()
+EAGER_CHARS = 120
+"""Text that is fetched as it is written: the first phrase, nearly always."""
+
+FETCH_INTERVAL_MS = 100
+"""How often later text is fetched."""
+
 _FINISH_REASONS = {"length": "max_tokens", "content_filter": "content_filter"}
 
 
@@ -41,14 +46,18 @@ class OpenAIResponder:
     async def respond(self, request: ReplyRequest) -> AsyncGenerator[ReplyPart, None]:
         """Answer the conversation so far. See `Responder.respond`."""
         reply = _Reply()
-        async with aclosing(timed_results(self._endpoint, self._chunks(request))) as chunks:
-            async for chunk in chunks:
-                for part in reply.read(chunk):
+        async with aclosing(timed_results(self._endpoint, self._chunks(request))) as bunches:
+            async for bunch in bunches:
+                for part in reply.read(bunch):
                     yield part
         yield reply.end()
 
-    async def _chunks(self, request: ReplyRequest) -> AsyncGenerator[Chunk, None]:
-        """Those chunks of the stream that bring the answer forward."""
+    async def _chunks(self, request: ReplyRequest) -> AsyncGenerator[list[Chunk], None]:
+        """Those chunks of the stream that bring the answer forward, as they come.
+
+        Beyond a first phrase they are fetched a few at a time: whoever speaks or reads the answer
+        is behind, and each fetch has its price.
+        """
         limit = request.max_output_tokens or omit
         # OpenAI's reasoning models refuse the old name of the limit, other servers the new one.
         knows_new_name = self._endpoint.is_openais_own
@@ -62,15 +71,25 @@ class OpenAIResponder:
             stream=True,
             stream_options={"include_usage": True},
         )
-        async with asking as response, aclosing(chunks_of(response.iter_bytes())) as chunks:
-            async for chunk in chunks:
-                if chunk.usage or any(_is_useful(choice) for choice in chunk.choices or ()):
-                    yield chunk
+        eager_chars = EAGER_CHARS
+        async with asking as response, aclosing(chunks_of(response.iter_bytes())) as bunches:
+            async for bunch in bunches:
+                if useful := [chunk for chunk in bunch if _is_useful(chunk)]:
+                    yield useful
+                eager_chars -= sum(map(_text_length, useful))
+                if eager_chars < 0:
+                    await asyncio.sleep(FETCH_INTERVAL_MS / 1000)
 
 
-def _is_useful(choice: Choice) -> bool:
-    delta = choice.delta or _NO_DELTA
-    return bool(delta.content or delta.refusal or delta.tool_calls or choice.finish_reason)
+def _is_useful(chunk: Chunk) -> bool:
+    return bool(chunk.usage) or any(
+        choice.finish_reason or choice.text or (choice.delta and choice.delta.tool_calls)
+        for choice in chunk.choices or ()
+    )
+
+
+def _text_length(chunk: Chunk) -> int:
+    return sum(len(choice.text) for choice in chunk.choices or ())
 
 
 @dataclass(slots=True)
@@ -102,17 +121,21 @@ class _Reply:
         self._finish_reason = ""
         self._usage: TokenCounts | None = None
 
-    def read(self, chunk: Chunk) -> Iterator[ReplyPart]:
-        self._usage = chunk.usage or self._usage
-        for choice in chunk.choices or ():
-            delta = choice.delta or _NO_DELTA
-            if text := delta.content or delta.refusal:
-                yield ReplyText(text)
-            for fragment in delta.tool_calls or ():
-                self._call_of(fragment).add(fragment)
-            if choice.finish_reason:
-                self._finish_reason = choice.finish_reason
-                yield from self._complete_calls()
+    def read(self, bunch: Sequence[Chunk]) -> Iterator[ReplyPart]:
+        texts = [choice.text for chunk in bunch for choice in chunk.choices or () if choice.text]
+        if texts:
+            yield ReplyText("".join(texts), len(texts))
+        for chunk in bunch:
+            self._usage = chunk.usage or self._usage
+            for choice in chunk.choices or ():
+                yield from self._read_calls(choice)
+
+    def _read_calls(self, choice: Choice) -> Iterator[ToolCall]:
+        for fragment in (choice.delta and choice.delta.tool_calls) or ():
+            self._call_of(fragment).add(fragment)
+        if choice.finish_reason:
+            self._finish_reason = choice.finish_reason
+            yield from self._complete_calls()
 
     def end(self) -> ReplyEnd:
         """Conclude the reply; a stream that ends without a reason was cut."""

@@ -75,9 +75,10 @@ class ReplyRequest:
 
 @dataclass(frozen=True, slots=True)
 class ReplyText:
-    """More text of the answer, to append."""
+    """More text of the answer, to append, and of how many tokens it is, more or less."""
 
     text: str
+    token_count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

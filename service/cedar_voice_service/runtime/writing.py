@@ -98,11 +98,11 @@ class Writer:
         async with aclosing(self._responder.respond(request)) as parts:
             async for part in parts:
                 match part:
-                    case ReplyText(piece):
+                    case ReplyText(piece, token_count):
                         # Half a character, as JSON can spell it, cannot be sent to anybody.
                         piece = piece.encode(errors="replace").decode()
                         text += piece
-                        await self._report(on.ReplyWritten(self._work_id, piece))
+                        await self._report(on.ReplyWritten(self._work_id, piece, token_count))
                         await self._speak(self._cutter.feed(piece))
                     case ToolCall():
                         calls.append(CalledTool(part.call_id, part.name, part.arguments_json))

@@ -203,7 +203,7 @@ class Answering:
         turn, response = self._turn, self.response
         assert turn is not None and response is not None
         self._cut(say.InterruptionReason.TURN_REOPENED, None)
-        turn.counts.dropped_draft_tokens += response.piece_count
+        turn.counts.dropped_draft_tokens += response.token_count
         self._conversation.history.retract_user_message()
         self._conversation.wishes.answer = turn.instructions
         self._turn, turn.response = None, None

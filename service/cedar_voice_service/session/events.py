@@ -184,10 +184,11 @@ class TranscriptionFailed:
 
 @dataclass(frozen=True, slots=True)
 class ReplyWritten:
-    """The model wrote more text."""
+    """The model wrote more text, of about so many tokens."""
 
     work_id: int
     text: str
+    token_count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ class _Script:
     """
 
     pieces: list[str] = field(default_factory=list)
+    token_count: int = 0
     untold: str = ""
     tell_at_ms: int = 0
     calls: list[CalledTool] = field(default_factory=list)
@@ -93,9 +94,9 @@ class Response:
         return self._script.usage
 
     @property
-    def piece_count(self) -> int:
-        """Pieces of text that the model wrote."""
-        return len(self._script.pieces)
+    def token_count(self) -> int:
+        """Tokens that the model wrote, more or less."""
+        return self._script.token_count
 
     @property
     def has_acted(self) -> bool:
@@ -135,9 +136,10 @@ class Response:
     def take(self, event: on.WorkEvent, now_ms: int) -> list[say.Message]:
         """Take a report of the work for this response."""
         match event:
-            case on.ReplyWritten(text=text) if not self._script.is_complete:
+            case on.ReplyWritten(text=text, token_count=count) if not self._script.is_complete:
                 self.timings.mark("first_token_at_ms", now_ms)
                 self._script.pieces.append(text)
+                self._script.token_count += count
                 if self.config.settings.stream:
                     self._script.untold += text
                 return self._text_due(now_ms)

@@ -57,7 +57,7 @@ class Turn:
         if draft is None:
             return []
         self.counts.dropped_drafts += 1
-        self.counts.dropped_draft_tokens += draft.response.piece_count
+        self.counts.dropped_draft_tokens += draft.response.token_count
         return [CancelWork(draft.response.work_id)]
 
     def metrics(self, now_ms: int) -> TurnMetrics:

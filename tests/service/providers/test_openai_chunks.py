@@ -29,7 +29,7 @@ def read(*pieces: bytes) -> list[Chunk]:
             yield piece
 
     async def collect() -> list[Chunk]:
-        return [chunk async for chunk in chunks_of(given_pieces())]
+        return [chunk async for bunch in chunks_of(given_pieces()) for chunk in bunch]
 
     return asyncio.run(collect())
 

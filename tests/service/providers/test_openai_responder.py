@@ -9,7 +9,7 @@ import pytest
 from cedar_voice_service.errors import Stage
 from cedar_voice_service.providers.openai_connection import Endpoint, connected
 from cedar_voice_service.providers.openai_engines import endpoint_of, open_openai_responder
-from cedar_voice_service.providers.openai_responder import OpenAIResponder
+from cedar_voice_service.providers.openai_responder import EAGER_CHARS, OpenAIResponder
 from cedar_voice_service.providers.protocols import (
     ReplyEnd,
     ReplyPart,
@@ -45,7 +45,7 @@ def text_of(parts: list[ReplyPart]) -> str:
 async def test_answer_is_streamed_and_counted(server: OpenAIStandin) -> None:
     parts = await answered(server)
     assert text_of(parts) == ANSWER
-    assert len(parts) == 61
+    assert sum(part.token_count for part in parts if isinstance(part, ReplyText)) == 60
     assert isinstance(parts[-1], ReplyEnd)
     assert parts[-1] == ReplyEnd("stop", parts[-1].prompt_tokens, completion_tokens=60)
     assert parts[-1].prompt_tokens
@@ -59,6 +59,17 @@ async def test_text_comes_while_the_model_still_writes(server: OpenAIStandin) ->
     ):
         assert await anext(parts) == ReplyText("On")
         assert not server.requests[0].ended.is_set()
+
+
+async def test_the_beginning_comes_token_by_token_and_the_rest_in_bunches(
+    server: OpenAIStandin,
+) -> None:
+    server.latencies = Latencies(llm_first_token_ms=0, llm_token_ms=20)
+    *texts, _ = await answered(server)
+    counts = [part.token_count for part in texts if isinstance(part, ReplyText)]
+    eager = len(ANSWER[:EAGER_CHARS].split())
+    assert sum(counts) == 60
+    assert len(counts) <= eager + (60 - eager) / 2
 
 
 async def test_server_that_does_not_count(server: OpenAIStandin) -> None:
