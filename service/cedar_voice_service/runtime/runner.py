@@ -369,6 +369,7 @@ class SessionRunner:
             work_id=work_id,
             report=self._events.put,
             room=self._signals.room,
+            backlog_ms=lambda: self._machine.backlog_ms,
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(writer.run(request))

@@ -1,12 +1,13 @@
 """Running a synthesizer for one turn: phrases in, encoded audio reported as it is ready.
 
 The phrase after the one being encoded is synthesized already, so that speech does not pause between
-phrases. Phrases that wait meanwhile are said in one breath: the first is short, so that it is heard
-early, and later ones are longer, which sounds better and costs less.
+phrases. The first phrase is said by itself, so that it is heard early; later ones wait for each
+other, as long as there is enough to be heard, and are said in one breath, which sounds better and
+costs less.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import replace
 
@@ -28,7 +29,13 @@ BREATHS_AT_ONCE = 2
 """The one that is encoded, and the next one, whose audio is fetched before it is needed."""
 
 MIN_BREATH_CHARS = 150
-"""Phrases that wait are joined until they are this long."""
+"""Phrases are joined until they are this long."""
+
+ENOUGH_AHEAD_MS = 1_500
+"""Speech that waits to be sent, or is being fetched, beyond which a phrase waits for the next."""
+
+EXPECTED_MS_PER_CHAR = 60
+"""Speech to be expected of a text: quick speech, so that nothing comes late."""
 
 BLOCKS_PER_PHRASE = 1_024
 """Blocks of one phrase that may wait to be encoded."""
@@ -39,6 +46,7 @@ class _Utterance:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.expected_ms = len(text) * EXPECTED_MS_PER_CHAR
         self.blocks: asyncio.Queue[Sound | SpeechRestarted | EngineError | None] = asyncio.Queue(
             BLOCKS_PER_PHRASE
         )
@@ -60,6 +68,10 @@ class _Utterance:
             await self.blocks.put(error)
         await self.blocks.put(None)
 
+    def expect_less(self, duration_ms: int) -> None:
+        """Some of it is encoded."""
+        self.expected_ms = max(0, self.expected_ms - duration_ms)
+
     def _forget(self) -> None:
         """Nobody need hear the beginning of what is begun anew."""
         while not self.blocks.empty():
@@ -67,8 +79,15 @@ class _Utterance:
 
 
 class Speaker:
-    """Speaks the answer of one turn. `room` is clear while enough audio waits to be sent: what an
-    engine has yet to say is not asked for before it is set.
+    """Speaks the answer of one turn.
+
+    Args:
+        synthesizer: speaks a phrase.
+        config: voice and format.
+        work_id: what is reported belongs to.
+        report: takes what is ready.
+        room: clear while so much audio waits to be sent that no more is fetched.
+        backlog_ms: audio that waits to be sent.
     """
 
     def __init__(
@@ -79,12 +98,15 @@ class Speaker:
         work_id: int,
         report: Report,
         room: asyncio.Event,
+        backlog_ms: Callable[[], int],
     ) -> None:
         self._synthesizer = synthesizer
         self._config = config
         self._work_id = work_id
         self._report = report
         self._room = room
+        self._backlog_ms = backlog_ms
+        self._asked_for: list[_Utterance] = []
         self._captions: list[str] = []
         self._places = asyncio.Semaphore(BREATHS_AT_ONCE)
         self._is_done = False
@@ -143,6 +165,7 @@ class Speaker:
             text = await self._next_breath(phrases, min_chars=0)
             while text:
                 utterance = _Utterance(text)
+                self._asked_for.append(utterance)
                 request = replace(template, text=text)
                 group.create_task(utterance.fetch(self._synthesizer, request, self._room))
                 upcoming.put_nowait(utterance)
@@ -151,13 +174,22 @@ class Speaker:
         upcoming.put_nowait(None)
 
     async def _next_breath(self, phrases: asyncio.Queue[str | None], *, min_chars: int) -> str:
-        """The next phrase, with those that wait behind it if it is shorter; empty at the end."""
+        """The next phrase, joined by those that come in time if it is shorter; empty at the end."""
         text = ""
-        while not self._is_done and (not text or (len(text) < min_chars and not phrases.empty())):
-            phrase = await phrases.get()
+        while not self._is_done and (not text or len(text) < min_chars):
+            try:
+                async with asyncio.timeout(self._spare_s() if text else None):
+                    phrase = await phrases.get()
+            except TimeoutError:
+                break
             self._is_done = phrase is None
             text = f"{text} {phrase or ''}".strip()
         return text
+
+    def _spare_s(self) -> float:
+        """How long the next request can wait without being late."""
+        expected_ms = sum(utterance.expected_ms for utterance in self._asked_for)
+        return max(0, self._backlog_ms() + expected_ms - ENOUGH_AHEAD_MS) / 1000
 
     async def _say(self, utterance: _Utterance, encoder: SpeechEncoder) -> None:
         self._captions.append(utterance.text)
@@ -171,10 +203,12 @@ class Speaker:
             utterance.has_sounded = True
             with _blaming_the_engine():
                 chunks = encoder.feed(block, self._config.settings.volume)
+            utterance.expect_less(sum(chunk.duration_ms for chunk in chunks))
             await self._hand_out(chunks, encoder)
             await asyncio.sleep(0)  # a whole phrase may wait: encode it without holding the loop
         with _blaming_the_engine():
             chunks = encoder.end_phrase()
+        self._asked_for.remove(utterance)
         await self._hand_out(chunks, encoder)
 
     async def _break_off(self, encoder: SpeechEncoder) -> None:

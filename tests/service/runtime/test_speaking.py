@@ -10,10 +10,11 @@ from cedar_voice_service.audio.formats import AudioFormat, Encoding, Framing, Mp
 from cedar_voice_service.errors import Code
 from cedar_voice_service.providers.protocols import SpeechRequest, SpeechRestarted, Synthesizer
 from cedar_voice_service.providers.scripted import ToneSynthesizer
-from cedar_voice_service.runtime.speaking import MIN_BREATH_CHARS, Speaker
+from cedar_voice_service.runtime.speaking import ENOUGH_AHEAD_MS, MIN_BREATH_CHARS, Speaker
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import OutputAudio, SessionConfig, VoiceSettings
 from tests.support.media import Form, cut, written
+from tests.support.virtual_time import run_virtually
 
 PHRASES = ("Open the settings.", "Show the report.")
 
@@ -44,7 +45,9 @@ async def spoken(engine: Synthesizer, config: SessionConfig) -> list[on.WorkEven
     async def report(event: on.WorkEvent) -> None:
         events.append(event)
 
-    await Speaker(engine, config, work_id=1, report=report, room=room).run(phrases)
+    await Speaker(engine, config, work_id=1, report=report, room=room, backlog_ms=lambda: 0).run(
+        phrases
+    )
     return events
 
 
@@ -137,7 +140,9 @@ async def test_a_phrase_that_is_begun_anew_goes_on_in_the_same_format() -> None:
         if isinstance(event, on.SpeechSynthesized):
             engine.may_go_on.set()  # what came first is on its way to the listener
 
-    await Speaker(engine, RAW, work_id=1, report=report, room=room).run(phrases)
+    await Speaker(engine, RAW, work_id=1, report=report, room=room, backlog_ms=lambda: 0).run(
+        phrases
+    )
     spoken = [event for event in events if isinstance(event, on.SpeechSynthesized)]
     assert {event.format.sample_rate_hz for event in spoken} == {24_000}
     assert sum(event.chunk.duration_ms for event in spoken) == pytest.approx(700, abs=10)
@@ -205,7 +210,9 @@ async def test_mp3_that_was_cut_does_not_damage_what_follows(
         phrases.put_nowait(None)
         room = asyncio.Event()
         room.set()
-        await Speaker(engine, config, work_id=1, report=report, room=room).run(phrases)
+        await Speaker(
+            engine, config, work_id=1, report=report, room=room, backlog_ms=lambda: 0
+        ).run(phrases)
         chunks = [event.chunk for event in events if isinstance(event, on.SpeechSynthesized)]
         return b"".join(chunk.data for chunk in chunks)
 
@@ -233,7 +240,7 @@ async def test_no_more_is_fetched_than_is_needed_but_the_beginning_of_each_phras
     for phrase in (*PHRASES, None):
         phrases.put_nowait(phrase)
     room = asyncio.Event()
-    speaker = Speaker(Counting(), RAW, work_id=1, report=report, room=room)
+    speaker = Speaker(Counting(), RAW, work_id=1, report=report, room=room, backlog_ms=lambda: 0)
     async with asyncio.TaskGroup() as group:
         group.create_task(speaker.run(phrases))
         for begun in has_begun.values():
@@ -269,5 +276,51 @@ async def test_the_first_phrase_is_said_alone_and_those_that_wait_in_one_breath(
         phrases.put_nowait(phrase)
     room = asyncio.Event()
     room.set()
-    await Speaker(Slow(), RAW, work_id=1, report=report, room=room).run(phrases)
+    await Speaker(Slow(), RAW, work_id=1, report=report, room=room, backlog_ms=lambda: 0).run(
+        phrases
+    )
     assert asked == captions == ["Well,", f"yes. {long}", "Two. Three."]
+
+
+@pytest.mark.parametrize(
+    ("backlog_ms", "asked"),
+    [
+        (0, [("Well,", 0), ("yes.", 0), ("Three.", 10_000)]),
+        (ENOUGH_AHEAD_MS + 400, [("Well,", 0), ("yes.", 700), ("Three.", 10_000)]),
+        (ENOUGH_AHEAD_MS + 2_000, [("Well,", 0), ("yes. Three.", 1_200)]),
+    ],
+)
+def test_a_phrase_waits_for_the_next_as_long_as_there_is_enough_to_be_heard(
+    backlog_ms: int, asked: list[tuple[str, int]]
+) -> None:
+    """The first phrase is being spoken: 300 ms more."""
+    requests: list[tuple[str, int]] = []
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+
+        class Silent:
+            async def synthesize(self, request: SpeechRequest) -> AsyncGenerator[Sound, None]:
+                """Be about to speak."""
+                requests.append((request.text, round((loop.time() - began_s) * 1000)))
+                await asyncio.sleep(10)
+                yield Pcm(b"\1\0" * 2_400, 24_000)
+
+        async def report(event: on.WorkEvent) -> None:
+            pass
+
+        phrases: asyncio.Queue[str | None] = asyncio.Queue()
+        room = asyncio.Event()
+        room.set()
+        speaker = Speaker(
+            Silent(), RAW, work_id=1, report=report, room=room, backlog_ms=lambda: backlog_ms
+        )
+        async with asyncio.TaskGroup() as group:
+            group.create_task(speaker.run(phrases))
+            for phrase, wait_s in (("Well,", 0), ("yes.", 1.0), ("Three.", 0.2), (None, 0)):
+                phrases.put_nowait(phrase)
+                await asyncio.sleep(wait_s)
+
+    run_virtually(scenario())
+    assert requests == asked
