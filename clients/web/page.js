@@ -5,7 +5,7 @@ import { BrowserVoice } from "./browser-voice.js";
 import { Microphone, MicrophoneError } from "./microphone.js";
 import { logAction } from "./page/action-log.js";
 import { button, element, elementOf } from "./page/document.js";
-import { showLatency } from "./page/latency-bar.js";
+import { showLastTurn } from "./page/last-turn.js";
 import { ReconnectBanner } from "./page/reconnect-banner.js";
 import { SettingsForm } from "./page/settings-form.js";
 import { offerPanel, show, showProblem, suggestions } from "./page/view.js";
@@ -192,7 +192,7 @@ const HEARD = {
     showProblem(message);
   },
   turn_metrics(frame) {
-    if (frame.turnTotalMs !== undefined) showLatency(frame); // else there was no answer
+    if (frame.turnTotalMs !== undefined) showLastTurn(frame); // else there was no answer
   },
 };
 

@@ -301,8 +301,12 @@ async def test_what_is_set_is_in_force_at_once(calling: Bridge) -> None:
 
 
 async def test_the_waveform_moves_with_the_voice_and_the_turn_is_timed(tmp_path: Path) -> None:
+    heard: list[dict[str, Any]] = []
     microphone = recording(tmp_path, "weather_in_london")
-    async with backend(settings(**LOCAL)) as bridge, opened(bridge.url, microphone) as page:
+    async with (
+        backend(settings(**LOCAL)) as bridge,
+        opened(bridge.url, microphone, heard=heard) as page,
+    ):
         await is_connected(page)
         await wave_reaches(page, 1, 4)
         await page.get_by_role("button", name="Start the microphone").click()
@@ -310,9 +314,16 @@ async def test_the_waveform_moves_with_the_voice_and_the_turn_is_timed(tmp_path:
         await wave_reaches(page, 20, 100)
         await is_in(page, "speaking")
         await is_in(page, "listening")
-        latency = page.get_by_role("region", name="Latency of the last turn")
+        record = page.get_by_role("region", name="Record of the last turn")
         for stage in ("Endpointing", "Transcript", "First word", "First sound", "Heard"):
-            await expect(latency).to_contain_text(re.compile(rf"{stage} \d+ ms"))
+            await expect(record).to_contain_text(re.compile(rf"{stage} \d+ ms"))
+        for fact in ("Speech", "Answer"):
+            await expect(record).to_contain_text(re.compile(rf"{fact} \d+\.\d s"))
+        shown = re.findall(r"(\d+) ms", await record.inner_text())
+        total_ms, *stages_ms = map(int, shown)
+        turns = [frame for frame in heard if frame["type"] == "turn_metrics"]
+        assert total_ms == sum(stages_ms)
+        assert total_ms in [turn["endpointingMs"] + turn["firstHeardMs"] for turn in turns]
         await page.get_by_role("button", name="Stop the microphone").click()
         await wave_reaches(page, 1, 4)
 
