@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import replace
+from functools import reduce
 
 from cedar_voice_service.audio.encoder import (
     MAX_CHUNK_MS,
@@ -24,6 +25,7 @@ from cedar_voice_service.runtime.transcribing import Report
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import SessionConfig
 from cedar_voice_service.session.playout import SpokenChunk, room_ms
+from cedar_voice_service.session.words import joined
 
 BREATHS_AT_ONCE = 2
 """The one that is encoded, and the next one, whose audio is fetched before it is needed."""
@@ -183,7 +185,7 @@ class Speaker:
             except TimeoutError:
                 break
             self._is_done = phrase is None
-            text = f"{text} {phrase or ''}".strip()
+            text = joined(text, phrase or "")
         return text
 
     def _spare_s(self) -> float:
@@ -218,7 +220,7 @@ class Speaker:
 
     async def _hand_out(self, chunks: list[EncodedChunk], encoder: SpeechEncoder) -> None:
         for chunk in chunks:
-            caption = " ".join(self._captions)
+            caption = reduce(joined, self._captions, "")
             self._captions.clear()
             spoken = SpokenChunk(
                 chunk.data, chunk.offset_ms, chunk.duration_ms, caption, chunk.continues

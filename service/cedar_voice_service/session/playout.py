@@ -9,6 +9,9 @@ bound: no player keeps a session waiting for ever.
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import reduce
+
+from cedar_voice_service.session.words import first_words, joined
 
 MAX_BUNCH_MS = 480
 """Audio that is handed out together, where the lead allows: every message costs at each hop."""
@@ -147,15 +150,15 @@ class Playout:
         return self.sent_ms - self._unplayed_ms(now_ms)
 
     def heard_text(self, heard_ms: int) -> str:
-        """The words begun within the first `heard_ms` of audio, cut after a whole word."""
+        """The words begun within the first `heard_ms` of audio; see `first_words`."""
         heard: list[str] = []
         for phrase, start_ms, end_ms in self._phrases():
             if end_ms <= heard_ms:
                 heard.append(phrase)
             elif start_ms < heard_ms:
                 share = (heard_ms - start_ms) / (end_ms - start_ms)
-                heard.append(_first_words(phrase, int(len(phrase) * share)))
-        return " ".join(part for part in heard if part)
+                heard.append(first_words(phrase, int(len(phrase) * share)))
+        return reduce(joined, heard, "")
 
     def _unplayed_ms(self, now_ms: int) -> int:
         if self._paused_with_ms is not None:
@@ -184,9 +187,3 @@ def _joined(chunks: Iterable[SpokenChunk]) -> list[SpokenChunk]:
             chunk = replace(before, data=data, duration_ms=duration_ms)
         joined.append(chunk)
     return joined
-
-
-def _first_words(phrase: str, chars: int) -> str:
-    if chars >= len(phrase):
-        return phrase
-    return phrase[:chars].rpartition(" ")[0]

@@ -11,6 +11,7 @@ from cedar_voice_service.session.draft import Draft
 from cedar_voice_service.session.messages import TurnMetrics
 from cedar_voice_service.session.response import Response
 from cedar_voice_service.session.timings import InputTimings
+from cedar_voice_service.session.words import joined
 
 
 @dataclass(slots=True)
@@ -49,7 +50,7 @@ class Turn:
 
     def whole(self, text: str) -> str:
         """The whole utterance, given what was recognized since the user last went on."""
-        return f"{self.said_text} {text}".strip()
+        return joined(self.said_text, text)
 
     def drop_draft(self) -> list[CancelWork]:
         """Throw the draft away, if there is one; what is to be done about it."""

@@ -314,6 +314,15 @@ def test_a_cough_before_the_first_sound_reopens_nothing() -> None:
     assert driver.said_of(say.Interrupted) == []
 
 
+def test_what_is_said_later_joins_what_was_said_without_a_space_where_there_are_none() -> None:
+    driver = MachineDriver()
+    thinking(driver, "今天天气")
+    driver.speak(300)
+    driver.pause(800)
+    transcribed(driver, "怎么样")
+    assert driver.machine.history.items == (UserMessage("今天天气怎么样"),)
+
+
 def test_a_turn_is_not_reopened_once_it_acted() -> None:
     driver = MachineDriver()
     work_id = thinking(driver)

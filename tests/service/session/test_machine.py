@@ -241,7 +241,7 @@ def test_speech_over_the_answer_cuts_it_and_begins_a_turn_with_that_speech() -> 
     driver.speak(300)
     driver.let(on.PartialTranscribed(driver.transcribing, "wait", stable_text="wait"))
     (cut,) = driver.said_of(say.Interrupted)
-    assert cut == say.Interrupted(1, say.InterruptionReason.USER_SPEECH, 800, "One")
+    assert cut == say.Interrupted(1, say.InterruptionReason.USER_SPEECH, 800, "One two")
     assert driver.asked_for(do.PurgeSpeech) == [do.PurgeSpeech(1)]
     assert driver.asked_for(do.StartTranscribing)[-1].from_ms == began_ms - 300
     assert driver.is_in(Phase.LISTENING)

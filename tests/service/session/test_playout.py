@@ -95,6 +95,16 @@ def test_the_text_heard_ends_at_a_word() -> None:
     assert playout.heard_text(3_000) == "One two three. Four five six."
 
 
+def test_the_text_heard_in_a_script_without_spaces_ends_at_a_character() -> None:
+    playout = Playout(10_000)
+    playout.add(SpokenChunk(b"x", 0, 10_000, "今天天气很好，我们一"))
+    playout.add(SpokenChunk(b"x", 10_000, 1_000, "然后吃饭。"))
+    playout.take_due(0)
+    playout.take_due(10_000)
+    assert playout.heard_text(9_000) == "今天天气很好，我们"
+    assert playout.heard_text(10_400) == "今天天气很好，我们一然后"
+
+
 @given(
     st.lists(st.integers(20, SHORTEST_BUNCH_MS), min_size=5, max_size=60),
     st.lists(st.integers(1, 300), min_size=1),
