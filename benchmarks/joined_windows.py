@@ -22,8 +22,9 @@ from rich.table import Table
 
 from cedar_voice_service.audio.ear import Ear, Heard
 from cedar_voice_service.providers.pocketsphinx_recognizer import Recognizer
+from cedar_voice_service.session.windows.request import Request
 from cedar_voice_service.session.windows.transcript import Shown
-from cedar_voice_service.session.windows.utterance import Request, Utterance
+from cedar_voice_service.session.windows.utterance import Utterance
 from cedar_voice_service.session.windows.words import keys, split
 from tests.support.recordings import speech_pcm
 

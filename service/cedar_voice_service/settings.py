@@ -72,7 +72,7 @@ class ServiceSettings(BaseSettings):
     stt_partials: bool = Field(
         True,
         description="whether the openai engine is asked again while the user speaks, so that text "
-        "appears meanwhile; sends up to 4 times the speech",
+        "appears meanwhile; sends at most 4 times the speech and a second",
     )
     stt_base_url: str = Field("", description="OpenAI-compatible server for speech to text")
     stt_api_key: SecretStr = Field(SecretStr(""), description="its key")

@@ -8,6 +8,7 @@ from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.providers.protocols import (
+    AudioSent,
     Hypothesis,
     ReplyEnd,
     ReplyPart,
@@ -78,7 +79,10 @@ class FailingSynthesizer(_Engine):
 
 
 class FailingTranscriber(_Engine):
-    """Hears how many blocks came; a partial with each, except in a run that fails before."""
+    """Hears how many blocks came; a partial with each, except in a run that fails before.
+
+    It is sent each block as it comes.
+    """
 
     def __init__(self, name: str, *runs: Run) -> None:
         super().__init__(name, *runs)
@@ -86,13 +90,14 @@ class FailingTranscriber(_Engine):
 
     async def transcribe(
         self, audio: AsyncIterator[Heard], language: str
-    ) -> AsyncGenerator[Hypothesis, None]:
+    ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
         """See `Transcriber.transcribe`."""
         ends: list[int] = []
         self.heard.append(ends)
         steps = self._follow()
         async for block in audio:
             ends.append(block.end_ms)
+            yield AudioSent(round(block.pcm.duration_ms))
             if await anext(steps, None) is not None:
                 words = " ".join(f"{self.name}{end_ms}" for end_ms in ends)
                 yield Hypothesis(words, is_final=False, stable_text=words)

@@ -59,7 +59,8 @@ async def run(stage: StageName, settings: ServiceSettings) -> list[Any]:
     """Use one stage once, and give everything that its engine yields."""
     match stage:
         case "stt":
-            async with open_openai_transcriber(settings) as transcriber:
+            once = settings.model_copy(update={"engine_attempts": 1})
+            async with open_openai_transcriber(once) as transcriber:
                 return [part async for part in transcriber.transcribe(recording(), "en-US")]
         case "llm":
             async with open_openai_responder(settings) as responder:

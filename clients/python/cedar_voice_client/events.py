@@ -79,10 +79,10 @@ class InputLost(Event):
 class Transcription(Event):
     """What the user is saying, or said when `is_final`: the whole utterance so far.
 
-    Later partials only extend `stable_text`, the beginning of `text`. Another final of the same
-    turn replaces the first: the user went on speaking before the answer was heard. `confidence` is
-    0.0 to 1.0, None when the recognizer gives none. The times are milliseconds of the session's
-    input audio.
+    Later partials and the final only extend `stable_text`, the beginning of `text`. Another final
+    of the same turn replaces the first: the user went on speaking before the answer was heard.
+    `confidence` is 0.0 to 1.0, None when the recognizer gives none. The times are milliseconds of
+    the session's input audio.
     """
 
     text: str

@@ -577,8 +577,9 @@ class Transcription(_message.Message):
     gives none.
     """
     stable_text: _builtins.str
-    """Beginning of `text` that later partials of the turn only extend. Empty when
-    the recognizer does not tell. A final is stable as a whole.
+    """Beginning of `text` that stays: later partials and the final of the turn only
+    extend it. Empty when the recognizer does not tell. A final is stable as a
+    whole.
     """
     start_ms: _builtins.int
     """Start of the speech, in milliseconds of input audio since the session began."""
@@ -970,9 +971,10 @@ class TurnMetrics(_message.Message):
     speech_ms: _builtins.int
     """Speech in the user's turn, in milliseconds."""
     stt_audio_ms: _builtins.int
-    """Audio sent to the recognizer, in milliseconds, as far as it has told: repeats
-    for partial transcriptions included, and what was heard over the answer and
-    was no turn. Unset when the recognizer does not tell.
+    """Audio sent to the recognizer, in milliseconds. What was sent again counts
+    again: for partial transcriptions, in other attempts, and to the fallback
+    engine; and so does what was heard over the answer and was no turn. Unset when
+    none was counted.
     """
     drafts: _builtins.int
     """Answers begun before the turn was over, on what had been said by then."""

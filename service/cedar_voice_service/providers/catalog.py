@@ -7,8 +7,8 @@ from importlib.util import find_spec
 from typing import TypeVar
 
 from cedar_voice_service.errors import Stage
+from cedar_voice_service.providers.attempts import patience_of
 from cedar_voice_service.providers.breaker import Breaker
-from cedar_voice_service.providers.deadlines import deadlines_of
 from cedar_voice_service.providers.decoding import HERE, Decoding, open_decoding
 from cedar_voice_service.providers.fallback import (
     FallbackResponder,
@@ -24,7 +24,6 @@ from cedar_voice_service.providers.protocols import (
     Transcriber,
 )
 from cedar_voice_service.providers.retried import (
-    Patience,
     RetriedResponder,
     RetriedSynthesizer,
     RetriedTranscriber,
@@ -121,14 +120,11 @@ def fallback_settings(settings: ServiceSettings, stage: Stage) -> ServiceSetting
 async def _lasting_transcriber(
     settings: ServiceSettings, pressure: Pressure, stack: AsyncExitStack
 ) -> tuple[Transcriber, EngineInfo]:
-    patience = _patience(settings, Stage.STT)
-    engine, info = await _open_transcriber(settings, pressure, stack)
-    first: Transcriber = RetriedTranscriber(engine, patience)
+    first, info = await _open_transcriber(settings, pressure, stack)
     other = fallback_settings(settings, Stage.STT)
     if other is None:
         return first, info
-    engine, other_info = await _open_transcriber(other, pressure, stack)
-    second: Transcriber = RetriedTranscriber(engine, patience)
+    second, other_info = await _open_transcriber(other, pressure, stack)
     pair = _pair(settings, Stage.STT, _named(first, info), _named(second, other_info))
     return FallbackTranscriber(pair), _with_fallback(info, other_info)
 
@@ -136,7 +132,7 @@ async def _lasting_transcriber(
 async def _lasting_responder(
     settings: ServiceSettings, stack: AsyncExitStack
 ) -> tuple[Responder, EngineInfo]:
-    patience = _patience(settings, Stage.LLM)
+    patience = patience_of(settings, Stage.LLM)
     engine, info = await _open_responder(settings, stack)
     first: Responder = RetriedResponder(engine, patience)
     other = fallback_settings(settings, Stage.LLM)
@@ -151,7 +147,7 @@ async def _lasting_responder(
 async def _lasting_synthesizer(
     settings: ServiceSettings, stack: AsyncExitStack
 ) -> tuple[Synthesizer, EngineInfo]:
-    patience = _patience(settings, Stage.TTS)
+    patience = patience_of(settings, Stage.TTS)
     engine, info = await _open_synthesizer(settings, stack)
     first: Synthesizer = RetriedSynthesizer(engine, patience)
     other = fallback_settings(settings, Stage.TTS)
@@ -161,11 +157,6 @@ async def _lasting_synthesizer(
     second: Synthesizer = RetriedSynthesizer(engine, patience)
     pair = _pair(settings, Stage.TTS, _named(first, info), _named(second, other_info))
     return FallbackSynthesizer(pair), _with_fallback(info, other_info)
-
-
-def _patience(settings: ServiceSettings, stage: Stage) -> Patience:
-    first_result_ms = deadlines_of(settings, stage).first_result_ms
-    return Patience(stage, settings.engine_attempts, first_result_ms)
 
 
 def _named(engine: Engine, info: EngineInfo) -> Named[Engine]:
@@ -190,6 +181,8 @@ def _with_fallback(info: EngineInfo, other: EngineInfo) -> EngineInfo:
 async def _open_transcriber(
     settings: ServiceSettings, pressure: Pressure, stack: AsyncExitStack
 ) -> tuple[Transcriber, EngineInfo]:
+    """An engine that is asked again when it fails: each in its way."""
+    patience = patience_of(settings, Stage.STT)
     choice = chosen(settings, Stage.STT)
     if choice == "openai":
         from cedar_voice_service.providers import openai_engines as openai
@@ -200,12 +193,12 @@ async def _open_transcriber(
         from cedar_voice_service.providers import openai_engines as openai
 
         live = await stack.enter_async_context(openai.open_openai_realtime_transcriber(settings))
-        return live, openai.openai_realtime_transcriber_info(settings)
+        return RetriedTranscriber(live, patience), openai.openai_realtime_transcriber_info(settings)
     _require("pocketsphinx", Stage.STT)
     from cedar_voice_service.providers import pocketsphinx
 
     local = await stack.enter_async_context(pocketsphinx.open_pocketsphinx(settings))
-    return local, pocketsphinx.INFO
+    return RetriedTranscriber(local, patience), pocketsphinx.INFO
 
 
 async def _open_responder(

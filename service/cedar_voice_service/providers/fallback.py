@@ -18,6 +18,7 @@ from cedar_voice_service.audio.formats import Sound
 from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.providers.breaker import Breaker
 from cedar_voice_service.providers.protocols import (
+    AudioSent,
     Hypothesis,
     ReplyPart,
     ReplyRequest,
@@ -26,6 +27,7 @@ from cedar_voice_service.providers.protocols import (
     SpeechRestarted,
     Synthesizer,
     Transcriber,
+    is_final,
 )
 from cedar_voice_service.providers.utterance import Utterance
 
@@ -61,15 +63,14 @@ class FallbackTranscriber:
 
     async def transcribe(
         self, audio: AsyncIterator[Heard], language: str
-    ) -> AsyncGenerator[Hypothesis, None]:
+    ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
         """Recognize one utterance. See `Transcriber.transcribe`."""
         utterance = Utterance(audio)
-        request = _Request[Transcriber, Hypothesis](self._engines, lambda heard: heard.is_final)
+        request = _Request[Transcriber, Hypothesis | AudioSent](self._engines, is_final)
         results = request.run(lambda engine: engine.transcribe(utterance.from_start(), language))
         async with aclosing(results):
-            async for hypothesis in results:
-                if utterance.goes_on(hypothesis):
-                    yield hypothesis
+            async for result in results:
+                yield result
 
 
 class FallbackResponder:

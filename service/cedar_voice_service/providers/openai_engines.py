@@ -7,6 +7,7 @@ from dataclasses import replace
 from pydantic import SecretStr
 
 from cedar_voice_service.errors import Stage
+from cedar_voice_service.providers.attempts import patience_of
 from cedar_voice_service.providers.deadlines import deadlines_of
 from cedar_voice_service.providers.openai_connection import Endpoint, connected
 from cedar_voice_service.providers.openai_realtime_connection import RealtimeSessions
@@ -33,7 +34,8 @@ async def open_openai_transcriber(
     endpoint = endpoint_of(settings, Stage.STT)
     async with connected(endpoint) as client:
         recognizer = OpenAIRecognizer(client, endpoint)
-        yield WindowedTranscriber(recognizer, wants_partials=wants_partials)
+        patience = patience_of(settings, Stage.STT)
+        yield WindowedTranscriber(recognizer, patience, wants_partials=wants_partials)
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ from cedar_voice_service.providers.openai_realtime_connection import (
     Told,
 )
 from cedar_voice_service.providers.openai_realtime_transcript import Transcript
-from cedar_voice_service.providers.protocols import Hypothesis
+from cedar_voice_service.providers.protocols import AudioSent, Hypothesis
 
 SHORTEST_UTTERANCE_MS = 100
 """Anything shorter cannot hold a word, and is not worth an item."""
@@ -50,22 +50,22 @@ class OpenAIRealtimeTranscriber:
 
     async def transcribe(
         self, audio: AsyncIterator[Heard], language: str
-    ) -> AsyncGenerator[Hypothesis, None]:
+    ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
         """Recognize one utterance. See `Transcriber.transcribe`."""
         spoken = language.partition("-")[0].lower()
         async with self._sessions.open(spoken) as session:
             utterance = _Utterance(session, Transcript(spoken))
             async with aclosing(_while_heard(audio, session.events())) as news:
                 async for item in news:
-                    partial = await utterance.take(item)
-                    if partial is not None:
-                        yield partial
-            await utterance.end()
+                    if (told := await utterance.take(item)) is not None:
+                        yield told
+            if (sent := await utterance.end()) is not None:
+                yield sent
             async with aclosing(timed_results(self._endpoint, session.events())) as events:
                 while utterance.is_awaited:
-                    partial = await utterance.take(await anext(events))
-                    if partial is not None and utterance.is_awaited:
-                        yield partial
+                    told = await utterance.take(await anext(events))
+                    if told is not None and utterance.is_awaited:
+                        yield told
             yield utterance.final()
 
 
@@ -88,13 +88,12 @@ class _Utterance:
         """Whether something that was committed has not been transcribed yet."""
         return self._transcript.complete_count < self._commit_count
 
-    async def take(self, item: Heard | Told) -> Hypothesis | None:
+    async def take(self, item: Heard | Told) -> Hypothesis | AudioSent | None:
         """Send what was heard, or note what was told, which may give a partial."""
         transcript = self._transcript
         match item:
             case Heard():
-                await self._hear(item)
-                return None
+                return await self._hear(item)
             case InputAudioBufferCommittedEvent():
                 transcript.begin(item.item_id)
                 return None
@@ -103,19 +102,20 @@ class _Utterance:
             case ConversationItemInputAudioTranscriptionCompletedEvent():
                 transcript.complete(item.item_id, item.transcript)
         is_settled = not (self._has_uncommitted_speech or self.is_awaited)
-        return transcript.partial(is_settled=is_settled, sent_ms=round(self._heard_ms))
+        return transcript.partial(is_settled=is_settled)
 
-    async def end(self) -> None:
+    async def end(self) -> AudioSent | None:
         """The utterance is over: let what was said last be transcribed."""
-        await self._release()
+        sent = await self._release()
         if self._has_uncommitted_speech and self._heard_ms >= SHORTEST_UTTERANCE_MS:
             await self._commit()
+        return sent
 
     def final(self) -> Hypothesis:
         """All that was said."""
-        return self._transcript.final(sent_ms=round(self._heard_ms))
+        return self._transcript.final()
 
-    async def _hear(self, heard: Heard) -> None:
+    async def _hear(self, heard: Heard) -> AudioSent | None:
         for edge in heard.edges:
             if edge.kind is EdgeKind.STARTED:
                 self._has_uncommitted_speech = True
@@ -125,17 +125,21 @@ class _Utterance:
         self._held.append(heard.pcm)
         self._heard_ms += heard.pcm.duration_ms
         if self._paused_at_ms is None:
-            await self._release()
-        elif heard.end_ms - self._paused_at_ms >= PAUSE_MS:
+            return await self._release()
+        if heard.end_ms - self._paused_at_ms >= PAUSE_MS:
             if self._has_uncommitted_speech:
                 await self._commit()
-            await self._release()
+            return await self._release()
+        return None
 
-    async def _release(self) -> None:
+    async def _release(self) -> AudioSent | None:
+        sent_ms = 0.0
         for block in self._held:
             if block.data:
                 await self._session.append(block)
+                sent_ms += block.duration_ms
         self._held.clear()
+        return AudioSent(round(sent_ms)) if sent_ms else None
 
     async def _commit(self) -> None:
         await self._session.commit()

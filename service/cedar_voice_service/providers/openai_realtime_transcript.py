@@ -57,7 +57,7 @@ class Transcript:
         """How many items are complete."""
         return sum(item.is_complete for item in self._items.values())
 
-    def partial(self, *, is_settled: bool, sent_ms: int) -> Hypothesis | None:
+    def partial(self, *, is_settled: bool) -> Hypothesis | None:
         """What has been told so far; None where that is nothing new, or contradicts stable text.
 
         A settled one leaves out what is not complete: no speech was heard in it.
@@ -73,12 +73,11 @@ class Transcript:
             is_final=False,
             stable_text=self._stable,
             is_settled=is_settled,
-            sent_ms=sent_ms,
         )
 
-    def final(self, *, sent_ms: int) -> Hypothesis:
+    def final(self) -> Hypothesis:
         """What was said in the complete items; audio that was not committed held no speech."""
-        return Hypothesis(self._told(complete_only=True), is_final=True, sent_ms=sent_ms)
+        return Hypothesis(self._told(complete_only=True), is_final=True)
 
     def _told(self, *, complete_only: bool) -> str:
         items = self._items.values()

@@ -20,9 +20,8 @@ class Hypothesis:
     """What the recognizer believes was said, the whole utterance so far.
 
     `confidence` is a real figure of the engine, 0.0 to 1.0, or None. `stable_text` begins `text`,
-    and later hypotheses only extend it. A partial is settled when it covers all that was said
-    before a pause: it would be the final if nothing more were said. `sent_ms` is the audio that the
-    engine was sent for the utterance, repeats included; None when it is not counted.
+    and later partials only extend it. A partial is settled when it covers all that was said before
+    a pause: it would be the final if nothing more were said.
     """
 
     text: str
@@ -30,7 +29,18 @@ class Hypothesis:
     confidence: float | None = None
     stable_text: str = ""
     is_settled: bool = False
-    sent_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioSent:
+    """More audio was sent to the engine, whatever comes of it: what is sent twice is told twice."""
+
+    duration_ms: int
+
+
+def is_final(result: Hypothesis | AudioSent) -> bool:
+    """Whether it is the transcript that was asked for."""
+    return isinstance(result, Hypothesis) and result.is_final
 
 
 class Transcriber(Protocol):
@@ -38,7 +48,7 @@ class Transcriber(Protocol):
 
     def transcribe(
         self, audio: AsyncIterator[Heard], language: str
-    ) -> AsyncGenerator[Hypothesis, None]:
+    ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
         """Recognize one utterance.
 
         Args:
@@ -47,7 +57,8 @@ class Transcriber(Protocol):
                 first block, and speech may be under way when the utterance begins.
             language: BCP-47 tag of what is spoken.
 
-        Yields any number of partial hypotheses and then exactly one final, also for silence.
+        Yields any number of partial hypotheses and then exactly one final, also for silence. An
+        engine that counts the audio it is sent tells of each piece.
 
         Raises:
             EngineError: of stage STT.

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.providers.protocols import Hypothesis, Transcriber
+from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, Transcriber
 from cedar_voice_service.session.pressure import Pressure
 
 
@@ -17,14 +17,16 @@ class SheddingTranscriber:
 
     async def transcribe(
         self, audio: AsyncIterator[Heard], language: str
-    ) -> AsyncGenerator[Hypothesis, None]:
+    ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
         """Recognize one utterance. See `Transcriber.transcribe`."""
-        async with aclosing(self._transcriber.transcribe(audio, language)) as hypotheses:
-            async for hypothesis in hypotheses:
-                if hypothesis.is_final or not self._drops(hypothesis):
-                    yield hypothesis
+        async with aclosing(self._transcriber.transcribe(audio, language)) as results:
+            async for result in results:
+                if not self._drops(result):
+                    yield result
 
-    def _drops(self, partial: Hypothesis) -> bool:
-        if partial.is_settled:
+    def _drops(self, result: Hypothesis | AudioSent) -> bool:
+        if isinstance(result, AudioSent) or result.is_final:
+            return False
+        if result.is_settled:
             return self._pressure.sheds_drafts
         return self._pressure.sheds_partials

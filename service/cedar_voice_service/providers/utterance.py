@@ -3,11 +3,10 @@
 from collections.abc import AsyncIterator, Callable
 
 from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.providers.protocols import Hypothesis
 
 
 class Utterance:
-    """The audio of one utterance, and the stable text that was told of it.
+    """The audio of one utterance.
 
     Args:
         audio: as it is heard.
@@ -21,7 +20,6 @@ class Utterance:
         self._ended = ended
         self._kept: list[Heard] = []
         self._is_complete = False
-        self._stable_text = ""
 
     def from_start(self) -> AsyncIterator[Heard]:
         """All that was heard, and then what is heard from here on. One reader at a time."""
@@ -42,15 +40,6 @@ class Utterance:
             self._ended()
             raise StopAsyncIteration
         return self._kept[index]
-
-    def goes_on(self, hypothesis: Hypothesis) -> bool:
-        """Note what a recognizer believes; False for a partial that takes stable words back."""
-        if hypothesis.is_final:
-            return True
-        if not hypothesis.stable_text.startswith(self._stable_text):
-            return False
-        self._stable_text = hypothesis.stable_text
-        return True
 
 
 class _Reader:

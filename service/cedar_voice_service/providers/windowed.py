@@ -2,16 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
 
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.errors import EngineError
-from cedar_voice_service.providers.protocols import Hypothesis
+from cedar_voice_service.providers.attempts import Attempts, Patience
+from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, is_final
 from cedar_voice_service.session.windows.load import Load
+from cedar_voice_service.session.windows.request import Request
 from cedar_voice_service.session.windows.transcript import Shown
-from cedar_voice_service.session.windows.utterance import Request, Utterance
+from cedar_voice_service.session.windows.utterance import Utterance
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,41 +46,39 @@ class WindowedTranscriber:
     """A `Transcriber` that gives partials, and a final that is ready when silence has lasted.
 
     The policy is `session.windows`. One request of an utterance is under way at a time. Only the
-    one that the final needs may fail it; any other that fails ends the utterance's partials.
+    last one may fail it, and only that is made again by itself: what was read before it stands.
     Without partials it still asks at pauses, so that the final is ready early.
     """
 
     def __init__(
-        self, recognizer: BatchRecognizer, *, wants_partials: Callable[[], bool] = lambda: True
+        self,
+        recognizer: BatchRecognizer,
+        patience: Patience,
+        *,
+        wants_partials: Callable[[], bool] = lambda: True,
     ) -> None:
         self._recognizer = recognizer
+        self._patience = patience
         self._wants_partials = wants_partials
         self._load = Load()
 
     async def transcribe(
         self, audio: AsyncIterator[Heard], language: str
-    ) -> AsyncGenerator[Hypothesis, None]:
+    ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
         """Recognize one utterance. See `Transcriber.transcribe`."""
         has_partials = self._wants_partials()
         work = _Work(self._recognizer, self._load, language, has_partials=has_partials)
-        hearing = asyncio.ensure_future(anext(audio, None))
+        attempts = Attempts[Hypothesis | AudioSent](self._patience, is_final)
         try:
-            while not work.is_over:
-                await work.ask()
-                await work.wait(hearing)
-                if (answered := work.take_answer()) is not None:
-                    yield answered
-                if hearing.done() and not work.has_ended:
-                    block = hearing.result()
-                    if (settled := work.hear(block)) is not None:
-                        yield settled
-                    if block is not None:
-                        hearing = asyncio.ensure_future(anext(audio, None))
-            yield work.final()
+            async with aclosing(work.hear(audio)) as partials:
+                async for told in partials:
+                    yield told
+            attempts.first_result.start()
+            async with aclosing(attempts.run(work.finish)) as results:
+                async for told in results:
+                    yield told
         finally:
-            hearing.cancel()
             await work.give_up()
-            await asyncio.gather(hearing, return_exceptions=True)
 
 
 class _Work:
@@ -92,53 +93,45 @@ class _Work:
         self._has_partials = has_partials
         self._utterance = Utterance()
         self._asking: asyncio.Task[Recognized] | None = None
-        self.has_ended = False
 
-    @property
-    def is_over(self) -> bool:
-        """Whether the final stands."""
-        return self._utterance.is_over
-
-    def hear(self, block: Heard | None) -> Hypothesis | None:
-        """Take what is heard; None for the end of it."""
-        if block is not None:
-            return self._partial(self._utterance.hear(block))
-        self.has_ended = True
+    async def hear(
+        self, audio: AsyncIterator[Heard]
+    ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
+        """Ask about what is heard, as long as something is."""
+        hearing = asyncio.ensure_future(anext(audio, None))
+        try:
+            while True:
+                if (sent := await self._ask()) is not None:
+                    yield sent
+                awaited = {hearing, self._asking} if self._asking else {hearing}
+                await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+                if (answered := self._partial(self._try_to_take())) is not None:
+                    yield answered
+                if hearing.done():
+                    if (block := hearing.result()) is None:
+                        break
+                    if (settled := self._partial(self._utterance.hear(block))) is not None:
+                        yield settled
+                    hearing = asyncio.ensure_future(anext(audio, None))
+        finally:
+            hearing.cancel()
+            await asyncio.gather(hearing, return_exceptions=True)
         self._utterance.end()
-        return None
 
-    async def ask(self) -> None:
-        """Make the request that is due, and give up the one that nobody waits for any more."""
-        request = self._utterance.due(self._load.step_factor if self._has_partials else None)
-        if request is not None or self._utterance.awaited is None:
-            await self.give_up()
-        if request is not None:
-            self._asking = asyncio.ensure_future(self._recognize(request))
-
-    async def wait(self, hearing: asyncio.Future[Heard | None]) -> None:
-        """Wait for more sound or for the answer."""
-        awaited = {each for each in (self._asking, None if self.has_ended else hearing) if each}
-        if awaited:
-            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
-
-    def take_answer(self) -> Hypothesis | None:
-        """Take the answer, if it is there.
+    async def finish(self) -> AsyncGenerator[Hypothesis | AudioSent, None]:
+        """Ask for what the final lacks; may be tried again.
 
         Raises:
             EngineError: the final cannot be had.
         """
-        number = self._utterance.awaited
-        if self._asking is None or number is None or not self._asking.done():
-            return None
-        asking, self._asking = self._asking, None
-        try:
-            answer = asking.result()
-        except EngineError:
-            if self._utterance.fail(number):
-                raise
-            self._has_partials = False
-            return None
-        return self._partial(self._utterance.take(number, answer.text, answer.confidence))
+        while not self._utterance.is_over:
+            if (sent := await self._ask()) is not None:
+                yield sent
+            assert self._asking is not None
+            await asyncio.wait({self._asking})
+            self._take_answer()
+        text, confidence = self._utterance.text, self._utterance.confidence
+        yield Hypothesis(text, is_final=True, confidence=confidence)
 
     async def give_up(self) -> None:
         """Cancel the request that is under way, if one is."""
@@ -147,15 +140,33 @@ class _Work:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
 
-    def final(self) -> Hypothesis:
-        """All that was said."""
-        utterance = self._utterance
-        return Hypothesis(
-            utterance.text,
-            is_final=True,
-            confidence=utterance.confidence,
-            sent_ms=utterance.sent_ms,
-        )
+    async def _ask(self) -> AudioSent | None:
+        """Make the request that is due, and give up the one that nobody waits for any more."""
+        request = self._utterance.due(self._load.step_factor if self._has_partials else None)
+        if request is not None or self._utterance.awaited is None:
+            await self.give_up()
+        if request is None:
+            return None
+        self._asking = asyncio.ensure_future(self._recognize(request))
+        return AudioSent(round(request.pcm.duration_ms))
+
+    def _try_to_take(self) -> Shown | None:
+        if self._asking is None or not self._asking.done():
+            return None
+        try:
+            return self._take_answer()
+        except EngineError:
+            return None  # the last request holds what this one was about
+
+    def _take_answer(self) -> Shown | None:
+        number, asking, self._asking = self._utterance.awaited, self._asking, None
+        assert number is not None and asking is not None
+        try:
+            answer = asking.result()
+        except EngineError as error:
+            self._utterance.fail(number, error.retry_after_ms)
+            raise
+        return self._utterance.take(number, answer.text, answer.confidence)
 
     async def _recognize(self, request: Request) -> Recognized:
         loop = asyncio.get_running_loop()
@@ -176,5 +187,4 @@ class _Work:
             is_final=False,
             stable_text=shown.stable_text,
             is_settled=shown.is_settled,
-            sent_ms=self._utterance.sent_ms,
         )

@@ -153,6 +153,14 @@ class InputLost:
 
 
 @dataclass(frozen=True, slots=True)
+class AudioSent:
+    """The recognizer was sent more audio; see `providers.protocols.AudioSent`."""
+
+    work_id: int
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class PartialTranscribed:
     """The recognizer believes this so far; see `Hypothesis` for what the fields mean."""
 
@@ -161,17 +169,15 @@ class PartialTranscribed:
     confidence: float | None = None
     stable_text: str = ""
     is_settled: bool = False
-    sent_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FinalTranscribed:
-    """The recognizer is done; `sent_ms` is the audio it was sent, None when that is not counted."""
+    """The recognizer is done."""
 
     work_id: int
     text: str
     confidence: float | None = None
-    sent_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +283,7 @@ class TimePassed:
 
 WorkEvent = (
     PartialTranscribed
+    | AudioSent
     | FinalTranscribed
     | TranscriptionFailed
     | ReplyWritten

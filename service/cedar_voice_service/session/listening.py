@@ -128,7 +128,6 @@ class Listening:
 
     def _transcribe(self, turn: Turn, from_ms: int) -> None:
         work_id = turn.hearing_work_id = self._conversation.next_work_id()
-        turn.counts.begin_transcribing()
         language = self._conversation.config.settings.language
         self._conversation.order(do.StartTranscribing(work_id, from_ms, language))
 
@@ -241,8 +240,8 @@ class Listening:
         self._conversation.order(*turn.drop_draft())
         if self._heard_over is None:
             self._conversation.say(turn.turn_id, turn.metrics(self._conversation.now_ms))
-        else:
-            self._heard_over.counts.add_transcribing(turn.counts.stt_audio_ms)
+        elif turn.counts.stt_audio_ms is not None:
+            self._heard_over.counts.sent(turn.counts.stt_audio_ms)
 
     def _count_speech(self, turn: Turn) -> None:
         if self.hearing.is_speaking:

@@ -49,7 +49,7 @@ class SpeechActivity:
 class Transcription:
     """What the user is saying or said; times are on the timeline of input audio.
 
-    Later partials of the turn only extend `stable_text`, which begins `text`.
+    Later partials and the final of the turn only extend `stable_text`, which begins `text`.
     """
 
     text: str

@@ -98,31 +98,17 @@ class Turn:
 
 @dataclass(slots=True)
 class Counts:
-    """What a turn consumed; `stt_audio_ms` is None while no recognizer told.
-
-    `stt_before_ms` is the part of it that the recognizers before the present one were sent.
-    """
+    """What a turn consumed; `stt_audio_ms` is None while no recognizer told."""
 
     speech_ms: int = 0
     stt_audio_ms: int | None = None
-    stt_before_ms: int = 0
     drafts: int = 0
     dropped_drafts: int = 0
     dropped_draft_tokens: int = 0
 
-    def begin_transcribing(self) -> None:
-        """Another recognizer works for the turn."""
-        self.stt_before_ms = self.stt_audio_ms or 0
-
-    def transcribed(self, sent_ms: int | None) -> None:
-        """The recognizer was sent this much so far."""
-        if sent_ms is not None:
-            self.stt_audio_ms = self.stt_before_ms + sent_ms
-
-    def add_transcribing(self, sent_ms: int | None) -> None:
-        """What was heard over the turn's answer was no turn, but was recognized."""
-        self.begin_transcribing()
-        self.transcribed(sent_ms)
+    def sent(self, audio_ms: int) -> None:
+        """A recognizer was sent more audio."""
+        self.stt_audio_ms = (self.stt_audio_ms or 0) + audio_ms
 
 
 def _between(start_ms: int | None, end_ms: int | None) -> int | None:

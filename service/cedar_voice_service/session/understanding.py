@@ -30,6 +30,9 @@ class Understanding:
         if turn is None:
             return False
         if event.work_id == turn.hearing_work_id:
+            if isinstance(event, on.AudioSent):  # which is no sign of life
+                turn.counts.sent(event.duration_ms)
+                return True
             turn.last_progress_at_ms = self._conversation.now_ms
             self._take_transcript(turn, event)
             return True
@@ -51,7 +54,6 @@ class Understanding:
                 pass  # nothing that a recognizer reports
 
     def _take_partial(self, turn: Turn, event: on.PartialTranscribed) -> None:
-        turn.counts.transcribed(event.sent_ms)
         if not self._interrupting.decide(event):
             return
         if self._conversation.config.settings.stream:
@@ -64,7 +66,6 @@ class Understanding:
             self._answering.draft(turn, text)
 
     def _take_final(self, turn: Turn, event: on.FinalTranscribed) -> None:
-        turn.counts.transcribed(event.sent_ms)
         if self._listening.is_hearing:  # the recognizer ended the utterance by itself
             self._listening.end_input(turn)
         if not self._interrupting.decide(event):

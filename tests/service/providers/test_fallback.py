@@ -30,6 +30,7 @@ from tests.support.failing_engines import (
     failed,
     fed,
 )
+from tests.support.hypotheses import hypotheses_of
 from tests.support.openai_engines import QUESTION
 from tests.support.virtual_time import run_virtually
 
@@ -136,21 +137,11 @@ def test_the_second_recognizer_hears_the_whole_utterance() -> None:
 
     async def transcribed() -> list[str]:
         transcriber = FallbackTranscriber(engines)
-        return [heard.text async for heard in transcriber.transcribe(fed(1, 2, 3), "en-US")]
+        results = transcriber.transcribe(fed(1, 2, 3), "en-US")
+        return [heard.text async for heard in hypotheses_of(results)]
 
     assert run_virtually(transcribed()) == ["a1", "a1 a2", "b 3"]
     assert second.heard == [[1, 2, 3]]
-
-
-def test_partials_that_take_stable_words_back_are_not_shown() -> None:
-    second = FailingTranscriber("b", Run(3))
-    engines = pair(Stage.STT, FailingTranscriber("a", Run(2, failed(Stage.STT))), second)
-
-    async def transcribed() -> list[str]:
-        transcriber = FallbackTranscriber(engines)
-        return [heard.text async for heard in transcriber.transcribe(fed(1, 2, 3), "en-US")]
-
-    assert run_virtually(transcribed()) == ["a1", "a1 a2", "b 3"]
 
 
 def test_a_request_that_is_not_wanted_any_more_closes_the_engine_and_asks_no_other() -> None:

@@ -12,7 +12,8 @@ from cedar_voice_service.audio.speech_detector import EdgeKind, SpeechEdge
 from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.providers.openai_engines import open_openai_realtime_transcriber
 from cedar_voice_service.providers.openai_realtime_transcriber import OpenAIRealtimeTranscriber
-from cedar_voice_service.providers.protocols import Hypothesis, Transcriber
+from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, Transcriber
+from tests.support.hypotheses import hypotheses_of, told_of
 from tests.support.openai_engines import recording, settings_of
 from tests.support.openai_realtime import (
     MODELS,
@@ -54,7 +55,8 @@ async def transcribed(
 ) -> list[Hypothesis]:
     """Everything that the engine yields for an utterance."""
     async with opened(server, **changes) as engine:
-        return [each async for each in engine.transcribe(audio or recording(3_000), language)]
+        results = engine.transcribe(audio or recording(3_000), language)
+        return [each async for each in hypotheses_of(results)]
 
 
 async def endless() -> AsyncGenerator[Heard, None]:
@@ -76,7 +78,7 @@ async def test_words_come_while_they_are_spoken(server: OpenAIStandin) -> None:
 
     heard = []
     async with opened(server) as engine:
-        async for hypothesis in engine.transcribe(speech(), "en-US"):
+        async for hypothesis in hypotheses_of(engine.transcribe(speech(), "en-US")):
             heard.append(hypothesis)
             told.set()
     assert heard[-1].text == TRANSCRIPT and heard[-1].is_final
@@ -110,18 +112,19 @@ async def test_a_final_that_differs_from_its_deltas_stands(server: OpenAIStandin
 
 
 async def test_the_audio_is_sent_once_at_the_rate_of_the_api(server: OpenAIStandin) -> None:
-    heard = await transcribed(server, recording(1_500, block_ms=20))
+    async with opened(server) as engine:
+        _, sent_ms = await told_of(engine.transcribe(recording(1_500, block_ms=20), "en-US"))
     (connection,) = server.realtime.connections
     (item,) = connection.items
     assert len(item) / 2 / RATE_HZ == pytest.approx(1.5, abs=0.001)
-    assert heard[-1].sent_ms == 1_500
+    assert sent_ms == 1_500
     assert connection.types.count("input_audio_buffer.append") <= 1_500 / 60 + 1
 
 
 @pytest.mark.parametrize("duration_ms", [0, 90])
 async def test_too_little_audio_is_silence(duration_ms: int, server: OpenAIStandin) -> None:
     heard = await transcribed(server, recording(duration_ms, block_ms=10))
-    assert heard == [Hypothesis("", is_final=True, sent_ms=duration_ms)]
+    assert heard == [Hypothesis("", is_final=True)]
     assert "input_audio_buffer.commit" not in server.realtime.connections[0].types
 
 
@@ -142,7 +145,7 @@ async def test_the_session_is_one_that_the_model_takes(
 async def test_each_utterance_has_a_connection_of_its_own(server: OpenAIStandin) -> None:
     async with opened(server) as engine:
         for _ in range(2):
-            heard = [each async for each in engine.transcribe(recording(), "en-US")]
+            heard = await _collect(engine.transcribe(recording(), "en-US"))
             assert heard[-1].text == TRANSCRIPT
     first, second = server.realtime.connections
     assert len(first.items) == len(second.items) == 1
@@ -152,10 +155,10 @@ async def test_each_utterance_has_a_connection_of_its_own(server: OpenAIStandin)
 async def test_two_utterances_at_once_do_not_mix(server: OpenAIStandin) -> None:
     async with opened(server) as engine, asyncio.TaskGroup() as tasks:
         both = [
-            tasks.create_task(_collect(engine.transcribe(recording(length_ms), "en-US")))
+            tasks.create_task(told_of(engine.transcribe(recording(length_ms), "en-US")))
             for length_ms in (1_000, 2_000)
         ]
-    assert [task.result()[-1].sent_ms for task in both] == [1_000, 2_000]
+    assert [task.result()[1] for task in both] == [1_000, 2_000]
     assert sorted(len(each.items[0]) for each in server.realtime.connections) == [48_000, 96_000]
 
 
@@ -179,9 +182,9 @@ async def test_cancelling_in_the_handshake_hangs_up(server: OpenAIStandin) -> No
 async def test_closing_after_a_partial_closes_the_socket(server: OpenAIStandin) -> None:
     async with (
         opened(server) as engine,
-        aclosing(engine.transcribe(endless(), "en-US")) as hypotheses,
+        aclosing(engine.transcribe(endless(), "en-US")) as results,
     ):
-        assert not (await anext(hypotheses)).is_final
+        assert isinstance(await anext(results), AudioSent)
     assert server.realtime.connections[0].close_code == 1000
 
 
@@ -211,12 +214,12 @@ async def test_what_was_said_before_a_pause_is_settled_before_the_turn_ends(
 
     told = []
     async with opened(server) as engine:
-        async for hypothesis in engine.transcribe(speech(), "en-US"):
+        async for hypothesis in hypotheses_of(engine.transcribe(speech(), "en-US")):
             told.append(hypothesis)
             if hypothesis.is_settled:
                 settled.set()
     assert [each.text for each in told if each.is_settled] == ["open the settings"]
-    assert told[-1] == Hypothesis("open the settings", is_final=True, sent_ms=1_500)
+    assert told[-1] == Hypothesis("open the settings", is_final=True)
     (connection,) = server.realtime.connections
     assert len(connection.items) == 1
 
@@ -229,7 +232,6 @@ async def test_a_pause_is_cut_in_its_middle(server: OpenAIStandin) -> None:
     lengths_ms = [len(item) / 2 * 1_000 / RATE_HZ for item in connection.items]
     assert lengths_ms == [pytest.approx(1_100, abs=1), pytest.approx(1_400, abs=1)]
     assert told[-1].text == "stop it go home"
-    assert told[-1].sent_ms == 2_500
 
 
 async def test_a_gap_within_a_phrase_is_no_pause(server: OpenAIStandin) -> None:
@@ -260,8 +262,8 @@ async def test_what_is_said_after_a_pause_is_not_settled(server: OpenAIStandin) 
     assert not any(each.is_settled for each in told if "go" in each.text)
 
 
-async def _collect(hypotheses: AsyncIterator[Hypothesis]) -> list[Hypothesis]:
-    return [each async for each in hypotheses]
+async def _collect(results: AsyncGenerator[Hypothesis | AudioSent, None]) -> list[Hypothesis]:
+    return [each async for each in hypotheses_of(results)]
 
 
 async def failure(server: OpenAIStandin, fault: RealtimeFault, **changes: Any) -> EngineError:

@@ -10,7 +10,7 @@ ITEMS = ("first", "second", "third")
 
 
 def partial_of(transcript: Transcript) -> Hypothesis:
-    partial = transcript.partial(is_settled=False, sent_ms=0)
+    partial = transcript.partial(is_settled=False)
     assert partial is not None
     return partial
 
@@ -40,8 +40,8 @@ def test_what_contradicts_stable_text_waits_for_the_final() -> None:
     transcript.extend("first", "to day is")
     assert partial_of(transcript).stable_text == "to day"
     transcript.complete("first", "Today is fine.")
-    assert transcript.partial(is_settled=True, sent_ms=0) is None
-    assert transcript.final(sent_ms=0).text == "Today is fine."
+    assert transcript.partial(is_settled=True) is None
+    assert transcript.final().text == "Today is fine."
 
 
 def test_what_was_not_committed_is_shown_but_not_final() -> None:
@@ -49,39 +49,39 @@ def test_what_was_not_committed_is_shown_but_not_final() -> None:
     transcript.complete("first", "Stop it.")
     transcript.extend("second", "you")
     assert partial_of(transcript).text == "Stop it. you"
-    assert transcript.final(sent_ms=0).text == "Stop it."
+    assert transcript.final().text == "Stop it."
 
 
 def test_a_settled_partial_is_what_the_final_would_be() -> None:
     transcript = Transcript("en")
     transcript.complete("first", "Stop it.")
     transcript.extend("second", " you know")
-    settled = transcript.partial(is_settled=True, sent_ms=0)
+    settled = transcript.partial(is_settled=True)
     assert settled is not None and settled.is_settled
-    assert settled.text == settled.stable_text == transcript.final(sent_ms=0).text == "Stop it."
+    assert settled.text == settled.stable_text == transcript.final().text == "Stop it."
 
 
 def test_nothing_new_is_nothing_to_tell() -> None:
     transcript = Transcript("en")
-    assert transcript.partial(is_settled=False, sent_ms=0) is None
+    assert transcript.partial(is_settled=False) is None
     transcript.complete("first", "Stop it.")
     assert partial_of(transcript).text == "Stop it."
-    assert transcript.partial(is_settled=False, sent_ms=0) is None
-    assert transcript.partial(is_settled=True, sent_ms=0) is not None
+    assert transcript.partial(is_settled=False) is None
+    assert transcript.partial(is_settled=True) is not None
 
 
 def test_words_are_not_spaced_where_the_language_does_not() -> None:
     transcript = Transcript("ja")
     transcript.complete("first", "止めて。")
     transcript.complete("second", "帰って。")
-    assert transcript.final(sent_ms=0).text == "止めて。帰って。"
+    assert transcript.final().text == "止めて。帰って。"
 
 
 def test_a_delta_after_the_completion_changes_nothing() -> None:
     transcript = Transcript("en")
     transcript.complete("first", "Stop it.")
     transcript.extend("first", " late")
-    assert transcript.final(sent_ms=0).text == "Stop it."
+    assert transcript.final().text == "Stop it."
 
 
 TELLINGS = st.lists(
@@ -103,7 +103,7 @@ def test_stable_text_is_never_taken_back(
     stable = ""
     for verb, item_id, text, is_settled in tellings:
         getattr(transcript, verb)(item_id, text)
-        partial = transcript.partial(is_settled=is_settled, sent_ms=0)
+        partial = transcript.partial(is_settled=is_settled)
         if partial is None:
             continue
         assert partial.stable_text.startswith(stable)

@@ -16,7 +16,8 @@ from cedar_voice_service.errors import Stage
 from cedar_voice_service.providers.openai_connection import Endpoint, connected
 from cedar_voice_service.providers.openai_engines import endpoint_of, open_openai_transcriber
 from cedar_voice_service.providers.openai_transcriber import OpenAIRecognizer
-from cedar_voice_service.providers.protocols import Hypothesis, Transcriber
+from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, Transcriber
+from tests.support.hypotheses import hypotheses_of
 from tests.support.openai_engines import DEADLINES, recording, settings_of
 from tests.support.openai_script import TRANSCRIPT, Fault
 from tests.support.openai_standin import OpenAIStandin
@@ -32,13 +33,13 @@ async def transcribed(
     changes = {"stt_model": model} if model else {}
     async with open_openai_transcriber(settings_of(server.base_url, **changes)) as engine:
         transcriber: Transcriber = engine
-        return [hypothesis async for hypothesis in transcriber.transcribe(audio, language)]
+        return [each async for each in hypotheses_of(transcriber.transcribe(audio, language))]
 
 
 async def test_utterance_becomes_one_final(server: OpenAIStandin) -> None:
     server.transcript = "  two words \n"
     (final,) = await transcribed(server, recording())
-    assert final == Hypothesis("two words", is_final=True, sent_ms=1_000)
+    assert final == Hypothesis("two words", is_final=True)
 
 
 async def test_recording_is_sent_whole_as_wav(server: OpenAIStandin) -> None:
@@ -64,7 +65,7 @@ async def test_audio_without_known_speech_is_sent_at_its_end(
 @pytest.mark.parametrize("duration_ms", [0, 90])
 async def test_too_little_audio_is_silence(duration_ms: int, server: OpenAIStandin) -> None:
     audio = recording(duration_ms, block_ms=10)
-    assert await transcribed(server, audio) == [Hypothesis("", is_final=True, sent_ms=0)]
+    assert await transcribed(server, audio) == [Hypothesis("", is_final=True)]
     assert not server.requests
 
 
@@ -88,7 +89,7 @@ async def test_whisper_tells_its_confidence(server: OpenAIStandin) -> None:
 async def test_whisper_that_heard_nothing_has_no_confidence(server: OpenAIStandin) -> None:
     server.transcript = ""
     final = await transcribed(server, recording(), model="whisper-1")
-    assert final == [Hypothesis("", is_final=True, confidence=None, sent_ms=1_000)]
+    assert final == [Hypothesis("", is_final=True, confidence=None)]
 
 
 async def test_other_servers_are_not_asked_for_probabilities(server: OpenAIStandin) -> None:
@@ -154,7 +155,7 @@ def words_in(audio: bytes) -> str:
 async def numbered(told: asyncio.Event) -> AsyncIterator[Heard]:
     """Speech from 300 to 2000 ms, then silence; each sample tells its millisecond.
 
-    It waits for what is told of its first 1200 ms, and of the pause.
+    It waits for what is told first, and of the pause.
     """
     edges = {400: SpeechEdge(EdgeKind.STARTED, 300), 2_140: SpeechEdge(EdgeKind.STOPPED, 2_000)}
     for end_ms in range(20, 2_801, 20):
@@ -169,16 +170,20 @@ async def numbered(told: asyncio.Event) -> AsyncIterator[Heard]:
 async def test_words_appear_while_they_are_spoken_and_stay(server: OpenAIStandin) -> None:
     server.transcript = words_in
     told = asyncio.Event()
-    heard = []
+    heard: list[Hypothesis] = []
+    sent_ms = 0
     async with asyncio.timeout(20), open_openai_transcriber(settings_of(server.base_url)) as engine:
-        async for hypothesis in engine.transcribe(numbered(told), "en-US"):
-            heard.append(hypothesis)
-            told.set()
+        async for result in engine.transcribe(numbered(told), "en-US"):
+            if isinstance(result, AudioSent):
+                sent_ms += result.duration_ms
+            else:
+                if not heard or result.is_settled:
+                    told.set()
+                heard.append(result)
     *partials, final = heard
     assert final.text == "open the settings page"
-    assert [(each.text, each.stable_text, each.is_settled) for each in partials] == [
-        ("open the", "", False),
-        (final.text, "open the", True),
-    ]
-    assert final.sent_ms == sum(round(request.audio_ms) for request in server.requests)
-    assert final.sent_ms <= 4 * 1_700
+    assert (partials[0].text, partials[0].stable_text) == ("open the", "")
+    assert [each.text for each in partials if each.is_settled] == [final.text]
+    assert partials[-1].stable_text.startswith("open the")
+    assert sent_ms == sum(round(request.audio_ms) for request in server.requests)
+    assert sent_ms <= 4 * 1_700

@@ -10,6 +10,7 @@ import pytest
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.errors import Code, EngineError, Stage
+from cedar_voice_service.providers.attempts import Patience
 from cedar_voice_service.providers.protocols import (
     Hypothesis,
     ReplyEnd,
@@ -18,7 +19,6 @@ from cedar_voice_service.providers.protocols import (
     SpeechRestarted,
 )
 from cedar_voice_service.providers.retried import (
-    Patience,
     RetriedResponder,
     RetriedSynthesizer,
     RetriedTranscriber,
@@ -32,6 +32,7 @@ from tests.support.failing_engines import (
     failed,
     fed,
 )
+from tests.support.hypotheses import hypotheses_of
 from tests.support.openai_engines import QUESTION
 from tests.support.virtual_time import run_virtually
 
@@ -187,8 +188,8 @@ async def blocks(*ends_ms: int, every_s: float = 0.0) -> AsyncIterator[Heard]:
 async def transcribed(
     engine: FailingTranscriber, audio: AsyncIterator[Heard], how: Patience
 ) -> list[tuple[str, bool]]:
-    hypotheses = RetriedTranscriber(engine, how).transcribe(audio, "en-US")
-    return [(heard.text, heard.is_final) async for heard in hypotheses]
+    results = RetriedTranscriber(engine, how).transcribe(audio, "en-US")
+    return [(heard.text, heard.is_final) async for heard in hypotheses_of(results)]
 
 
 def test_an_utterance_is_sent_again_as_a_whole() -> None:
@@ -220,7 +221,7 @@ class Silent:
     ) -> AsyncGenerator[Hypothesis, None]:
         """See `Transcriber.transcribe`."""
         async for block in audio:
-            yield Hypothesis("a", is_final=False, sent_ms=block.end_ms)
+            yield Hypothesis(f"a{block.end_ms}", is_final=False)
         await asyncio.Event().wait()
 
 
@@ -236,9 +237,3 @@ def test_the_wait_for_a_transcript_begins_with_the_end_of_the_utterance() -> Non
         return asyncio.get_running_loop().time()
 
     assert run_virtually(wait()) == pytest.approx(3.8, abs=0.01)
-
-
-def test_stable_words_are_not_taken_back_by_another_attempt() -> None:
-    engine = FailingTranscriber("a", Run(2, failed(Stage.STT)), Run(3))
-    told = run_virtually(transcribed(engine, fed(100, 200, 300), patience(Stage.STT)))
-    assert [text for text, _ in told] == ["a100", "a100 a200", "a100 a200", "a100 a200 a300", "a 3"]

@@ -9,6 +9,7 @@ from cedar_voice_service.providers.protocols import Hypothesis
 from cedar_voice_service.providers.shedding import SheddingTranscriber
 from cedar_voice_service.session.pressure import SAMPLES, Pressure, Thresholds
 from tests.support.failing_engines import fed
+from tests.support.hypotheses import hypotheses_of
 from tests.support.virtual_time import run_virtually
 
 
@@ -35,6 +36,7 @@ def test_partials_go_first_then_what_drafts_begin_on(lag_ms: float, told: list[s
 
     async def transcribed() -> list[str]:
         transcriber = SheddingTranscriber(Talkative(), pressure)
-        return [heard.text async for heard in transcriber.transcribe(fed(100), "en-US")]
+        results = transcriber.transcribe(fed(100), "en-US")
+        return [heard.text async for heard in hypotheses_of(results)]
 
     assert run_virtually(transcribed()) == told

@@ -16,8 +16,8 @@ def paused(driver: MachineDriver) -> None:
     """The user pauses, the recognizer was sent 900 ms and the draft of an answer has two pieces."""
     driver.speak(600)
     driver.pause(200)
-    settled = on.PartialTranscribed(driver.transcribing, "hello", is_settled=True, sent_ms=900)
-    driver.let(settled)
+    driver.let(on.AudioSent(driver.transcribing, 300), on.AudioSent(driver.transcribing, 600))
+    driver.let(on.PartialTranscribed(driver.transcribing, "hello", is_settled=True))
     (draft,) = driver.asked_for(do.StartReplying)
     driver.let(on.ReplyWritten(draft.work_id, "Hi "), on.ReplyWritten(draft.work_id, "you."))
 
@@ -25,7 +25,7 @@ def paused(driver: MachineDriver) -> None:
 def nothing_understood(driver: MachineDriver) -> None:
     """What was said turns out to be no words."""
     driver.hear(400)
-    driver.let(on.FinalTranscribed(driver.transcribing, "", None, 900))
+    driver.let(on.FinalTranscribed(driver.transcribing, ""))
 
 
 def failing(driver: MachineDriver) -> None:
@@ -71,7 +71,8 @@ def test_the_record_of_an_answer_counts_what_was_no_turn_over_it() -> None:
         driver.wait(100)
         driver.speak(300)
         driver.pause(600)
-        driver.let(on.FinalTranscribed(driver.transcribing, text, None, 400))
+        driver.let(on.AudioSent(driver.transcribing, 400))
+        driver.let(on.FinalTranscribed(driver.transcribing, text))
     assert driver.said_of(say.TurnMetrics) == []
     driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP), on.SpeechEnded(work_id))
     driver.wait(5_000)
@@ -82,14 +83,14 @@ def test_the_record_of_an_answer_counts_what_was_no_turn_over_it() -> None:
     )  # the question alone is speech of it
 
 
-def test_all_recognizers_of_a_turn_count_as_far_as_they_told() -> None:
+def test_all_recognizers_of_a_turn_count() -> None:
     driver = MachineDriver()
     driver.speak(600)
     driver.pause(600)
-    driver.let(on.FinalTranscribed(driver.transcribing, "turn on", None, 700))
+    driver.let(on.AudioSent(driver.transcribing, 700))
+    driver.let(on.FinalTranscribed(driver.transcribing, "turn on"))
     driver.speak(300)
-    driver.let(on.PartialTranscribed(driver.transcribing, "the", sent_ms=300))
-    driver.let(on.PartialTranscribed(driver.transcribing, "the light", sent_ms=500))
+    driver.let(on.AudioSent(driver.transcribing, 300), on.AudioSent(driver.transcribing, 200))
     driver.let(on.TranscriptionFailed(driver.transcribing, EngineError(Stage.STT, "no")))
     (record,) = driver.said_of(say.TurnMetrics)
     assert record.stt_audio_ms == 1_200

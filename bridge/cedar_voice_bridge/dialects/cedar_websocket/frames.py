@@ -182,7 +182,7 @@ class Connected(Event, tag="connected"):
 class PartialTranscription(Event, tag="transcription_partial"):
     """What the user is saying, the whole of it so far.
 
-    Later ones of the turn only extend `stableText`, its beginning.
+    Later ones and the final of the turn only extend `stableText`, its beginning.
     """
 
     text: str

@@ -12,7 +12,7 @@ class Agreement:
     """The hypotheses of one window, one after the other.
 
     The last agreed word stays open: a word at the edge of the sound may be half of one. Stable
-    words are never taken back; a hypothesis that contradicts them is not shown.
+    words are never taken back: every hypothesis has to begin with them.
     """
 
     def __init__(self) -> None:
@@ -21,23 +21,17 @@ class Agreement:
         self._last: tuple[Word, ...] | None = None
         self._last_until_ms = 0
 
-    def take(self, words: Sequence[Word], until_ms: int, *, is_at_pause: bool) -> bool:
+    def take(self, words: Sequence[Word], until_ms: int, *, is_at_pause: bool) -> None:
         """Take a hypothesis about the window's sound up to `until_ms`.
 
         Args:
             is_at_pause: whether silence follows, so that no word is cut.
-
-        Returns:
-            False if it contradicts what is stable.
         """
         words = tuple(words)
         last, self._last = self._last, words
         has_more = until_ms - self._last_until_ms >= LEAST_MORE_MS
         self._last_until_ms = until_ms
-        if common_count(self.stable, words) < len(self.stable):
-            return False
+        count = len(self.stable)
         if last is not None and has_more:
-            agreed = common_count(last, words) - (not is_at_pause)
-            self.stable += words[len(self.stable) : agreed]
-        self.tail = words[len(self.stable) :]
-        return True
+            count = max(count, common_count(last, words) - (not is_at_pause))
+        self.stable, self.tail = words[:count], words[count:]

@@ -1,5 +1,7 @@
 """The sound of an utterance that is still needed, and where in it a cut harms least."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES, Pcm
@@ -24,13 +26,13 @@ class Sound:
         """How far it goes; part of a millisecond counts for one."""
         return self._from_ms - (-len(self._data) // _MS_BYTES)
 
-    def between(self, start_ms: int, end_ms: int) -> Pcm:
-        """A part of it."""
-        return Pcm(bytes(self._data[self._at(start_ms) : self._at(end_ms)]))
+    def joined(self, parts: Iterable[tuple[int, int]]) -> Pcm:
+        """Parts of it, each from one point to another, one after the other."""
+        return Pcm(b"".join(self._data[self._at(start) : self._at(end)] for start, end in parts))
 
     def quietest_ms(self, start_ms: int, end_ms: int) -> int:
         """The middle of the quietest 20 ms in a part of it, which is at least as long."""
-        samples = np.frombuffer(self.between(start_ms, end_ms).data, dtype="<i2")
+        samples = np.frombuffer(self.joined([(start_ms, end_ms)]).data, dtype="<i2")
         frame_samples = _FRAME_MS * LISTENING_RATE_HZ // 1000
         count = len(samples) // frame_samples
         frames = samples[: count * frame_samples].reshape(count, frame_samples).astype(np.float32)

@@ -5,6 +5,12 @@ from dataclasses import dataclass
 
 from cedar_voice_service.audio.speech_detector import EdgeKind, SpeechEdge
 
+LEAD_MS = 200
+"""Silence that is sent before speech."""
+
+TAIL_MS = 120
+"""Silence that is sent after speech: less than the ear needs to tell it from a gap in speech."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gap:
@@ -71,8 +77,8 @@ class Speech:
 
     @property
     def total_ms(self) -> int:
-        """How long was spoken, pauses within a window included, with what is forgotten."""
-        return self._forgotten_ms + self._span_ms
+        """How much speech there was, with what is forgotten."""
+        return self._forgotten_ms + self.duration_ms
 
     @property
     def duration_ms(self) -> int:
@@ -81,6 +87,23 @@ class Speech:
             (self.heard_ms if end_ms is None else end_ms) - start_ms
             for start_ms, end_ms in self._stretches
         )
+
+    def parts(self, start_ms: int, end_ms: int) -> list[tuple[int, int]]:
+        """What to send of a stretch of sound: its speech with a little silence around it.
+
+        Where no speech is known of, that is all of it.
+        """
+        if not self._stretches:
+            return [(start_ms, end_ms)]
+        parts: list[tuple[int, int]] = []
+        for from_ms, until_ms in self._stretches:
+            begin_ms = max(start_ms, from_ms - LEAD_MS)
+            finish_ms = end_ms if until_ms is None else min(end_ms, until_ms + TAIL_MS)
+            if parts and begin_ms <= parts[-1][1]:
+                begin_ms, _ = parts.pop()
+            if begin_ms < finish_ms:
+                parts.append((begin_ms, finish_ms))
+        return parts
 
     def gap_before(self, at_ms: int) -> Gap | None:
         """The last silence that began before a point."""
@@ -93,14 +116,10 @@ class Speech:
 
     def forget(self, until_ms: int) -> None:
         """What lies before a point counts no longer."""
-        before_ms = self._span_ms
+        before_ms = self.duration_ms
         self._stretches = [
             (max(until_ms, start_ms), end_ms)
             for start_ms, end_ms in self._stretches
             if end_ms is None or end_ms > until_ms
         ]
-        self._forgotten_ms += before_ms - self._span_ms
-
-    @property
-    def _span_ms(self) -> int:
-        return self.end_ms - self._stretches[0][0] if self._stretches else 0
+        self._forgotten_ms += before_ms - self.duration_ms

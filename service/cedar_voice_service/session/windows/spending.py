@@ -6,15 +6,24 @@ STEP_MS = 500
 GROWTH = 0.5
 """New sound between two requests about a window, over the sound of the one before."""
 
-MOST_SENT = 4.0
-"""Audio sent for an utterance, over what was spoken of it, short pauses included."""
+MOST_SENT = 4
+"""Audio sent for an utterance, over the speech in it."""
+
+GRACE_MS = 320
+"""Audio that may be sent beyond that: the silence around the first words."""
+
+_MOST_DOUBLINGS = 4
 
 
 class Spending:
-    """Keeps the audio sent for an utterance within `MOST_SENT` times what was spoken.
+    """Keeps the audio sent for an utterance within `MOST_SENT` times its speech, and a constant.
 
-    Partials of a growing window cost at most three times its length, whatever that is; what speech
-    in short pieces costs beyond that is what the limit is for.
+    Nothing is asked that would leave too little for the last request, which is made in any case. So
+    the limit holds whatever becomes of the requests, if every piece of speech is as long as a third
+    of the silence that is sent with it. After failures there is a pause, and twice as long a one
+    after each further failure.
+
+    Times are milliseconds of sound since the utterance began.
     """
 
     def __init__(self) -> None:
@@ -22,6 +31,8 @@ class Spending:
         self.sent_ms = 0
         self._last_at_ms: int | None = None
         self._last_cost_ms = 0
+        self._failures = 0
+        self._held_until_ms = 0
 
     def new_ms(self, now_ms: int, since_ms: int) -> int:
         """Sound since the last request about the window, or since speech began in it."""
@@ -31,15 +42,9 @@ class Spending:
         """New sound to wait for before a partial; `step_factor` spreads them."""
         return max(STEP_MS * step_factor, int(GROWTH * self._last_cost_ms))
 
-    def allows(self, cost_ms: int, reserve_ms: int, spoken_ms: int) -> bool:
-        """Whether a request can be afforded.
-
-        Args:
-            cost_ms: its audio.
-            reserve_ms: audio that must still be affordable afterwards.
-            spoken_ms: how long was spoken so far.
-        """
-        return self.sent_ms + cost_ms + reserve_ms <= MOST_SENT * spoken_ms
+    def allows(self, cost_ms: int, spoken_ms: int) -> bool:
+        """Whether so much more may be sent, given how much speech there was so far."""
+        return self.sent_ms + cost_ms <= MOST_SENT * spoken_ms + GRACE_MS
 
     def spend(self, now_ms: int, cost_ms: int) -> None:
         """A request is made."""
@@ -50,3 +55,17 @@ class Spending:
     def start_window(self) -> None:
         """What is asked next is about another window."""
         self._last_at_ms, self._last_cost_ms = None, 0
+
+    def is_held(self, now_ms: int) -> bool:
+        """Whether the recognizer is left alone for a while."""
+        return now_ms < self._held_until_ms
+
+    def succeeded(self) -> None:
+        """A request was answered."""
+        self._failures = 0
+
+    def failed(self, now_ms: int, pause_ms: int) -> None:
+        """A request failed; the recognizer asks for a pause, or for none by 0."""
+        self._failures += 1
+        backoff_ms = STEP_MS << min(self._failures, _MOST_DOUBLINGS)
+        self._held_until_ms = now_ms + max(pause_ms, backoff_ms)

@@ -7,7 +7,7 @@ from cedar_voice_service.session.windows.words import (
     Word,
     follow,
     join,
-    keys,
+    keeping,
     without_overlap,
 )
 
@@ -28,7 +28,7 @@ class Reading:
 class Shown:
     """The utterance so far, as it may be shown: `stable_text` begins `text` and only grows.
 
-    `is_settled` tells that it has the words of the final, were nothing more said.
+    `is_settled` tells that it is the final, were nothing more said.
     """
 
     text: str
@@ -37,16 +37,15 @@ class Shown:
 
 
 class Transcript:
-    """Joins windows. The final has their words; what was shown as stable may differ from it.
+    """Joins windows. What was shown as stable stays, in the final too.
 
-    A window's last reading may contradict what two before it agreed on. What was shown is then left
-    as it is until the final, and nothing counts as settled.
+    A reading may contradict what two before it agreed on: it is laid onto that, and so tells only
+    how the window goes on. Whoever saw a word stay has it in the final, and so has the model.
     """
 
     def __init__(self) -> None:
         self._agreement = Agreement()
         self._closed: tuple[Word, ...] = ()
-        self._shown: tuple[Word, ...] = ()
         self._overlaps = False
         self._certainty = 0.0
         self._is_certainty_known = True
@@ -63,24 +62,20 @@ class Transcript:
         return bool(self._closed)
 
     def placed(self, words: tuple[Word, ...]) -> tuple[Word, ...]:
-        """A window's words as they stand in the utterance."""
+        """A window's words as they stand in the utterance, after what was shown as stable of it."""
         if self._overlaps:
             words = without_overlap(self._closed, words)
-        return follow(self._closed, words)
+        return keeping(self._agreement.stable, follow(self._closed, words))
 
-    def read(self, reading: Reading, *, is_at_pause: bool) -> Shown | None:
-        """Take a reading of the open window; None if it contradicts what was shown."""
-        if not self._agreement.take(reading.words, reading.until_ms, is_at_pause=is_at_pause):
-            return None
-        return self.show(reading, is_settled=False)
+    def read(self, reading: Reading, *, is_at_pause: bool) -> Shown:
+        """Take a reading of the open window."""
+        self._agreement.take(reading.words, reading.until_ms, is_at_pause=is_at_pause)
+        return self.show(is_settled=False)
 
-    def show(self, reading: Reading | None, *, is_settled: bool) -> Shown:
-        """All of it; settled only if it has the words that the final would have."""
-        stable = (*self._shown, *self._agreement.stable)
-        shown = (*stable, *self._agreement.tail)
-        final = (*self._closed, *(reading.words if reading else ()))
-        is_true = keys(shown) == keys(final)
-        return Shown(join(shown), join(stable), is_settled and is_true)
+    def show(self, *, is_settled: bool) -> Shown:
+        """All of it; settled where nothing is said of which nothing was read."""
+        stable = (*self._closed, *self._agreement.stable)
+        return Shown(join((*stable, *self._agreement.tail)), join(stable), is_settled)
 
     def close(self, reading: Reading, *, overlaps: bool) -> None:
         """A window's last reading stands.
@@ -88,8 +83,6 @@ class Transcript:
         Args:
             overlaps: whether the next window begins with sound of this one.
         """
-        stable = self._agreement.stable
-        self._shown += (*stable, *reading.words[len(stable) :])
         self._closed += reading.words
         self._agreement = Agreement()
         self._overlaps = overlaps

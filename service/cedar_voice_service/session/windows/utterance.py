@@ -1,43 +1,21 @@
 """One utterance, heard window by window: what to ask the recognizer next, what its answers mean."""
 
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import replace
 
 from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.session.windows.closing import (
+    MOST_WINDOW_MS,
+    OVERLAP_MS,
+    QUIET_SEARCH_MS,
+    closes,
+)
 from cedar_voice_service.session.windows.plausibility import LEAST_SPEECH_MS, is_plausible
+from cedar_voice_service.session.windows.request import Purpose, Request
 from cedar_voice_service.session.windows.sound import Sound
-from cedar_voice_service.session.windows.speech import Gap, Speech
-from cedar_voice_service.session.windows.spending import STEP_MS, Spending
+from cedar_voice_service.session.windows.speech import LEAD_MS, TAIL_MS, Gap, Speech
+from cedar_voice_service.session.windows.spending import Spending
 from cedar_voice_service.session.windows.transcript import Reading, Shown, Transcript
 from cedar_voice_service.session.windows.words import split
-
-PAUSE_MS = 200
-"""Silence in which a window may be closed."""
-
-LEAST_WINDOW_MS = 2_000
-"""A window shorter than this is closed only in a long pause: the recognizer needs context."""
-
-LONG_WINDOW_MS = 6_000
-"""A window of this length is closed in any pause that the ear tells."""
-
-LONG_PAUSE_MS = 1_000
-"""Silence in which any window is closed."""
-
-MOST_WINDOW_MS = 10_000
-"""A window of this length is closed within speech."""
-
-QUIET_SEARCH_MS = 2_000
-"""Where that cut is looked for, back from the window's end."""
-
-OVERLAP_MS = 500
-"""Sound that the next window has in common with one closed within speech."""
-
-LEAD_MS = 200
-"""Silence that is sent before speech."""
-
-TAIL_MS = 120
-"""Silence that is sent after speech: less than the ear needs to tell it from a gap in speech."""
 
 LEAST_TAIL_MS = 60
 """Sound after the end of speech without which its last word may be cut."""
@@ -46,34 +24,16 @@ SHORTEST_RECORDING_MS = 100
 """Anything shorter cannot hold a word."""
 
 
-class Purpose(Enum):
-    """Why the recognizer is asked."""
-
-    PARTIAL = "partial"
-    CLOSING = "closing"
-    CUT = "cut"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Ask the recognizer about a window; the request before it, if open, is to be given up.
-
-    `until_ms` is where its sound ends; `prompt` is what was said before the window.
-    """
-
-    number: int
-    purpose: Purpose
-    pcm: Pcm
-    until_ms: int
-    prompt: str
-
-
 class Utterance:
     """Pure: hears blocks, tells what is `due`, takes answers by the number of their request.
 
     Times are milliseconds of sound since the utterance began. There is at most one request at a
     time; the answer to any but the newest is dropped. After `end`, `due` gives a request, or one
-    is open, or `is_over`.
+    is open, or `is_over`; a request that fails then is due again.
+
+    What is sent stays within the limit of `Spending`. While the allowance is short, partials wait,
+    then windows are closed in shorter pauses than they would be, then requests at pauses wait too.
+    The last request never does.
     """
 
     def __init__(self) -> None:
@@ -87,8 +47,6 @@ class Utterance:
         self._asked: Request | None = None
         self._reading: Reading | None = None
         """The newest reading of the open window."""
-        self._tried_until_ms = -1
-        """How far the newest closing pass reached, whatever came of it."""
         self._settled_at_ms = -1
         """Where the pause begins that was told to be settled."""
         self._has_ended = False
@@ -119,58 +77,61 @@ class Utterance:
         """
         if self._has_ended:
             return None if self._is_served or self.is_over else self._ask_last()
+        if self._spending.is_held(self._sound.end_ms):
+            return None
         if self._asked is not None and self._asked.purpose is Purpose.CUT:
             return None
         if not self._speech.is_speaking:
             return self._ask_at_pause()
-        if self._asked is not None:
+        if self._asked is not None or self._speech.duration_ms < LEAST_SPEECH_MS:
             return None
-        since_ms = self._speech.start_ms or 0
-        new_ms = self._spending.new_ms(self._sound.end_ms, since_ms)
-        if self._sound.end_ms - self._start_ms >= MOST_WINDOW_MS and new_ms >= STEP_MS:
+        if self._sound.end_ms - self._start_ms >= MOST_WINDOW_MS:
             return self._ask_cut()
+        new_ms = self._spending.new_ms(self._sound.end_ms, self._speech.start_ms or 0)
         is_due = step_factor is not None and new_ms >= self._spending.wait_ms(step_factor)
-        if is_due and self._is_affordable:
+        # The closing pass at the next pause must be affordable too.
+        if is_due and self._affords(self._sound.end_ms, spare=1):
             return self._ask(Purpose.PARTIAL, self._sound.end_ms)
         return None
 
-    @property
-    def _is_affordable(self) -> bool:
-        if self._speech.duration_ms < LEAST_SPEECH_MS:
-            return False
-        # The closing pass at the next pause must be affordable, and another if speech goes on.
-        length_ms = self._sound.end_ms - self._start_ms
-        reserve_ms = 2 * (length_ms + TAIL_MS)
-        return self._spending.allows(length_ms, reserve_ms, self._speech.total_ms)
+    def _affords(self, until_ms: int, spare: int = 0) -> bool:
+        """Whether the window may be asked about up to a point, with the last request to come.
+
+        Args:
+            spare: how many requests about all of the window there must be room for besides.
+        """
+        # All that the last request would have to send, were nothing more said.
+        open_ms = self._cost_ms(self._sound.end_ms + TAIL_MS)
+        cost_ms = self._cost_ms(until_ms) + (1 + spare) * open_ms
+        return self._spending.allows(cost_ms, self._speech.total_ms)
+
+    def _cost_ms(self, until_ms: int) -> int:
+        return sum(end - start for start, end in self._speech.parts(self._start_ms, until_ms))
 
     def _ask_at_pause(self) -> Request | None:
         speech = self._speech
         if speech.start_ms is None or speech.duration_ms < LEAST_SPEECH_MS:
             return None
-        if self._is_served or self._tried_until_ms >= speech.end_ms:
+        if self._is_served or self._awaits_close:
             return None
         until_ms = min(speech.end_ms + TAIL_MS, self._sound.end_ms)
-        cost_ms = until_ms - self._start_ms
-        if self._awaits_close or not self._spending.allows(cost_ms, cost_ms, self._speech.total_ms):
-            return None
-        return self._ask(Purpose.CLOSING, until_ms)
+        if not self._affords(until_ms):
+            self._close_at_last_pause()
+        return self._ask(Purpose.CLOSING, until_ms) if self._affords(until_ms) else None
 
     def _ask_last(self) -> Request:
         end_ms = self._sound.end_ms
         speech_end_ms = self._speech.end_ms if self._speech.is_known else end_ms
         return self._ask(Purpose.CLOSING, min(speech_end_ms + TAIL_MS, end_ms))
 
-    def _ask_cut(self) -> Request:
-        end_ms = self._sound.end_ms
+    def _ask_cut(self) -> Request | None:
+        end_ms = self._start_ms + MOST_WINDOW_MS
         quiet_ms = self._sound.quietest_ms(end_ms - QUIET_SEARCH_MS, end_ms)
-        return self._ask(Purpose.CUT, quiet_ms)
+        return self._ask(Purpose.CUT, quiet_ms) if self._affords(quiet_ms) else None
 
     def _ask(self, purpose: Purpose, until_ms: int) -> Request:
-        start_ms = self._start_ms
-        self._spending.spend(self._sound.end_ms, until_ms - start_ms)
-        if purpose is Purpose.CLOSING:
-            self._tried_until_ms = until_ms
-        pcm = self._sound.between(start_ms, until_ms)
+        self._spending.spend(self._sound.end_ms, self._cost_ms(until_ms))
+        pcm = self._sound.joined(self._speech.parts(self._start_ms, until_ms))
         number = self._spending.request_count
         self._asked = Request(number, purpose, pcm, until_ms, self._transcript.prompt)
         return self._asked
@@ -183,6 +144,7 @@ class Utterance:
         if asked is None or asked.number != number:
             return None
         self._asked = None
+        self._spending.succeeded()
         reading = self._read(asked, text, confidence)
         if reading is None:
             return None
@@ -197,16 +159,15 @@ class Utterance:
             return shown
         return self._conclude() or shown
 
-    def fail(self, number: int) -> bool:
+    def fail(self, number: int, pause_ms: int = 0) -> None:
         """A request came to nothing.
 
-        Returns:
-            True if the utterance is lost with it.
+        Args:
+            pause_ms: for how long the recognizer asks to be left alone.
         """
-        if self._asked is None or self._asked.number != number:
-            return False
-        self._asked = None
-        return self._has_ended
+        if self._asked is not None and self._asked.number == number:
+            self._asked = None
+            self._spending.failed(self._sound.end_ms, pause_ms)
 
     def _read(self, asked: Request, text: str, confidence: float | None) -> Reading | None:
         words = split(text)
@@ -227,27 +188,21 @@ class Utterance:
         gap = self._gap_after(reading.until_ms) if reading else None
         if reading is None or gap is None:
             return None
-        closes = self._may_close(gap)
-        if closes:
+        is_closing = closes(gap, self._start_ms)
+        if is_closing:
             self._close(min(reading.until_ms, gap.start_ms + TAIL_MS), overlaps=False)
         settles = gap.is_open and self._settled_at_ms != gap.start_ms
-        if not (closes or settles):
+        if not (is_closing or settles):
             return None
-        shown = self._transcript.show(self._reading, is_settled=gap.is_open)
+        shown = self._transcript.show(is_settled=gap.is_open)
         if gap.is_open:
             self._settled_at_ms = gap.start_ms
-        return shown if shown.is_settled or closes else None
+        return shown if shown.is_settled or is_closing else None
 
     def _gap_after(self, until_ms: int) -> Gap | None:
         """The silence that sound up to a point ends in, if it does."""
         gap = self._speech.gap_before(until_ms - LEAST_TAIL_MS)
         return gap if gap and until_ms <= max(gap.end_ms, gap.start_ms + TAIL_MS) else None
-
-    def _may_close(self, gap: Gap) -> bool:
-        length_ms = gap.start_ms - self._start_ms
-        if length_ms >= LONG_WINDOW_MS:
-            return True
-        return gap.duration_ms >= (PAUSE_MS if length_ms >= LEAST_WINDOW_MS else LONG_PAUSE_MS)
 
     @property
     def _awaits_close(self) -> bool:
@@ -255,7 +210,13 @@ class Utterance:
         if self._asked is None or self._asked.purpose is not Purpose.CLOSING:
             return False
         gap = self._gap_after(self._asked.until_ms)
-        return gap is not None and self._may_close(gap)
+        return gap is not None and closes(gap, self._start_ms)
+
+    def _close_at_last_pause(self) -> None:
+        """Close the window where it was read up to a pause: then only what followed costs."""
+        gap = self._gap_after(self._reading.until_ms) if self._reading else None
+        if self._reading is not None and gap is not None:
+            self._close(min(self._reading.until_ms, gap.start_ms + TAIL_MS), overlaps=False)
 
     def _close(self, cut_ms: int, *, overlaps: bool) -> None:
         assert self._reading is not None

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cedar_voice_service.session.words import UNSPACED
 
@@ -86,6 +86,32 @@ def without_overlap(before: Sequence[Word], words: Sequence[Word]) -> tuple[Word
             if len(tail) == count and keys(words[torn : torn + count]) == tail:
                 return tuple(words[torn + count :])
     return tuple(words)
+
+
+def keeping(certain: Sequence[Word], words: Sequence[Word]) -> tuple[Word, ...]:
+    """Words that begin with those that are certain, however they began.
+
+    What follows is what follows in the words where they line up best with what is certain. Only a
+    mark may be added to the last certain word.
+    """
+    alike = common_count(certain, words)
+    at = alike + _lined_up(keys(certain[alike:]), keys(words[alike:]))
+    kept = list(certain)
+    if kept and at and words[at - 1].key == kept[-1].key:
+        is_longer = words[at - 1].text.startswith(kept[-1].text)
+        kept[-1] = replace(kept[-1], text=words[at - 1].text) if is_longer else kept[-1]
+    return (*kept, *words[at:])
+
+
+def _lined_up(certain: Sequence[str], said: Sequence[str]) -> int:
+    """How many words at the beginning are nearest to others by edit distance; rather more."""
+    costs = list(range(len(said) + 1))
+    for row, word in enumerate(certain, 1):
+        before, costs[0] = costs[0], row
+        for at, other in enumerate(said, 1):
+            cost = min(costs[at] + 1, costs[at - 1] + 1, before + (word != other))
+            before, costs[at] = costs[at], cost
+    return max(range(len(costs)), key=lambda at: (-costs[at], at))
 
 
 def _key(piece: str) -> str:

@@ -10,6 +10,7 @@ from cedar_voice_service.session.windows.words import (
     common_count,
     follow,
     join,
+    keeping,
     keys,
     split,
     without_overlap,
@@ -90,12 +91,31 @@ def test_before_a_pause_the_last_word_counts_too() -> None:
     assert shown(agreement) == ("open it", "")
 
 
-def test_a_contradiction_is_not_shown() -> None:
-    agreement = Agreement()
-    for until_ms in (500, 1_000):
-        assert agreement.take(split("open the door now"), until_ms, is_at_pause=False)
-    assert not agreement.take(split("close the door"), 1_500, is_at_pause=False)
-    assert shown(agreement) == ("open the door", "now")
+@pytest.mark.parametrize(
+    ("certain", "words", "kept"),
+    [
+        ("open the", "Open the door", "open the door"),
+        ("open the door", "close the door now", "open the door now"),
+        ("open the door", "the door now", "open the door now"),
+        ("open the door", "please open the door now", "open the door now"),
+        ("open the door", "Open the door.", "open the door."),
+        ("open the door.", "Open the door, now", "open the door. now"),
+        ("open the door", "thank you", "open the door"),
+        ("open the door", "", "open the door"),
+        ("", "open", "open"),
+    ],
+)
+def test_what_is_certain_stays_and_the_rest_follows(certain: str, words: str, kept: str) -> None:
+    assert join(keeping(split(certain), split(words))) == kept
+
+
+@given(st.lists(st.sampled_from("abc")), st.lists(st.sampled_from("abc")))
+def test_whatever_is_heard_next_begins_with_what_is_certain(
+    certain: list[str], words: list[str]
+) -> None:
+    kept = keeping(split(" ".join(certain)), split(" ".join(words)))
+    assert [word.text for word in kept[: len(certain)]] == certain
+    assert len(kept) <= len(certain) + len(words)
 
 
 @pytest.mark.parametrize(
