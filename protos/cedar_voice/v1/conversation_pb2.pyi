@@ -249,6 +249,9 @@ class Interrupt(_message.Message):
     """Stops a response: generation, synthesis and sending. Safe at any time: a
     response that is already over, or has not sent audio yet, is not an error. A
     turn whose input is over and whose response has not begun is then not answered.
+    A client that plays later than by the server's clock may name the last response
+    after its end: the history then keeps what was heard of it, until another one
+    begins. No `interruption` follows.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -259,7 +262,8 @@ class Interrupt(_message.Message):
     """Response to stop; 0 stops whichever is in progress."""
     played_ms: _builtins.int
     """How much of it the user heard, in milliseconds of its audio. The history
-    keeps only that part. Values past the end are clamped. Unset uses the last
+    keeps only that part, but all of the text that a client spoke itself
+    (use_browser_tts): it has no audio to measure. Values past the end are clamped. Unset uses the last
     PlaybackReport, else the server's estimate.
     """
     def __init__(

@@ -20,6 +20,8 @@ class Answering:
     def __init__(self, conversation: Conversation) -> None:
         self._conversation = conversation
         self._turn: Turn | None = None
+        self._last: Response | None = None
+        """The response that was given last, to its end by our clock."""
 
     @property
     def turn(self) -> Turn | None:
@@ -150,8 +152,10 @@ class Answering:
     def note_playback(self, response_id: int, played_ms: int) -> None:
         """The client has played this much of a response."""
         turn, response, now_ms = self._turn, self.response, self._conversation.now_ms
+        if self._last is not None and self._last.response_id == response_id:
+            self._last.report_playback(played_ms, now_ms)
         if turn is None or response is None or response.response_id != response_id:
-            return  # of a response that is over
+            return
         response.report_playback(played_ms, now_ms)
         self._send_due()
         self._consider_end()
@@ -197,6 +201,14 @@ class Answering:
         if self._turn is not None:
             self._cut(reason, played_ms)
             self._end()
+
+    def interrupt_late(self, response_id: int, played_ms: int | None) -> None:
+        """Keep what was heard of the last response: its client plays later than by our clock."""
+        response = self._last
+        if response is not None and response.response_id == response_id:
+            kept = response.history_items
+            response.cut_late(played_ms, self._conversation.now_ms)
+            self._conversation.history.replace(kept, response.history_items)
 
     def take_back(self) -> Turn:
         """Cut off a response that nobody has heard, and forget it; the turn goes on."""
@@ -245,7 +257,7 @@ class Answering:
         assert turn is not None and response is not None
         self._conversation.history.add(*response.history_items)
         self._say(turn.metrics(self._conversation.now_ms))
-        self._turn = None
+        self._turn, self._last = None, None if response.was_cut else response
 
     def _say(self, *messages: say.Message) -> None:
         assert self._turn is not None

@@ -1,5 +1,6 @@
 """The conversation so far, as the language model is told it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -60,6 +61,14 @@ class History:
         """Forget the newest item, which is what the user said: there is more of it to come."""
         if self._items and isinstance(self._items[-1], UserMessage):
             del self._items[-1]
+
+    def replace(self, before: Sequence[HistoryItem], after: Sequence[HistoryItem]) -> None:
+        """Put `after` in the place of `before`, the newest of its like, if it is still kept."""
+        count = len(before)
+        for start in range(len(self._items) - count, -1, -1):
+            if before and self._items[start : start + count] == list(before):
+                self._items[start : start + count] = after
+                return
 
     def _forget(self) -> None:
         surplus = len(self._items) - self._max_items

@@ -321,6 +321,7 @@ class Machine:
         # A client that lags has still to be sent the end of an answer that is over here.
         lagging_id = event.response_id or self._conversation.last_response_id
         self._conversation.order(do.PurgeSpeech(lagging_id))
+        self._answering.interrupt_late(event.response_id, event.played_ms)
         if turn is not None and turn.end_ms is not None and event.response_id == 0:
             turn.is_unwanted = True  # the answer that the user waits for
             self._wishes.answer = None

@@ -24,6 +24,9 @@ from cedar_voice_service.session.tools import ACTION_SENT_JSON
 TEXT_INTERVAL_MS = 100
 """Text is told at most so often: models write faster than anybody reads."""
 
+NEAR_END_MS = 250
+"""Who has played all but this has played it all: players round, and leave out what pads a file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Manner:
@@ -243,12 +246,8 @@ class Response:
         self, reason: say.InterruptionReason, played_ms: int | None, now_ms: int
     ) -> list[say.Message]:
         """Cut the response off; `played_ms` is the client's own figure of what was heard."""
-        heard_ms = self.playout.heard_ms(now_ms)
-        if played_ms is not None:
-            heard_ms = min(played_ms, self.playout.sent_ms)
-        is_silent = self.config.settings.use_browser_tts
-        self._kept_text = self.text if is_silent else self.playout.heard_text(heard_ms)
-        self.was_cut = True
+        heard_ms = self._heard_ms(played_ms, now_ms)
+        self._keep(heard_ms)
         by_client = reason is say.InterruptionReason.CLIENT_REQUEST
         finish = say.FinishReason.CANCELLED if by_client else say.FinishReason.INTERRUPTED
         self._script.untold = ""
@@ -257,6 +256,23 @@ class Response:
             *self._complete(finish, now_ms),
             *self._abandon_speech(),
         ]
+
+    def cut_late(self, played_ms: int | None, now_ms: int) -> None:
+        """It is over by our clock, and its client stopped it all the same before its end."""
+        heard_ms = self._heard_ms(played_ms, now_ms)
+        if heard_ms < self.playout.sent_ms - NEAR_END_MS:
+            self._keep(heard_ms)
+
+    def _heard_ms(self, played_ms: int | None, now_ms: int) -> int:
+        if played_ms is None:
+            return self.playout.heard_ms(now_ms)
+        return min(played_ms, self.playout.sent_ms)
+
+    def _keep(self, heard_ms: int) -> None:
+        """Keep what was heard in this time, and all where the client speaks, which cannot tell."""
+        is_silent = self.config.settings.use_browser_tts
+        self._kept_text = self.text if is_silent else self.playout.heard_text(heard_ms)
+        self.was_cut = True
 
     def fail(self, error: CedarVoiceError, now_ms: int) -> list[say.Message]:
         """Give the response up: its work made no progress."""

@@ -9,7 +9,7 @@ from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import OutputAudio, SessionConfig, TurnDetection
-from cedar_voice_service.session.history import AssistantMessage, UserMessage
+from cedar_voice_service.session.history import AssistantMessage, ToolOutcome, UserMessage
 from cedar_voice_service.session.interruption import (
     CERTAIN_SPEECH_MS,
     LONGEST_HOLD_MS,
@@ -281,6 +281,74 @@ def test_a_player_that_lags_is_waited_for() -> None:
     assert driver.is_in(Phase.RESPONDING)
     driver.wait(100)
     assert driver.is_in(Phase.IDLE)
+
+
+def heard_to_the_end(config: SessionConfig = HOLDING) -> MachineDriver:
+    """An answer of 2 s that is over by the clock."""
+    driver = MachineDriver(config)
+    work_id = answering(driver)
+    driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP), on.SpeechEnded(work_id))
+    driver.wait(2_500)
+    assert driver.is_in(Phase.IDLE)
+    return driver
+
+
+def test_a_client_that_plays_late_tells_what_was_heard_of_an_answer_that_is_over() -> None:
+    driver = heard_to_the_end()
+    said = len(driver.said)
+    driver.let(on.InterruptRequested(1, played_ms=800))
+    assert driver.machine.history.items == (
+        UserMessage("hello there"),
+        AssistantMessage("One two", interrupted=True),
+    )
+    assert len(driver.said) == said  # the record of the turn was its last word
+
+
+def test_reports_of_an_answer_that_is_over_tell_how_far_its_client_is() -> None:
+    driver = heard_to_the_end()
+    driver.let(on.PlaybackReported(1, 600))
+    driver.wait(200)
+    driver.let(on.InterruptRequested(1))
+    assert driver.machine.history.items[-1] == AssistantMessage("One two", interrupted=True)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        on.InterruptRequested(1),
+        on.InterruptRequested(1, played_ms=1_900),
+        on.InterruptRequested(1, played_ms=9_000),
+        on.InterruptRequested(played_ms=0),  # of whichever is in progress, and none is
+        on.InterruptRequested(7, played_ms=0),
+    ],
+)
+def test_an_answer_that_was_heard_to_its_end_stays_whole(event: on.InterruptRequested) -> None:
+    driver = heard_to_the_end()
+    driver.let(event)
+    assert driver.machine.history.items[-1] == AssistantMessage("One two three four.")
+
+
+def test_nothing_stays_of_an_answer_that_a_late_client_never_played() -> None:
+    driver = heard_to_the_end()
+    driver.let(on.TextEntered("and now?"), on.InterruptRequested(2, played_ms=0))
+    driver.let(on.InterruptRequested(1, played_ms=0))
+    assert AssistantMessage("One two three four.") in driver.machine.history.items  # it is past
+    driver = heard_to_the_end()
+    driver.let(on.InterruptRequested(1, played_ms=0))
+    assert driver.machine.history.items == (UserMessage("hello there"),)
+
+
+def test_actions_of_an_answer_that_is_shortened_stay() -> None:
+    driver = MachineDriver(HOLDING)
+    work_id = answering(driver)
+    driver.let(on.ToolCalled(work_id, "call-1", Action("a", "t", "{}", "", "", "[]")))
+    driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP), on.SpeechEnded(work_id))
+    driver.wait(2_500)
+    driver.let(on.InterruptRequested(1, played_ms=800))
+    _, called, outcome, said = driver.machine.history.items
+    assert isinstance(called, AssistantMessage) and called.tool_calls[0].call_id == "call-1"
+    assert isinstance(outcome, ToolOutcome)
+    assert said == AssistantMessage("One two", interrupted=True)
 
 
 def test_speech_before_the_first_sound_of_the_answer_reopens_the_turn() -> None:

@@ -96,6 +96,8 @@ class Conversation(RuleBasedStateMachine):
                 on.ResponseRequested("briefly"),
                 on.InterruptRequested(),
                 on.InterruptRequested(played_ms=150),
+                on.InterruptRequested(1, played_ms=150),
+                on.InterruptRequested(2),
                 on.PlaybackReported(1, 100),
                 on.PlaybackReported(2, 100),
                 on.InputEnded(),
