@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -95,6 +95,15 @@ class History(Generic[T]):
         while self._bytes > self._max_bytes and len(self.entries) > 1:
             self._drop_oldest()
         self._wake()
+
+    def rewrite(self, left_of: Callable[[T], T]) -> None:
+        """Keep of every item what is left of it; each keeps its number."""
+        before, self.entries = self.entries, deque()
+        self._bytes = 0
+        for entry in before:
+            left = replace(entry, item=left_of(entry.item))
+            self.entries.append(left)
+            self._bytes += self._size_of(left.item)
 
     def tell_all(self, item: T) -> None:
         """Say something to those alone who read at present."""

@@ -224,7 +224,24 @@ class Conversation:
             self._has_changed.set()
         if response.HasField("transcription"):
             self.latest = response.transcription
+        if response.HasField("interruption"):
+            self._history.rewrite(_silenced(response.interruption.response_id))
         self._history.add(response, response.turn_id)
+
+
+def _silenced(response_id: int) -> Callable[[Response], Response]:
+    """What is left of anything said when a response is cut off: no sound of it or an older one."""
+
+    def left_of(said: Response) -> Response:
+        if not said.audio.data or said.audio.response_id > response_id:
+            return said
+        left = Response()
+        left.CopyFrom(said)
+        for name in ("data", "duration_ms", "text"):
+            left.audio.ClearField(name)
+        return left
+
+    return left_of
 
 
 class Hub:

@@ -127,6 +127,21 @@ async def test_what_a_browser_does_not_tell_to_have_is_kept_though_it_was_sent()
         assert [entry.turn_id for entry in said.entries] == [4, 4]
 
 
+async def test_what_is_rewritten_keeps_its_number_and_weighs_what_is_left() -> None:
+    talk = history(max_bytes=10)
+    with talk.read(0, None) as reader:
+        for word in ("one", "two", "tea"):
+            talk.add(word, 1)
+        assert await read(reader, 1) == ["one"]
+        talk.rewrite(lambda word: word[:1])
+        assert [entry.number for entry in talk.entries] == [1, 2, 3]
+        talk.add("7 bytes", 1)  # for which there would be no room beside the words
+        assert [entry.number for entry in talk.entries] == [1, 2, 3, 4]
+        talk.add("1", 1)  # for which there is none
+        assert await read(reader, 4) == ["t", "t", "7 bytes", "1"]
+        assert [entry.number for entry in talk.entries] == [2, 3, 4, 5]
+
+
 async def test_a_word_aside_is_heard_by_one_reader_and_first() -> None:
     said = history()
     said.add("a", 1)

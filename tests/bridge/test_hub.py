@@ -315,6 +315,40 @@ async def test_a_reader_that_does_not_read_costs_itself_alone() -> None:
         assert deaf.kinds.count("audio_chunk") < FLOOD_CHUNKS
 
 
+async def cut_off(talk: Conversation) -> None:
+    """Answer a text with much audio that is cut off, and the next one with a little."""
+    await talk.open()
+    while (request := await talk.hear()) is not None:
+        if request.text.text == "first":
+            for _ in range(FLOOD_CHUNKS):
+                audio = pb.OutputAudio(response_id=1, data=b"x" * 60_000)
+                await talk.say(turn_id=1, audio=audio)
+            await talk.say(turn_id=2, audio=pb.OutputAudio(response_id=2, data=b"newer"))
+            cut = pb.Interruption(response_id=1, reason=pb.INTERRUPTION_REASON_NEW_INPUT)
+            await talk.say(turn_id=1, interruption=cut)
+        if request.HasField("text"):
+            await answer(talk, 2, request.text.text)
+
+
+async def test_a_reader_that_lags_is_spared_the_sound_of_an_answer_that_was_cut_off() -> None:
+    async with (
+        serving(ScriptedService(cut_off)) as address,
+        bridging(address, session_history_bytes=1 << 30) as bridge,
+        event_source(bridge, "one") as events,
+        bridge.connect("?sessionId=one", max_msg_size=0) as deaf,
+    ):
+        await deaf.hear_until("ready")
+        await deaf.say(type="text", text="first")
+        await events.until("complete")
+        events.heard.clear()
+        await deaf.hear_until("turn_metrics")
+        heard = [frame["responseId"] for frame in deaf.heard if frame["type"] == "audio_chunk"]
+        assert heard.count(1) < FLOOD_CHUNKS
+        assert heard.count(2) == 3
+        places = [frame["seq"] for frame in deaf.heard if "seq" in frame]
+        assert places == sorted(places)
+
+
 async def test_a_reader_that_takes_nothing_for_a_while_is_told_and_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
