@@ -179,6 +179,7 @@ ALWAYS = (
     Target("stall_max_ms", 0, (50,)),
     Target("stt_s_per_speech_s", 4),
     Target("retractions", 0),
+    Target("corrections", 0),
 )
 
 

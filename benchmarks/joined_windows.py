@@ -1,26 +1,27 @@
 """What hearing in windows costs: words lost at the joins, audio sent, and when words are stable.
 
-    python -m benchmarks.joined_windows [--lengths 3 10 30] [--json]
+    python -m benchmarks.joined_windows [--lengths 3 10 30] [--words 100]
 
-Recorded sentences are joined to turns of set lengths, with pauses of several lengths between them,
-and given to PocketSphinx as a recognizer of whole recordings: once as a whole, and in windows, as
-fast as they are spoken, with a set round trip. Times are those of the sound, not of this machine.
-Words are counted wrong against what was said: substituted, left out and put in.
+Recorded sentences are joined to turns of set lengths, in random orders, with pauses of several
+lengths between them, and given to PocketSphinx as a recognizer of whole recordings: once as a
+whole, and in windows, as fast as they are spoken, with a set round trip. Times are those of the
+sound, not of this machine. Words are counted wrong against what was said: substituted, left out and
+put in.
 """
 
 import argparse
-import json
 import statistics
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from random import Random
 
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
+from benchmarks import report
+from benchmarks.figures import p95
 from cedar_voice_service.audio.ear import Ear, Heard
+from cedar_voice_service.audio.speech_detector import EdgeKind
 from cedar_voice_service.providers.pocketsphinx_recognizer import Recognizer
 from cedar_voice_service.session.windows.request import Request
 from cedar_voice_service.session.windows.transcript import Shown
@@ -38,7 +39,7 @@ SENTENCES = {
 }
 LENGTHS_S = (3, 10, 30)
 PAUSES_MS = (100, 300, 700)
-ROUNDS = 1
+WORDS = 100
 ROUND_TRIP_MS = 500
 BLOCK_BYTES = 640
 
@@ -54,10 +55,11 @@ class Turn:
 
 @dataclass(slots=True)
 class Played:
-    """What came of a turn in windows."""
+    """What came of a turn in windows; speech is what the ear told of."""
 
     final: str = ""
     sent_ms: int = 0
+    speech_ms: int = 0
     retractions: int = 0
     delays_ms: list[int] = field(default_factory=list)
 
@@ -68,6 +70,8 @@ class Figures:
 
     length_s: int
     pause_ms: int
+    turns: int
+    words: int
     wer_whole: float
     wer_joined: float
     sent_ratio: float
@@ -104,23 +108,33 @@ def recognized(recognizer: Recognizer, pcm: bytes) -> str:
     return recognizer.decode_whole(pcm).text
 
 
+def speech_ms(blocks: Sequence[Heard]) -> int:
+    """How much speech the ear tells of."""
+    edges = [edge for block in blocks for edge in block.edges]
+    return sum(edge.at_ms * (1 if edge.kind is EdgeKind.STOPPED else -1) for edge in edges)
+
+
 def play(recognizer: Recognizer, turn: Turn) -> Played:
     """Hear a turn in windows, every answer a round trip after its request."""
-    windowed, played = Utterance(), Played()
+    blocks = heard(turn.pcm)
+    windowed, played = Utterance(), Played(speech_ms=speech_ms(blocks))
     stable: list[str] = []
+    stable_text = ""
     request: Request | None = None
     answer_at_ms = 0
 
     def show(shown: Shown | None, now_ms: int) -> None:
+        nonlocal stable_text
         if shown is None:
             return
         words = list(keys(split(shown.stable_text)))
-        played.retractions += words[: len(stable)] != stable
+        played.retractions += not shown.stable_text.startswith(stable_text)
+        stable_text = shown.stable_text
         ends_ms = turn.ends_ms[len(stable) : len(words)]
         played.delays_ms += [max(0, now_ms - end_ms) for end_ms in ends_ms]
         stable[:] = words
 
-    for block in heard(turn.pcm):
+    for block in blocks:
         show(windowed.hear(block), block.end_ms)
         if (asked := windowed.due(1)) is not None:
             request, answer_at_ms = asked, block.end_ms + ROUND_TRIP_MS
@@ -133,6 +147,7 @@ def play(recognizer: Recognizer, turn: Turn) -> Played:
         assert request is not None
         windowed.take(request.number, recognized(recognizer, request.pcm.data), None)
     played.final, played.sent_ms = windowed.text, windowed.sent_ms
+    played.retractions += not played.final.startswith(stable_text)
     return played
 
 
@@ -148,67 +163,90 @@ def errors(said: tuple[str, ...], text: str) -> int:
     return costs[-1]
 
 
-def measure(recognizer: Recognizer, length_s: int, pause_ms: int) -> Figures:
-    """Play some turns of one kind."""
+def measure(recognizer: Recognizer, length_s: int, pause_ms: int, least_words: int) -> Figures:
+    """Play turns of one kind until so many words were said."""
     chance = Random(f"{length_s} {pause_ms}")
-    count = whole = joined = retractions = 0
-    ratios: list[float] = []
-    delays_ms: list[int] = []
-    for _ in range(ROUNDS):
+    turns: list[Turn] = []
+    whole = joined = 0
+    plays: list[Played] = []
+    while sum(len(turn.words) for turn in turns) < least_words:
         turn = turn_of(length_s, pause_ms, chance)
         played = play(recognizer, turn)
-        count += len(turn.words)
         whole += errors(turn.words, recognized(recognizer, turn.pcm))
         joined += errors(turn.words, played.final)
-        spoken_ms = len(turn.pcm) // 32 - 300 - pause_ms - 800
-        ratios.append(played.sent_ms / spoken_ms)
-        retractions += played.retractions
-        delays_ms += played.delays_ms
+        turns.append(turn)
+        plays.append(played)
+    words = sum(len(turn.words) for turn in turns)
+    delays_ms = [delay_ms for played in plays for delay_ms in played.delays_ms]
     return Figures(
         length_s,
         pause_ms,
-        whole / count,
-        joined / count,
-        statistics.fmean(ratios),
-        retractions,
+        len(turns),
+        words,
+        whole / words,
+        joined / words,
+        sum(played.sent_ms for played in plays) / sum(played.speech_ms for played in plays),
+        sum(played.retractions for played in plays),
         round(statistics.median(delays_ms)) if delays_ms else 0,
-        sorted(delays_ms)[int(0.95 * (len(delays_ms) - 1))] if delays_ms else 0,
+        round(p95(delays_ms)) if delays_ms else 0,
     )
 
 
-def show_table(rows: list[Figures]) -> None:
-    """Print the figures for people."""
-    titles = ("turn", "pauses", "WER whole", "WER joined", "sent", "retracted", "stable p50", "p95")
-    table = Table(*titles, box=SIMPLE)
+def show(rows: Sequence[Figures], options: argparse.Namespace) -> None:
+    """Print the table; write the files that are asked for."""
+    table = Table(title="Hearing in windows; WER in %, times in ms")
+    for title in ("turn", "pause", "turns", "words", "WER whole", "joined", "sent/speech"):
+        table.add_column(title, justify="right")
+    for title in ("taken back", "stable p50", "p95"):
+        table.add_column(title, justify="right")
+    table.caption = report.machine()
     for row in rows:
         table.add_row(
             f"{row.length_s} s",
-            f"{row.pause_ms} ms",
-            f"{row.wer_whole:.1%}",
-            f"{row.wer_joined:.1%}",
-            f"{row.sent_ratio:.2f}x",
+            str(row.pause_ms),
+            str(row.turns),
+            str(row.words),
+            f"{100 * row.wer_whole:.1f}",
+            f"{100 * row.wer_joined:.1f}",
+            f"{row.sent_ratio:.2f}",
             str(row.retractions),
-            f"{row.stable_delay_p50_ms} ms",
-            f"{row.stable_delay_p95_ms} ms",
+            str(row.stable_delay_p50_ms),
+            str(row.stable_delay_p95_ms),
         )
-    Console().print(table)
+    report.show(table, as_markdown=options.markdown)
+    if options.json:
+        figures = [asdict(row) for row in rows]
+        report.write_json(options.json, "joined_windows", vars(options), figures)
+    if options.plot:
+        names = [f"{row.length_s} s, pauses of {row.pause_ms} ms" for row in rows]
+        bars = {
+            "words wrong, whole (%)": [100 * row.wer_whole for row in rows],
+            "words wrong, joined (%)": [100 * row.wer_joined for row in rows],
+            "audio sent over speech": [row.sent_ratio for row in rows],
+        }
+        values = {title: dict(zip(names, bar, strict=True)) for title, bar in bars.items()}
+        report.plot_bars(options.plot, "Hearing in windows", values)
 
 
-def main() -> None:
-    """Measure every kind of turn."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+def main() -> int:
+    """Measure every kind of turn; the exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS_S, help="turns, seconds")
+    parser.add_argument("--words", type=int, default=WORDS, help="at least, of each kind of turn")
+    report.add_options(parser)
     options = parser.parse_args()
     recognizer = Recognizer()
     kinds = [(length_s, pause_ms) for length_s in options.lengths for pause_ms in PAUSES_MS]
-    console = Console(file=sys.stderr)
-    rows = [measure(recognizer, *kind) for kind in track(kinds, "hearing", console=console)]
-    if options.json:
-        sys.stdout.write(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
-    else:
-        show_table(rows)
+    with report.progress() as progress:
+        rows = [
+            measure(recognizer, *kind, options.words)
+            for kind in progress.track(kinds, description="hearing")
+        ]
+    show(rows, options)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

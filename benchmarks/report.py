@@ -1,5 +1,6 @@
 """How figures are shown: tables on the terminal, a file of JSON, a picture."""
 
+import argparse
 import json
 import os
 import platform
@@ -21,6 +22,13 @@ from benchmarks.figures import MEANINGS, Figures, Target
 Verdict = tuple[Target, Figures]
 
 mpl.rcParams["svg.hashsalt"] = "cedar-voice"  # the same figures, the same file
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options that say what is written."""
+    parser.add_argument("--markdown", action="store_true", help="print tables for a document")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures")
+    parser.add_argument("--plot", type=Path, metavar="PATH", help="draw them: .svg or .png")
 
 
 def progress() -> Progress:
@@ -80,12 +88,15 @@ def show(*tables: Table, as_markdown: bool) -> None:
         Console(width=None if not as_markdown else 200).print(table)
 
 
-def surroundings() -> str:
+def machine() -> str:
     """The machine, as far as figures depend on it."""
-    return (
-        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python "
-        f"{platform.python_version()}; the product has one core, its measurement the others"
-    )
+    load = os.getloadavg()[0]
+    return f"{os.cpu_count()} cores, load {load:.1f}, Python {platform.python_version()}"
+
+
+def surroundings() -> str:
+    """The machine, and how it is shared with what measures from outside."""
+    return f"{machine()}; the product has one core, its measurement the others"
 
 
 def write_json(path: Path, benchmark: str, options: Mapping[str, Any], figures: object) -> None:
@@ -93,7 +104,7 @@ def write_json(path: Path, benchmark: str, options: Mapping[str, Any], figures: 
     document = {
         "benchmark": benchmark,
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "surroundings": surroundings(),
+        "surroundings": machine(),
         "options": {name: value for name, value in options.items() if not isinstance(value, Path)},
         "figures": figures,
     }

@@ -1,6 +1,6 @@
 """What finding speech costs, and what the gate before the costly detector changes in its edges.
 
-    python -m benchmarks.speech_detection [--json]
+    python -m benchmarks.speech_detection
 
 The recorded sentences are joined with pauses, made softer, and mixed with noise. The reference has
 Silero judge every frame; the product lets the gate choose. Both are held against what the reference
@@ -8,7 +8,6 @@ finds in the clean recording. Costs are processor time of this process, per seco
 """
 
 import argparse
-import json
 import statistics
 import sys
 import time
@@ -17,11 +16,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
+from benchmarks import report
+from benchmarks.figures import p95
 from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES, Pcm
 from cedar_voice_service.audio.speech_detector import EdgeKind, SpeechDetector
 from tests.support.recordings import SPEECH, speech_pcm
@@ -149,8 +147,7 @@ def _timeline(stretches: Stretches, scene: Scene) -> NDArray[np.bool_]:
 def _p50_p95(values: Sequence[int]) -> tuple[int, int]:
     if len(values) < 2:
         return (values[0], values[0]) if values else (0, 0)
-    p95 = statistics.quantiles(values, n=20, method="inclusive")[-1]
-    return round(statistics.median(values)), round(p95)
+    return round(statistics.median(values)), round(p95(values))
 
 
 def run() -> list[Figures]:
@@ -158,24 +155,43 @@ def run() -> list[Figures]:
     clean, *harder = scenes()
     truth, _ = find(clean, is_gated=False)
     figures = []
-    for scene in track([clean, *harder], "scenes", console=Console(stderr=True)):
-        speech = [] if scene.name == "silence" else truth
-        figures.append(compare(scene, "reference", speech, is_gated=False))
-        figures.append(compare(scene, "product", speech, is_gated=True))
+    with report.progress() as progress:
+        for scene in progress.track([clean, *harder], description="scenes"):
+            speech = [] if scene.name == "silence" else truth
+            figures.append(compare(scene, "reference", speech, is_gated=False))
+            figures.append(compare(scene, "product", speech, is_gated=True))
     return figures
 
 
-def show(figures: Sequence[Figures]) -> None:
-    """Print a row per scene and detector."""
-    worst = max(row.ms_per_s for row in figures if row.detector == "product")
-    caption = f"product at most {worst} ms per second of sound, target {TARGET_MS_PER_S}"
+def mean_ms_per_s(figures: Sequence[Figures], detector: str) -> float:
+    """What a detector costs on average, all scenes alike."""
+    return statistics.fmean(row.ms_per_s for row in figures if row.detector == detector)
+
+
+def show(figures: Sequence[Figures], options: argparse.Namespace) -> None:
+    """Print a row per scene and detector; write the files that are asked for."""
+    is_ms = mean_ms_per_s(figures, "product")
+    verdict = f"product {is_ms:.2f} ms per second of sound on average, at most {TARGET_MS_PER_S}"
     headings = ("scene", "detector", "ms/s", "missed", "false", "onset", "p95", "offset", "p95")
-    table = Table(title="Finding speech: cost, and edges in ms", caption=caption, box=SIMPLE)
+    table = Table(title="Finding speech: cost, and edges in ms")
+    table.caption = f"{report.machine()}; {verdict}"
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in figures:
         table.add_row(*(str(value) for value in asdict(row).values()))
-    Console().print(table)
+    report.show(table, as_markdown=options.markdown)
+    if options.json:
+        rows = [asdict(row) for row in figures]
+        report.write_json(options.json, "speech_detection", vars(options), rows)
+    if options.plot:
+        names = [f"{row.scene}: {row.detector}" for row in figures]
+        bars: dict[str, list[float]] = {
+            "processor time a second (ms)": [row.ms_per_s for row in figures],
+            "speech missed (ms)": [row.missed_ms for row in figures],
+            "speech where none is (ms)": [row.false_ms for row in figures],
+        }
+        values = {title: dict(zip(names, bar, strict=True)) for title, bar in bars.items()}
+        report.plot_bars(options.plot, "Finding speech", values)
 
 
 def main() -> int:
@@ -183,14 +199,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--json", action="store_true", help="print figures instead of a table")
+    report.add_options(parser)
     options = parser.parse_args()
     figures = run()
-    if options.json:
-        print(json.dumps([asdict(row) for row in figures], indent=2))
-    else:
-        show(figures)
-    return int(any(row.ms_per_s > TARGET_MS_PER_S for row in figures if row.detector == "product"))
+    show(figures, options)
+    return int(mean_ms_per_s(figures, "product") > TARGET_MS_PER_S)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import median
 from typing import Literal, get_args
 
@@ -272,9 +271,7 @@ def main() -> int:
     )
     parser.add_argument("--rounds", type=int, default=100, help="of each paced caller")
     parser.add_argument("--duration-s", type=float, default=5.0, help="of the saturated caller")
-    parser.add_argument("--markdown", action="store_true", help="print the table for a document")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures")
-    parser.add_argument("--plot", type=Path, metavar="PATH", help="draw them: .svg or .png")
+    report.add_options(parser)
     options = parser.parse_args()
     rows: list[Row] = []
     status = attempt(run(options, rows))

@@ -13,7 +13,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import get_args
 
 from rich.console import Console
@@ -43,9 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-drafts", action="store_true", help="begin no answer early")
     parser.add_argument("--turns", type=int, default=2, help="of each session")
     parser.add_argument("--generators", type=int, default=1, help="processes that make the load")
-    parser.add_argument("--markdown", action="store_true", help="print tables for a document")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures")
-    parser.add_argument("--plot", type=Path, metavar="PATH", help="draw them: .svg or .png")
+    report.add_options(parser)
 
 
 def habits_of(options: argparse.Namespace) -> Habits:
