@@ -38,11 +38,15 @@ class _Turn:
     reader: Reader[Response]
 
     async def responses(self) -> AsyncGenerator[Response, None]:
-        """What the service says of the turn.
+        """What the service says of the turn, and what was said of the recording in others.
+
+        A recording longer than a turn is heard as several, the last of which is answered: it may
+        be the newest already when the upload is over, or still to come.
 
         Raises:
             VoiceClientError: it says no more.
         """
+        turn_id = self.turn_id
         while True:
             try:
                 async with asyncio.timeout(SILENCE_TIMEOUT_S):
@@ -54,8 +58,11 @@ class _Turn:
                 if isinstance(failure, VoiceClientError):
                     raise failure from None
                 raise unavailable("the session is over") from None
-            if entry.turn_id == self.turn_id:
+            has_more = entry.item.transcription.continues
+            if has_more or entry.turn_id == turn_id:
                 yield entry.item
+            if has_more:
+                turn_id = max(turn_id, entry.turn_id + 1)
 
 
 class ExchangeEndpoint:

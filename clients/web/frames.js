@@ -115,7 +115,8 @@
  *     received?: number, settings: Settings, output: Output, turnDetection: TurnDetection },
  *   transcription_partial: Place &
  *     { type: "transcription_partial", text: string, stableText?: string, confidence?: number },
- *   transcription_final: Place & { type: "transcription_final", text: string, confidence?: number },
+ *   transcription_final: Place &
+ *     { type: "transcription_final", text: string, confidence?: number, continues?: boolean },
  *   response_start: Place & { type: "response_start", responseId: number },
  *   response_chunk: Place & { type: "response_chunk", responseId: number, text: string },
  *   response_complete: Place & { type: "response_complete", responseId: number, text: string,

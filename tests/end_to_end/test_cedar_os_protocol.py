@@ -66,6 +66,18 @@ async def test_an_answer_has_text_transcription_audio_and_usage(bridge: Bridge) 
     assert answer["usage"]["totalTokens"] > 0
 
 
+async def test_a_recording_longer_than_a_turn_is_understood_and_answered_as_a_whole(
+    standin: OpenAIStandin,
+) -> None:
+    async with (
+        open_server(settings_of(standin, max_utterance_ms=1_000)) as (address, _),
+        bridging(address) as bridge,
+    ):
+        _, answer = await post(bridge, VOICE, sent_by_cedar_os(SPEECH))
+    assert answer["transcription"].count("calendar") > 1  # which the stand-in hears in each turn
+    assert answer["text"] == "At three. The room is yours."
+
+
 async def test_the_audio_is_one_whole_mp3_of_the_whole_answer(bridge: Bridge) -> None:
     _, answer = await post(bridge, VOICE, sent_by_cedar_os(SPEECH))
     sound = base64.b64decode(answer["audioData"])

@@ -171,7 +171,9 @@ METRICS = say.TurnMetrics(
 )
 MESSAGES: list[say.Message] = [
     say.SpeechActivity(say.SpeechKind.STOPPED, 5),
-    say.Transcription("hi", is_final=True, confidence=0.5, start_ms=1, end_ms=2, stable_text="h"),
+    say.Transcription(
+        "hi", is_final=True, confidence=0.5, start_ms=1, end_ms=2, stable_text="h", continues=True
+    ),
     say.ResponseStarted(1, "hi"),
     say.ResponseDelta(1, "ho"),
     say.ResponseCompleted(1, "ho", say.FinishReason.ERROR, say.Usage(2, 3), ERROR),

@@ -143,7 +143,10 @@ def configuration_of(settings: str, context: str) -> pb.SessionConfig:
 
 
 class CedarOsTurn:
-    """One turn: the events that tell it, and the answer that gathers in it."""
+    """One turn: the events that tell it, and the answer that gathers in it.
+
+    A recording that is longer than a turn may be is heard as several: they are told as one.
+    """
 
     def __init__(self) -> None:
         self.error: pb.Error | None = None
@@ -153,6 +156,7 @@ class CedarOsTurn:
         """The newest response of the turn; 0 before the first."""
         self.answer_audio = b""
         self._answer = Answer(text="", transcription="")
+        self._said_before = ""
         self._is_answering = False
         self._taken_back_id = 0
         self._is_written = False
@@ -184,7 +188,7 @@ class CedarOsTurn:
     def _events(self, response: pb.VoiceSessionResponse) -> list[Struct]:
         match response.WhichOneof("payload"):
             case "transcription" if response.transcription.is_final:
-                return self._heard(response.transcription.text)
+                return self._heard(response.transcription)
             case "interruption":
                 self._interrupted(response.interruption)
             case "response" if response.response.response_id != self._taken_back_id:
@@ -204,11 +208,14 @@ class CedarOsTurn:
                 pass
         return []
 
-    def _heard(self, text: str) -> list[Struct]:
+    def _heard(self, said: pb.Transcription) -> list[Struct]:
         """A message for the user's chat; a turn that goes on adds what its chat lacks."""
+        text = f"{self._said_before} {said.text}".strip()
         rest = rest_of(text, self._answer.transcription)
         self._answer.transcription = text
-        self.is_over = not text  # nobody said anything
+        if said.continues:
+            self._said_before = text
+        self.is_over = not text and not said.continues  # nobody said anything
         return [TranscriptionEvent(rest)] if rest else []
 
     def _interrupted(self, interruption: pb.Interruption) -> None:

@@ -197,7 +197,7 @@ class StreamingSeed:
             confidence=confidence,
             turn_id=turn_id,
         )
-        if said.is_final and not said.text:
+        if said.is_final and not said.text and not said.continues:
             return [event, *self._unanswered(turn_id)]
         return [event]
 

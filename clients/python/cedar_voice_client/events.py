@@ -81,8 +81,9 @@ class Transcription(Event):
 
     Later partials and the final only extend `stable_text`, the beginning of `text`. Another final
     of the same turn replaces the first: the user went on speaking before the answer was heard.
-    `confidence` is 0.0 to 1.0, None when the recognizer gives none. The times are milliseconds of
-    the session's input audio.
+    After a final that `continues` the user speaks on beyond the longest turn: the rest is the next
+    turn, and the answer comes then. `confidence` is 0.0 to 1.0, None when the recognizer gives
+    none. The times are milliseconds of the session's input audio.
     """
 
     text: str
@@ -91,6 +92,7 @@ class Transcription(Event):
     stable_text: str
     start_ms: int
     end_ms: int
+    continues: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

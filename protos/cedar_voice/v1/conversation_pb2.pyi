@@ -572,6 +572,7 @@ class Transcription(_message.Message):
     STABLE_TEXT_FIELD_NUMBER: _builtins.int
     START_MS_FIELD_NUMBER: _builtins.int
     END_MS_FIELD_NUMBER: _builtins.int
+    CONTINUES_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The whole utterance so far, not a delta: replace what was shown before."""
     is_final: _builtins.bool
@@ -589,6 +590,10 @@ class Transcription(_message.Message):
     """Start of the speech, in milliseconds of input audio since the session began."""
     end_ms: _builtins.int
     """End of the audio recognized so far, in the same timeline."""
+    continues: _builtins.bool
+    """True of a final after which the user speaks on, beyond the longest turn. The
+    rest is the next turn, and the answer comes when the user has finished.
+    """
     def __init__(
         self,
         *,
@@ -598,10 +603,11 @@ class Transcription(_message.Message):
         stable_text: _builtins.str = ...,
         start_ms: _builtins.int = ...,
         end_ms: _builtins.int = ...,
+        continues: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "confidence", b"confidence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "confidence", b"confidence", "end_ms", b"end_ms", "is_final", b"is_final", "stable_text", b"stable_text", "start_ms", b"start_ms", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "confidence", b"confidence", "continues", b"continues", "end_ms", b"end_ms", "is_final", b"is_final", "stable_text", b"stable_text", "start_ms", b"start_ms", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__confidence: _TypeAlias = _typing.Literal["confidence"]  # noqa: Y015
     _WhichOneofArgType__confidence: _TypeAlias = _typing.Literal["_confidence", b"_confidence"]  # noqa: Y015

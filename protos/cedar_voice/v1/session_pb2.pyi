@@ -482,8 +482,9 @@ class TurnDetection(_message.Message):
     Default 100.
     """
     max_utterance_ms: _builtins.int
-    """A turn is ended after this much audio, in milliseconds. Unset is read as
-    Limits.max_utterance_ms, which also caps it.
+    """A turn is ended after this much audio, in milliseconds. Who speaks on is heard
+    in the next turn, and answered then: see Transcription.continues. Unset is read
+    as Limits.max_utterance_ms, which also caps it.
     """
     no_input_timeout_ms: _builtins.int
     """SPEECH_EVENT_NO_INPUT is sent after the server has waited this long for the

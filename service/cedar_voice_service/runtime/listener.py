@@ -13,9 +13,6 @@ from cedar_voice_service.runtime.recordings import Recordings
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import TurnDetection
 
-TAPE_MS = 10_000
-"""How far back a turn can begin: padding, and speech during the end of the turn before."""
-
 FEED_BLOCKS = 4_096
 """Blocks that a recognizer may lag behind; a block is 20 ms or longer."""
 
@@ -93,6 +90,11 @@ class Listener:
                 self._feed.put(block)
         return self._feed
 
+    def forget(self, before_ms: int) -> None:
+        """No recognizer to come is fed what was heard before."""
+        while self._tape and self._tape[0].end_ms <= before_ms:
+            self._tape.popleft()
+
     def close(self) -> None:
         """The session is over."""
         self.close_feed()
@@ -122,8 +124,6 @@ class Listener:
         except RateLimited as refusal:
             return refusal
         self._tape.append(block)
-        while self._tape[0].end_ms < block.end_ms - TAPE_MS:
-            self._tape.popleft()
         if self._feed is not None:
             self._feed.put(block)
         return None

@@ -269,6 +269,7 @@ class SessionRunner:
         self._watermark.settle(self._machine.needs_audio_from_ms)
         for command in commands[last_said:]:
             self._do(command, group)
+        self._listener.forget(self._machine.untaken_from_ms)
         if self._machine.phase is Phase.IDLE:
             self._signals.idle.set()
         else:

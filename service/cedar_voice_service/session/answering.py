@@ -216,7 +216,8 @@ class Answering:
         assert turn is not None and response is not None
         self._cut(say.InterruptionReason.TURN_REOPENED, None)
         turn.counts.dropped_draft_tokens += response.token_count
-        self._conversation.history.retract_user_message()
+        if turn.user_text:
+            self._conversation.history.retract_user_message()
         self._conversation.wishes.answer = turn.instructions
         self._turn, turn.response = None, None
         return turn

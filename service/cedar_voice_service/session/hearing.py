@@ -5,8 +5,14 @@ All times are milliseconds of input audio since the session began.
 
 from dataclasses import dataclass
 
-from cedar_voice_service.session.config import TurnDetection
+from cedar_voice_service.session.config import TurnDetection, TurnMode
 from cedar_voice_service.session.endpointing import Patience
+
+UNDECIDED_MS = 1_000
+"""How far back speech may turn out to have begun, beside what the configuration adds to that."""
+
+KEPT_TURNS = 2
+"""Longest turns whose audio is kept for turns that have not begun."""
 
 
 @dataclass(slots=True)
@@ -16,18 +22,23 @@ class Recording:
     from_ms: int = 0
     has_audio: bool = False
     has_turn: bool = False
+    is_over: bool = False
+    """Whether the client has ended it, and speech in it waits for the turn before to be done."""
 
 
 class Hearing:
     """The user's speech as heard since the last turn took it over."""
 
     def __init__(self) -> None:
+        self.recording = Recording()
         self.heard_ms = 0
         """How far input audio was heard."""
         self.is_speaking = False
         """Whether the user speaks now."""
         self.unclaimed_since_ms: int | None = None
         """Where speech began that belongs to no turn yet."""
+        self.taken_until_ms = 0
+        """Where a turn ended within speech: what was said before is its own."""
         self.pause_ms = 0
         """The silence before the newest speech, since the speech before that."""
         self.patience = Patience()
@@ -48,16 +59,29 @@ class Hearing:
         """Speech gave way to silence."""
         self.is_speaking = False
         self._speech_ended_ms = at_ms
+        if at_ms <= self.taken_until_ms:
+            self.claim()  # it did not go on after all
 
     def claim(self) -> None:
         """A turn takes over what was heard."""
         self.unclaimed_since_ms = None
+
+    def let_go(self) -> None:
+        """The turn that takes speech in is over: what goes on from here is speech of no turn."""
+        if self.is_speaking:
+            self.taken_until_ms = self._speech_began_ms = self.unclaimed_since_ms = self.heard_ms
 
     def break_off(self) -> None:
         """Nobody wants what was heard, nor the rest of the speech that goes on."""
         self.claim()
         if self.is_speaking:
             self.paused(self.heard_ms)
+
+    @property
+    def has_unclaimed(self) -> bool:
+        """Whether speech was heard that belongs to no turn yet."""
+        since_ms = self.unclaimed_since_ms
+        return since_ms is not None and since_ms < self.heard_ms
 
     @property
     def speech_ms(self) -> int:
@@ -76,3 +100,28 @@ class Hearing:
         """Whether enough silence followed the last speech to end the turn."""
         silence_ms = self.silence_ms
         return silence_ms is not None and silence_ms >= self.patience.silence_ms(detection)
+
+    def begins_at_ms(self, detection: TurnDetection) -> int:
+        """Where the audio of a turn begins that begins now."""
+        if self.unclaimed_since_ms is None or detection.mode is TurnMode.MANUAL:
+            return self.untaken_from_ms(detection)
+        return max(self._padded(self.unclaimed_since_ms, detection), self._kept_from_ms(detection))
+
+    def untaken_from_ms(self, detection: TurnDetection) -> int:
+        """What is heard from there on may become part of a turn that has not begun."""
+        undecided_ms = UNDECIDED_MS + detection.min_speech_ms + detection.prefix_padding_ms
+        from_ms = max(self.recording.from_ms, self.heard_ms - undecided_ms)
+        if self.unclaimed_since_ms is not None:
+            from_ms = min(from_ms, self._padded(self.unclaimed_since_ms, detection))
+        return max(from_ms, self._kept_from_ms(detection))
+
+    def has_lost_speech(self, detection: TurnDetection) -> bool:
+        """Whether speech that no turn has taken began before what is kept."""
+        since_ms = self.unclaimed_since_ms
+        return since_ms is not None and since_ms < self._kept_from_ms(detection)
+
+    def _kept_from_ms(self, detection: TurnDetection) -> int:
+        return max(0, self.heard_ms - KEPT_TURNS * detection.max_utterance_ms)
+
+    def _padded(self, since_ms: int, detection: TurnDetection) -> int:
+        return max(self.taken_until_ms, since_ms - detection.prefix_padding_ms)

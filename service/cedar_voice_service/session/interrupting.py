@@ -35,7 +35,7 @@ class Interrupting:
         elif self._may_interrupt(turn):
             self._barge_in = BargeIn(self._conversation.now_ms)
             self._answering.hold()
-            self._listening.begin_with_speech(over=turn)
+            self._listening.begin(over=turn)
         elif not self._listening.hearing.is_speaking:
             self._listening.hearing.claim()  # a cough, or over an answer that nothing interrupts
 

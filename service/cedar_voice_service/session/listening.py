@@ -1,6 +1,6 @@
 """The side of a session that listens: at most one turn, from its first sound to its final words."""
 
-from cedar_voice_service.errors import CedarVoiceError
+from cedar_voice_service.errors import CallerError, CedarVoiceError, Code
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
@@ -15,9 +15,6 @@ INPUT_IDLE_MS = 1_000
 CLIENT_AWAY_MS = 15_000
 """The same while no stream is attached: a client that comes back has the rest of what was said."""
 
-UNDECIDED_MS = 1_000
-"""How far back speech may turn out to have begun, where none is known of."""
-
 
 class Listening:
     """The turn that is heard or transcribed, if any.
@@ -28,7 +25,6 @@ class Listening:
 
     def __init__(self, conversation: Conversation) -> None:
         self.hearing = Hearing()
-        self.recording = Recording()
         self.turn: Turn | None = None
         self._conversation = conversation
         self._heard_over: Turn | None = None
@@ -60,14 +56,43 @@ class Listening:
         return None if self._is_manual else turn.last_progress_at_ms + self._idle_ms
 
     @property
+    def has_untaken(self) -> bool:
+        """Whether no turn was made of the recording, or of speech in it."""
+        return self.hearing.has_unclaimed or not self.hearing.recording.has_turn
+
+    @property
+    def has_missed_speech(self) -> bool:
+        """Whether the user has spoken since the end of the turn that is transcribed."""
+        is_transcribing = self.turn is not None and not self.is_hearing
+        return is_transcribing and self.hearing.has_unclaimed
+
+    @property
+    def has_rest(self) -> bool:
+        """Whether that speech is to be heard before the turn is answered.
+
+        In push to talk it is if the turn was only too long, or if the client has ended it as well.
+        """
+        is_cut = self.turn is not None and self.turn.is_cut
+        is_to_be_heard = is_cut or self.hearing.recording.is_over or not self._is_manual
+        return self.has_missed_speech and is_to_be_heard
+
+    @property
+    def is_full(self) -> bool:
+        """Whether speech of no turn fills a turn already."""
+        length_ms = self.hearing.heard_ms - self.untaken_from_ms
+        return self.hearing.has_unclaimed and length_ms >= self._detection.max_utterance_ms
+
+    @property
     def needs_audio_from_ms(self) -> int:
         """What is heard from there on may still become part of what the user is told they said."""
         if self.turn is not None and self.turn.from_ms is not None:
             return self.turn.from_ms
-        from_ms = max(self.recording.from_ms, self.hearing.heard_ms - UNDECIDED_MS)
-        if self.hearing.unclaimed_since_ms is not None:
-            from_ms = min(from_ms, self._padded(self.hearing.unclaimed_since_ms))
-        return from_ms
+        return self.untaken_from_ms
+
+    @property
+    def untaken_from_ms(self) -> int:
+        """What is heard from there on may become part of a turn that has not begun."""
+        return self.hearing.untaken_from_ms(self._detection)
 
     @property
     def _detection(self) -> TurnDetection:
@@ -79,34 +104,33 @@ class Listening:
 
     # -- beginning -----------------------------------------------------------------------------
 
-    def begin(self, from_ms: int, *, over: Turn | None = None) -> None:
-        """Begin a turn with the audio from there on, a candidate if it is `over` an answer."""
-        turn = Turn(self._conversation.last_turn_id + 1, from_ms, self._conversation.now_ms)
-        turn.has_speech = self.hearing.is_speaking
+    def begin(self, *, over: Turn | None = None) -> None:
+        """Begin a turn with what no turn has taken, a candidate if it is `over` an answer."""
+        conversation, hearing = self._conversation, self.hearing
+        if hearing.has_lost_speech(self._detection):
+            lost = CallerError("more was said than is kept", code=Code.OVERLOADED)
+            conversation.say(0, say.Failed(lost))
+        from_ms = hearing.begins_at_ms(self._detection)
+        turn = Turn(conversation.last_turn_id + 1, from_ms, conversation.now_ms)
+        turn.has_speech = hearing.is_speaking
         self.turn, self._heard_over = turn, over
-        self.recording.has_turn = True
+        hearing.recording.has_turn = True
         self._transcribe(turn, from_ms)
         if over is None:
-            self._conversation.last_turn_id = turn.turn_id
+            conversation.last_turn_id = turn.turn_id
         self._claim_speech(turn)
-
-    def begin_with_speech(self, *, over: Turn | None = None) -> None:
-        """Begin a turn with the speech that no turn has taken."""
-        since_ms = self.hearing.unclaimed_since_ms
-        assert since_ms is not None
-        self.begin(self._padded(since_ms), over=over)
+        self._consider_end_of_recording()
 
     def go_on(self, turn: Turn) -> None:
         """The user goes on with a turn that seemed over: what was said stays part of it."""
-        since_ms = self.hearing.unclaimed_since_ms
-        assert since_ms is not None
         self.hearing.patience.learn(self.hearing.pause_ms)
-        from_ms = max(turn.end_ms or 0, self._padded(since_ms))
+        from_ms = max(turn.end_ms or 0, self.hearing.begins_at_ms(self._detection))
         turn.said_text, turn.end_ms = turn.user_text, None
         turn.last_progress_at_ms = self._conversation.now_ms
         self.turn, self._heard_over = turn, None
         self._transcribe(turn, from_ms)
         self._claim_speech(turn)
+        self._consider_end_of_recording()
 
     def may_go_on(self, turn: Turn) -> bool:
         """Whether what is said next can still belong to the turn."""
@@ -139,8 +163,15 @@ class Listening:
             self.hearing.claim()
             self._say(turn, say.SpeechActivity(say.SpeechKind.STARTED, since_ms))
 
-    def _padded(self, since_ms: int) -> int:
-        return max(0, since_ms - self._detection.prefix_padding_ms)
+    def _consider_end_of_recording(self) -> None:
+        """The client has ended the recording before its rest could be a turn."""
+        if self.hearing.recording.is_over:
+            self.begin_recording()
+            self.finish()
+
+    def begin_recording(self) -> None:
+        """A new recording begins here."""
+        self.hearing.recording = Recording(self.hearing.heard_ms)
 
     # -- hearing -------------------------------------------------------------------------------
 
@@ -150,7 +181,7 @@ class Listening:
         match event:
             case on.AudioHeard(end_ms):
                 self.hearing.heard_ms = end_ms
-                self.recording.has_audio = True
+                self.hearing.recording.has_audio = True
             case on.SpeechBegan(at_ms):
                 self.hearing.began(at_ms)
                 if turn is not None:
@@ -170,6 +201,7 @@ class Listening:
             return
         turn.last_progress_at_ms = self._conversation.now_ms
         is_too_long = self.hearing.heard_ms - turn.from_ms >= self._detection.max_utterance_ms
+        turn.is_cut = is_too_long
         if is_too_long or (not self._is_manual and self.hearing.has_ended(self._detection)):
             self.finish()
 
@@ -196,9 +228,7 @@ class Listening:
         """The turn's input is over: its final transcription is wanted."""
         turn = self.turn
         assert turn is not None
-        self.end_input(turn)
-        self.recording.from_ms = self.hearing.heard_ms
-        self._count_speech(turn)
+        self.close_input(turn)
         self._say(turn, say.SpeechActivity(say.SpeechKind.TURN_ENDED, self.hearing.heard_ms))
         if turn.has_speech:
             turn.timings.endpointing_ms = self.hearing.silence_ms
@@ -207,6 +237,13 @@ class Listening:
             # Recognizers make words up when they are given silence.
             self.say_transcription(turn, on.FinalTranscribed(turn.hearing_work_id, ""))
             self.drop()
+
+    def close_input(self, turn: Turn) -> None:
+        """Hear no more for the turn: speech that goes on is none of it."""
+        self.end_input(turn)
+        self._count_speech(turn)
+        self.hearing.recording.from_ms = self.hearing.heard_ms
+        self.hearing.let_go()
 
     def end_input(self, turn: Turn) -> None:
         """Note that the turn's input ends here."""
@@ -250,7 +287,11 @@ class Listening:
     # -- what is said --------------------------------------------------------------------------
 
     def say_transcription(
-        self, turn: Turn, event: on.PartialTranscribed | on.FinalTranscribed
+        self,
+        turn: Turn,
+        event: on.PartialTranscribed | on.FinalTranscribed,
+        *,
+        continues: bool = False,
     ) -> None:
         """Say what was recognized, with what was said before the user went on."""
         is_final = isinstance(event, on.FinalTranscribed)
@@ -267,6 +308,7 @@ class Listening:
                 start_ms,
                 end_ms,
                 turn.whole(stable_text),
+                continues,
             ),
         )
 

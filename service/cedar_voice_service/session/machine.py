@@ -24,7 +24,6 @@ from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.answering import Answering
 from cedar_voice_service.session.config import SessionConfig, TurnMode
 from cedar_voice_service.session.conversation import Conversation
-from cedar_voice_service.session.hearing import Recording
 from cedar_voice_service.session.history import History
 from cedar_voice_service.session.interrupting import Interrupting
 from cedar_voice_service.session.listening import Listening
@@ -121,6 +120,11 @@ class Machine:
         return self._listening.needs_audio_from_ms
 
     @property
+    def untaken_from_ms(self) -> int:
+        """Time of the input audio from which on it may be given to a recognizer to come."""
+        return self._listening.untaken_from_ms
+
+    @property
     def heard_ms(self) -> int:
         """How far input audio was heard."""
         return self._listening.hearing.heard_ms
@@ -182,7 +186,7 @@ class Machine:
     # -- what follows, whatever happened -------------------------------------------------------
 
     def _go_on(self) -> None:
-        if self._listening.hearing.unclaimed_since_ms is not None and not self._is_manual:
+        if self._listening.hearing.has_unclaimed and not self._is_manual:
             # Speech that no turn has taken: it came while the one before was being transcribed.
             self._consider_listening()
             self._listening.consider_endpoint()
@@ -234,10 +238,11 @@ class Machine:
                 self._input_has_ended = True
                 if self._listening.is_hearing:
                     self._listening.finish()
+                self._listening.hearing.recording.is_over = self._listening.has_missed_speech
             case on.InputRefused(error, client_sequence):
                 if error.stage is Stage.AUDIO_INPUT:
                     # It came, though nobody can hear it.
-                    self._listening.recording.has_audio = True
+                    self._listening.hearing.recording.has_audio = True
                 self._refuse(error, client_sequence)
             case on.InputLost(error, client_sequence):
                 self._lose_input(error, client_sequence)
@@ -246,7 +251,7 @@ class Machine:
 
     def _lose_input(self, error: CedarVoiceError, client_sequence: int) -> None:
         """The turn that is heard has a gap; so has a listening period, which has no other turn."""
-        self._listening.recording.has_audio = True
+        self._listening.hearing.recording.has_audio = True
         if self._listening.is_hearing:
             self._listening.fail(error)
         else:
@@ -258,26 +263,27 @@ class Machine:
     def _start_listening(self, audio_format: AudioFormat | None) -> None:
         self._drop_turns()
         self._listening.hearing.break_off()
-        self._begin_recording()
+        self._listening.begin_recording()
         self._conversation.order(do.BeginRecording(audio_format or self.config.input_audio))
 
     def _stop_listening(self, *, discard: bool) -> None:
-        recording = self._begin_recording()
+        listening, recording = self._listening, self._listening.hearing.recording
         self._conversation.order(do.EndRecording())
-        if self._listening.is_hearing:
-            self._listening.drop() if discard else self._listening.finish()
+        if discard:
+            listening.hearing.claim()
+        if listening.has_missed_speech:
+            recording.is_over = True
+        elif listening.is_hearing:
+            listening.begin_recording()
+            listening.drop() if discard else listening.finish()
         elif not recording.has_audio:
             self._refuse(CallerError("stop_listening without audio", code=Code.PROTOCOL_VIOLATION))
-        elif not recording.has_turn and not discard and self._may_still_listen:
+        elif self._may_still_listen and not discard and listening.has_untaken:
             self._drop_turns()  # an answer that plays on: who talks and stops wants to be heard
-            self._listening.begin(recording.from_ms)
-            self._listening.finish()
-
-    def _begin_recording(self) -> Recording:
-        """A new recording begins here; gives the one before."""
-        before = self._listening.recording
-        self._listening.recording = Recording(self._listening.hearing.heard_ms)
-        return before
+            recording.is_over = True
+            listening.begin()
+        else:
+            listening.begin_recording()
 
     @property
     def _may_still_listen(self) -> bool:
@@ -293,7 +299,8 @@ class Machine:
                 self._conversation.order(do.ApplyConfig(self.config))
             case on.TextEntered(text):
                 self._drop_turns()
-                self._begin_recording()
+                self._listening.hearing.let_go()
+                self._listening.begin_recording()
                 self._answering.reply(self._open_turn(), text)
             case on.InterruptRequested():
                 self._stop(event)
@@ -339,11 +346,13 @@ class Machine:
         if listening.turn is not None:
             self._interrupting.look_at_length()
         elif self._is_manual:
+            if listening.is_full:
+                answering.interrupt(say.InterruptionReason.NEW_INPUT)
             if answering.turn is None:
-                listening.begin(listening.recording.from_ms)
-        elif listening.hearing.unclaimed_since_ms is not None:
+                listening.begin()
+        elif listening.hearing.has_unclaimed:
             if answering.turn is None:
-                listening.begin_with_speech()
+                listening.begin()
             else:
                 self._interrupting.take_speech(answering.turn)
 

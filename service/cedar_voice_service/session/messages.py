@@ -49,7 +49,8 @@ class SpeechActivity:
 class Transcription:
     """What the user is saying or said; times are on the timeline of input audio.
 
-    Later partials and the final of the turn only extend `stable_text`, which begins `text`.
+    Later partials and the final of the turn only extend `stable_text`, which begins `text`. After a
+    final that `continues` the user speaks on beyond the longest turn: the next turn is the rest.
     """
 
     text: str
@@ -58,6 +59,7 @@ class Transcription:
     start_ms: int
     end_ms: int
     stable_text: str = ""
+    continues: bool = False
 
 
 @dataclass(frozen=True, slots=True)

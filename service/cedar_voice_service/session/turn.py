@@ -20,7 +20,8 @@ class Turn:
 
     `from_ms` is where its audio begins, None for input that was not spoken; `said_text` is what was
     said before the user went on in the same turn. `instructions` are those of its answer, None
-    unless the client asked for it. A turn is unwanted when its answer was stopped before it began.
+    unless the client asked for it. A turn is unwanted when its answer was stopped before it began,
+    and cut when it was ended because it was too long.
     """
 
     turn_id: int
@@ -34,6 +35,7 @@ class Turn:
     user_text: str = ""
     instructions: str | None = None
     is_unwanted: bool = False
+    is_cut: bool = False
     draft: Draft | None = None
     response: Response | None = None
     timings: InputTimings = field(default_factory=InputTimings)

@@ -67,25 +67,35 @@ class Understanding:
 
     def _take_final(self, turn: Turn, event: on.FinalTranscribed) -> None:
         if self._listening.is_hearing:  # the recognizer ended the utterance by itself
-            self._listening.end_input(turn)
+            self._listening.close_input(turn)
         if not self._interrupting.decide(event):
             return
         turn.timings.transcribed_at_ms = self._conversation.now_ms
         turn.user_text = turn.whole(event.text)
-        has_more = self._listening.hearing.unclaimed_since_ms is not None
-        if has_more and self._listening.may_go_on(turn):
+        has_rest = self._listening.has_rest
+        if has_rest and self._listening.may_go_on(turn):
             self._listening.go_on(turn)
             return
-        self._listening.say_transcription(turn, event)
-        if turn.user_text and self._wants_answer(turn):
+        self._listening.say_transcription(turn, event, continues=has_rest)
+        is_answered = self._wants_answer(turn)
+        if is_answered and not has_rest:
             self._listening.turn = None
             self._answering.reply(turn, turn.user_text)
             return
         if turn.user_text:  # which the client answers, or asks to be answered
             self._conversation.history.add(UserMessage(turn.user_text))
         self._listening.end()
+        if has_rest:
+            self._go_on_in_another_turn(is_answered=is_answered)
+
+    def _go_on_in_another_turn(self, *, is_answered: bool) -> None:
+        """The user speaks on beyond the longest turn: the answer waits until they have finished."""
+        if is_answered and self._conversation.wishes.answer is None:
+            self._conversation.wishes.answer = ""
+        self._listening.begin()
 
     def _wants_answer(self, turn: Turn) -> bool:
         if self._conversation.wishes.answer is not None:
             return True
-        return self._conversation.config.turn_detection.create_response and not turn.is_unwanted
+        wants_all = self._conversation.config.turn_detection.create_response
+        return wants_all and bool(turn.user_text) and not turn.is_unwanted

@@ -122,6 +122,7 @@ def _transcription(message: say.Transcription) -> pb.Transcription:
         start_ms=message.start_ms,
         end_ms=message.end_ms,
         stable_text=message.stable_text,
+        continues=message.continues,
     )
 
 

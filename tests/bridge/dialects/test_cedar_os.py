@@ -132,3 +132,14 @@ def test_a_turn_that_nobody_answers_ends_with_its_record() -> None:
     (done,) = turn.encode(pb.VoiceSessionResponse(metrics=pb.TurnMetrics()))
     assert json.loads(done) == {"type": "done", "completedItems": []}
     assert turn.is_over
+
+
+def test_a_recording_that_is_heard_as_several_turns_is_told_as_one() -> None:
+    turn = CedarOsTurn()
+    told = []
+    for text, continues in (("first part", True), ("and the rest", False)):
+        heard = pb.Transcription(text=text, is_final=True, continues=continues)
+        told += turn.encode(pb.VoiceSessionResponse(transcription=heard))
+    assert [json.loads(event)["transcription"] for event in told] == ["first part", "and the rest"]
+    assert turn.answer.transcription == "first part and the rest"
+    assert not turn.is_over

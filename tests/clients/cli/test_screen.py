@@ -27,6 +27,7 @@ def transcription(text: str, *, is_final: bool, stable_text: str = "") -> events
         is_final=is_final,
         confidence=None,
         stable_text=stable_text,
+        continues=False,
         start_ms=0,
         end_ms=900,
     )

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import AudioFormat, Encoding, Pcm
 from cedar_voice_service.audio.speech_detector import EdgeKind
@@ -18,7 +20,12 @@ from cedar_voice_service.providers.protocols import (
 )
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
-from cedar_voice_service.session.config import ConfigPatch, OutputAudio, SessionConfig
+from cedar_voice_service.session.config import (
+    ConfigPatch,
+    OutputAudio,
+    SessionConfig,
+    TurnMode,
+)
 from tests.support.conversing import PCM, Client, converse
 from tests.support.recordings import speech_pcm
 
@@ -202,6 +209,49 @@ def test_a_hum_over_an_answer_holds_it_and_lets_it_go_on() -> None:
 
     engines = Tireless()
     converse(story, config=LIVE, transcriber=ear, responder=engines, synthesizer=engines)
+
+
+class Slow:
+    """A recognizer that needs 12 s when an utterance is over; keeps what it was given."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+
+    async def transcribe(
+        self, audio: AsyncIterator[Heard], language: str
+    ) -> AsyncGenerator[Hypothesis, None]:
+        self.heard.append(b"".join([block.pcm.data async for block in audio]))
+        for _ in range(3):
+            await asyncio.sleep(4)
+            yield Hypothesis("part", is_final=False)
+        yield Hypothesis(f"part {len(self.heard)}", is_final=True)
+
+
+@pytest.mark.parametrize("is_live", [True, False], ids=["live", "at once"])
+def test_a_recording_longer_than_a_turn_is_recognized_whole_and_each_sample_once(
+    is_live: bool,
+) -> None:
+    ear, pcm = Slow(), speech_pcm() * 10
+    detection = {"mode": TurnMode.MANUAL, "max_utterance_ms": 8_000}
+    config = LIVE.patched(ConfigPatch(turn_detection=detection))
+
+    async def story(client: Client) -> None:
+        await client.send(on.ListeningStarted())
+        if is_live:
+            await hear(client, pcm)
+        else:
+            await client.send(on.AudioReceived(pcm))
+        await client.send(on.ListeningStopped())
+        completed = await client.until(say.ResponseStarted)
+        finals = [
+            (said.text, said.continues) for said in client.of(say.Transcription) if said.is_final
+        ]
+        assert finals[-1] == (completed.user_text, False)
+        assert all(continues for _, continues in finals[:-1])
+        assert client.of(say.Failed) == []
+        assert b"".join(ear.heard) == pcm
+
+    converse(story, config=config, transcriber=ear)
 
 
 def test_an_utterance_waits_for_a_client_that_is_away() -> None:

@@ -39,12 +39,16 @@ def words_of(work_id: int) -> str:
 
 
 class Conversation(RuleBasedStateMachine):
-    """Any conversation."""
+    """Any conversation, in which turns are too long now and then."""
+
+    mode = TurnMode.SERVER_VAD
 
     def __init__(self) -> None:
         super().__init__()
         config = SessionConfig(
-            turn_detection=TurnDetection(mode=TurnMode.SERVER_VAD, no_input_timeout_ms=3_000),
+            turn_detection=TurnDetection(
+                mode=self.mode, no_input_timeout_ms=3_000, max_utterance_ms=2_000
+            ),
             output_audio=OutputAudio(max_lead_ms=300, supports_hold=True),
         )
         self.driver = MachineDriver(config)
@@ -53,6 +57,11 @@ class Conversation(RuleBasedStateMachine):
         self.asked_at: int | None = None
         """How many commands there were when an answer was asked for that was not stopped."""
         self.audio_ms = 0
+
+    @property
+    def is_pressed(self) -> bool:
+        """Whether the client alone can end the turn."""
+        return self.mode is TurnMode.MANUAL and self.driver.is_in(Phase.LISTENING)
 
     def work(self, kind: type[do.StartTranscribing | do.StartReplying], back: int) -> int:
         """A piece of work of a kind that was asked for; a made-up one when there is none."""
@@ -168,7 +177,7 @@ class Conversation(RuleBasedStateMachine):
         self.synthesize(0, 800)
         driver, state, since_ms = self.driver, (Phase.IDLE, 0), self.driver.now_ms
         longest_ms = 2 * STAGE_TIMEOUT_MS + LONGEST_HOLD_MS + MAX_LATENESS_MS + self.audio_ms
-        while not driver.is_in(Phase.IDLE):
+        while not driver.is_in(Phase.IDLE) and not self.is_pressed:
             responses = driver.said_of(say.ResponseStarted)
             response_id = responses[-1].response_id if responses else 0
             if state != (state := (driver.machine.phase, response_id)):
@@ -292,9 +301,17 @@ class Conversation(RuleBasedStateMachine):
 
     @invariant()
     def every_state_but_idle_and_push_to_talk_has_a_deadline(self) -> None:
-        if not self.driver.is_in(Phase.IDLE):
+        if not self.driver.is_in(Phase.IDLE) and not self.is_pressed:
             assert self.driver.machine.deadline_ms is not None
+
+
+class PushToTalk(Conversation):
+    """The same where the client delimits turns."""
+
+    mode = TurnMode.MANUAL
 
 
 TestConversation = Conversation.TestCase
 TestConversation.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestPushToTalk = PushToTalk.TestCase
+TestPushToTalk.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)

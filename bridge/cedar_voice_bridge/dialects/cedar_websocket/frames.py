@@ -194,11 +194,14 @@ class FinalTranscription(Event, tag="transcription_final"):
     """What the user said; no answer follows when it is empty.
 
     Another one of the same turn replaces it: the user went on before the answer was heard. A client
-    that says nothing of its output gets what the other one adds, and none that is empty.
+    that says nothing of its output gets what the other one adds, and none that is empty. After one
+    that `continues` the user speaks on beyond the longest turn: the rest is the next turn, and the
+    answer comes then.
     """
 
     text: str
     confidence: float | None = None
+    continues: bool = False
 
 
 class ResponseStart(Event, tag="response_start"):
