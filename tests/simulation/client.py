@@ -52,12 +52,10 @@ class Client:
         self._changed = asyncio.Condition()
         self._received = 0
         self._is_ending = False
-        self._stream_number = 0
-        self._replayed_up_to = 0
         self._cut = 0
         self._sounding = 0
-        self._interrupts: list[tuple[int, int, int]] = []
-        """Of each: its sequence, the response meant, the stream on which it was said."""
+        self._interrupts: list[tuple[int, int]] = []
+        """Of each: its sequence, and the response meant."""
         self._resume_token = ""
         self.is_taken_over = asyncio.Event()
         self.restores = 0
@@ -101,11 +99,7 @@ class Client:
     async def interrupt(self) -> None:
         """Cut off whatever is said."""
         await self._control(interrupt=pb.Interrupt())
-        if (
-            self._received >= self._replayed_up_to
-        ):  # what has a number is sent, as often as it takes
-            sequence = self._stream.sent_sequence
-            self._interrupts.append((sequence, self._sounding, self._stream_number))
+        self._interrupts.append((self._stream.sent_sequence, self._sounding))
 
     async def interrupt_in_mid_answer(self, text: str) -> None:
         """Type, and cut the answer off as soon as it sounds; it may be over before."""
@@ -172,7 +166,6 @@ class Client:
 
     def go_on_with(self, heard: list[pb.VoiceSessionResponse]) -> None:
         """Take what another stream heard that went on with the session."""
-        self._stream_number += 1
         for response in heard:
             if response.sequence > self._received:
                 self._take(response)
@@ -223,8 +216,6 @@ class Client:
         if ready.replay_truncated:
             raise Broken("events are no longer kept")
         self._resume_token = ready.resume_token
-        self._stream_number += 1
-        self._replayed_up_to = self._received + ready.replayed
         self.resumes += ready.resumed
         self.restores += ready.restored
 
@@ -247,9 +238,8 @@ class Client:
             return
         if audio.response_id <= self._cut:
             raise Broken("audio of an interrupted answer")
-        for sequence, response_id, stream_number in self._interrupts:
-            is_meant = audio.response_id <= response_id and stream_number == self._stream_number
-            if is_meant and sequence <= accepted:
+        for sequence, response_id in self._interrupts:
+            if audio.response_id <= response_id and sequence <= accepted:
                 raise Broken("audio of an answer after its interruption was accepted")
         self._sounding = max(self._sounding, audio.response_id)
 

@@ -242,7 +242,9 @@ class OutputAudio(_message.Message):
     response_id: _builtins.int
     """Response the audio belongs to."""
     data: _builtins.bytes
-    """Encoded audio. Empty when `is_last` is true and everything was sent before."""
+    """Encoded audio. Empty when `is_last` is true and everything was sent before,
+    and in what is sent again to a resumed stream of a response that was cut off.
+    """
     is_last: _builtins.bool
     """True on the last chunk of a response's audio. Sent exactly once for every
     response, those without audio and those interrupted included.

@@ -8,12 +8,12 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, Stage
 from cedar_voice_service.session.config import SessionConfig
-from cedar_voice_service.session.messages import Message, Speech
-from cedar_voice_service.session.outbox import Numbered, Outbox
+from cedar_voice_service.session.messages import Message
+from cedar_voice_service.session.outbox import Numbered, Outbox, silenced
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,13 @@ class Attachment:
                 continue
             self._changed.clear()
             await self._changed.wait()
+
+    def purge_speech(self, response_id: int) -> None:
+        """Send nothing again of the audio of this response and older ones."""
+        self._first = deque(
+            silenced(first, response_id) if isinstance(first, Numbered) else first
+            for first in self._first
+        )
 
     def notify(self, notice: Notice | None = None) -> None:
         """Something changed; a notice goes out before what waits, a newer `Ready` for an older."""
@@ -243,15 +250,10 @@ class Delivery:
         self._outbox.acknowledge(sequence)
 
     def purge_speech(self, response_id: int) -> None:
-        """Drop waiting audio of this response and older ones; that it ends is still said."""
-
-        def left_of(message: Message) -> Message | None:
-            if not isinstance(message, Speech) or message.response_id > response_id:
-                return message
-            end = replace(message, data=b"", duration_ms=0, text="")
-            return end if message.is_last else None
-
-        self._outbox.purge(left_of)
+        """Drop audio of this response and older ones that waits, or would be sent again."""
+        self._outbox.purge_speech(response_id)
+        if self._attachment is not None:
+            self._attachment.purge_speech(response_id)
 
     def finish(self, error: CedarVoiceError | None = None) -> None:
         """Let the attached stream end once everything is written: with OK, or with this error."""

@@ -1,12 +1,13 @@
 """Numbers what is sent, keeps it until it is acknowledged, replays it after a reconnect.
 
 A message waits unnumbered until a stream takes it. So audio that an interruption makes pointless
-can be purged while it waits, and the numbers that clients see still have no gaps.
+can be purged while it waits, and the numbers that clients see still have no gaps; a client that
+comes back is not sent it again.
 """
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from cedar_voice_service.session.messages import (
     ActionRequested,
@@ -39,6 +40,9 @@ class _Waiting:
     turn_id: int
     message: Message
     durable: int
+
+
+_Held = TypeVar("_Held", Numbered, _Waiting)
 
 
 class Outbox:
@@ -109,14 +113,16 @@ class Outbox:
         missing = self._last_sequence - after - len(held)
         return held, missing <= 0
 
-    def purge(self, left_of: Callable[[Message], Message | None]) -> None:
-        """Drop what is pointless now of the messages that wait; `left_of` a message may be None."""
-        before, self._waiting = self._waiting, deque()
-        for waiting in before:
-            self._bytes -= _size(waiting.message)
-            if (left := left_of(waiting.message)) is not None:
-                self._bytes += _size(left)
-                self._waiting.append(replace(waiting, message=left))
+    def purge_speech(self, response_id: int) -> None:
+        """Drop the audio of this response and older ones; that it ends is still said.
+
+        What was numbered keeps its number, without sound.
+        """
+        self._sent = deque(silenced(numbered, response_id) for numbered in self._sent)
+        left = [silenced(unnumbered, response_id) for unnumbered in self._waiting]
+        self._waiting = deque(unnumbered for unnumbered in left if not _is_void(unnumbered.message))
+        self._bytes = sum(_size(numbered.message) for numbered in self._sent)
+        self._bytes += sum(_size(unnumbered.message) for unnumbered in self._waiting)
 
     def _forget_beyond_bound(self) -> None:
         while self._bytes > self._max_bytes and (self._sent or len(self._waiting) > 1):
@@ -124,6 +130,19 @@ class Outbox:
                 self.has_overflowed = True
                 self.take()
             self._bytes -= _size(self._sent.popleft().message)
+
+
+def silenced(held: _Held, response_id: int) -> _Held:
+    """What is held, without the audio of this response or an older one."""
+    match held.message:
+        case Speech(response_id=spoken_id) as speech if spoken_id <= response_id:
+            return replace(held, message=replace(speech, data=b"", duration_ms=0, text=""))
+        case _:
+            return held
+
+
+def _is_void(message: Message) -> bool:
+    return isinstance(message, Speech) and not message.data and not message.is_last
 
 
 def _size(message: Message) -> int:

@@ -171,6 +171,21 @@ def test_a_stream_that_does_not_read_piles_up_no_notices() -> None:
     run_virtually(scenario())
 
 
+def test_a_stream_that_comes_back_is_not_sent_purged_audio_again() -> None:
+    async def scenario() -> None:
+        delivery = Delivery(1 << 20)
+        attachment = delivery.attach(CONFIG, resume_after=None)
+        delivery.send(Speech(1, b"old", 0, 10), turn_id=1)
+        for _ in range(2):
+            await attachment.next()
+        attachment = delivery.attach(CONFIG, resume_after=0)
+        await attachment.next()
+        delivery.purge_speech(1)
+        assert await attachment.next() == Numbered(1, 1, Speech(1, b"", 0, 0))
+
+    run_virtually(scenario())
+
+
 def test_a_purge_drops_waiting_audio_but_not_the_mark_of_its_end() -> None:
     async def scenario() -> None:
         delivery = Delivery(1 << 20)

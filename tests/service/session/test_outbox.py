@@ -82,8 +82,27 @@ def test_purged_audio_leaves_no_gap_in_the_numbers() -> None:
     outbox = Outbox(1 << 20)
     outbox.put(Speech(1, b"old", 0, 100), turn_id=1)
     outbox.put(started(), turn_id=2)
-    outbox.purge(lambda message: None if isinstance(message, Speech) else message)
+    outbox.purge_speech(1)
     assert [item.sequence for item in taken(outbox)] == [1]
+
+
+def test_purged_audio_is_not_sent_again_and_makes_room() -> None:
+    sound = bytes(1_000)
+    outbox = Outbox(4 * (OVERHEAD_BYTES + len(sound)))
+    for response_id in (1, 2, 3):
+        outbox.put(Speech(response_id, sound, 0, 100, text="One"), turn_id=1)
+        outbox.take()
+    outbox.purge_speech(2)
+    replayed, is_complete = outbox.replay(0)
+    assert is_complete
+    assert [(item.sequence, item.message) for item in replayed] == [
+        (1, Speech(1, b"", 0, 0)),
+        (2, Speech(2, b"", 0, 0)),
+        (3, Speech(3, sound, 0, 100, text="One")),
+    ]
+    for _ in range(2):
+        outbox.put(Speech(4, sound, 0, 100), turn_id=1)
+    assert len(outbox.replay(0)[0]) == 3  # nothing had to be forgotten
 
 
 def test_it_holds_no_more_than_its_bound_and_says_when_nobody_reads() -> None:
