@@ -1,6 +1,6 @@
 """What both sides of a session share, and what the event being handled makes them do."""
 
-from cedar_voice_service.errors import Stage
+from cedar_voice_service.errors import CedarVoiceError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import SessionConfig
@@ -44,6 +44,10 @@ class Conversation:
     def say(self, turn_id: int, *messages: say.Message) -> None:
         """Say something of a turn, 0 for none."""
         self._commands += [do.Send(message, turn_id) for message in messages]
+
+    def refuse(self, error: CedarVoiceError, client_sequence: int = 0) -> None:
+        """Say that something the caller sent cannot be taken."""
+        self.say(0, say.Failed(error, client_sequence))
 
     def take_commands(self) -> list[do.Command]:
         """What is to be done, in order; it is taken once."""

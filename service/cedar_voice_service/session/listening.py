@@ -109,7 +109,7 @@ class Listening:
         conversation, hearing = self._conversation, self.hearing
         if hearing.has_lost_speech(self._detection):
             lost = CallerError("more was said than is kept", code=Code.OVERLOADED)
-            conversation.say(0, say.Failed(lost))
+            conversation.refuse(lost)
         from_ms = hearing.begins_at_ms(self._detection)
         turn = Turn(conversation.last_turn_id + 1, from_ms, conversation.now_ms)
         turn.has_speech = hearing.is_speaking
@@ -294,23 +294,8 @@ class Listening:
         continues: bool = False,
     ) -> None:
         """Say what was recognized, with what was said before the user went on."""
-        is_final = isinstance(event, on.FinalTranscribed)
-        stable_text = event.stable_text if isinstance(event, on.PartialTranscribed) else event.text
-        confidence = None if turn.said_text else event.confidence
-        end_ms = self.hearing.heard_ms if turn.end_ms is None else turn.end_ms
-        start_ms = turn.from_ms or 0
-        self._say(
-            turn,
-            say.Transcription(
-                turn.whole(event.text),
-                is_final,
-                confidence,
-                start_ms,
-                end_ms,
-                turn.whole(stable_text),
-                continues,
-            ),
-        )
+        said = turn.transcription(event, self.hearing.heard_ms, continues=continues)
+        self._say(turn, said)
 
     def _say(self, turn: Turn, message: say.Message) -> None:
         if self._heard_over is None:

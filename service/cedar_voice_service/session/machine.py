@@ -12,12 +12,10 @@ Two rules make interruption right by construction. A report carries the number o
 of work that is over is dropped. A message carries the turn of the event that caused it.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import assert_never
 
-from cedar_voice_service.audio.formats import AudioFormat
-from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, Stage
+from cedar_voice_service.errors import CallerError, Code
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
@@ -28,6 +26,8 @@ from cedar_voice_service.session.history import History
 from cedar_voice_service.session.interrupting import Interrupting
 from cedar_voice_service.session.listening import Listening
 from cedar_voice_service.session.past import Past
+from cedar_voice_service.session.periods import Periods
+from cedar_voice_service.session.silence import Silence
 from cedar_voice_service.session.turn import Turn
 from cedar_voice_service.session.understanding import Understanding
 from cedar_voice_service.session.wishes import Wishes
@@ -40,14 +40,6 @@ class Phase(Enum):
     LISTENING = "listening"
     TRANSCRIBING = "transcribing"
     RESPONDING = "responding"
-
-
-@dataclass(slots=True)
-class _Silence:
-    """The session waits for the user since then."""
-
-    since_ms: int
-    is_told: bool = False
 
 
 class Machine:
@@ -65,8 +57,8 @@ class Machine:
         self._understanding = Understanding(
             self._conversation, self._listening, self._answering, self._interrupting
         )
-        self._silence: _Silence | None = None
-        self._input_has_ended = False
+        self._periods = Periods(self._conversation, self._listening, self._answering)
+        self._silence = Silence(self._conversation)
 
     def handle(self, event: on.Event, now_ms: int) -> list[do.Command]:
         """Take one event at clock time `now_ms`; the commands are to be done in order."""
@@ -79,7 +71,9 @@ class Machine:
                     self._listening.consider_endpoint()
             case on.TimePassed(is_client_away):
                 self._listening.look_at_clock(is_client_away=is_client_away)
-                self._look_at_clock()
+                self._interrupting.look_at_clock()
+                self._answering.look_at_clock()
+                self._silence.look_at_clock(self.heard_ms)
             case (
                 on.ListeningStarted()
                 | on.ListeningStopped()
@@ -88,7 +82,7 @@ class Machine:
                 | on.InputRefused()
                 | on.InputLost()
             ):
-                self._take_input(event)
+                self._periods.take(event)
             case (
                 on.Configured()
                 | on.TextEntered()
@@ -156,7 +150,7 @@ class Machine:
             self._listening.deadline_ms,
             self._answering.deadline_ms,
             self._interrupting.deadline_ms,
-            self._no_input_at_ms,
+            self._silence.deadline_ms,
         )
         return min((at_ms for at_ms in deadlines if at_ms is not None), default=None)
 
@@ -167,13 +161,6 @@ class Machine:
         drafted = listener.draft.response if listener and listener.draft else None
         responses = (self._answering.response, drafted)
         return sum(response.playout.backlog_ms for response in responses if response)
-
-    @property
-    def _no_input_at_ms(self) -> int | None:
-        timeout_ms = self.config.turn_detection.no_input_timeout_ms
-        if not timeout_ms or self._silence is None or self._silence.is_told:
-            return None
-        return self._silence.since_ms + timeout_ms
 
     @property
     def _wishes(self) -> Wishes:
@@ -190,7 +177,7 @@ class Machine:
             # Speech that no turn has taken: it came while the one before was being transcribed.
             self._consider_listening()
             self._listening.consider_endpoint()
-        if self._input_has_ended:
+        if self._periods.have_ended:
             self._answering.end_unheard()
         self._interrupting.settle()
         if self.phase is Phase.IDLE and self._wishes.answer is not None:
@@ -198,11 +185,8 @@ class Machine:
         self._consider_apology()
         if self.phase is Phase.IDLE and self._wishes.speeches:
             self._answering.recite(self._open_turn(), self._wishes.speeches.popleft())
-        if self.phase is not Phase.IDLE or self._is_manual:
-            self._silence = None
-        elif self._silence is None:
-            self._silence = _Silence(self._conversation.now_ms)
-        if self._input_has_ended and self.phase is Phase.IDLE:
+        self._silence.note(is_waiting=self.phase is Phase.IDLE and not self._is_manual)
+        if self._periods.have_ended and self.phase is Phase.IDLE:
             self._conversation.order(do.CloseStream())
 
     def _consider_apology(self) -> None:
@@ -213,83 +197,6 @@ class Machine:
         if self.config.generation.apology and self.phase is Phase.IDLE:
             self._answering.apologize(self._open_turn(), stage)
 
-    def _look_at_clock(self) -> None:
-        now_ms = self._conversation.now_ms
-        self._interrupting.look_at_clock()
-        self._answering.look_at_clock()
-        if (no_input_at_ms := self._no_input_at_ms) is not None and now_ms >= no_input_at_ms:
-            assert self._silence is not None
-            self._silence.is_told = True
-            heard_ms = self._listening.hearing.heard_ms
-            self._conversation.say(0, say.SpeechActivity(say.SpeechKind.NO_INPUT, heard_ms))
-
-    # -- what the caller sends -----------------------------------------------------------------
-
-    def _take_input(self, event: on.InputEvent) -> None:
-        match event:
-            case on.ListeningStarted(audio_format):
-                self._start_listening(audio_format)
-            case on.ListeningStopped(discard):
-                self._stop_listening(discard=discard)
-            case on.StreamOpened():
-                self._input_has_ended = False
-                self._listening.expect_audio()
-            case on.InputEnded():
-                self._input_has_ended = True
-                if self._listening.is_hearing:
-                    self._listening.finish()
-                self._listening.hearing.recording.is_over = self._listening.has_missed_speech
-            case on.InputRefused(error, client_sequence):
-                if error.stage is Stage.AUDIO_INPUT:
-                    # It came, though nobody can hear it.
-                    self._listening.hearing.recording.has_audio = True
-                self._refuse(error, client_sequence)
-            case on.InputLost(error, client_sequence):
-                self._lose_input(error, client_sequence)
-            case _:
-                assert_never(event)
-
-    def _lose_input(self, error: CedarVoiceError, client_sequence: int) -> None:
-        """The turn that is heard has a gap; so has a listening period, which has no other turn."""
-        self._listening.hearing.recording.has_audio = True
-        if self._listening.is_hearing:
-            self._listening.fail(error)
-        else:
-            self._refuse(error, client_sequence)
-        if self._is_manual:
-            self._listening.hearing.break_off()
-            self._conversation.order(do.EndRecording())
-
-    def _start_listening(self, audio_format: AudioFormat | None) -> None:
-        self._drop_turns()
-        self._listening.hearing.break_off()
-        self._listening.begin_recording()
-        self._conversation.order(do.BeginRecording(audio_format or self.config.input_audio))
-
-    def _stop_listening(self, *, discard: bool) -> None:
-        listening, recording = self._listening, self._listening.hearing.recording
-        self._conversation.order(do.EndRecording())
-        if discard:
-            listening.hearing.claim()
-        if listening.has_missed_speech:
-            recording.is_over = True
-        elif listening.is_hearing:
-            listening.begin_recording()
-            listening.drop() if discard else listening.finish()
-        elif not recording.has_audio:
-            self._refuse(CallerError("stop_listening without audio", code=Code.PROTOCOL_VIOLATION))
-        elif self._may_still_listen and not discard and listening.has_untaken:
-            self._drop_turns()  # an answer that plays on: who talks and stops wants to be heard
-            recording.is_over = True
-            listening.begin()
-        else:
-            listening.begin_recording()
-
-    @property
-    def _may_still_listen(self) -> bool:
-        is_answering = self.phase is Phase.RESPONDING and self._is_manual
-        return self.phase is Phase.IDLE or is_answering
-
     # -- what the caller wants -----------------------------------------------------------------
 
     def _obey(self, event: on.WishEvent) -> None:
@@ -298,7 +205,7 @@ class Machine:
                 self._conversation.config = self.config.patched(patch)
                 self._conversation.order(do.ApplyConfig(self.config))
             case on.TextEntered(text):
-                self._drop_turns()
+                self._periods.drop_turns()
                 self._listening.hearing.let_go()
                 self._listening.begin_recording()
                 self._answering.reply(self._open_turn(), text)
@@ -312,7 +219,9 @@ class Machine:
                 if self._wishes.has_room:
                     self._wishes.speeches.append(event)
                 else:
-                    self._refuse(CallerError("too much waits to be said", code=Code.OVERLOADED))
+                    self._conversation.refuse(
+                        CallerError("too much waits to be said", code=Code.OVERLOADED)
+                    )
             case on.PlaybackReported(response_id, played_ms):
                 self._answering.note_playback(response_id, played_ms)
             case _:
@@ -355,13 +264,3 @@ class Machine:
                 listening.begin()
             else:
                 self._interrupting.take_speech(answering.turn)
-
-    # -- ending ---------------------------------------------------------------------------------
-
-    def _drop_turns(self) -> None:
-        """End the turns in progress, if any: the caller wants something else."""
-        self._listening.drop()
-        self._answering.interrupt(say.InterruptionReason.NEW_INPUT)
-
-    def _refuse(self, error: CedarVoiceError, client_sequence: int = 0) -> None:
-        self._conversation.say(0, say.Failed(error, client_sequence))

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.session.commands import CancelWork
 from cedar_voice_service.session.draft import Draft
-from cedar_voice_service.session.messages import TurnMetrics
+from cedar_voice_service.session.events import FinalTranscribed, PartialTranscribed
+from cedar_voice_service.session.messages import Transcription, TurnMetrics
 from cedar_voice_service.session.response import Response
 from cedar_voice_service.session.timings import InputTimings
 from cedar_voice_service.session.words import joined
@@ -53,6 +54,22 @@ class Turn:
     def whole(self, text: str) -> str:
         """The whole utterance, given what was recognized since the user last went on."""
         return joined(self.said_text, text)
+
+    def transcription(
+        self, event: PartialTranscribed | FinalTranscribed, heard_ms: int, *, continues: bool
+    ) -> Transcription:
+        """What was recognized, with what was said before the user last went on."""
+        is_final = isinstance(event, FinalTranscribed)
+        stable_text = event.text if isinstance(event, FinalTranscribed) else event.stable_text
+        return Transcription(
+            self.whole(event.text),
+            is_final,
+            confidence=None if self.said_text else event.confidence,
+            start_ms=self.from_ms or 0,
+            end_ms=heard_ms if self.end_ms is None else self.end_ms,
+            stable_text=self.whole(stable_text),
+            continues=continues,
+        )
 
     def drop_draft(self) -> list[CancelWork]:
         """Throw the draft away, if there is one; what is to be done about it."""

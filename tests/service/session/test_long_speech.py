@@ -10,6 +10,7 @@ from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import SessionConfig, TurnDetection, TurnMode
 from cedar_voice_service.session.history import UserMessage
+from cedar_voice_service.session.interruption import CERTAIN_SPEECH_MS
 from cedar_voice_service.session.machine import Phase
 from tests.support.machine_driver import MachineDriver
 from tests.support.spoken_turns import spoken, thinking, transcribed
@@ -114,6 +115,17 @@ def test_a_recognizer_that_ends_within_speech_leaves_the_rest_to_another() -> No
     driver.pause(600)
     transcribed(driver, "second")
     assert driver.machine.history.items == (UserMessage("first second"),)
+
+
+def test_who_speaks_on_after_typing_interrupts_as_any_speech_does() -> None:
+    driver = MachineDriver()
+    driver.speak(1_500)
+    driver.let(on.TextEntered("typed"), *spoken(2, 20_000))
+    driver.hear(CERTAIN_SPEECH_MS - 100)
+    assert driver.said_of(say.Interrupted) == []
+    driver.hear(200)
+    (cut,) = driver.said_of(say.Interrupted)
+    assert cut.reason is say.InterruptionReason.USER_SPEECH
 
 
 # -- push to talk ----------------------------------------------------------------------------------
