@@ -5,9 +5,14 @@
 export class BrowserVoice extends EventTarget {
   /** @type {SpeechSynthesisUtterance | null} */
   #saying = null;
+  #now;
+  /** When it was first heard; NaN until then. */
+  #startedAt = NaN;
 
-  constructor() {
+  /** @param {() => number} now milliseconds of a clock */
+  constructor(now = () => performance.now()) {
     super();
+    this.#now = now;
     if (this.#canSpeak) speechSynthesis.getVoices(); // some browsers only load them when asked
   }
 
@@ -20,6 +25,11 @@ export class BrowserVoice extends EventTarget {
     return this.#saying !== null;
   }
 
+  /** For how many milliseconds the present text has been heard. */
+  get playedMs() {
+    return this.#saying ? Math.round(this.#now() - this.#startedAt) || 0 : 0;
+  }
+
   /**
    * @param {string} text
    * @param {import("./frames.js").Settings} settings
@@ -30,6 +40,8 @@ export class BrowserVoice extends EventTarget {
     if (!this.#canSpeak || speechSynthesis.getVoices().length === 0) return false;
     const utterance = Object.assign(new SpeechSynthesisUtterance(text), { rate, pitch, volume });
     utterance.lang = language;
+    this.#startedAt = NaN;
+    utterance.onstart = () => (this.#startedAt = this.#now());
     utterance.onend = utterance.onerror = () => this.#become(null);
     this.#become(utterance);
     speechSynthesis.speak(utterance);
@@ -39,7 +51,7 @@ export class BrowserVoice extends EventTarget {
   /** Be silent at once. */
   silence() {
     if (!this.#saying) return;
-    this.#saying.onend = this.#saying.onerror = null;
+    this.#saying.onstart = this.#saying.onend = this.#saying.onerror = null;
     speechSynthesis.cancel();
     this.#become(null);
   }

@@ -101,7 +101,7 @@ function think() {
 /** Stop the answer that is being given, and say how much of it was heard. */
 function interrupt() {
   if (!isSpeaking() && !isThinking) return;
-  const playedMs = browserVoice.isPlaying ? undefined : player.playedMs(answerId);
+  const playedMs = browserVoice.isPlaying ? browserVoice.playedMs : player.playedMs(answerId);
   beSilent(answerId);
   client.interrupt(answerId, playedMs);
   isThinking = false;

@@ -8,7 +8,8 @@
  *
  * @typedef {Pick<Player, "isPlaying" | "unlock" | "play" | "hold" | "release" | "silence" |
  *   "playedMs" | "onPlayback" | "addEventListener">} Loudspeaker
- * @typedef {Pick<BrowserVoice, "isPlaying" | "say" | "silence" | "addEventListener">} Speech
+ * @typedef {Pick<BrowserVoice, "isPlaying" | "say" | "silence" | "addEventListener"> &
+ *   Partial<Pick<BrowserVoice, "playedMs">>} Speech
  * @typedef {Pick<Microphone, "isOn" | "stream" | "recorder" | "requestPermission" | "start" |
  *   "restart" | "stop" | "addEventListener">} Recorder
  *
@@ -279,8 +280,9 @@ export class VoiceConversation {
   /** Speech over an answer ends it. */
   #interrupt() {
     if (!this.#get().isSpeaking) return;
-    const isUnmeasured = this.#browserVoice.isPlaying;
-    const playedMs = isUnmeasured ? undefined : this.#player.playedMs(this.#responseId);
+    const playedMs = this.#browserVoice.isPlaying
+      ? this.#browserVoice.playedMs
+      : this.#player.playedMs(this.#responseId);
     this.#beSilent(this.#responseId);
     this.#client?.interrupt(this.#responseId, playedMs);
   }

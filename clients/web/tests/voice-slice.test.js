@@ -42,6 +42,7 @@ class Loudspeaker extends EventTarget {
 
 class BrowserVoice extends EventTarget {
   said = [];
+  playedMs = 300;
   isPlaying = false;
   isThere = true;
 
@@ -251,7 +252,9 @@ test("the browser speaks answers that come without audio, and can be interrupted
   assert.equal(get().isSpeaking, true);
   await get().startListening();
   assert.deepEqual([get().isSpeaking, player.played], [false, []]);
-  assert.deepEqual(sockets[0].frames("interrupt"), [{ type: "interrupt", responseId: 1 }]);
+  assert.deepEqual(sockets[0].frames("interrupt"), [
+    { type: "interrupt", responseId: 1, playedMs: 300 },
+  ]);
   browserVoice.isThere = false;
   sockets[0].say({ type: "response_complete", responseId: 2, text: "More" });
   assert.match(get().voiceError, /no voice/);

@@ -262,9 +262,10 @@ class Interrupt(_message.Message):
     """Response to stop; 0 stops whichever is in progress."""
     played_ms: _builtins.int
     """How much of it the user heard, in milliseconds of its audio. The history
-    keeps only that part, but all of the text that a client spoke itself
-    (use_browser_tts): it has no audio to measure. Values past the end are clamped. Unset uses the last
-    PlaybackReport, else the server's estimate.
+    keeps only that part. Values past the end are clamped. Unset uses the last
+    PlaybackReport, else the server's estimate. Of text that a client speaks
+    itself (use_browser_tts), the part is what is usually said in that time, and
+    all of it when this is unset.
     """
     def __init__(
         self,

@@ -20,6 +20,7 @@ from cedar_voice_service.session.history import (
 from cedar_voice_service.session.playout import Playout
 from cedar_voice_service.session.timings import ResponseTimings
 from cedar_voice_service.session.tools import ACTION_SENT_JSON
+from cedar_voice_service.session.words import spoken_within
 
 TEXT_INTERVAL_MS = 100
 """Text is told at most so often: models write faster than anybody reads."""
@@ -246,8 +247,8 @@ class Response:
         self, reason: say.InterruptionReason, played_ms: int | None, now_ms: int
     ) -> list[say.Message]:
         """Cut the response off; `played_ms` is the client's own figure of what was heard."""
-        heard_ms = self._heard_ms(played_ms, now_ms)
-        self._keep(heard_ms)
+        heard_ms, self._kept_text = self._heard(played_ms, now_ms)
+        self.was_cut = True
         by_client = reason is say.InterruptionReason.CLIENT_REQUEST
         finish = say.FinishReason.CANCELLED if by_client else say.FinishReason.INTERRUPTED
         self._script.untold = ""
@@ -259,20 +260,27 @@ class Response:
 
     def cut_late(self, played_ms: int | None, now_ms: int) -> None:
         """It is over by our clock, and its client stopped it all the same before its end."""
-        heard_ms = self._heard_ms(played_ms, now_ms)
-        if heard_ms < self.playout.sent_ms - NEAR_END_MS:
-            self._keep(heard_ms)
+        heard_ms, text = self._heard(played_ms, now_ms)
+        is_near_end = heard_ms >= self.playout.sent_ms - NEAR_END_MS
+        if self.config.settings.use_browser_tts:
+            is_near_end = text == self.text.rstrip()
+        if not is_near_end:
+            self._kept_text, self.was_cut = text, True
 
-    def _heard_ms(self, played_ms: int | None, now_ms: int) -> int:
-        if played_ms is None:
-            return self.playout.heard_ms(now_ms)
-        return min(played_ms, self.playout.sent_ms)
-
-    def _keep(self, heard_ms: int) -> None:
-        """Keep what was heard in this time, and all where the client speaks, which cannot tell."""
-        is_silent = self.config.settings.use_browser_tts
-        self._kept_text = self.text if is_silent else self.playout.heard_text(heard_ms)
-        self.was_cut = True
+    def _heard(self, played_ms: int | None, now_ms: int) -> tuple[int, str]:
+        """How long was listened to it, and what was heard: all where a client that speaks by itself
+        does not tell.
+        """
+        settings = self.config.settings
+        if settings.use_browser_tts:
+            text = self.text.rstrip()
+            if played_ms is not None:
+                text = spoken_within(text, int(played_ms * settings.rate))
+            return played_ms or 0, text
+        heard_ms = self.playout.heard_ms(now_ms)
+        if played_ms is not None:
+            heard_ms = min(played_ms, self.playout.sent_ms)
+        return heard_ms, self.playout.heard_text(heard_ms)
 
     def fail(self, error: CedarVoiceError, now_ms: int) -> list[say.Message]:
         """Give the response up: its work made no progress."""

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from itertools import accumulate
 
 UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
@@ -9,6 +10,12 @@ UNSPACED = (
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
 )
 """Characters of scripts that put no spaces between words, as ranges of a regular expression."""
+
+CHAR_MS = 65
+"""How long a voice takes for a character, spaces included: about 160 words of English a minute."""
+
+UNSPACED_CHAR_MS = 200
+"""The same in a script without spaces: most of its characters are a syllable."""
 
 _UNSPACED = re.compile(rf"[{UNSPACED}]")
 _TIGHT = re.compile(rf"[{UNSPACED}\u3000-\u303f\uff00-\uff60]")
@@ -39,6 +46,12 @@ def first_words(text: str, max_chars: int) -> str:
     while end > 0 and not _may_end(text, end):
         end -= 1
     return text[:end].rstrip()
+
+
+def spoken_within(text: str, duration_ms: int) -> str:
+    """As much of a text as a voice of usual pace says in this time, in whole words; an estimate."""
+    costs = accumulate(UNSPACED_CHAR_MS if _UNSPACED.match(char) else CHAR_MS for char in text)
+    return first_words(text, sum(1 for spoken_ms in costs if spoken_ms <= duration_ms))
 
 
 def _may_end(text: str, at: int) -> bool:

@@ -8,7 +8,12 @@ from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
-from cedar_voice_service.session.config import OutputAudio, SessionConfig, TurnDetection
+from cedar_voice_service.session.config import (
+    OutputAudio,
+    SessionConfig,
+    TurnDetection,
+    VoiceSettings,
+)
 from cedar_voice_service.session.history import AssistantMessage, ToolOutcome, UserMessage
 from cedar_voice_service.session.interruption import (
     CERTAIN_SPEECH_MS,
@@ -336,6 +341,40 @@ def test_nothing_stays_of_an_answer_that_a_late_client_never_played() -> None:
     driver = heard_to_the_end()
     driver.let(on.InterruptRequested(1, played_ms=0))
     assert driver.machine.history.items == (UserMessage("hello there"),)
+
+
+@pytest.mark.parametrize("is_over", [True, False])
+@pytest.mark.parametrize(
+    ("played_ms", "item"),
+    [
+        (None, AssistantMessage("One two three four.")),
+        (300, AssistantMessage("One two", interrupted=True)),
+        (60_000, AssistantMessage("One two three four.")),
+    ],
+)
+def test_what_a_client_speaks_by_itself_is_kept_as_far_as_it_tells(
+    is_over: bool, played_ms: int | None, item: AssistantMessage
+) -> None:
+    driver = MachineDriver(SessionConfig(settings=VoiceSettings(use_browser_tts=True, rate=1.6)))
+    work_id = thinking(driver)
+    driver.let(on.ReplyWritten(work_id, "One two three four."))
+    if is_over:
+        driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP), on.SpeechEnded(work_id))
+        assert driver.is_in(Phase.IDLE)
+    driver.let(on.InterruptRequested(1, played_ms=played_ms))
+    assert driver.machine.history.items[-1] == replace(
+        item, interrupted=item.interrupted or not is_over
+    )
+
+
+def test_the_text_of_an_answer_that_never_sounded_stays() -> None:
+    driver = MachineDriver(HOLDING)
+    work_id = thinking(driver)
+    driver.let(on.ReplyWritten(work_id, "One two."), on.ReplyEnded(work_id, say.FinishReason.STOP))
+    driver.let(on.SpeechFailed(work_id, EngineError(Stage.TTS, "no voice")))
+    assert driver.is_in(Phase.IDLE)
+    driver.let(on.InterruptRequested(1, played_ms=0))
+    assert driver.machine.history.items[-1] == AssistantMessage("One two.")
 
 
 def test_actions_of_an_answer_that_is_shortened_stay() -> None:

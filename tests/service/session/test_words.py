@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedar_voice_service.session.words import first_words, joined
+from cedar_voice_service.session.words import (
+    CHAR_MS,
+    UNSPACED_CHAR_MS,
+    first_words,
+    joined,
+    spoken_within,
+)
 
 CHINESE = "今天天气很好，我们去公园。"
 THAI = "ที่นี่"
@@ -53,6 +59,20 @@ def test_a_space_is_put_where_the_scripts_have_one(before: str, after: str, whol
 )
 def test_a_text_is_cut_after_a_word_or_a_character(text: str, max_chars: int, left: str) -> None:
     assert first_words(text, max_chars) == left
+
+
+@pytest.mark.parametrize(
+    ("text", "duration_ms", "said"),
+    [
+        ("One two three.", 0, ""),
+        ("One two three.", 3 * CHAR_MS, "One"),
+        ("One two three.", 10 * CHAR_MS, "One two"),
+        ("One two three.", 60_000, "One two three."),
+        ("今天天气很好", 2 * UNSPACED_CHAR_MS + 1, "今天"),
+    ],
+)
+def test_a_voice_of_usual_pace_says_so_much(text: str, duration_ms: int, said: str) -> None:
+    assert spoken_within(text, duration_ms) == said
 
 
 @given(st.text(), st.integers(0, 200))
