@@ -3,6 +3,7 @@
 The answer is held meanwhile, and the turn that listens is a candidate of which nothing is said.
 """
 
+from cedar_voice_service.errors import CedarVoiceError
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.answering import Answering
@@ -41,8 +42,20 @@ class Interrupting:
 
     def look_at_length(self) -> None:
         """Speech that lasts interrupts, whatever it says."""
-        if self._barge_in is not None and self._barge_in.is_certain(self._listening.hearing):
+        barge_in = self._barge_in
+        if barge_in is None:
+            return
+        if barge_in.is_certain(self._listening.hearing):
             self._let_interrupt()
+        elif barge_in.failure is not None and not self._listening.hears_speech:
+            self._listening.fail(barge_in.failure)
+
+    def fail(self, error: CedarVoiceError) -> None:
+        """The recognizer failed; over an answer, the length of the speech decides without it."""
+        if self._barge_in is not None and self._listening.hears_speech:
+            self._barge_in.failure = error
+        else:
+            self._listening.fail(error)
 
     def look_at_clock(self) -> None:
         """Let an answer go on that was held for long enough."""
@@ -72,8 +85,10 @@ class Interrupting:
             self._barge_in = None
             self._answering.release()
         elif self._answering.turn is None:
-            self._barge_in = None
+            failure, self._barge_in = self._barge_in.failure, None
             self._listening.admit()
+            if failure is not None:
+                self._listening.fail(failure)
 
     def _goes_on_with(self, turn: Turn) -> bool:
         hearing = self._listening.hearing

@@ -6,6 +6,7 @@ A cough or an "mm-hm" lets the answer go on, words cut it, and so does speech to
 from dataclasses import dataclass
 from enum import Enum
 
+from cedar_voice_service.errors import CedarVoiceError
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.hearing import Hearing
 from cedar_voice_service.session.words import words_of
@@ -48,6 +49,8 @@ class BargeIn:
     is_held: bool = True
     was_guessed: bool = False
     """Whether the newest partial was a guess at words that interrupt."""
+    failure: CedarVoiceError | None = None
+    """Why no words will be known of it."""
 
     @property
     def release_at_ms(self) -> int | None:

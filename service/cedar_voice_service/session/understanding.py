@@ -49,7 +49,7 @@ class Understanding:
             case on.FinalTranscribed():
                 self._take_final(turn, event)
             case on.TranscriptionFailed(error=error) | on.WorkFailed(error=error):
-                self._listening.fail(error)
+                self._interrupting.fail(error)
             case _:
                 pass  # nothing that a recognizer reports
 

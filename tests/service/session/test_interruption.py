@@ -203,9 +203,28 @@ def test_an_answer_is_never_held_for_ever() -> None:
 
 def test_a_recognizer_that_fails_over_an_answer_lets_it_go_on() -> None:
     driver = spoken_over()
+    driver.pause(200)
     driver.let(on.TranscriptionFailed(driver.transcribing, EngineError(Stage.STT, "no")))
     assert driver.said_of(say.PlaybackHeld)[-1] == RELEASED
     assert len(driver.said_of(say.Failed)) == 1
+
+
+def test_a_recognizer_that_fails_within_a_cough_lets_the_answer_go_on() -> None:
+    driver = spoken_over()
+    driver.let(on.TranscriptionFailed(driver.transcribing, EngineError(Stage.STT, "no")))
+    driver.pause(200)
+    assert driver.said_of(say.PlaybackHeld) == [HELD, RELEASED]
+    assert {send.turn_id for send in driver.sends()} == {0, 1}
+
+
+def test_speech_too_long_for_a_cough_cuts_also_when_its_recognizer_has_failed() -> None:
+    driver = spoken_over()
+    driver.let(on.TranscriptionFailed(driver.transcribing, EngineError(Stage.STT, "no")))
+    driver.hear(CERTAIN_SPEECH_MS)
+    assert len(driver.said_of(say.Interrupted)) == 1
+    (failed,) = [send for send in driver.sends() if isinstance(send.message, say.Failed)]
+    assert failed.turn_id == 2
+    assert driver.is_in(Phase.IDLE)
 
 
 def test_a_client_that_pauses_has_not_heard_what_it_did_not_play() -> None:
