@@ -23,7 +23,7 @@ DEFAULT_RATE_HZ = 24_000
 CHUNK_MS = 120
 """Least sound per chunk of a stream: whole frames of MP3 and of Opus."""
 
-MAX_CHUNK_MS = 4 * CHUNK_MS
+MAX_CHUNK_MS = 5 * CHUNK_MS
 """Most sound per chunk of a stream: what is there at once goes out at once, up to this at most."""
 
 MIN_PIECE_MS = 4_000

@@ -13,10 +13,10 @@ from functools import reduce
 
 from cedar_voice_service.session.words import first_words, joined
 
-MAX_BUNCH_MS = 480
+MAX_BUNCH_MS = 600
 """Audio that is handed out together, where the lead allows: every message costs at each hop."""
 
-KEPT_LEAD_MS = 500
+KEPT_LEAD_MS = 400
 """Lead that is not waited with: a server that stalls for less is not heard."""
 
 SHORTEST_BUNCH_MS = 120

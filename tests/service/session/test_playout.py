@@ -200,11 +200,11 @@ def test_with_a_long_lead_the_parts_of_a_file_go_out_in_bunches() -> None:
         playout.add(continues)
     (first,) = playout.take_due(0)
     assert (first.data, first.duration_ms, first.text) == (b"12345", 1_000, "One two.")
-    assert playout.next_at_ms == 480
-    assert playout.take_due(479) == []
-    (second,) = playout.take_due(480)
-    assert (second.data, second.offset_ms, second.duration_ms) == (b"67", 1_000, 400)
-    assert playout.heard_text(1_400) == "One two."
+    assert playout.next_at_ms == MAX_BUNCH_MS
+    assert playout.take_due(MAX_BUNCH_MS - 1) == []
+    (second,) = playout.take_due(MAX_BUNCH_MS)
+    assert (second.data, second.offset_ms, second.duration_ms) == (b"678", 1_000, 600)
+    assert playout.heard_text(1_600) == "One two."
 
 
 def test_what_begins_a_phrase_or_a_file_is_a_chunk_of_its_own() -> None:
