@@ -5,8 +5,10 @@ All listeners share one network in ONNX Runtime; what each has heard is its own 
 
 from functools import cache
 from importlib.resources import as_file, files
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from onnxruntime import InferenceSession, SessionOptions
 
 FRAME_SAMPLES = 512
@@ -26,15 +28,29 @@ class Silero:
         self._network = load_network()
         self._sound = np.zeros((1, _CONTEXT_SAMPLES + FRAME_SAMPLES), np.float32)
         self._state = np.zeros(_STATE_SHAPE, np.float32)
+        self._next_state = np.zeros(_STATE_SHAPE, np.float32)
+        self._probability = np.zeros((1, 1), np.float32)
+        # Bound once: telling the runtime with each frame where everything is costs a fifth more.
+        self._binding = self._network.io_binding()
+        self._binding.bind_input("input", *_place(self._sound))
+        self._binding.bind_input("state", *_place(self._state))
+        self._binding.bind_input("sr", *_place(_RATE_HZ))
+        self._binding.bind_output("output", *_place(self._probability))
+        self._binding.bind_output("stateN", *_place(self._next_state))
 
     def judge(self, frame: bytes) -> float:
         """The probability, 0.0 to 1.0, that the next `FRAME_SAMPLES` are speech."""
         sound = self._sound[0]
         sound[:_CONTEXT_SAMPLES] = sound[FRAME_SAMPLES:]
         sound[_CONTEXT_SAMPLES:] = np.frombuffer(frame, "<i2") * _FULL_SCALE
-        heard = {"input": self._sound, "state": self._state, "sr": _RATE_HZ}
-        probability, self._state = self._network.run(None, heard)
-        return float(probability[0, 0])
+        self._network.run_with_iobinding(self._binding)
+        self._state[:] = self._next_state
+        return float(self._probability[0, 0])
+
+
+def _place(values: NDArray[Any]) -> tuple[str, int, type, tuple[int, ...], int]:
+    """Where the runtime finds or puts something: in an array that stays where it is."""
+    return "cpu", 0, values.dtype.type, values.shape, values.ctypes.data
 
 
 @cache
