@@ -26,7 +26,7 @@ from cedar_voice_service.providers.protocols import (
     ToolCall,
 )
 
-EAGER_CHARS = 120
+EAGER_CHARS = 80
 """Text that is fetched as it is written: the first phrase, nearly always."""
 
 FETCH_INTERVAL_MS = 100

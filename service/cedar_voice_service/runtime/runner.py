@@ -20,6 +20,7 @@ from cedar_voice_service.runtime.feed import AudioFeed
 from cedar_voice_service.runtime.listener import Listener
 from cedar_voice_service.runtime.quotas import UNLIMITED, Quota
 from cedar_voice_service.runtime.speaking import Speaker
+from cedar_voice_service.runtime.stock import Stock
 from cedar_voice_service.runtime.transcribing import transcribe
 from cedar_voice_service.runtime.writing import Reciter, Writer
 from cedar_voice_service.session import commands as do
@@ -39,13 +40,6 @@ QUEUED_EVENTS = 64
 
 HEARD_BYTES = 4_096
 """Audio decoded at a time before other sessions get their turn."""
-
-ENOUGH_BACKLOG_MS = 4_000
-"""Answer audio that waits to be sent, beyond which no more is fetched.
-
-Little enough that what an engine sends meanwhile is taken in large pieces, and much enough that an
-engine that fails is found long before the listener hears it.
-"""
 
 PHRASES_QUEUED = 256
 """Phrases that the writer may be ahead of the speaker."""
@@ -105,9 +99,9 @@ class _Alarm:
 
 @dataclass(frozen=True, slots=True)
 class _Signals:
-    """What is waited for: room for more answer audio, and that no turn is in progress."""
+    """What is waited for: that more answer audio is wanted, and that no turn is in progress."""
 
-    room: asyncio.Event = field(default_factory=asyncio.Event)
+    stock: Stock = field(default_factory=Stock)
     idle: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -274,10 +268,7 @@ class SessionRunner:
             self._signals.idle.set()
         else:
             self._signals.idle.clear()
-        if self._machine.backlog_ms > ENOUGH_BACKLOG_MS:
-            self._signals.room.clear()
-        else:
-            self._signals.room.set()
+        self._signals.stock.note(self._machine.backlog_ms)
 
     def _do(self, command: do.Command, group: asyncio.TaskGroup) -> None:
         match command:
@@ -369,8 +360,7 @@ class SessionRunner:
             config,
             work_id=work_id,
             report=self._events.put,
-            room=self._signals.room,
-            backlog_ms=lambda: self._machine.backlog_ms,
+            stock=self._signals.stock,
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(writer.run(request))

@@ -7,7 +7,7 @@ costs less.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import replace
 from functools import reduce
@@ -21,6 +21,7 @@ from cedar_voice_service.audio.encoder import (
 from cedar_voice_service.audio.formats import Sound
 from cedar_voice_service.errors import CallerError, EngineError, Stage
 from cedar_voice_service.providers.protocols import SpeechRequest, SpeechRestarted, Synthesizer
+from cedar_voice_service.runtime.stock import Stock
 from cedar_voice_service.runtime.transcribing import Report
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import SessionConfig
@@ -54,9 +55,7 @@ class _Utterance:
         )
         self.has_sounded = False
 
-    async def fetch(
-        self, synthesizer: Synthesizer, request: SpeechRequest, room: asyncio.Event
-    ) -> None:
+    async def fetch(self, synthesizer: Synthesizer, request: SpeechRequest, stock: Stock) -> None:
         """Fetch the audio as it is needed; its beginning at once, so that a failure shows early."""
         try:
             async with aclosing(synthesizer.synthesize(request)) as blocks:
@@ -65,7 +64,7 @@ class _Utterance:
                         self._forget()
                     if not isinstance(block, SpeechRestarted) or self.has_sounded:
                         await self.blocks.put(block)
-                    await room.wait()
+                    await stock.wanted()
         except EngineError as error:
             await self.blocks.put(error)
         await self.blocks.put(None)
@@ -88,8 +87,7 @@ class Speaker:
         config: voice and format.
         work_id: what is reported belongs to.
         report: takes what is ready.
-        room: clear while so much audio waits to be sent that no more is fetched.
-        backlog_ms: audio that waits to be sent.
+        stock: the audio that waits to be sent.
     """
 
     def __init__(
@@ -99,15 +97,13 @@ class Speaker:
         *,
         work_id: int,
         report: Report,
-        room: asyncio.Event,
-        backlog_ms: Callable[[], int],
+        stock: Stock,
     ) -> None:
         self._synthesizer = synthesizer
         self._config = config
         self._work_id = work_id
         self._report = report
-        self._room = room
-        self._backlog_ms = backlog_ms
+        self._stock = stock
         self._asked_for: list[_Utterance] = []
         self._captions: list[str] = []
         self._places = asyncio.Semaphore(BREATHS_AT_ONCE)
@@ -169,7 +165,7 @@ class Speaker:
                 utterance = _Utterance(text)
                 self._asked_for.append(utterance)
                 request = replace(template, text=text)
-                group.create_task(utterance.fetch(self._synthesizer, request, self._room))
+                group.create_task(utterance.fetch(self._synthesizer, request, self._stock))
                 upcoming.put_nowait(utterance)
                 await self._places.acquire()
                 text = await self._next_breath(phrases, min_chars=MIN_BREATH_CHARS)
@@ -191,7 +187,7 @@ class Speaker:
     def _spare_s(self) -> float:
         """How long the next request can wait without being late."""
         expected_ms = sum(utterance.expected_ms for utterance in self._asked_for)
-        return max(0, self._backlog_ms() + expected_ms - ENOUGH_AHEAD_MS) / 1000
+        return max(0, self._stock.in_hand_ms + expected_ms - ENOUGH_AHEAD_MS) / 1000
 
     async def _say(self, utterance: _Utterance, encoder: SpeechEncoder) -> None:
         self._captions.append(utterance.text)

@@ -11,6 +11,7 @@ from cedar_voice_service.errors import Code
 from cedar_voice_service.providers.protocols import SpeechRequest, SpeechRestarted, Synthesizer
 from cedar_voice_service.providers.scripted import ToneSynthesizer
 from cedar_voice_service.runtime.speaking import ENOUGH_AHEAD_MS, MIN_BREATH_CHARS, Speaker
+from cedar_voice_service.runtime.stock import EASY_MS, ENOUGH_MS, FETCH_INTERVAL_MS, Stock
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import OutputAudio, SessionConfig, VoiceSettings
 from tests.support.media import Form, cut, written
@@ -39,15 +40,11 @@ async def spoken(engine: Synthesizer, config: SessionConfig) -> list[on.WorkEven
     phrases: asyncio.Queue[str | None] = asyncio.Queue()
     for phrase in (*PHRASES, None):
         phrases.put_nowait(phrase)
-    room = asyncio.Event()
-    room.set()
 
     async def report(event: on.WorkEvent) -> None:
         events.append(event)
 
-    await Speaker(engine, config, work_id=1, report=report, room=room, backlog_ms=lambda: 0).run(
-        phrases
-    )
+    await Speaker(engine, config, work_id=1, report=report, stock=Stock()).run(phrases)
     return events
 
 
@@ -132,17 +129,13 @@ async def test_a_phrase_that_is_begun_anew_goes_on_in_the_same_format() -> None:
     phrases: asyncio.Queue[str | None] = asyncio.Queue()
     for phrase in (PHRASES[0], None):
         phrases.put_nowait(phrase)
-    room = asyncio.Event()
-    room.set()
 
     async def report(event: on.WorkEvent) -> None:
         events.append(event)
         if isinstance(event, on.SpeechSynthesized):
             engine.may_go_on.set()  # what came first is on its way to the listener
 
-    await Speaker(engine, RAW, work_id=1, report=report, room=room, backlog_ms=lambda: 0).run(
-        phrases
-    )
+    await Speaker(engine, RAW, work_id=1, report=report, stock=Stock()).run(phrases)
     spoken = [event for event in events if isinstance(event, on.SpeechSynthesized)]
     assert {event.format.sample_rate_hz for event in spoken} == {24_000}
     assert sum(event.chunk.duration_ms for event in spoken) == pytest.approx(700, abs=10)
@@ -208,11 +201,7 @@ async def test_mp3_that_was_cut_does_not_damage_what_follows(
         phrases: asyncio.Queue[str | None] = asyncio.Queue()
         phrases.put_nowait(PHRASES[0])
         phrases.put_nowait(None)
-        room = asyncio.Event()
-        room.set()
-        await Speaker(
-            engine, config, work_id=1, report=report, room=room, backlog_ms=lambda: 0
-        ).run(phrases)
+        await Speaker(engine, config, work_id=1, report=report, stock=Stock()).run(phrases)
         chunks = [event.chunk for event in events if isinstance(event, on.SpeechSynthesized)]
         return b"".join(chunk.data for chunk in chunks)
 
@@ -239,8 +228,9 @@ async def test_no_more_is_fetched_than_is_needed_but_the_beginning_of_each_phras
     phrases: asyncio.Queue[str | None] = asyncio.Queue()
     for phrase in (*PHRASES, None):
         phrases.put_nowait(phrase)
-    room = asyncio.Event()
-    speaker = Speaker(Counting(), RAW, work_id=1, report=report, room=room, backlog_ms=lambda: 0)
+    stock = Stock()
+    stock.note(ENOUGH_MS + 1)
+    speaker = Speaker(Counting(), RAW, work_id=1, report=report, stock=stock)
     async with asyncio.TaskGroup() as group:
         group.create_task(speaker.run(phrases))
         for begun in has_begun.values():
@@ -248,7 +238,7 @@ async def test_no_more_is_fetched_than_is_needed_but_the_beginning_of_each_phras
         for _ in range(20):  # more turns of the loop than the rest would take
             await asyncio.sleep(0)
         assert fetched == [*PHRASES]
-        room.set()
+        stock.note(0)
     assert fetched.count(PHRASES[0]) == fetched.count(PHRASES[1]) == 3
 
 
@@ -274,11 +264,7 @@ async def test_the_first_phrase_is_said_alone_and_those_that_wait_in_one_breath(
     phrases: asyncio.Queue[str | None] = asyncio.Queue()
     for phrase in ("Well,", "yes.", long, "Two.", "Three.", None):
         phrases.put_nowait(phrase)
-    room = asyncio.Event()
-    room.set()
-    await Speaker(Slow(), RAW, work_id=1, report=report, room=room, backlog_ms=lambda: 0).run(
-        phrases
-    )
+    await Speaker(Slow(), RAW, work_id=1, report=report, stock=Stock()).run(phrases)
     assert asked == captions == ["Well,", f"yes. {long}", "Two. Three."]
 
 
@@ -302,20 +288,20 @@ def test_a_phrase_waits_for_the_next_as_long_as_there_is_enough_to_be_heard(
 
         class Silent:
             async def synthesize(self, request: SpeechRequest) -> AsyncGenerator[Sound, None]:
-                """Be about to speak."""
+                """Be about to speak, and have nothing to say."""
                 requests.append((request.text, round((loop.time() - began_s) * 1000)))
                 await asyncio.sleep(10)
-                yield Pcm(b"\1\0" * 2_400, 24_000)
+                nothing: tuple[Sound, ...] = ()
+                for sound in nothing:
+                    yield sound
 
         async def report(event: on.WorkEvent) -> None:
             pass
 
         phrases: asyncio.Queue[str | None] = asyncio.Queue()
-        room = asyncio.Event()
-        room.set()
-        speaker = Speaker(
-            Silent(), RAW, work_id=1, report=report, room=room, backlog_ms=lambda: backlog_ms
-        )
+        stock = Stock()
+        stock.note(backlog_ms)
+        speaker = Speaker(Silent(), RAW, work_id=1, report=report, stock=stock)
         async with asyncio.TaskGroup() as group:
             group.create_task(speaker.run(phrases))
             for phrase, wait_s in (("Well,", 0), ("yes.", 1.0), ("Three.", 0.2), (None, 0)):
@@ -324,3 +310,35 @@ def test_a_phrase_waits_for_the_next_as_long_as_there_is_enough_to_be_heard(
 
     run_virtually(scenario())
     assert requests == asked
+
+
+@pytest.mark.parametrize(("in_hand_ms", "interval_ms"), [(0, 0), (EASY_MS + 1, FETCH_INTERVAL_MS)])
+def test_audio_is_fetched_as_it_comes_and_at_intervals_while_there_is_some_in_hand(
+    in_hand_ms: int, interval_ms: int
+) -> None:
+    fetched_at_ms: list[int] = []
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+
+        class Ready:
+            async def synthesize(self, request: SpeechRequest) -> AsyncGenerator[Sound, None]:
+                """Have four blocks."""
+                for _ in range(4):
+                    fetched_at_ms.append(round((loop.time() - began_s) * 1000))
+                    yield Pcm(b"\1\0" * 2_400, 24_000)
+
+        stock = Stock()
+        stock.note(in_hand_ms)
+        phrases: asyncio.Queue[str | None] = asyncio.Queue()
+        for phrase in (PHRASES[0], None):
+            phrases.put_nowait(phrase)
+
+        async def report(event: on.WorkEvent) -> None:
+            pass
+
+        await Speaker(Ready(), RAW, work_id=1, report=report, stock=stock).run(phrases)
+
+    run_virtually(scenario())
+    assert fetched_at_ms == [number * interval_ms for number in range(4)]

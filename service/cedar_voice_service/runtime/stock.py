@@ -1,0 +1,46 @@
+"""The answer audio that waits to be sent: whether more of it is wanted, and how soon."""
+
+import asyncio
+
+ENOUGH_MS = 4_000
+"""Audio beyond which no more is fetched.
+
+Little enough that what an engine sends meanwhile is taken in large pieces, and much enough that an
+engine that fails is found long before the listener hears it.
+"""
+
+EASY_MS = 500
+"""Audio beyond which more is fetched at intervals, since each fetch has its price.
+
+The listener has the lead as well. Below this, audio is fetched as it comes.
+"""
+
+FETCH_INTERVAL_MS = 100
+"""How often it is fetched then."""
+
+
+class Stock:
+    """What one session has in hand."""
+
+    def __init__(self) -> None:
+        self._has_room = asyncio.Event()
+        self.note(0)
+
+    @property
+    def in_hand_ms(self) -> int:
+        """Audio that waits to be sent."""
+        return self._in_hand_ms
+
+    def note(self, in_hand_ms: int) -> None:
+        """There is so much by now."""
+        self._in_hand_ms = in_hand_ms
+        if in_hand_ms > ENOUGH_MS:
+            self._has_room.clear()
+        else:
+            self._has_room.set()
+
+    async def wanted(self) -> None:
+        """Wait until more is to be fetched."""
+        await self._has_room.wait()
+        if self._in_hand_ms > EASY_MS:
+            await asyncio.sleep(FETCH_INTERVAL_MS / 1000)
