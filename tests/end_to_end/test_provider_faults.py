@@ -80,8 +80,6 @@ async def turn(session: VoiceSession, *, speaks: bool = True) -> Turn:
                     spoken_ms += event.duration_ms
                 case events.ErrorEvent():
                     errors.append(event)
-                    if event.stage is PipelineStage.STT:
-                        break
                 case events.TurnMetrics():
                     break
                 case _:
