@@ -4,26 +4,18 @@ Takes the reports of the work and returns the messages that follow from them. Wh
 messages hold exactly one `ResponseStarted`, one `ResponseCompleted` and one last `Speech`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cedar_voice_service.audio.formats import AudioFormat
 from cedar_voice_service.errors import CedarVoiceError
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import SessionConfig
-from cedar_voice_service.session.history import (
-    AssistantMessage,
-    CalledTool,
-    HistoryItem,
-    ToolOutcome,
-)
+from cedar_voice_service.session.history import AssistantMessage, HistoryItem
 from cedar_voice_service.session.playout import Playout
+from cedar_voice_service.session.script import Script
 from cedar_voice_service.session.timings import ResponseTimings
-from cedar_voice_service.session.tools import ACTION_SENT_JSON
 from cedar_voice_service.session.words import spoken_within
-
-TEXT_INTERVAL_MS = 100
-"""Text is told at most so often: models write faster than anybody reads."""
 
 NEAR_END_MS = 250
 """Who has played all but this has played it all: players round, and leave out what pads a file."""
@@ -40,22 +32,6 @@ class Manner:
     is_recited: bool = False
     is_interruptible: bool = True
     is_kept: bool = True
-
-
-@dataclass(slots=True)
-class _Script:
-    """What the model wrote and called.
-
-    `untold` is what the client has yet to be told, no sooner than `tell_at_ms`.
-    """
-
-    pieces: list[str] = field(default_factory=list)
-    token_count: int = 0
-    untold: str = ""
-    tell_at_ms: int = 0
-    calls: list[CalledTool] = field(default_factory=list)
-    is_complete: bool = False
-    usage: say.Usage | None = None
 
 
 class Response:
@@ -76,7 +52,7 @@ class Response:
         self.playout = Playout(config.output_audio.max_lead_ms)
         self.timings = ResponseTimings(now_ms)
         self.was_cut = False
-        self._script = _Script()
+        self._script = Script()
         self._kept_text = ""
         self._is_synthesized = False
         self._is_closed = False
@@ -85,7 +61,7 @@ class Response:
     @property
     def text(self) -> str:
         """What the model wrote so far."""
-        return "".join(self._script.pieces)
+        return self._script.text
 
     @property
     def is_written(self) -> bool:
@@ -110,7 +86,7 @@ class Response:
     def was_perceived_by(self, at_ms: int) -> bool:
         """Whether the user can have noticed by then that it is answered."""
         if self.config.settings.use_browser_tts:
-            return bool(self._script.pieces)
+            return self._script.has_begun
         sent_at_ms = self.timings.first_sent_at_ms
         return sent_at_ms is not None and sent_at_ms <= at_ms
 
@@ -126,12 +102,9 @@ class Response:
     @property
     def history_items(self) -> list[HistoryItem]:
         """What the conversation keeps of the response once it is over."""
-        items: list[HistoryItem] = []
         if not self.manner.is_kept:
-            return items
-        if self._script.calls:
-            items.append(AssistantMessage("", tool_calls=tuple(self._script.calls)))
-            items += [ToolOutcome(call.call_id, ACTION_SENT_JSON) for call in self._script.calls]
+            return []
+        items = self._script.acts
         text = self._kept_text if self.was_cut else self.text
         if text.strip():
             items.append(AssistantMessage(text, interrupted=self.was_cut))
@@ -142,15 +115,10 @@ class Response:
         match event:
             case on.ReplyWritten(text=text, token_count=count) if not self._script.is_complete:
                 self.timings.mark("first_token_at_ms", now_ms)
-                self._script.pieces.append(text)
-                self._script.token_count += count
-                if self.config.settings.stream:
-                    self._script.untold += text
+                self._script.write(text, count, is_told=self.config.settings.stream)
                 return self._text_due(now_ms)
             case on.ToolCalled(call_id=call_id, action=action):
-                self._script.calls.append(
-                    CalledTool(call_id, action.tool_name, action.arguments_json)
-                )
+                self._script.call(call_id, action)
                 return [*self._rest_of_text(), say.ActionRequested(self.response_id, action)]
             case on.ToolRefused(error=error):
                 return [*self._rest_of_text(), say.Failed(error)]
@@ -182,10 +150,8 @@ class Response:
     @property
     def next_at_ms(self) -> int | None:
         """When there is text or audio to be sent that is there already."""
-        audio_at_ms = self.playout.next_at_ms
-        if not self._script.untold:
-            return audio_at_ms
-        return min(self._script.tell_at_ms, audio_at_ms or self._script.tell_at_ms)
+        ats_ms = (self.playout.next_at_ms, self._script.next_at_ms)
+        return min((at_ms for at_ms in ats_ms if at_ms is not None), default=None)
 
     def due(self, now_ms: int) -> list[say.Message]:
         """The text and the audio to be sent now."""
@@ -212,13 +178,12 @@ class Response:
         return messages
 
     def _text_due(self, now_ms: int) -> list[say.Message]:
-        if now_ms < self._script.tell_at_ms or not self._script.untold:
-            return []
-        self._script.tell_at_ms = now_ms + TEXT_INTERVAL_MS
-        return self._rest_of_text()
+        return self._told(self._script.take_due(now_ms))
 
     def _rest_of_text(self) -> list[say.Message]:
-        text, self._script.untold = self._script.untold, ""
+        return self._told(self._script.take_rest())
+
+    def _told(self, text: str) -> list[say.Message]:
         return [say.ResponseDelta(self.response_id, text)] if text else []
 
     def hold(self, now_ms: int) -> list[say.Message]:
@@ -251,7 +216,7 @@ class Response:
         self.was_cut = True
         by_client = reason is say.InterruptionReason.CLIENT_REQUEST
         finish = say.FinishReason.CANCELLED if by_client else say.FinishReason.INTERRUPTED
-        self._script.untold = ""
+        self._script.take_rest()  # of which nobody is told
         return [
             say.Interrupted(self.response_id, reason, heard_ms, self._kept_text),
             *self._complete(finish, now_ms),
