@@ -112,7 +112,7 @@ async def test_a_decoder_that_is_killed_costs_its_turn_and_nobody_else() -> None
         os.kill(await half_a_turn(session), signal.SIGKILL)
         await say(session, *BLOBS[HALF:])
         await session.stop_listening()
-        error = error_of(await until(session, events.ErrorEvent))
+        error = error_of(await until(session, events.TurnMetrics))
         assert (error.code, error.turn_id) == (ErrorCode.AUDIO_DECODE_FAILED, 1)
         await other.send_audio(pcm[32_000:])
         await other.stop_listening()
@@ -128,7 +128,7 @@ async def test_a_decoder_that_hangs_is_given_up_in_time() -> None:
         os.kill(await half_a_turn(session), signal.SIGSTOP)
         await say(session, *BLOBS[HALF:])
         await session.stop_listening()
-        error = error_of(await until(session, events.ErrorEvent))
+        error = error_of(await until(session, events.TurnMetrics))
         assert (error.code, error.turn_id) == (ErrorCode.STAGE_TIMEOUT, 1)
         assert await spoken_ms(session) == WHOLE_MS
 

@@ -59,7 +59,7 @@ class Turn:
 
 
 async def turn(session: VoiceSession, *, speaks: bool = True) -> Turn:
-    """Speak, or type, and listen until the answer is over or the turn has failed."""
+    """Speak, or type, and listen until the record of the turn."""
     if speaks:
         await session.start_listening()
         await session.send_audio(speech_path("open_the_settings").read_bytes())
