@@ -43,7 +43,7 @@ class Line:
         self.ready = pb.SessionReady()
         """The configuration in force; without `session_id` until the session is open."""
         self.last_turn_id = 0
-        """The newest turn that was heard of."""
+        """The newest turn that was heard of, or that is certain to come."""
         self.accepted_sequence = 0
         """The newest message that the service has taken."""
         self._send_timeout_s = send_timeout_s
@@ -162,7 +162,8 @@ class Line:
 
     def note(self, response: pb.VoiceSessionResponse) -> None:
         """Keep what writers have to know of what the session says."""
-        self.last_turn_id = max(self.last_turn_id, response.turn_id)
+        turn_id = response.turn_id + response.transcription.continues  # the rest is the next turn
+        self.last_turn_id = max(self.last_turn_id, turn_id)
         self.accepted_sequence = max(self.accepted_sequence, response.ack)
         if response.HasField("ready"):
             self.ready = response.ready
