@@ -15,7 +15,7 @@ from cedar_voice_bridge.dialects.cedar_websocket.frames import Usage
 from cedar_voice_bridge.dialects.cedar_websocket.requests import pieces_of
 from cedar_voice_bridge.dialects.cedar_websocket.responses import mirror, written
 from cedar_voice_bridge.dialects.configuration import context_of, settings_of, tools_in
-from cedar_voice_bridge.dialects.utterances import GIVEN_AGAIN, rest_of
+from cedar_voice_bridge.dialects.utterances import GIVEN_AGAIN, joined, rest_of
 
 Delivery = Literal["whole", "stream"]
 """One answer when all of it is there, or events as they come."""
@@ -210,7 +210,7 @@ class CedarOsTurn:
 
     def _heard(self, said: pb.Transcription) -> list[Struct]:
         """A message for the user's chat; a turn that goes on adds what its chat lacks."""
-        text = f"{self._said_before} {said.text}".strip()
+        text = joined(self._said_before, said.text)
         rest = rest_of(text, self._answer.transcription)
         self._answer.transcription = text
         if said.continues:

@@ -116,6 +116,8 @@ class StreamingSeed:
         self._transcription = ""
         self._response = ""
         self._owes_last = False
+        self._owes_answer = False
+        """Whether words wait to be answered with the rest of what the user says in another turn."""
 
     def open(self, session_id: str) -> pb.SessionConfig:
         """The configuration that a session of this dialect opens with."""
@@ -197,14 +199,16 @@ class StreamingSeed:
             confidence=confidence,
             turn_id=turn_id,
         )
-        if said.is_final and not said.text and not said.continues:
-            return [event, *self._unanswered(turn_id)]
-        return [event]
+        if not said.is_final:
+            return [event]
+        ending = [] if said.text or said.continues else self._unanswered(turn_id)
+        self._owes_answer = said.continues and (self._owes_answer or bool(said.text))
+        return [event, *ending]
 
     def _wrote(self, event: pb.ResponseEvent, turn_id: int) -> list[Struct]:
         match event.WhichOneof("event"):
             case "started":
-                self._answering_turn_id = turn_id
+                self._answering_turn_id, self._owes_answer = turn_id, False
                 self._transcription, self._response = event.started.user_text, ""
                 return [ResponseStart(transcription=self._transcription, turn_id=turn_id)]
             case "delta":
@@ -233,10 +237,10 @@ class StreamingSeed:
     def _unanswered(self, turn_id: int) -> list[Struct]:
         """The end of a turn without an answer, since its client waits for one.
 
-        Not while an answer is given, be it to this turn or, if the user only coughed, to the one
-        before: its client would go before it has heard it out.
+        Not while an answer is given or owed, be it to this turn or, if the user only coughed, to
+        the one before: its client would go before it has heard it out.
         """
-        if self._answering_turn_id:
+        if self._answering_turn_id or self._owes_answer:
             return []
         return [Complete(transcription="", response="", turn_id=turn_id)]
 

@@ -16,6 +16,14 @@ GIVEN_AGAIN = frozenset(
 # A word; of scripts that are written without spaces, a sign.
 _UNSPACED = r"\u3040-\u30ff\u3400-\u9fff"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
+_ENDS_UNSPACED = re.compile(rf"[{_UNSPACED}\u3000-\u303f\uff00-\uff60]\Z")
+_BEGINS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
+
+
+def joined(before: str, after: str) -> str:
+    """What was said in two turns, with a space between them where their scripts have spaces."""
+    is_tight = _ENDS_UNSPACED.search(before) and _BEGINS_UNSPACED.match(after)
+    return f"{before}{after}" if is_tight else f"{before} {after}".strip()
 
 
 def rest_of(text: str, told: str) -> str:

@@ -560,7 +560,8 @@ Global___TokenExpiring: _TypeAlias = TokenExpiring  # noqa: Y015
 class Transcription(_message.Message):
     """What the user is saying (`is_final` false) or said (`is_final` true). One final
     transcription is sent per spoken turn that is not discarded or failed; when
-    its text is empty, no response follows. A user who goes on speaking before the
+    its text is empty, no response follows, unless one was asked for or is owed to
+    the turn before, which `continues`. A user who goes on speaking before the
     answer is heard reopens the turn: another final of the same turn_id replaces
     the first.
     """

@@ -115,6 +115,35 @@ def test_exactly_the_last_chunk_is_the_last(turns: list[tuple[list[bytes], bool]
         assert sum(map(dialect.ends_turn, sent)) == 1
 
 
+def final(turn_id: int, text: str, *, continues: bool = False) -> pb.VoiceSessionResponse:
+    """What the user said in a turn."""
+    said = pb.Transcription(text=text, is_final=True, continues=continues)
+    return pb.VoiceSessionResponse(turn_id=turn_id, transcription=said)
+
+
+RECORD = pb.VoiceSessionResponse(turn_id=1, metrics=pb.TurnMetrics())
+UNHEARD = pb.VoiceSessionResponse(turn_id=2, error=pb.Error(message="no"))
+
+
+@pytest.mark.parametrize("rest", [[final(2, "")], [final(2, "", continues=True), UNHEARD]])
+def test_words_whose_rest_is_none_end_with_their_answer_alone(
+    rest: list[pb.VoiceSessionResponse],
+) -> None:
+    dialect = StreamingSeed()
+    answer = turn(3, [b"sound"], is_marked=True)
+    said = [final(1, "first part", continues=True), RECORD, *rest, *answer, final(4, "")]
+    sent = [frame for response in said for frame in dialect.encode(response)]
+    ends = [json.loads(frame)["turnId"] for frame in sent if dialect.ends_turn(frame)]
+    assert ends == [3, 4]
+
+
+def test_noise_that_goes_on_is_not_answered() -> None:
+    dialect = StreamingSeed()
+    said = [final(1, "", continues=True), RECORD, final(2, "")]
+    sent = [frame for response in said for frame in dialect.encode(response)]
+    assert [dialect.ends_turn(frame) for frame in sent] == [False, False, True]
+
+
 def test_the_silent_chunk_is_a_file_without_sound() -> None:
     heard = listen(SILENT_MP3)
     assert heard.peak == 0

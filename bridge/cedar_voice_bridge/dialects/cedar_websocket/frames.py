@@ -191,7 +191,7 @@ class PartialTranscription(Event, tag="transcription_partial"):
 
 
 class FinalTranscription(Event, tag="transcription_final"):
-    """What the user said; no answer follows when it is empty.
+    """What the user said; no answer follows when it is empty, unless one is asked for or owed.
 
     Another one of the same turn replaces it: the user went on before the answer was heard. A client
     that says nothing of its output gets what the other one adds, and none that is empty. After one
