@@ -173,7 +173,8 @@ class Machine:
     # -- what follows, whatever happened -------------------------------------------------------
 
     def _go_on(self) -> None:
-        if self._listening.hearing.has_unclaimed and not self._is_manual:
+        hearing = self._listening.hearing
+        if hearing.has_unclaimed and (hearing.recording.is_over or not self._is_manual):
             # Speech that no turn has taken: it came while the one before was being transcribed.
             self._consider_listening()
             self._listening.consider_endpoint()

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from cedar_voice_service.errors import Code
+from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
@@ -201,6 +201,21 @@ def test_who_talks_over_an_answer_for_longer_than_a_turn_is_heard_from_the_first
     assert cut.reason is say.InterruptionReason.NEW_INPUT
     (begun,) = driver.asked_for(do.StartTranscribing)
     assert begun.from_ms == 2_000 - SHORT.prefix_padding_ms
+
+
+@BOTH
+def test_a_rest_is_heard_though_the_words_before_it_cannot_be_transcribed(
+    config: SessionConfig,
+) -> None:
+    driver = long_speech(config, 8_000)
+    driver.let(on.SpeechPaused(driver.heard_ms), on.ListeningStopped())
+    failed = EngineError(Stage.STT, "no")
+    driver.let(on.TranscriptionFailed(driver.transcribing, failed))
+    assert driver.asked_for(do.StartTranscribing)[-1].from_ms == 5_000
+    transcribed(driver, "and the rest")
+    assert told(driver) == [("and the rest", False)]
+    driver.let(on.TextEntered("next"), on.AudioHeard(driver.heard_ms + 100))
+    assert len(driver.asked_for(do.StartTranscribing)) == 2
 
 
 @BOTH
