@@ -1,4 +1,4 @@
-"""One turn: a user input and all it causes. A record; the rules are in `machine` and `response`.
+"""One turn: a user input and all it causes. A record, without rules.
 
 Times ending in `_at_ms` are clock milliseconds, the others are on the timeline of input audio.
 """
