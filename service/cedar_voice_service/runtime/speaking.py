@@ -38,7 +38,7 @@ ENOUGH_AHEAD_MS = 1_500
 """Speech that waits to be sent, or is being fetched, beyond which a phrase waits for the next."""
 
 EXPECTED_MS_PER_CHAR = 60
-"""Speech to be expected of a text: quick speech, so that nothing comes late."""
+"""Speech to be expected of a text at rate 1.0: quick speech, so that nothing comes late."""
 
 BLOCKS_PER_PHRASE = 1_024
 """Blocks of one phrase that may wait to be encoded."""
@@ -47,9 +47,9 @@ BLOCKS_PER_PHRASE = 1_024
 class _Utterance:
     """What is said in one breath, and its audio, fetched while the one before is encoded."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, rate: float) -> None:
         self.text = text
-        self.expected_ms = len(text) * EXPECTED_MS_PER_CHAR
+        self.expected_ms = round(len(text) * EXPECTED_MS_PER_CHAR / rate)
         self.blocks: asyncio.Queue[Sound | SpeechRestarted | EngineError | None] = asyncio.Queue(
             BLOCKS_PER_PHRASE
         )
@@ -162,7 +162,7 @@ class Speaker:
             await self._places.acquire()
             text = await self._next_breath(phrases, min_chars=0)
             while text:
-                utterance = _Utterance(text)
+                utterance = _Utterance(text, template.rate)
                 self._asked_for.append(utterance)
                 request = replace(template, text=text)
                 group.create_task(utterance.fetch(self._synthesizer, request, self._stock))

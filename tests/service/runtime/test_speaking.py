@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 import pytest
 
@@ -269,17 +270,18 @@ async def test_the_first_phrase_is_said_alone_and_those_that_wait_in_one_breath(
 
 
 @pytest.mark.parametrize(
-    ("backlog_ms", "asked"),
+    ("backlog_ms", "rate", "asked"),
     [
-        (0, [("Well,", 0), ("yes.", 0), ("Three.", 10_000)]),
-        (ENOUGH_AHEAD_MS + 400, [("Well,", 0), ("yes.", 700), ("Three.", 10_000)]),
-        (ENOUGH_AHEAD_MS + 2_000, [("Well,", 0), ("yes. Three.", 1_200)]),
+        (0, 1.0, [("Well,", 0), ("yes.", 0), ("Three.", 10_000)]),
+        (ENOUGH_AHEAD_MS + 400, 1.0, [("Well,", 0), ("yes.", 700), ("Three.", 10_000)]),
+        (ENOUGH_AHEAD_MS + 400, 2.0, [("Well,", 0), ("yes.", 550), ("Three.", 10_000)]),
+        (ENOUGH_AHEAD_MS + 2_000, 1.0, [("Well,", 0), ("yes. Three.", 1_200)]),
     ],
 )
 def test_a_phrase_waits_for_the_next_as_long_as_there_is_enough_to_be_heard(
-    backlog_ms: int, asked: list[tuple[str, int]]
+    backlog_ms: int, rate: float, asked: list[tuple[str, int]]
 ) -> None:
-    """The first phrase is being spoken: 300 ms more."""
+    """The first phrase is being spoken: 300 ms more at the usual rate."""
     requests: list[tuple[str, int]] = []
 
     async def scenario() -> None:
@@ -301,7 +303,8 @@ def test_a_phrase_waits_for_the_next_as_long_as_there_is_enough_to_be_heard(
         phrases: asyncio.Queue[str | None] = asyncio.Queue()
         stock = Stock()
         stock.note(backlog_ms)
-        speaker = Speaker(Silent(), RAW, work_id=1, report=report, stock=stock)
+        config = replace(RAW, settings=VoiceSettings(rate=rate))
+        speaker = Speaker(Silent(), config, work_id=1, report=report, stock=stock)
         async with asyncio.TaskGroup() as group:
             group.create_task(speaker.run(phrases))
             for phrase, wait_s in (("Well,", 0), ("yes.", 1.0), ("Three.", 0.2), (None, 0)):
