@@ -37,6 +37,8 @@ class Hearing:
         """Whether the user speaks now."""
         self.unclaimed_since_ms: int | None = None
         """Where speech began that belongs to no turn yet."""
+        self.unclaimed_ms = 0
+        """How much speech has ended that belongs to no turn yet."""
         self.taken_until_ms = 0
         """Where a turn ended within speech: what was said before is its own."""
         self.pause_ms = 0
@@ -59,17 +61,21 @@ class Hearing:
         """Speech gave way to silence."""
         self.is_speaking = False
         self._speech_ended_ms = at_ms
+        if self.unclaimed_since_ms is not None:
+            self.unclaimed_ms += self.speech_ms
         if at_ms <= self.taken_until_ms:
             self.claim()  # it did not go on after all
 
     def claim(self) -> None:
         """A turn takes over what was heard."""
         self.unclaimed_since_ms = None
+        self.unclaimed_ms = 0
 
     def let_go(self) -> None:
         """The turn that takes speech in is over: what goes on from here is speech of no turn."""
         if self.is_speaking:
             self.taken_until_ms = self._speech_began_ms = self.unclaimed_since_ms = self.heard_ms
+            self.unclaimed_ms = 0
 
     def break_off(self) -> None:
         """Nobody wants what was heard, nor the rest of the speech that goes on."""
@@ -85,9 +91,9 @@ class Hearing:
 
     @property
     def speech_ms(self) -> int:
-        """Length of the present or last stretch of speech."""
+        """Length of the present or last stretch of speech, without what a turn took of it."""
         end_ms = self.heard_ms if self._speech_ended_ms is None else self._speech_ended_ms
-        return end_ms - self._speech_began_ms
+        return max(0, end_ms - self._speech_began_ms)  # it may have ended before it was taken
 
     @property
     def silence_ms(self) -> int | None:

@@ -160,6 +160,7 @@ class Listening:
         since_ms = self.hearing.unclaimed_since_ms
         if since_ms is not None:
             turn.has_speech, turn.speech_from_ms = True, since_ms
+            turn.counts.speech_ms += self.hearing.unclaimed_ms
             self.hearing.claim()
             self._say(turn, say.SpeechActivity(say.SpeechKind.STARTED, since_ms))
 

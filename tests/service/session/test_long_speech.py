@@ -66,6 +66,29 @@ def test_a_rest_without_words_has_the_words_before_it_answered(config: SessionCo
     assert asked.history == (UserMessage("first part"),)
 
 
+@BOTH
+@pytest.mark.parametrize(
+    ("spoken_until_ms", "rest_ms"), [(4_950, 0), (5_000, 0), (5_080, 80), (5_100, 100)]
+)
+@pytest.mark.parametrize("is_transcribed_first", [True, False])
+def test_all_speech_is_counted_once(
+    config: SessionConfig, spoken_until_ms: int, rest_ms: int, *, is_transcribed_first: bool
+) -> None:
+    """The ear tells late that speech has ended, before the rest of it is a turn or after that."""
+    driver = long_speech(config, 5_100)
+    if is_transcribed_first:
+        transcribed(driver, "first part")
+    driver.hear(600, on.SpeechPaused(spoken_until_ms))
+    if not is_transcribed_first:
+        transcribed(driver, "first part")
+    driver.let(on.ListeningStopped())
+    transcribed(driver, "and the rest")
+    driver.let(on.InterruptRequested())
+    counted = [record.speech_ms for record in driver.said_of(say.TurnMetrics)]
+    assert counted[0] == 5_000
+    assert sum(counted[1:]) == rest_ms
+
+
 def test_no_answer_is_given_for_a_client_that_asks_for_answers_itself() -> None:
     detection = replace(SHORT, create_response=False)
     driver = long_speech(SessionConfig(turn_detection=detection))

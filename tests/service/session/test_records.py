@@ -96,6 +96,20 @@ def test_all_recognizers_of_a_turn_count() -> None:
     assert record.stt_audio_ms == 1_200
 
 
+def test_what_was_said_while_the_turn_was_transcribed_counts() -> None:
+    driver = MachineDriver()
+    driver.speak(600)
+    driver.pause(600)
+    for _ in range(2):
+        driver.speak(300)
+        driver.pause(200)
+    driver.let(on.FinalTranscribed(driver.transcribing, "turn on"))
+    driver.hear(800)
+    driver.let(on.TranscriptionFailed(driver.transcribing, EngineError(Stage.STT, "no")))
+    (record,) = driver.said_of(say.TurnMetrics)
+    assert record.speech_ms == 600 + 300 + 300
+
+
 def test_an_answer_that_was_taken_back_counts() -> None:
     driver = MachineDriver()
     work_id = thinking(driver, "turn on")
