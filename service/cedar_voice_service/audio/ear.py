@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES, Pcm
 from cedar_voice_service.audio.speech_detector import SpeechDetector, SpeechEdge
 
-MAX_BLOCK_MS = 100
-"""Longest block that is told at once."""
+MAX_BLOCK_MS = 120
+"""Longest block that is told at once: two packets as browsers record them."""
 
 _MAX_BLOCK_BYTES = LISTENING_RATE_HZ * MAX_BLOCK_MS // 1000 * SAMPLE_BYTES
 

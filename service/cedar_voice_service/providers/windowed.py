@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import Pcm
@@ -98,24 +98,32 @@ class _Work:
         self, audio: AsyncIterator[Heard]
     ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
         """Ask about what is heard, as long as something is."""
-        hearing = asyncio.ensure_future(anext(audio, None))
+        hearing: asyncio.Future[Heard | None] | None = None
         try:
             while True:
                 if (sent := await self._ask()) is not None:
                     yield sent
-                awaited = {hearing, self._asking} if self._asking else {hearing}
-                await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
-                if (answered := self._partial(self._try_to_take())) is not None:
-                    yield answered
-                if hearing.done():
-                    if (block := hearing.result()) is None:
-                        break
-                    if (settled := self._partial(self._utterance.hear(block))) is not None:
-                        yield settled
-                    hearing = asyncio.ensure_future(anext(audio, None))
+                if hearing is None and self._asking is None:  # mostly so; it costs no task
+                    block = await anext(audio, None)
+                else:
+                    hearing = hearing or asyncio.ensure_future(anext(audio, None))
+                    awaited: set[asyncio.Future[Any]] = {hearing}
+                    if self._asking is not None:
+                        awaited.add(self._asking)
+                    await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+                    if (answered := self._partial(self._try_to_take())) is not None:
+                        yield answered
+                    if not hearing.done():
+                        continue
+                    block, hearing = hearing.result(), None
+                if block is None:
+                    break
+                if (settled := self._partial(self._utterance.hear(block))) is not None:
+                    yield settled
         finally:
-            hearing.cancel()
-            await asyncio.gather(hearing, return_exceptions=True)
+            if hearing is not None:
+                hearing.cancel()
+                await asyncio.gather(hearing, return_exceptions=True)
         self._utterance.end()
 
     async def finish(self) -> AsyncGenerator[Hypothesis | AudioSent, None]:

@@ -144,7 +144,7 @@ class Attachment:
     def taken_within(self, duration_s: float) -> Iterator[None]:
         """Fail when what is being written is not taken in time."""
         loop = asyncio.get_running_loop()
-        late = loop.call_later(duration_s, self.fail, slow_consumer())
+        late = loop.call_later(duration_s, lambda: self.fail(slow_consumer()))
         try:
             yield
         finally:
