@@ -25,12 +25,10 @@ from cedar_voice_service.providers.protocols import (
     ReplyText,
     ToolCall,
 )
-
-EAGER_CHARS = 80
-"""Text that is fetched as it is written: the first phrase, nearly always."""
+from cedar_voice_service.session.phrases import PhraseCutter
 
 FETCH_INTERVAL_MS = 100
-"""How often later text is fetched."""
+"""How often text is fetched after the first phrase."""
 
 _FINISH_REASONS = {"length": "max_tokens", "content_filter": "content_filter"}
 
@@ -55,7 +53,7 @@ class OpenAIResponder:
     async def _chunks(self, request: ReplyRequest) -> AsyncGenerator[list[Chunk], None]:
         """Those chunks of the stream that bring the answer forward, as they come.
 
-        Beyond a first phrase they are fetched a few at a time: whoever speaks or reads the answer
+        After the first phrase they are fetched a few at a time: whoever speaks or reads the answer
         is behind, and each fetch has its price.
         """
         limit = request.max_output_tokens or omit
@@ -71,13 +69,13 @@ class OpenAIResponder:
             stream=True,
             stream_options={"include_usage": True},
         )
-        eager_chars = EAGER_CHARS
+        cutter, is_first_phrase = PhraseCutter(), True
         async with asking as response, aclosing(chunks_of(response.iter_bytes())) as bunches:
             async for bunch in bunches:
                 if useful := [chunk for chunk in bunch if _is_useful(chunk)]:
                     yield useful
-                eager_chars -= sum(map(_text_length, useful))
-                if eager_chars < 0:
+                is_first_phrase = is_first_phrase and not cutter.feed(_text_of(useful))
+                if not is_first_phrase:
                     await asyncio.sleep(FETCH_INTERVAL_MS / 1000)
 
 
@@ -88,8 +86,8 @@ def _is_useful(chunk: Chunk) -> bool:
     )
 
 
-def _text_length(chunk: Chunk) -> int:
-    return sum(len(choice.text) for choice in chunk.choices or ())
+def _text_of(bunch: Sequence[Chunk]) -> str:
+    return "".join(choice.text for chunk in bunch for choice in chunk.choices or ())
 
 
 @dataclass(slots=True)

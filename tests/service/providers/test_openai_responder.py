@@ -9,7 +9,7 @@ import pytest
 from cedar_voice_service.errors import Stage
 from cedar_voice_service.providers.openai_connection import Endpoint, connected
 from cedar_voice_service.providers.openai_engines import endpoint_of, open_openai_responder
-from cedar_voice_service.providers.openai_responder import EAGER_CHARS, OpenAIResponder
+from cedar_voice_service.providers.openai_responder import OpenAIResponder
 from cedar_voice_service.providers.protocols import (
     ReplyEnd,
     ReplyPart,
@@ -61,13 +61,13 @@ async def test_text_comes_while_the_model_still_writes(server: OpenAIStandin) ->
         assert not server.requests[0].ended.is_set()
 
 
-async def test_the_beginning_comes_token_by_token_and_the_rest_in_bunches(
+async def test_the_first_phrase_comes_token_by_token_and_the_rest_in_bunches(
     server: OpenAIStandin,
 ) -> None:
     server.latencies = Latencies(llm_first_token_ms=0, llm_token_ms=20)
     *texts, _ = await answered(server)
     counts = [part.token_count for part in texts if isinstance(part, ReplyText)]
-    eager = len(ANSWER[:EAGER_CHARS].split())
+    eager = len(ANSWER[: ANSWER.index(",") + 2].split()) + 1  # a clause ends before the next word
     assert sum(counts) == 60
     assert len(counts) <= eager + (60 - eager) / 2
 
