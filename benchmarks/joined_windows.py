@@ -224,8 +224,7 @@ def show(rows: Sequence[Figures], options: argparse.Namespace) -> None:
             "words wrong, joined (%)": [100 * row.wer_joined for row in rows],
             "audio sent over speech": [row.sent_ratio for row in rows],
         }
-        values = {title: dict(zip(names, bar, strict=True)) for title, bar in bars.items()}
-        report.plot_bars(options.plot, "Hearing in windows", values)
+        report.plot_bars(options.plot, "Hearing in windows", names, bars)
 
 
 def main() -> int:

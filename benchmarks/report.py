@@ -134,14 +134,16 @@ def plot_capacity(path: Path, levels: Sequence[Figures], limit: float) -> None:
     picture.savefig(path)
 
 
-def plot_bars(path: Path, title: str, values: Mapping[str, Mapping[str, float]]) -> None:
-    """Draw groups of bars: one picture part a figure, one bar a row."""
+def plot_bars(
+    path: Path, title: str, names: Sequence[str], figures: Mapping[str, Sequence[float]]
+) -> None:
+    """Draw groups of bars: one picture part a figure, one bar a name."""
     picture = Figure(figsize=(10, 4), layout="constrained")
     picture.suptitle(title)
     for axes, (figure, bars) in zip(
-        picture.subplots(1, len(values), squeeze=False)[0], values.items(), strict=True
+        picture.subplots(1, len(figures), squeeze=False)[0], figures.items(), strict=True
     ):
-        axes.barh(list(bars), list(bars.values()))
+        axes.barh(names, bars)
         axes.invert_yaxis()
         axes.set_title(figure, fontsize="small")
     picture.savefig(path)

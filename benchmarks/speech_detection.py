@@ -190,8 +190,7 @@ def show(figures: Sequence[Figures], options: argparse.Namespace) -> None:
             "speech missed (ms)": [row.missed_ms for row in figures],
             "speech where none is (ms)": [row.false_ms for row in figures],
         }
-        values = {title: dict(zip(names, bar, strict=True)) for title, bar in bars.items()}
-        report.plot_bars(options.plot, "Finding speech", values)
+        report.plot_bars(options.plot, "Finding speech", names, bars)
 
 
 def main() -> int:

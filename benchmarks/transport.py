@@ -260,8 +260,7 @@ def show(rows: Sequence[Row], options: argparse.Namespace) -> None:
             "message to answer, p50 (us)": [row.paced_p50_us for row in rows],
             "processor time a message, saturated (us)": [row.saturated_cpu_us for row in rows],
         }
-        values = {title: dict(zip(names, bar, strict=True)) for title, bar in bars.items()}
-        report.plot_bars(options.plot, "Transport alone", values)
+        report.plot_bars(options.plot, "Transport alone", names, bars)
 
 
 def main() -> int:

@@ -57,7 +57,7 @@ def _settle() -> None:
     """Walking all that was imported holds the loop for 90 ms, whenever the collector does it."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000)  # at 700, a fiftieth of the time goes into looking at what is young
+    gc.set_threshold(10_000)  # what a turn makes is freed without the collector
 
 
 if __name__ == "__main__":

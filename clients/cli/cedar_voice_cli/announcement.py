@@ -18,7 +18,7 @@ def announce(addresses: Mapping[str, str], engines: Iterable[str] = ()) -> None:
     # Walking all that was imported holds the loop for 90 ms, whenever the collector does it.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000)  # at 700, a fiftieth of the time goes into looking at what is young
+    gc.set_threshold(10_000)  # what a turn makes is freed without the collector
 
 
 def page_url(http_address: str) -> str:

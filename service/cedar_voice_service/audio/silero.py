@@ -30,7 +30,7 @@ class Silero:
         self._state = np.zeros(_STATE_SHAPE, np.float32)
         self._next_state = np.zeros(_STATE_SHAPE, np.float32)
         self._probability = np.zeros((1, 1), np.float32)
-        # Bound once: telling the runtime with each frame where everything is costs a fifth more.
+        # Bound once: telling the runtime with each frame where everything is costs as well.
         self._binding = self._network.io_binding()
         self._binding.bind_input("input", *_place(self._sound))
         self._binding.bind_input("state", *_place(self._state))
