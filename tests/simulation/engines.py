@@ -50,7 +50,7 @@ class LevelDetector:
     """Speech is whatever is not silence. See `SpeechDetector`."""
 
     def __init__(self, threshold: float, min_speech_ms: int) -> None:
-        self.speaking = False
+        self.is_in_speech = False
         self._heard_ms = 0
 
     def tune(self, threshold: float, min_speech_ms: int) -> None:
@@ -66,9 +66,9 @@ class LevelDetector:
         return self._turn(False, self._heard_ms)
 
     def _turn(self, is_speech: bool, at_ms: int) -> list[SpeechEdge]:
-        if is_speech is self.speaking:
+        if is_speech is self.is_in_speech:
             return []
-        self.speaking = is_speech
+        self.is_in_speech = is_speech
         return [SpeechEdge(EdgeKind.STARTED if is_speech else EdgeKind.STOPPED, at_ms)]
 
 

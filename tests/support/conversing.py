@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from cedar_voice_service.audio.formats import AudioFormat, Encoding
 from cedar_voice_service.providers.catalog import Engines
+from cedar_voice_service.providers.decoding import HERE, Decoding
 from cedar_voice_service.providers.protocols import Responder, Synthesizer, Transcriber
 from cedar_voice_service.providers.scripted import (
     ScriptedResponder,
@@ -93,6 +94,7 @@ def converse(
     transcriber: Transcriber | None = None,
     responder: Responder | None = None,
     synthesizer: Synthesizer | None = None,
+    decoding: Decoding = HERE,
 ) -> None:
     """Tell a story to a session on scripted engines."""
     engines = Engines(
@@ -100,6 +102,7 @@ def converse(
         responder or ScriptedResponder(),
         synthesizer or ToneSynthesizer(),
         infos={},
+        decoding=decoding,
     )
 
     async def scenario() -> None:

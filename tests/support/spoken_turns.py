@@ -36,5 +36,5 @@ def spoken(work_id: int, speech_ms: int = 2_000) -> list[on.Event]:
     return [
         on.ReplyWritten(work_id, "One two three four."),
         on.SynthesisStarted(work_id),
-        on.SpeechSynthesized(work_id, chunk, MP3),
+        on.SpeechSynthesized(work_id, (chunk,), MP3),
     ]

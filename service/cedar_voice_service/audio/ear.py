@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES, Pcm
 from cedar_voice_service.audio.speech_detector import SpeechDetector, SpeechEdge
 
-MAX_BLOCK_MS = 120
-"""Longest block that is told at once: two packets as browsers record them."""
+MAX_BLOCK_MS = 240
+"""Longest block that is told at once: four packets as browsers record them."""
 
 _MAX_BLOCK_BYTES = LISTENING_RATE_HZ * MAX_BLOCK_MS // 1000 * SAMPLE_BYTES
 
@@ -35,9 +35,9 @@ class Ear:
         self._heard_samples = 0
 
     @property
-    def speaking(self) -> bool:
-        """Whether the user speaks."""
-        return self._detector.speaking
+    def is_in_speech(self) -> bool:
+        """Whether the user is known to speak, up to the newest sound."""
+        return self._detector.is_in_speech
 
     def tune(self, threshold: float, min_speech_ms: int) -> None:
         """Change what counts as speech from here on."""

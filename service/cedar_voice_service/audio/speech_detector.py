@@ -69,9 +69,9 @@ class SpeechDetector:
         """First sample of the next frame."""
 
     @property
-    def speaking(self) -> bool:
-        """Whether speech started and has not stopped."""
-        return self._stretch.is_open
+    def is_in_speech(self) -> bool:
+        """Whether speech has started, and is in the newest sound as well."""
+        return self._stretch.goes_on
 
     def tune(self, threshold: float, min_speech_ms: int) -> None:
         """Change what counts as speech from here on."""
@@ -141,6 +141,11 @@ class _Stretch:
         self._start_threshold = threshold
         self._stop_threshold = max(_MIN_STOP_THRESHOLD, threshold - HYSTERESIS)
         self._min_speech = min_speech_ms * LISTENING_RATE_HZ // 1000
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is open, and no silence has begun."""
+        return self.is_open and self._turned_at is None
 
     def extend(self, probability: float, end: int) -> list[SpeechEdge]:
         """The next frame, which ends before sample `end`."""

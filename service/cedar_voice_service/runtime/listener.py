@@ -16,6 +16,9 @@ from cedar_voice_service.session.config import TurnDetection
 FEED_BLOCKS = 4_096
 """Blocks that a recognizer may lag behind; a block is 20 ms or longer."""
 
+JUDGED_BYTES = 30_720
+"""Sound that is judged at a time: four of the longest blocks, which are a second."""
+
 
 class Listener:
     """Turns the bytes of a client into ear events, and keeps the audio a turn may want.
@@ -34,6 +37,11 @@ class Listener:
         self._ear = Ear(detection.threshold, detection.min_speech_ms)
         self._tape: deque[Heard] = deque()
         self._feed: AudioFeed | None = None
+
+    @property
+    def is_in_speech(self) -> bool:
+        """Whether the user is known to speak, up to the newest sound."""
+        return self._ear.is_in_speech
 
     def tune(self, detection: TurnDetection) -> None:
         """Apply a new configuration."""
@@ -64,8 +72,7 @@ class Listener:
             EngineError: they were lost with the process that decodes them.
             RateLimited: at the end; what is over the ration is dropped, its edges are told.
         """
-        samples = await self._recordings.feed(data)
-        return self._keep(self._ear.feed(samples))
+        return self._keep(self._heard(await self._recordings.feed(data)))
 
     async def flush(self) -> Iterator[on.EarEvent]:
         """Take what the decoder still holds: the recording is over, and speech with it.
@@ -79,7 +86,7 @@ class Listener:
         except CedarVoiceError:
             self._ear.flush()
             raise
-        return self._keep([*self._ear.feed(samples), *self._ear.flush()])
+        return self._keep(self._heard(samples, is_last=True))
 
     def open_feed(self, from_ms: int) -> AudioFeed:
         """Feed a recognizer what was heard from `from_ms` on and what is heard from now on."""
@@ -105,6 +112,13 @@ class Listener:
         if self._feed is not None:
             self._feed.close()
             self._feed = None
+
+    def _heard(self, samples: bytes, *, is_last: bool = False) -> Iterator[Heard]:
+        """What the ear makes of it, little by little: few bytes may hold minutes of sound."""
+        for at in range(0, len(samples), JUDGED_BYTES):
+            yield from self._ear.feed(samples[at : at + JUDGED_BYTES])
+        if is_last:
+            yield from self._ear.flush()
 
     def _keep(self, heard: Iterable[Heard]) -> Iterator[on.EarEvent]:
         refusal: RateLimited | None = None

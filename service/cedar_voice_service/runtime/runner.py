@@ -15,6 +15,7 @@ import structlog
 from cedar_voice_service.errors import CallerError, Code, EngineError, RateLimited, Stage
 from cedar_voice_service.providers.catalog import Engines
 from cedar_voice_service.providers.protocols import ReplyRequest, Responder
+from cedar_voice_service.runtime.alarm import Alarm, clock_ms
 from cedar_voice_service.runtime.delivery import Attachment, Delivery, Pong, Ready
 from cedar_voice_service.runtime.feed import AudioFeed
 from cedar_voice_service.runtime.listener import Listener
@@ -22,6 +23,7 @@ from cedar_voice_service.runtime.quotas import UNLIMITED, Quota
 from cedar_voice_service.runtime.speaking import Speaker
 from cedar_voice_service.runtime.stock import Stock
 from cedar_voice_service.runtime.transcribing import transcribe
+from cedar_voice_service.runtime.unheard import HEARD_BYTES, Unheard
 from cedar_voice_service.runtime.writing import Reciter, Writer
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
@@ -38,8 +40,8 @@ log = structlog.get_logger("cedar_voice.session")
 QUEUED_EVENTS = 64
 """Events that may wait for the session; senders wait beyond that."""
 
-HEARD_BYTES = 4_096
-"""Audio decoded at a time before other sessions get their turn."""
+EVENTS_AT_ONCE = 4
+"""Events of the ear before other sessions get their turn: about a second of sound."""
 
 PHRASES_QUEUED = 256
 """Phrases that the writer may be ahead of the speaker."""
@@ -61,40 +63,6 @@ class Received:
 
 
 _Events = asyncio.Queue[Received | on.WorkEvent | on.TimePassed]
-
-
-class _Alarm:
-    """Reports that time has passed, to a queue in which nothing else waits.
-
-    Deadlines move with every event, nearly always to later: the timer stays, and looks again.
-    """
-
-    def __init__(self, events: _Events, delivery: Delivery) -> None:
-        self._events = events
-        self._delivery = delivery
-        self._due_ms: int | None = None
-        self._looks_at_ms = 0
-        self._timer: asyncio.TimerHandle | None = None
-
-    def set(self, due_ms: int | None) -> None:
-        """Ring at this time of the loop's clock, and not at the one set before; None for never."""
-        self._due_ms = due_ms
-        if self._timer is not None and (due_ms is None or due_ms < self._looks_at_ms):
-            self._timer.cancel()
-            self._timer = None
-        if self._timer is None and due_ms is not None:
-            self._looks_at_ms = due_ms
-            self._timer = asyncio.get_running_loop().call_at(due_ms / 1000, self._look)
-
-    def _look(self) -> None:
-        self._timer = None
-        if self._due_ms is None:
-            return
-        if _now_ms() < self._due_ms:
-            self.set(self._due_ms)
-        elif self._events.empty():  # whatever is taken next sets the alarm again
-            is_away = not self._delivery.is_attached
-            self._events.put_nowait(on.TimePassed(is_client_away=is_away))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +102,7 @@ class SessionRunner:
         self._machine.go_on_from(past)
         self._listener = Listener(config.turn_detection, engines.decoding, quota.hear)
         self._listener.begin(config.input_audio)
+        self._unheard = Unheard()
         self._events: _Events = asyncio.Queue(QUEUED_EVENTS)
         self._signals = _Signals()
         self._signals.idle.set()
@@ -187,12 +156,12 @@ class SessionRunner:
 
     async def run(self) -> None:
         """Live until the client ends the session or the task is cancelled."""
-        alarm = _Alarm(self._events, self.delivery)
+        alarm = Alarm(self._tell_time)
         with structlog.contextvars.bound_contextvars(session_id=self.session_id):
             async with asyncio.TaskGroup() as group:
                 try:
                     while await self._take(await self._events.get(), group):
-                        alarm.set(self._machine.deadline_ms)
+                        alarm.set(self._deadline_ms)
                 finally:
                     alarm.set(None)
                     self._signals.idle.set()
@@ -201,11 +170,24 @@ class SessionRunner:
                         task.cancel()
         self.delivery.finish()
 
+    @property
+    def _deadline_ms(self) -> int | None:
+        deadlines = (self._machine.deadline_ms, self._unheard.due_ms)
+        return min((at_ms for at_ms in deadlines if at_ms is not None), default=None)
+
+    def _tell_time(self) -> None:
+        if self._events.empty():  # whatever is taken next sets the alarm again
+            is_away = not self.delivery.is_attached
+            self._events.put_nowait(on.TimePassed(is_client_away=is_away))
+
     async def _take(
         self, item: Received | on.WorkEvent | on.TimePassed, group: asyncio.TaskGroup
     ) -> bool:
         """Take one event; False when the session is over."""
         if not isinstance(item, Received):
+            due_ms = self._unheard.due_ms
+            if due_ms is not None and due_ms <= clock_ms():
+                await self._hear_all(group)
             self._handle(item, group)
             return True
         self.delivery.acknowledge(item.ack)
@@ -214,21 +196,35 @@ class SessionRunner:
         match item.event:
             case None:
                 pass
-            case on.AudioReceived(data):
-                await self._hear_all(data, item.sequence, group)
             case on.Pinged(sent_at_ms):
                 self.delivery.notify(Pong(sent_at_ms))
+            case on.AudioReceived(data):
+                self._unheard.add(data, item.sequence)
+                if not self._may_hear_later or self._unheard.is_worth_hearing(clock_ms()):
+                    await self._hear_all(group)
             case on.SessionEnded():
                 self._handle(on.InterruptRequested(), group)
                 return False
-            case on.ListeningStopped() | on.InputEnded():
-                await self._hear(self._listener.flush(), item.sequence, group)
-                self._handle(item.event, group, item.sequence)
             case _:
+                await self._hear_all(group)
+                if isinstance(item.event, on.ListeningStopped | on.InputEnded):
+                    await self._hear(self._listener.flush(), item.sequence, group)
                 self._handle(item.event, group, item.sequence)
         return True
 
-    async def _hear_all(self, data: bytes, sequence: int, group: asyncio.TaskGroup) -> None:
+    @property
+    def _may_hear_later(self) -> bool:
+        """In the midst of speech, that is, where nothing is found out sooner by hearing at once.
+
+        Not over an answer, which the words, or the length, of what is said cut off.
+        """
+        return self._machine.phase is Phase.LISTENING and self._listener.is_in_speech
+
+    async def _hear_all(self, group: asyncio.TaskGroup) -> None:
+        """Hear what waits to be heard, if anything does."""
+        if self._unheard.due_ms is None:
+            return
+        data, sequence = self._unheard.take(clock_ms())
         for start in range(0, len(data), HEARD_BYTES):
             piece = data[start : start + HEARD_BYTES]
             await self._hear(self._listener.hear(piece), sequence, group)
@@ -243,24 +239,28 @@ class SessionRunner:
         group: asyncio.TaskGroup,
     ) -> None:
         try:
-            for event in await heard:
+            for number, event in enumerate(await heard, 1):
                 self._handle(event, group)
+                if number % EVENTS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
         except (CallerError, RateLimited) as error:
             self._handle(on.InputRefused(error, sequence), group)
         except EngineError as error:
             self._handle(on.InputLost(error, sequence), group)
 
     def _handle(self, event: on.Event, group: asyncio.TaskGroup, sequence: int = 0) -> None:
-        commands = self._machine.handle(event, _now_ms())
+        commands = self._machine.handle(event, clock_ms())
         said = [index for index, command in enumerate(commands) if isinstance(command, do.Send)]
         last_said = said[-1] if said else 0
-        self._watermark.settle(self._machine.needs_audio_from_ms)
+        needed_from_ms = self._machine.needs_audio_from_ms
+        self._watermark.settle(needed_from_ms)
         for command in commands[:last_said]:
             self._do(command, group)
         # A client that has heard all that its message caused need not send it again, no sooner: the
         # end of the answer before comes first, and tells nothing of a text that was typed.
-        self._watermark.handled(sequence)
-        self._watermark.settle(self._machine.needs_audio_from_ms)
+        if sequence:
+            self._watermark.handled(sequence)
+            self._watermark.settle(needed_from_ms)
         for command in commands[last_said:]:
             self._do(command, group)
         self._listener.forget(self._machine.untaken_from_ms)
@@ -365,8 +365,3 @@ class SessionRunner:
         async with asyncio.TaskGroup() as group:
             group.create_task(writer.run(request))
             group.create_task(speaker.run(phrases))
-
-
-def _now_ms() -> int:
-    """Rounded, since a timer fires as much as the clock's resolution before its time."""
-    return round(asyncio.get_running_loop().time() * 1000)

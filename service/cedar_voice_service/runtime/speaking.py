@@ -215,13 +215,21 @@ class Speaker:
             await self._hand_out(encoder.end_phrase(), encoder)
 
     async def _hand_out(self, chunks: list[EncodedChunk], encoder: SpeechEncoder) -> None:
-        for chunk in chunks:
-            caption = reduce(joined, self._captions, "")
-            self._captions.clear()
-            spoken = SpokenChunk(
-                chunk.data, chunk.offset_ms, chunk.duration_ms, caption, chunk.continues
+        if not chunks:
+            return
+        caption = reduce(joined, self._captions, "")
+        self._captions.clear()
+        spoken = tuple(
+            SpokenChunk(
+                chunk.data,
+                chunk.offset_ms,
+                chunk.duration_ms,
+                "" if index else caption,
+                chunk.continues,
             )
-            await self._report(on.SpeechSynthesized(self._work_id, spoken, encoder.format))
+            for index, chunk in enumerate(chunks)
+        )
+        await self._report(on.SpeechSynthesized(self._work_id, spoken, encoder.format))
 
 
 @contextmanager

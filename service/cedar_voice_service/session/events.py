@@ -243,7 +243,7 @@ class SpeechSynthesized:
     """More answer audio is ready; `format` is that of the whole response."""
 
     work_id: int
-    chunk: SpokenChunk
+    chunks: tuple[SpokenChunk, ...]
     format: AudioFormat
 
 

@@ -133,10 +133,11 @@ class Response:
             case on.SynthesisStarted():
                 self.timings.mark("synthesis_started_at_ms", now_ms)
                 return []
-            case on.SpeechSynthesized(chunk=chunk, format=audio_format) if not self._is_synthesized:
+            case on.SpeechSynthesized(_, chunks, audio_format) if not self._is_synthesized:
                 self.timings.mark("first_speech_at_ms", now_ms)
                 self._format = audio_format
-                self.playout.add(chunk)
+                for chunk in chunks:
+                    self.playout.add(chunk)
                 return self.due(now_ms)
             case on.SpeechEnded():
                 self._is_synthesized = True

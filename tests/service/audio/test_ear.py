@@ -58,9 +58,9 @@ def test_time_goes_on_from_recording_to_recording(ear: Ear) -> None:
 
 def test_speech_ends_with_the_recording(ear: Ear) -> None:
     heard = ear.feed(speech_pcm()[:32_000])
-    assert ear.speaking
+    assert ear.is_in_speech
     heard += ear.flush()
-    assert not ear.speaking
+    assert not ear.is_in_speech
     assert [kind for kind, _ in edges_of(heard)] == ["started", "stopped"]
     assert edges_of(heard)[-1][1] <= heard[-1].end_ms == 1_000
 

@@ -95,9 +95,9 @@ def test_the_end_of_the_sound_ends_speech() -> None:
     detector = SpeechDetector(0.5, 100)
     half = speech_pcm()[: SECOND + 10]
     (started,) = edges_in(half, detector)
-    assert detector.speaking
+    assert detector.is_in_speech
     (stopped,) = detector.flush()
-    assert not detector.speaking
+    assert not detector.is_in_speech
     assert (started.kind, stopped) == (STARTED, SpeechEdge(STOPPED, 1_000))
     assert detector.flush() == []
 

@@ -1,7 +1,7 @@
 """What an engine is asked for, and how its MP3 reaches the client."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import replace
 
 import pytest
@@ -15,6 +15,7 @@ from cedar_voice_service.runtime.speaking import ENOUGH_AHEAD_MS, MIN_BREATH_CHA
 from cedar_voice_service.runtime.stock import EASY_MS, ENOUGH_MS, FETCH_INTERVAL_MS, Stock
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import OutputAudio, SessionConfig, VoiceSettings
+from cedar_voice_service.session.playout import SpokenChunk
 from tests.support.media import Form, cut, written
 from tests.support.virtual_time import run_virtually
 
@@ -49,6 +50,12 @@ async def spoken(engine: Synthesizer, config: SessionConfig) -> list[on.WorkEven
     return events
 
 
+def chunks_in(events: Iterable[on.WorkEvent]) -> list[SpokenChunk]:
+    """The audio that was told of, in order."""
+    told = (event.chunks for event in events if isinstance(event, on.SpeechSynthesized))
+    return [chunk for chunks in told for chunk in chunks]
+
+
 def config_of(audio_format: AudioFormat, framing: Framing, volume: float = 1.0) -> SessionConfig:
     output = OutputAudio(audio_format, framing)
     return SessionConfig(output_audio=output, settings=VoiceSettings(volume=volume))
@@ -77,7 +84,7 @@ async def test_mp3_is_asked_for_where_it_can_be_passed_on(
 async def test_each_phrase_is_captioned_where_it_begins(framing: Framing) -> None:
     engine = Mp3Engine(written(Form("mp3", "libmp3lame", 24_000)))
     events = await spoken(engine, config_of(AudioFormat(), framing))
-    chunks = [event.chunk for event in events if isinstance(event, on.SpeechSynthesized)]
+    chunks = chunks_in(events)
     captions = [(chunk.offset_ms, chunk.text) for chunk in chunks if chunk.text]
     frames_ms = sum(chunk.duration_ms for chunk in chunks) // 2
     assert captions == [(0, PHRASES[0]), (frames_ms, PHRASES[1])]
@@ -91,7 +98,7 @@ async def test_a_stream_is_cut_to_fit_the_lead(lead_ms: int, longest_ms: int) ->
     output = OutputAudio(AudioFormat(), Framing.CONTINUOUS, max_lead_ms=lead_ms)
     config = SessionConfig(output_audio=output)
     events = await spoken(Mp3Engine(written(Form("mp3", "libmp3lame", 24_000)) * 2), config)
-    chunks = [event.chunk for event in events if isinstance(event, on.SpeechSynthesized)]
+    chunks = chunks_in(events)
     assert max(chunk.duration_ms for chunk in chunks) <= longest_ms
 
 
@@ -137,11 +144,12 @@ async def test_a_phrase_that_is_begun_anew_goes_on_in_the_same_format() -> None:
             engine.may_go_on.set()  # what came first is on its way to the listener
 
     await Speaker(engine, RAW, work_id=1, report=report, stock=Stock()).run(phrases)
-    spoken = [event for event in events if isinstance(event, on.SpeechSynthesized)]
-    assert {event.format.sample_rate_hz for event in spoken} == {24_000}
-    assert sum(event.chunk.duration_ms for event in spoken) == pytest.approx(700, abs=10)
-    ends = [event.chunk.offset_ms + event.chunk.duration_ms for event in spoken]
-    assert [event.chunk.offset_ms for event in spoken] == [0, *ends[:-1]]
+    formats = [event.format for event in events if isinstance(event, on.SpeechSynthesized)]
+    assert {audio_format.sample_rate_hz for audio_format in formats} == {24_000}
+    chunks = chunks_in(events)
+    assert sum(chunk.duration_ms for chunk in chunks) == pytest.approx(700, abs=10)
+    ends = [chunk.offset_ms + chunk.duration_ms for chunk in chunks]
+    assert [chunk.offset_ms for chunk in chunks] == [0, *ends[:-1]]
     assert isinstance(events[-1], on.SpeechEnded)
 
 
@@ -166,7 +174,7 @@ async def test_a_phrase_that_nobody_has_heard_is_begun_anew_unnoticed() -> None:
     engine = Second(beginnings=3)
     engine.may_go_on.set()
     events = await spoken(engine, RAW)
-    chunks = [event.chunk for event in events if isinstance(event, on.SpeechSynthesized)]
+    chunks = chunks_in(events)
     assert sum(chunk.duration_ms for chunk in chunks) == pytest.approx(600, abs=10)
     assert b"\1\0" not in b"".join(chunk.data for chunk in chunks)
 
@@ -203,7 +211,7 @@ async def test_mp3_that_was_cut_does_not_damage_what_follows(
         phrases.put_nowait(PHRASES[0])
         phrases.put_nowait(None)
         await Speaker(engine, config, work_id=1, report=report, stock=Stock()).run(phrases)
-        chunks = [event.chunk for event in events if isinstance(event, on.SpeechSynthesized)]
+        chunks = chunks_in(events)
         return b"".join(chunk.data for chunk in chunks)
 
     other: Synthesizer = Mp3Engine(file) if gives_mp3 else ToneSynthesizer()
@@ -257,9 +265,10 @@ async def test_the_first_phrase_is_said_alone_and_those_that_wait_in_one_breath(
     captions: list[str] = []
 
     async def report(event: on.WorkEvent) -> None:
-        if isinstance(event, on.SpeechSynthesized) and event.chunk.text:
-            captions.append(event.chunk.text)
-            may_end.set()
+        for chunk in chunks_in([event]):
+            if chunk.text:
+                captions.append(chunk.text)
+                may_end.set()
 
     long = "a" * MIN_BREATH_CHARS
     phrases: asyncio.Queue[str | None] = asyncio.Queue()

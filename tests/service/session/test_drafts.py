@@ -65,7 +65,7 @@ def test_nothing_of_a_draft_is_said_before_the_turn_is_over() -> None:
 def test_the_audio_of_a_draft_is_heard_from_the_end_of_the_turn_on() -> None:
     driver, work_id = drafting()
     driver.let(*spoken(work_id))
-    driver.let(on.SpeechSynthesized(work_id, SpokenChunk(b"more", 2_000, 500), MP3))
+    driver.let(on.SpeechSynthesized(work_id, (SpokenChunk(b"more", 2_000, 500),), MP3))
     finished(driver, "hello there")
     driver.wait(100)
     driver.let(on.InterruptRequested())

@@ -74,7 +74,7 @@ def test_speech_over_an_answer_holds_it_first() -> None:
 def test_no_audio_is_sent_while_the_answer_is_held() -> None:
     driver = spoken_over()
     sent = len(driver.said_of(say.Speech))
-    driver.let(on.SpeechSynthesized(2, SpokenChunk(b"more", 2_000, 500), MP3))
+    driver.let(on.SpeechSynthesized(2, (SpokenChunk(b"more", 2_000, 500),), MP3))
     driver.hear(500)
     assert len(driver.said_of(say.Speech)) == sent
 
@@ -270,7 +270,7 @@ def test_a_player_that_has_not_begun_has_let_nothing_be_heard() -> None:
 def test_a_player_that_stands_still_is_waited_for() -> None:
     driver = MachineDriver(HOLDING)
     work_id = answering(driver)
-    driver.let(on.SpeechSynthesized(work_id, SpokenChunk(b"more", 2_000, 500), MP3))
+    driver.let(on.SpeechSynthesized(work_id, (SpokenChunk(b"more", 2_000, 500),), MP3))
     for _ in range(20):
         driver.let(on.PlaybackReported(1, 100))  # somebody has stopped it
         driver.wait(1_000)
@@ -285,7 +285,7 @@ def test_a_player_that_reports_the_same_for_ever_keeps_nothing_waiting_for_ever(
 ) -> None:
     driver = MachineDriver(HOLDING)
     work_id = answering(driver)
-    driver.let(on.SpeechSynthesized(work_id, SpokenChunk(b"more", 2_000, 500), MP3))
+    driver.let(on.SpeechSynthesized(work_id, (SpokenChunk(b"more", 2_000, 500),), MP3))
     if is_written:
         driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP), on.SpeechEnded(work_id))
     for _ in range(0, MAX_LATENESS_MS + 20_000, every_ms):

@@ -292,7 +292,7 @@ def test_nothing_of_a_cut_answer_is_said_after_the_cut() -> None:
     said = len(driver.said)
     driver.let(
         on.ReplyWritten(work_id, "late"),
-        on.SpeechSynthesized(work_id, SpokenChunk(b"late", 2_000, 100), MP3),
+        on.SpeechSynthesized(work_id, (SpokenChunk(b"late", 2_000, 100),), MP3),
         on.ReplyEnded(work_id, say.FinishReason.STOP),
         on.SpeechEnded(work_id),
     )
@@ -402,7 +402,7 @@ def test_only_the_last_audio_of_an_answer_says_that_it_is() -> None:
     driver.let(on.TextEntered("hi"))
     for offset_ms in (0, 900, 1_000):
         chunk = SpokenChunk(b"x", offset_ms, 900 if offset_ms == 0 else 100, "Word.")
-        driver.let(on.SpeechSynthesized(1, chunk, MP3))
+        driver.let(on.SpeechSynthesized(1, (chunk,), MP3))
     driver.let(on.ReplyEnded(1, say.FinishReason.STOP), on.SpeechEnded(1))
     driver.wait(5_000)
     assert [said.is_last for said in driver.said_of(say.Speech)] == [False, False, True]

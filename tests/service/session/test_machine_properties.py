@@ -164,7 +164,7 @@ class Conversation(RuleBasedStateMachine):
         self.audio_ms += ms
         work_id = self.work(do.StartReplying, back)
         chunk = SpokenChunk(b"x", 0, ms, words_of(work_id))
-        self.driver.let(on.SpeechSynthesized(work_id, chunk, MP3))
+        self.driver.let(on.SpeechSynthesized(work_id, (chunk,), MP3))
 
     @rule(back=BACK)
     def finish(self, back: int) -> None:
