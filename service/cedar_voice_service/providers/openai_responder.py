@@ -59,10 +59,15 @@ class OpenAIResponder:
         limit = request.max_output_tokens or omit
         # OpenAI's reasoning models refuse the old name of the limit, other servers the new one.
         knows_new_name = self._endpoint.is_openais_own
+        # The SDK looks through every message that it knows the type of, which holds the loop the
+        # longer, the longer the conversation is. What comes as an extra goes out as it is.
+        conversation: dict[str, object] = {"messages": messages_of(request)}
+        if tools := tools_of(request.tools):
+            conversation["tools"] = tools
         asking = self._completions.with_streaming_response.create(
             model=self._endpoint.model,
-            messages=messages_of(request),
-            tools=tools_of(request.tools) or omit,
+            messages=(),
+            extra_body=conversation,
             temperature=omit if request.temperature is None else request.temperature,
             max_completion_tokens=limit if knows_new_name else omit,
             max_tokens=omit if knows_new_name else limit,
