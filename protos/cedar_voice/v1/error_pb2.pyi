@@ -203,7 +203,7 @@ class Error(_message.Message):
     """Stage that failed."""
     client_sequence: _builtins.int
     """VoiceSessionRequest.sequence that caused the error; 0 when none or not
-    sequenced.
+    sequenced. Pieces of audio may be heard together: then the last of them.
     """
     field: _builtins.str
     """Path of the offending field, for example "settings.rate". Empty when none."""

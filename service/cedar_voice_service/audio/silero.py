@@ -60,6 +60,7 @@ def load_network() -> InferenceSession:
     # A frame takes a tenth of a millisecond: threads would cost more than they share.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
+    # The C library gives its temporary memory as fast, and takes it back.
     options.enable_cpu_mem_arena = False
     options.log_severity_level = _ERRORS_ONLY
     # The package is there for its data: the same files as Silero's own, which asks for torch.
