@@ -10,6 +10,7 @@ from cedar_voice_service.errors import CedarVoiceError, RateLimited
 from cedar_voice_service.providers.decoding import Decoding
 from cedar_voice_service.runtime.feed import AudioFeed
 from cedar_voice_service.runtime.recordings import Recordings
+from cedar_voice_service.runtime.unheard import Unheard
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import TurnDetection
 
@@ -32,6 +33,7 @@ class Listener:
     def __init__(
         self, detection: TurnDetection, decoding: Decoding, ration: Callable[[float], None]
     ) -> None:
+        self.unheard = Unheard()
         self._ration = ration
         self._recordings = Recordings(decoding)
         self._ear = Ear(detection.threshold, detection.min_speech_ms)

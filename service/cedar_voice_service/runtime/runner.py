@@ -23,7 +23,7 @@ from cedar_voice_service.runtime.quotas import UNLIMITED, Quota
 from cedar_voice_service.runtime.speaking import Speaker
 from cedar_voice_service.runtime.stock import Stock
 from cedar_voice_service.runtime.transcribing import transcribe
-from cedar_voice_service.runtime.unheard import HEARD_BYTES, Unheard
+from cedar_voice_service.runtime.unheard import HEARD_BYTES
 from cedar_voice_service.runtime.writing import Reciter, Writer
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
@@ -102,7 +102,6 @@ class SessionRunner:
         self._machine.go_on_from(past)
         self._listener = Listener(config.turn_detection, engines.decoding, quota.hear)
         self._listener.begin(config.input_audio)
-        self._unheard = Unheard()
         self._events: _Events = asyncio.Queue(QUEUED_EVENTS)
         self._signals = _Signals()
         self._signals.idle.set()
@@ -172,7 +171,7 @@ class SessionRunner:
 
     @property
     def _deadline_ms(self) -> int | None:
-        deadlines = (self._machine.deadline_ms, self._unheard.due_ms)
+        deadlines = (self._machine.deadline_ms, self._listener.unheard.due_ms)
         return min((at_ms for at_ms in deadlines if at_ms is not None), default=None)
 
     def _tell_time(self) -> None:
@@ -185,7 +184,7 @@ class SessionRunner:
     ) -> bool:
         """Take one event; False when the session is over."""
         if not isinstance(item, Received):
-            due_ms = self._unheard.due_ms
+            due_ms = self._listener.unheard.due_ms
             if due_ms is not None and due_ms <= clock_ms():
                 await self._hear_all(group)
             self._handle(item, group)
@@ -199,8 +198,8 @@ class SessionRunner:
             case on.Pinged(sent_at_ms):
                 self.delivery.notify(Pong(sent_at_ms))
             case on.AudioReceived(data):
-                self._unheard.add(data, item.sequence)
-                if not self._may_hear_later or self._unheard.is_worth_hearing(clock_ms()):
+                self._listener.unheard.add(data, item.sequence)
+                if not self._may_hear_later or self._listener.unheard.is_worth_hearing(clock_ms()):
                     await self._hear_all(group)
             case on.SessionEnded():
                 self._handle(on.InterruptRequested(), group)
@@ -222,9 +221,9 @@ class SessionRunner:
 
     async def _hear_all(self, group: asyncio.TaskGroup) -> None:
         """Hear what waits to be heard, if anything does."""
-        if self._unheard.due_ms is None:
+        if self._listener.unheard.due_ms is None:
             return
-        data, sequence = self._unheard.take(clock_ms())
+        data, sequence = self._listener.unheard.take(clock_ms())
         for start in range(0, len(data), HEARD_BYTES):
             piece = data[start : start + HEARD_BYTES]
             await self._hear(self._listener.hear(piece), sequence, group)
