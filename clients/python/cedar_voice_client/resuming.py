@@ -404,7 +404,8 @@ class ResumingStream:
             stream = await resources.enter_async_context(self._open_stream())
             try:
                 async with asyncio.timeout(timeout_s):
-                    await stream.send(pb.VoiceSessionRequest(config=config))
+                    with suppress(SessionClosed):  # refused by now: receiving tells why
+                        await stream.send(pb.VoiceSessionRequest(config=config))
                     opening = await stream.receive()
             except TimeoutError:
                 raise _unavailable(

@@ -10,6 +10,7 @@ import cedar_voice.v1 as pb
 from cedar_voice_client import (
     ErrorCode,
     Recovery,
+    SessionClosed,
     SessionLost,
     SessionRefused,
     Unavailable,
@@ -170,6 +171,21 @@ def test_who_goes_on_with_a_session_leaves_numbers_to_who_held_it() -> None:
 
     over(stream)(story)
     assert stream.numbers == [7 + UNDER_WAY + 1]
+
+
+def test_who_is_refused_before_a_word_is_taken_hears_why() -> None:
+    class Refused(FakeStream):
+        async def send(self, request: pb.VoiceSessionRequest) -> None:
+            raise SessionClosed
+
+    refused = Refused()
+    refused.tell(error=pb.Error(code=pb.ERROR_CODE_RATE_LIMITED, message="too many"))
+
+    async def story(session: ResumingStream) -> None:
+        raise AssertionError("the session was opened")
+
+    with pytest.raises(SessionRefused, match="too many"):
+        over(refused)(story)
 
 
 def test_a_session_that_is_lost_is_opened_again_with_all_that_is_not_durable() -> None:
