@@ -25,6 +25,7 @@ from cedar_voice_service.providers.protocols import (
     ReplyText,
     ToolCall,
 )
+from cedar_voice_service.session.beat import until_beat_s
 from cedar_voice_service.session.phrases import PhraseCutter
 
 FETCH_INTERVAL_MS = 100
@@ -81,7 +82,8 @@ class OpenAIResponder:
                     yield useful
                 is_first_phrase = is_first_phrase and not cutter.feed(_text_of(useful))
                 if not is_first_phrase:
-                    await asyncio.sleep(FETCH_INTERVAL_MS / 1000)
+                    now_s = asyncio.get_running_loop().time()
+                    await asyncio.sleep(until_beat_s(now_s, FETCH_INTERVAL_MS))
 
 
 def _is_useful(chunk: Chunk) -> bool:

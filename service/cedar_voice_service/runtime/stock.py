@@ -2,6 +2,8 @@
 
 import asyncio
 
+from cedar_voice_service.session.beat import until_beat_s
+
 ENOUGH_MS = 4_000
 """Audio beyond which no more is fetched.
 
@@ -43,4 +45,5 @@ class Stock:
         """Wait until more is to be fetched."""
         await self._has_room.wait()
         if self._in_hand_ms > EASY_MS:
-            await asyncio.sleep(FETCH_INTERVAL_MS / 1000)
+            now_s = asyncio.get_running_loop().time()
+            await asyncio.sleep(until_beat_s(now_s, FETCH_INTERVAL_MS))

@@ -11,13 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
 
+from cedar_voice_service.session.beat import on_beat
 from cedar_voice_service.session.words import first_words, joined
 
 MAX_BUNCH_MS = 600
 """Audio that is handed out together, where the lead allows: every message costs at each hop."""
 
-KEPT_LEAD_MS = 400
-"""Lead that is not waited with: a server that stalls for less is not heard."""
+KEPT_LEAD_MS = 450
+"""Lead that is waited with for a beat at most: a server that stalls for 300 ms is not heard."""
 
 SHORTEST_BUNCH_MS = 120
 """Room that a short lead leaves beside what is kept: streams are cut no smaller."""
@@ -74,7 +75,8 @@ class Playout:
         """When the next chunk is due; None when none waits, or all wait for a release."""
         if self.is_held or self.is_drained:
             return None
-        return self._ends_at_ms - self._min_lead_ms
+        due_ms = self._ends_at_ms - self._min_lead_ms
+        return on_beat(due_ms) if self._min_lead_ms >= KEPT_LEAD_MS else due_ms
 
     @property
     def is_drained(self) -> bool:

@@ -1,5 +1,6 @@
 """What the model wrote for a response and called, and how much of it the client has been told."""
 
+from cedar_voice_service.session.beat import on_beat
 from cedar_voice_service.session.history import (
     AssistantMessage,
     CalledTool,
@@ -9,8 +10,8 @@ from cedar_voice_service.session.history import (
 from cedar_voice_service.session.messages import Usage
 from cedar_voice_service.session.tools import ACTION_SENT_JSON, Action
 
-TEXT_INTERVAL_MS = 100
-"""Text is told at most so often: models write faster than anybody reads."""
+TEXT_INTERVAL_MS = 75
+"""Text is told at most so often, on a beat: models write faster than anybody reads."""
 
 
 class Script:
@@ -40,7 +41,7 @@ class Script:
     @property
     def next_at_ms(self) -> int | None:
         """When there is text to be told; None while there is none."""
-        return self._tell_at_ms if self._untold else None
+        return on_beat(self._tell_at_ms) if self._untold else None
 
     @property
     def acts(self) -> list[HistoryItem]:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cedar_voice_service.session.beat import on_beat
 from cedar_voice_service.session.playout import (
     MAX_BUNCH_MS,
     MAX_LATENESS_MS,
@@ -59,7 +60,8 @@ def test_what_cannot_be_cut_comes_when_no_more_is_left_than_is_kept(
 
 
 @pytest.mark.parametrize(
-    ("lead_ms", "longest_ms"), [(0, 0), (50, 50), (120, 120), (300, 120), (1_000, MAX_BUNCH_MS)]
+    ("lead_ms", "longest_ms"),
+    [(0, 0), (50, 50), (120, 120), (300, 120), (1_000, 550), (2_000, MAX_BUNCH_MS)],
 )
 def test_a_short_lead_leaves_room_for_short_chunks(lead_ms: int, longest_ms: int) -> None:
     assert room_ms(lead_ms) == longest_ms
@@ -105,14 +107,14 @@ def test_the_text_heard_in_a_script_without_spaces_ends_at_a_character() -> None
     assert playout.heard_text(10_400) == "今天天气很好，我们一然后"
 
 
-@given(
-    st.lists(st.integers(20, SHORTEST_BUNCH_MS), min_size=5, max_size=60),
-    st.lists(st.integers(1, 300), min_size=1),
-)
-def test_a_server_that_stalls_for_less_than_the_lead_it_keeps_is_not_heard(
-    durations_ms: list[int], stalls_ms: list[int]
+@pytest.mark.parametrize("lead_ms", [300 + SHORTEST_BUNCH_MS, 600, 1_000, 2_000])
+@given(data=st.data(), stalls_ms=st.lists(st.integers(1, 300), min_size=1))
+def test_a_server_that_stalls_for_300_ms_is_not_heard(
+    lead_ms: int, data: st.DataObject, stalls_ms: list[int]
 ) -> None:
-    playout = Playout(max_lead_ms=300 + SHORTEST_BUNCH_MS)
+    lengths_ms = st.integers(20, room_ms(lead_ms))
+    durations_ms = data.draw(st.lists(lengths_ms, min_size=5, max_size=60))
+    playout = Playout(lead_ms)
     for chunk in chunks(*durations_ms):
         playout.add(chunk)
     now_ms, buffered_until_ms = 0, 0
@@ -125,6 +127,19 @@ def test_a_server_that_stalls_for_less_than_the_lead_it_keeps_is_not_heard(
             break
         now_ms = max(now_ms, next_at_ms) + stalls_ms[turn % len(stalls_ms)]
     assert playout.sent_ms == sum(durations_ms)
+
+
+@pytest.mark.parametrize(("lead_ms", "waits_for_a_beat"), [(1_000, True), (500, False)])
+def test_a_long_lead_waits_for_a_beat_and_a_short_one_does_not(
+    lead_ms: int, waits_for_a_beat: bool
+) -> None:
+    playout = Playout(lead_ms)
+    for chunk in chunks(*[110] * 20):
+        playout.add(chunk)
+    playout.take_due(7)
+    due_ms = playout.ends_at_ms - (lead_ms - room_ms(lead_ms))
+    assert on_beat(due_ms) != due_ms
+    assert playout.next_at_ms == (on_beat(due_ms) if waits_for_a_beat else due_ms)
 
 
 def test_what_a_client_reports_moves_the_clock_of_playback() -> None:

@@ -1,0 +1,25 @@
+"""Beats: when what may wait is done."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cedar_voice_service.session.beat import BEAT_MS, on_beat, until_beat_s
+
+NOW_MS = st.integers(0, 1 << 40)
+
+
+@given(NOW_MS)
+def test_a_beat_is_waited_for_and_no_other(at_ms: int) -> None:
+    beat_ms = on_beat(at_ms)
+    assert beat_ms % BEAT_MS == 0
+    assert at_ms <= beat_ms < at_ms + BEAT_MS
+    assert on_beat(beat_ms) == beat_ms
+
+
+@given(NOW_MS, st.floats(-0.9, 0.9))
+def test_what_is_done_on_every_beat_is_done_once_though_a_timer_is_early(
+    at_ms: int, late_ms: float
+) -> None:
+    now_ms = on_beat(at_ms) + late_ms
+    wait_ms = until_beat_s(now_ms / 1000, BEAT_MS) * 1000
+    assert abs(wait_ms - BEAT_MS) < 2
