@@ -95,3 +95,8 @@ class Recordings:
         if is_raw or isinstance(found, Encoding):
             self._listen(self._format)
         return data
+
+
+def begins_recording(data: bytes) -> bool:
+    """Whether these bytes are, or may be, the header of a recording."""
+    return recognize(data) is not Verdict.UNKNOWN

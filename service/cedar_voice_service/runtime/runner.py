@@ -20,6 +20,7 @@ from cedar_voice_service.runtime.delivery import Attachment, Delivery, Pong, Rea
 from cedar_voice_service.runtime.feed import AudioFeed
 from cedar_voice_service.runtime.listener import Listener
 from cedar_voice_service.runtime.quotas import UNLIMITED, Quota
+from cedar_voice_service.runtime.recordings import begins_recording
 from cedar_voice_service.runtime.speaking import Speaker
 from cedar_voice_service.runtime.stock import Stock
 from cedar_voice_service.runtime.transcribing import transcribe
@@ -183,10 +184,10 @@ class SessionRunner:
         self, item: Received | on.WorkEvent | on.TimePassed, group: asyncio.TaskGroup
     ) -> bool:
         """Take one event; False when the session is over."""
+        due_ms = self._listener.unheard.due_ms
+        if due_ms is not None and due_ms <= clock_ms():
+            await self._hear_all(group)
         if not isinstance(item, Received):
-            due_ms = self._listener.unheard.due_ms
-            if due_ms is not None and due_ms <= clock_ms():
-                await self._hear_all(group)
             self._handle(item, group)
             return True
         self.delivery.acknowledge(item.ack)
@@ -198,6 +199,8 @@ class SessionRunner:
             case on.Pinged(sent_at_ms):
                 self.delivery.notify(Pong(sent_at_ms))
             case on.AudioReceived(data):
+                if begins_recording(data):  # told by its first bytes, which no others may precede
+                    await self._hear_all(group)
                 self._listener.unheard.add(data, item.sequence)
                 if not self._may_hear_later or self._listener.unheard.is_worth_hearing(clock_ms()):
                     await self._hear_all(group)
@@ -213,7 +216,7 @@ class SessionRunner:
 
     @property
     def _may_hear_later(self) -> bool:
-        """In the midst of speech, that is, where nothing is found out sooner by hearing at once.
+        """In the midst of speech, until silence is heard: a pause takes longer than pieces wait.
 
         Not over an answer, which the words, or the length, of what is said cut off.
         """
@@ -223,13 +226,13 @@ class SessionRunner:
         """Hear what waits to be heard, if anything does."""
         if self._listener.unheard.due_ms is None:
             return
-        data, sequence = self._listener.unheard.take(clock_ms())
+        data, first_sequence, sequence = self._listener.unheard.take(clock_ms())
         for start in range(0, len(data), HEARD_BYTES):
             piece = data[start : start + HEARD_BYTES]
             await self._hear(self._listener.hear(piece), sequence, group)
             if len(data) > HEARD_BYTES:
                 await asyncio.sleep(0)
-        self._watermark.handled(sequence, heard_ms=self._machine.heard_ms)
+        self._watermark.heard(first_sequence, sequence, self._machine.heard_ms)
 
     async def _hear(
         self,

@@ -19,7 +19,7 @@ class Unheard:
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
         self._bytes = 0
-        self._sequence = 0
+        self._sequences: list[int] = []
         self._heard_at_ms = -LONGEST_WAIT_MS
 
     @property
@@ -35,10 +35,12 @@ class Unheard:
         """A message brought audio."""
         self._pieces.append(data)
         self._bytes += len(data)
-        self._sequence = sequence
+        if sequence:
+            self._sequences.append(sequence)
 
-    def take(self, now_ms: int) -> tuple[bytes, int]:
-        """All of it, and the sequence of the last message that it came with."""
+    def take(self, now_ms: int) -> tuple[bytes, int, int]:
+        """All of it, and the first and last sequence that it came with; 0 where it had none."""
         data, self._pieces, self._bytes = b"".join(self._pieces), [], 0
+        sequences, self._sequences = self._sequences or [0], []
         self._heard_at_ms = now_ms
-        return data, self._sequence
+        return data, sequences[0], sequences[-1]

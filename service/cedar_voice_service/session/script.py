@@ -64,7 +64,7 @@ class Script:
 
     def take_due(self, now_ms: int) -> str:
         """The text to be told now; empty while none is."""
-        if not self._untold or now_ms < self._tell_at_ms:
+        if self.next_at_ms is None or now_ms < self.next_at_ms:
             return ""
         self._tell_at_ms = now_ms + TEXT_INTERVAL_MS
         return self.take_rest()

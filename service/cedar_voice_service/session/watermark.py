@@ -14,12 +14,17 @@ class Watermark:
         """Highest client sequence of which, and below which, nothing is needed any more."""
         self._handled = 0
         self._audio: deque[tuple[int, int]] = deque()
+        """First sequence of what was heard together, and where its sound ends."""
 
-    def handled(self, sequence: int, *, heard_ms: int | None = None) -> None:
-        """A message is done with; audio has been heard, up to `heard_ms` of input audio."""
+    def handled(self, sequence: int) -> None:
+        """A message is done with."""
         self._handled = max(self._handled, sequence)
-        if sequence and heard_ms is not None:
-            self._audio.append((sequence, heard_ms))
+
+    def heard(self, first_sequence: int, last_sequence: int, until_ms: int) -> None:
+        """Messages brought audio, and it was heard, up to this time of the input audio."""
+        self.handled(last_sequence)
+        if first_sequence:
+            self._audio.append((first_sequence, until_ms))
 
     def settle(self, needed_from_ms: int) -> None:
         """Only audio from there on may still become part of a turn."""

@@ -11,6 +11,7 @@ from cedar_voice_service.audio.formats import AudioFormat
 from cedar_voice_service.providers.decoding import Decoding, LiveDecoder
 from cedar_voice_service.providers.protocols import Hypothesis
 from cedar_voice_service.providers.scripted import ScriptedResponder
+from cedar_voice_service.runtime.runner import Received
 from cedar_voice_service.runtime.unheard import (
     HEARD_BYTES,
     HEARD_EVERY_MS,
@@ -20,7 +21,9 @@ from cedar_voice_service.runtime.unheard import (
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import TurnDetection, TurnMode
+from cedar_voice_service.session.watermark import Watermark
 from tests.support.conversing import CONFIG, Client, converse
+from tests.support.media import decoded_live, recorded
 from tests.support.recordings import speech_pcm
 
 PIECE_MS = 20
@@ -130,6 +133,49 @@ def test_speech_over_an_answer_is_heard_as_it_comes() -> None:
     assert set(noting.lengths_ms(0, KNOWN_BY_MS)) == {PIECE_MS}
 
 
+def test_what_is_heard_together_is_kept_from_its_first_message_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    batches: list[tuple[int, int]] = []
+    heard = Watermark.heard
+
+    def noted(self: Watermark, first: int, last: int, until_ms: int) -> None:
+        batches.append((first, last))
+        heard(self, first, last, until_ms)
+
+    async def story(client: Client) -> None:
+        await client.send(on.ListeningStarted())
+        for number in range(1, 101):
+            await asyncio.sleep(PIECE_MS / 1000)
+            data = speech_pcm()[(number - 1) * PIECE_BYTES : number * PIECE_BYTES]
+            await client.runner.receive(Received(on.AudioReceived(data), sequence=number))
+        await client.send(on.ListeningStopped())
+        await client.until(say.ResponseStarted)
+
+    monkeypatch.setattr(Watermark, "heard", noted)
+    converse(story)
+    assert any(last > first for first, last in batches)
+    assert [first for first, _ in batches] == [1, *(last + 1 for _, last in batches[:-1])]
+
+
+def test_a_recorder_that_begins_anew_within_speech_is_heard() -> None:
+    recording = recorded("webm")
+    noting = Noting()
+
+    async def story(client: Client) -> None:
+        await client.send(on.ListeningStarted(AudioFormat()))
+        for _ in range(2):
+            for blob in recording.blobs:
+                await asyncio.sleep(0.1)
+                await client.send(on.AudioReceived(blob))
+        await client.send(on.ListeningStopped())
+        await client.until(say.ResponseStarted)
+
+    converse(story, transcriber=noting)
+    once_bytes = len(decoded_live(recording.blobs))
+    assert noting.byte_count > 1.9 * once_bytes
+
+
 def test_others_get_their_turn_while_much_sound_is_heard() -> None:
     class Dense(Decoding):
         """Finds 22 s of speech in every message, as a codec may."""
@@ -160,12 +206,12 @@ def test_others_get_their_turn_while_much_sound_is_heard() -> None:
 
 def test_much_audio_does_not_wait() -> None:
     unheard = Unheard()
-    unheard.add(b"a", 1)
-    assert unheard.take(now_ms=5_000) == (b"a", 1)
+    unheard.add(b"a", 0)
+    assert unheard.take(now_ms=5_000) == (b"a", 0, 0)
     assert unheard.due_ms is None
     unheard.add(bytes(HEARD_BYTES - 1), 2)
     assert not unheard.is_worth_hearing(now_ms=5_001)
     assert unheard.due_ms == 5_000 + LONGEST_WAIT_MS
     unheard.add(b"b", 3)
     assert unheard.is_worth_hearing(now_ms=5_001)
-    assert unheard.take(now_ms=5_001) == (bytes(HEARD_BYTES - 1) + b"b", 3)
+    assert unheard.take(now_ms=5_001) == (bytes(HEARD_BYTES - 1) + b"b", 2, 3)

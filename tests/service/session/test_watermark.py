@@ -15,7 +15,7 @@ def test_audio_of_an_open_turn_is_needed_and_what_came_before_it_is_not() -> Non
     watermark = Watermark()
     watermark.handled(1)
     for sequence in range(2, 8):
-        watermark.handled(sequence, heard_ms=100 * (sequence - 1))
+        watermark.heard(sequence, sequence, 100 * (sequence - 1))
     watermark.settle(needed_from_ms=300)
     assert watermark.durable == 4
     watermark.handled(8)
@@ -30,7 +30,7 @@ def test_it_never_goes_back_nor_beyond_what_was_handled(steps: list[tuple[int, i
     watermark, heard_ms, before = Watermark(), 0, 0
     for sequence, (duration_ms, back_ms) in enumerate(steps, 1):
         heard_ms += duration_ms
-        watermark.handled(sequence, heard_ms=heard_ms)
+        watermark.heard(sequence, sequence, heard_ms)
         watermark.settle(heard_ms - back_ms)
         assert before <= watermark.durable <= sequence
         before = watermark.durable
@@ -63,3 +63,13 @@ def test_a_session_in_place_of_another_numbers_on() -> None:
     thinking(driver)
     assert driver.machine.last_turn_id == 8
     assert driver.machine.history.items[0] == UserMessage("before")
+
+
+def test_what_was_heard_together_is_needed_from_its_first_message_on() -> None:
+    watermark = Watermark()
+    watermark.heard(1, 4, 400)
+    watermark.heard(5, 7, 700)
+    watermark.settle(400)
+    assert watermark.durable == 4
+    watermark.settle(700)
+    assert watermark.durable == 7
