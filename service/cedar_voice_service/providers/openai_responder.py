@@ -28,9 +28,6 @@ from cedar_voice_service.providers.protocols import (
 from cedar_voice_service.session.beat import until_beat_s
 from cedar_voice_service.session.phrases import PhraseCutter
 
-FETCH_INTERVAL_MS = 100
-"""How often text is fetched after the first phrase."""
-
 _FINISH_REASONS = {"length": "max_tokens", "content_filter": "content_filter"}
 
 
@@ -54,8 +51,8 @@ class OpenAIResponder:
     async def _chunks(self, request: ReplyRequest) -> AsyncGenerator[list[Chunk], None]:
         """Those chunks of the stream that bring the answer forward, as they come.
 
-        After the first phrase they are fetched a few at a time: whoever speaks or reads the answer
-        is behind, and each fetch has its price.
+        After the first phrase they are fetched on beats, a few at a time: whoever speaks or reads
+        the answer is behind, and each fetch has its price.
         """
         limit = request.max_output_tokens or omit
         # OpenAI's reasoning models refuse the old name of the limit, other servers the new one.
@@ -83,7 +80,7 @@ class OpenAIResponder:
                 is_first_phrase = is_first_phrase and not cutter.feed(_text_of(useful))
                 if not is_first_phrase:
                     now_s = asyncio.get_running_loop().time()
-                    await asyncio.sleep(until_beat_s(now_s, FETCH_INTERVAL_MS))
+                    await asyncio.sleep(until_beat_s(now_s))
 
 
 def _is_useful(chunk: Chunk) -> bool:

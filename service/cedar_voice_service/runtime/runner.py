@@ -216,7 +216,7 @@ class SessionRunner:
 
     @property
     def _may_hear_later(self) -> bool:
-        """In the midst of speech, until silence is heard: a pause takes longer than pieces wait.
+        """In the midst of speech: where it ends is known later by a piece or two at most.
 
         Not over an answer, which the words, or the length, of what is said cut off.
         """

@@ -12,13 +12,10 @@ engine that fails is found long before the listener hears it.
 """
 
 EASY_MS = 500
-"""Audio beyond which more is fetched at intervals, since each fetch has its price.
+"""Audio beyond which more is fetched on beats, since each fetch has its price.
 
 The listener has the lead as well. Below this, audio is fetched as it comes.
 """
-
-FETCH_INTERVAL_MS = 100
-"""How often it is fetched then."""
 
 
 class Stock:
@@ -46,4 +43,4 @@ class Stock:
         await self._has_room.wait()
         if self._in_hand_ms > EASY_MS:
             now_s = asyncio.get_running_loop().time()
-            await asyncio.sleep(until_beat_s(now_s, FETCH_INTERVAL_MS))
+            await asyncio.sleep(until_beat_s(now_s))

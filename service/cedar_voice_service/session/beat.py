@@ -13,7 +13,7 @@ def on_beat(at_ms: int) -> int:
     return -(-at_ms // BEAT_MS) * BEAT_MS
 
 
-def until_beat_s(now_s: float, interval_ms: int) -> float:
-    """How long to wait for the beat that comes after about this interval."""
+def until_beat_s(now_s: float) -> float:
+    """How long to wait for the next beat, or for the one after where that is about now."""
     now_ms = now_s * 1000
-    return (on_beat(round(now_ms) + interval_ms - BEAT_MS // 2) - now_ms) / 1000
+    return (on_beat(round(now_ms) + BEAT_MS // 2) - now_ms) / 1000

@@ -11,7 +11,10 @@ from cedar_voice_service.session.messages import Usage
 from cedar_voice_service.session.tools import ACTION_SENT_JSON, Action
 
 TEXT_INTERVAL_MS = 75
-"""Text is told at most so often, on a beat: models write faster than anybody reads."""
+"""Text is told at most so often, on a beat: models write faster than anybody reads.
+
+Less than a beat, so that what is fetched on each is told on each.
+"""
 
 
 class Script:

@@ -12,8 +12,9 @@ from cedar_voice_service.errors import Code
 from cedar_voice_service.providers.protocols import SpeechRequest, SpeechRestarted, Synthesizer
 from cedar_voice_service.providers.scripted import ToneSynthesizer
 from cedar_voice_service.runtime.speaking import ENOUGH_AHEAD_MS, MIN_BREATH_CHARS, Speaker
-from cedar_voice_service.runtime.stock import EASY_MS, ENOUGH_MS, FETCH_INTERVAL_MS, Stock
+from cedar_voice_service.runtime.stock import EASY_MS, ENOUGH_MS, Stock
 from cedar_voice_service.session import events as on
+from cedar_voice_service.session.beat import BEAT_MS
 from cedar_voice_service.session.config import OutputAudio, SessionConfig, VoiceSettings
 from cedar_voice_service.session.playout import SpokenChunk
 from tests.support.media import Form, cut, written
@@ -324,7 +325,7 @@ def test_a_phrase_waits_for_the_next_as_long_as_there_is_enough_to_be_heard(
     assert requests == asked
 
 
-@pytest.mark.parametrize(("in_hand_ms", "interval_ms"), [(0, 0), (EASY_MS + 1, FETCH_INTERVAL_MS)])
+@pytest.mark.parametrize(("in_hand_ms", "interval_ms"), [(0, 0), (EASY_MS + 1, BEAT_MS)])
 def test_audio_is_fetched_as_it_comes_and_at_intervals_while_there_is_some_in_hand(
     in_hand_ms: int, interval_ms: int
 ) -> None:
