@@ -2,5 +2,5 @@
 
 import os
 
-# As the service does, where it is explained; a process has one choice.
+# The same choice as the service's, which says why: both may run in one process.
 os.environ.setdefault("GRPC_EXPERIMENTS", "-event_engine_listener,-event_engine_client")

@@ -84,10 +84,11 @@ ASK = """() => new Promise((resolve) => {
 })"""
 HEARS = """async (isSound) => {
     const samples = new Float32Array(ear.fftSize);
+    const newest = samples.subarray(-ear.context.sampleRate / 2);
     do {
         await new Promise(requestAnimationFrame);
         ear.getFloatTimeDomainData(samples);
-    } while (samples.slice(-24000).some((sample) => Math.abs(sample) > 0.01) !== isSound);
+    } while (newest.some((sample) => Math.abs(sample) > 0.01) !== isSound);
 }"""
 """Waits until there was sound, or none, in the last half second at the loudspeaker. (Chromium stops
 to fill an analyser that hears nothing when a few of its oldest samples may still be sound.)"""
