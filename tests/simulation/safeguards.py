@@ -11,9 +11,9 @@ import cedar_voice.v1 as pb
 from cedar_voice_bridge import sessions
 from cedar_voice_bridge.hub import Conversation
 from cedar_voice_bridge.sessions import BrowserSession
-from cedar_voice_client.account import Account
 from cedar_voice_client.options import Recovery
-from cedar_voice_client.unsettled import Unsettled
+from cedar_voice_client.recovery.conversation_log import Account
+from cedar_voice_client.recovery.send_buffer import Unsettled
 from cedar_voice_service import converse
 from cedar_voice_service.runtime.delivery import Attachment, Delivery
 from cedar_voice_service.session.inbox import Inbox

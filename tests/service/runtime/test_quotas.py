@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedar_voice_client.backoff import wait_s
 from cedar_voice_client.options import Recovery
+from cedar_voice_client.recovery.backoff import wait_s
 from cedar_voice_service.errors import Code, RateLimited
 from cedar_voice_service.runtime.quotas import Quota, Quotas, Rates
 from cedar_voice_service.server import rates_of

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Literal
 
 import cedar_voice.v1 as pb
-from cedar_voice_client.account import Account
-from cedar_voice_client.unsettled import Unsettled
+from cedar_voice_client.recovery.conversation_log import Account
+from cedar_voice_client.recovery.send_buffer import Unsettled
 
 HEARTBEAT_AT_MS = -(1 << 62)
 """The time in a ping of our own: its answer is nobody else's."""

@@ -16,7 +16,6 @@ from types import TracebackType
 from typing import Self
 
 import cedar_voice.v1 as pb
-from cedar_voice_client.backoff import wait_s
 from cedar_voice_client.enums import ErrorCode
 from cedar_voice_client.errors import (
     InvalidRequest,
@@ -28,10 +27,11 @@ from cedar_voice_client.errors import (
     VoiceClientError,
     error_from_proto,
 )
-from cedar_voice_client.memory import HEARTBEAT_AT_MS, Memory
 from cedar_voice_client.options import Recovery
+from cedar_voice_client.recovery.backoff import wait_s
+from cedar_voice_client.recovery.send_buffer import NUMBERED
+from cedar_voice_client.recovery.session_state import HEARTBEAT_AT_MS, Memory
 from cedar_voice_client.stream import MAX_SEND_BYTES, VoiceStream
-from cedar_voice_client.unsettled import NUMBERED
 
 ACKNOWLEDGE_EVERY = 32
 
