@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 from cedar_voice_service.audio.formats import AudioFormat, Encoding
 from cedar_voice_service.providers.catalog import Engines
-from cedar_voice_service.providers.decoding import HERE, Decoding
 from cedar_voice_service.providers.protocols import Responder, Synthesizer, Transcriber
 from cedar_voice_service.providers.scripted import (
     ScriptedResponder,
@@ -26,6 +25,7 @@ from cedar_voice_service.session.config import (
 )
 from cedar_voice_service.session.outbox import Numbered
 from cedar_voice_service.session.past import Position
+from cedar_voice_service.workers.decoding import HERE, Decoding
 from tests.support.recordings import speech_pcm
 from tests.support.virtual_time import run_virtually
 

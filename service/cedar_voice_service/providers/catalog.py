@@ -9,7 +9,6 @@ from typing import TypeVar
 from cedar_voice_service.errors import Stage
 from cedar_voice_service.providers.attempts import patience_of
 from cedar_voice_service.providers.breaker import Breaker
-from cedar_voice_service.providers.decoding import HERE, Decoding, open_decoding
 from cedar_voice_service.providers.fallback import (
     FallbackResponder,
     FallbackSynthesizer,
@@ -31,6 +30,7 @@ from cedar_voice_service.providers.retried import (
 from cedar_voice_service.providers.shedding import SheddingTranscriber
 from cedar_voice_service.session.pressure import Pressure
 from cedar_voice_service.settings import ServiceSettings
+from cedar_voice_service.workers.decoding import HERE, Decoding, open_decoding
 
 Engine = TypeVar("Engine")
 

@@ -11,11 +11,11 @@ from contextlib import asynccontextmanager
 
 from cedar_voice_service.audio.formats import SAMPLE_BYTES, Pcm
 from cedar_voice_service.errors import EngineError, Stage
-from cedar_voice_service.providers.frames import DATA
 from cedar_voice_service.providers.protocols import EngineInfo, SpeechRequest
 from cedar_voice_service.providers.spoken_text import plain, sentences_of
-from cedar_voice_service.providers.worker_pool import WorkerPool, open_worker_pool
 from cedar_voice_service.settings import ServiceSettings
+from cedar_voice_service.workers.frames import DATA
+from cedar_voice_service.workers.pool import WorkerPool, open_worker_pool
 
 INFO = EngineInfo(
     name="espeak-ng",

@@ -8,7 +8,7 @@ import json
 import struct
 
 from cedar_voice_service.providers.espeak_library import EspeakLibrary
-from cedar_voice_service.providers.frames import serve
+from cedar_voice_service.workers.frames import serve
 
 
 def main() -> None:

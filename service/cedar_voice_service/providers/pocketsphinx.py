@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.errors import Stage
-from cedar_voice_service.providers.frames import BEGIN, DATA, END
 from cedar_voice_service.providers.protocols import EngineInfo, Hypothesis
-from cedar_voice_service.providers.worker_pool import WorkerPool, open_worker_pool
 from cedar_voice_service.settings import ServiceSettings
+from cedar_voice_service.workers.frames import BEGIN, DATA, END
+from cedar_voice_service.workers.pool import WorkerPool, open_worker_pool
 
 INFO = EngineInfo(
     name="pocketsphinx",

@@ -6,8 +6,8 @@ answered with the words so far, `END` is answered with the transcript as JSON.
 
 import json
 
-from cedar_voice_service.providers.frames import DATA, END, serve
 from cedar_voice_service.providers.pocketsphinx_recognizer import Recognizer, Utterance
+from cedar_voice_service.workers.frames import DATA, END, serve
 
 
 class _Worker:

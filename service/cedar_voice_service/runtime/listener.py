@@ -7,12 +7,12 @@ from cedar_voice_service.audio.ear import Ear, Heard
 from cedar_voice_service.audio.formats import AudioFormat
 from cedar_voice_service.audio.speech_detector import EdgeKind
 from cedar_voice_service.errors import CedarVoiceError, RateLimited
-from cedar_voice_service.providers.decoding import Decoding
 from cedar_voice_service.runtime.feed import AudioFeed
 from cedar_voice_service.runtime.recordings import Recordings
 from cedar_voice_service.runtime.unheard import Unheard
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import TurnDetection
+from cedar_voice_service.workers.decoding import Decoding
 
 FEED_BLOCKS = 4_096
 """Blocks that a recognizer may lag behind; a block is 20 ms or longer."""

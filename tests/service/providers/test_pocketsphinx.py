@@ -17,8 +17,8 @@ from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.providers.pocketsphinx import PocketSphinx, open_pocketsphinx
 from cedar_voice_service.providers.pocketsphinx_recognizer import Recognizer, Transcript, Utterance
 from cedar_voice_service.providers.protocols import Hypothesis
-from cedar_voice_service.providers.worker_pool import open_worker_pool
 from cedar_voice_service.settings import ServiceSettings
+from cedar_voice_service.workers.pool import open_worker_pool
 from tests.support.children import child_pids
 from tests.support.recordings import speech_pcm
 

@@ -6,11 +6,11 @@ import pytest
 
 from cedar_voice_service.audio.formats import AudioFormat, Encoding
 from cedar_voice_service.errors import CallerError, Code, EngineError, Stage
-from cedar_voice_service.providers.decoding import HERE, Decoding, LiveDecoder
 from cedar_voice_service.runtime.listener import Listener
 from cedar_voice_service.runtime.recordings import MAX_DEATHS, Recordings
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import TurnDetection
+from cedar_voice_service.workers.decoding import HERE, Decoding, LiveDecoder
 from tests.support.media import Form, cut, decoded_live, recorded, written
 from tests.support.recordings import speech_pcm
 

@@ -8,7 +8,6 @@ import pytest
 
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import AudioFormat
-from cedar_voice_service.providers.decoding import Decoding, LiveDecoder
 from cedar_voice_service.providers.protocols import Hypothesis
 from cedar_voice_service.providers.scripted import ScriptedResponder
 from cedar_voice_service.runtime.runner import Received
@@ -22,6 +21,7 @@ from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import TurnDetection, TurnMode
 from cedar_voice_service.session.watermark import Watermark
+from cedar_voice_service.workers.decoding import Decoding, LiveDecoder
 from tests.support.conversing import CONFIG, Client, converse
 from tests.support.media import decoded_live, recorded
 from tests.support.recordings import speech_pcm

@@ -18,15 +18,15 @@ from cedar_voice_service.audio.containers.header import Header
 from cedar_voice_service.audio.decoder import Decoder, open_decoder
 from cedar_voice_service.audio.formats import SAMPLE_BYTES, AudioFormat, Encoding
 from cedar_voice_service.errors import CallerError, Code, EngineError, Stage
-from cedar_voice_service.providers.child_process import ChildProcess
-from cedar_voice_service.providers.decoding_worker import NUMBER, REFUSED, SAMPLES, Refusal
-from cedar_voice_service.providers.frames import BEGIN, DATA, END
 from cedar_voice_service.settings import ServiceSettings
+from cedar_voice_service.workers.child_process import ChildProcess
+from cedar_voice_service.workers.decoding_worker import NUMBER, REFUSED, SAMPLES, Refusal
+from cedar_voice_service.workers.frames import BEGIN, DATA, END
 
 MAX_DECODERS = 128
 """Recordings that one worker decodes at a time."""
 
-_WORKER = "cedar_voice_service.providers.decoding_worker"
+_WORKER = "cedar_voice_service.workers.decoding_worker"
 _decode_refusal = msgspec.json.Decoder(Refusal).decode
 _PLAIN = (Encoding.PCM_S16LE, Encoding.WAV)
 

@@ -16,7 +16,7 @@ import msgspec
 from cedar_voice_service.audio.decoder import Decoder, open_decoder
 from cedar_voice_service.audio.formats import AudioFormat
 from cedar_voice_service.errors import CallerError, Code
-from cedar_voice_service.providers.frames import BEGIN, DATA, serve
+from cedar_voice_service.workers.frames import BEGIN, DATA, serve
 
 NUMBER = struct.Struct("!Q")
 SAMPLES, REFUSED = b"s", b"r"

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from cedar_voice_service.errors import Code, EngineError, Stage
-from cedar_voice_service.providers.child_process import ChildProcess
+from cedar_voice_service.workers.child_process import ChildProcess
 
 _WAIT_MS = 5_000
 

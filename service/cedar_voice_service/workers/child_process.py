@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from cedar_voice_service.errors import Code, EngineError, Stage
-from cedar_voice_service.providers.frames import FrameReader, frame_of
+from cedar_voice_service.workers.frames import FrameReader, frame_of
 
 _START_TIMEOUT_S = 30
 _STOP_TIMEOUT_S = 10
