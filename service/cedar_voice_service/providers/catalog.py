@@ -223,7 +223,7 @@ async def _open_synthesizer(
         engine = await stack.enter_async_context(openai.open_openai_synthesizer(settings))
         return engine, openai.openai_synthesizer_info(settings)
     _require("espeakng_loader", Stage.TTS)
-    from cedar_voice_service.providers import espeak
+    from cedar_voice_service.providers.espeak import engine as espeak
 
     local = await stack.enter_async_context(espeak.open_espeak(settings))
     return local, espeak.INFO

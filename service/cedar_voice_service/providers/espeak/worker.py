@@ -7,7 +7,7 @@ four bytes, big endian, and the samples.
 import json
 import struct
 
-from cedar_voice_service.providers.espeak_library import EspeakLibrary
+from cedar_voice_service.providers.espeak.library import EspeakLibrary
 from cedar_voice_service.workers.frames import serve
 
 

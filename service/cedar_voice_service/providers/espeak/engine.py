@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 
 from cedar_voice_service.audio.formats import SAMPLE_BYTES, Pcm
 from cedar_voice_service.errors import EngineError, Stage
+from cedar_voice_service.providers.espeak.text import plain, sentences_of
 from cedar_voice_service.providers.protocols import EngineInfo, SpeechRequest
-from cedar_voice_service.providers.spoken_text import plain, sentences_of
 from cedar_voice_service.settings import ServiceSettings
 from cedar_voice_service.workers.frames import DATA
 from cedar_voice_service.workers.pool import WorkerPool, open_worker_pool
@@ -26,7 +26,7 @@ INFO = EngineInfo(
 VARIANTS = {"alloy": "", "echo": "m3", "fable": "m7", "onyx": "m1", "nova": "f2", "shimmer": "f4"}
 """The timbres behind the voice names that Cedar frontends offer."""
 
-_WORKER = "cedar_voice_service.providers.espeak_worker"
+_WORKER = "cedar_voice_service.providers.espeak.worker"
 _RATE_HZ = struct.Struct("!I")
 _WORDS_PER_MINUTE = 175
 _PITCH = 50
