@@ -9,7 +9,7 @@ from aiohttp import web
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, Pcm
 from cedar_voice_service.providers.deadlines import Deadlines
-from cedar_voice_service.providers.openai_engines import (
+from cedar_voice_service.providers.openai.engines import (
     open_openai_responder,
     open_openai_synthesizer,
     open_openai_transcriber,

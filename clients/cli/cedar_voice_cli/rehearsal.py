@@ -12,7 +12,7 @@ from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES, Pcm
 from cedar_voice_service.errors import CedarVoiceError, Stage
 from cedar_voice_service.providers.catalog import EngineMissing, Engines, open_engines
-from cedar_voice_service.providers.openai_engines import endpoint_of
+from cedar_voice_service.providers.openai.engines import endpoint_of
 from cedar_voice_service.providers.protocols import EngineInfo, ReplyRequest, SpeechRequest
 from cedar_voice_service.session.history import UserMessage
 from cedar_voice_service.settings import ServiceSettings

@@ -185,12 +185,12 @@ async def _open_transcriber(
     patience = patience_of(settings, Stage.STT)
     choice = chosen(settings, Stage.STT)
     if choice == "openai":
-        from cedar_voice_service.providers import openai_engines as openai
+        from cedar_voice_service.providers.openai import engines as openai
 
         engine = await stack.enter_async_context(openai.open_openai_transcriber(settings, pressure))
         return engine, openai.openai_transcriber_info(settings)
     if choice == "openai-realtime":
-        from cedar_voice_service.providers import openai_engines as openai
+        from cedar_voice_service.providers.openai import engines as openai
 
         live = await stack.enter_async_context(openai.open_openai_realtime_transcriber(settings))
         return RetriedTranscriber(live, patience), openai.openai_realtime_transcriber_info(settings)
@@ -205,7 +205,7 @@ async def _open_responder(
     settings: ServiceSettings, stack: AsyncExitStack
 ) -> tuple[Responder, EngineInfo]:
     if chosen(settings, Stage.LLM) == "openai":
-        from cedar_voice_service.providers import openai_engines as openai
+        from cedar_voice_service.providers.openai import engines as openai
 
         engine = await stack.enter_async_context(openai.open_openai_responder(settings))
         return engine, openai.openai_responder_info(settings)
@@ -218,7 +218,7 @@ async def _open_synthesizer(
     settings: ServiceSettings, stack: AsyncExitStack
 ) -> tuple[Synthesizer, EngineInfo]:
     if chosen(settings, Stage.TTS) == "openai":
-        from cedar_voice_service.providers import openai_engines as openai
+        from cedar_voice_service.providers.openai import engines as openai
 
         engine = await stack.enter_async_context(openai.open_openai_synthesizer(settings))
         return engine, openai.openai_synthesizer_info(settings)

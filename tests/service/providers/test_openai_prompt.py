@@ -1,6 +1,6 @@
 """A reply request in the words of OpenAI's chat API."""
 
-from cedar_voice_service.providers.openai_prompt import instructions_of, messages_of, tools_of
+from cedar_voice_service.providers.openai.prompt import instructions_of, messages_of, tools_of
 from cedar_voice_service.providers.protocols import ReplyRequest
 from cedar_voice_service.session.history import (
     AssistantMessage,

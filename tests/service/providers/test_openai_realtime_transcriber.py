@@ -10,8 +10,8 @@ import pytest
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.speech_detector import EdgeKind, SpeechEdge
 from cedar_voice_service.errors import Code, EngineError, Stage
-from cedar_voice_service.providers.openai_engines import open_openai_realtime_transcriber
-from cedar_voice_service.providers.openai_realtime_transcriber import OpenAIRealtimeTranscriber
+from cedar_voice_service.providers.openai.engines import open_openai_realtime_transcriber
+from cedar_voice_service.providers.openai.realtime_transcriber import OpenAIRealtimeTranscriber
 from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, Transcriber
 from tests.support.hypotheses import hypotheses_of, told_of
 from tests.support.openai_engines import recording, settings_of

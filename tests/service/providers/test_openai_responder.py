@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from cedar_voice_service.errors import Stage
-from cedar_voice_service.providers.openai_connection import Endpoint, connected
-from cedar_voice_service.providers.openai_engines import endpoint_of, open_openai_responder
-from cedar_voice_service.providers.openai_responder import OpenAIResponder
+from cedar_voice_service.providers.openai.connection import Endpoint, connected
+from cedar_voice_service.providers.openai.engines import endpoint_of, open_openai_responder
+from cedar_voice_service.providers.openai.responder import OpenAIResponder
 from cedar_voice_service.providers.protocols import (
     ReplyEnd,
     ReplyPart,

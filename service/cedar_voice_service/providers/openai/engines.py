@@ -9,12 +9,12 @@ from pydantic import SecretStr
 from cedar_voice_service.errors import Stage
 from cedar_voice_service.providers.attempts import patience_of
 from cedar_voice_service.providers.deadlines import deadlines_of
-from cedar_voice_service.providers.openai_connection import Endpoint, connected
-from cedar_voice_service.providers.openai_realtime_connection import RealtimeSessions
-from cedar_voice_service.providers.openai_realtime_transcriber import OpenAIRealtimeTranscriber
-from cedar_voice_service.providers.openai_responder import OpenAIResponder
-from cedar_voice_service.providers.openai_synthesizer import OpenAISynthesizer
-from cedar_voice_service.providers.openai_transcriber import OpenAIRecognizer
+from cedar_voice_service.providers.openai.connection import Endpoint, connected
+from cedar_voice_service.providers.openai.realtime_connection import RealtimeSessions
+from cedar_voice_service.providers.openai.realtime_transcriber import OpenAIRealtimeTranscriber
+from cedar_voice_service.providers.openai.responder import OpenAIResponder
+from cedar_voice_service.providers.openai.synthesizer import OpenAISynthesizer
+from cedar_voice_service.providers.openai.transcriber import OpenAIRecognizer
 from cedar_voice_service.providers.pitched import PitchedSynthesizer
 from cedar_voice_service.providers.protocols import EngineInfo, Synthesizer
 from cedar_voice_service.providers.windowed import WindowedTranscriber

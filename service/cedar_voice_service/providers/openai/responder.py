@@ -9,15 +9,15 @@ from uuid import uuid4
 from openai import AsyncOpenAI, omit
 
 from cedar_voice_service.errors import EngineError, Stage
-from cedar_voice_service.providers.openai_chunks import (
+from cedar_voice_service.providers.openai.chunks import (
     CallFragment,
     Choice,
     Chunk,
     TokenCounts,
     chunks_of,
 )
-from cedar_voice_service.providers.openai_connection import Endpoint, timed_results
-from cedar_voice_service.providers.openai_prompt import messages_of, tools_of
+from cedar_voice_service.providers.openai.connection import Endpoint, timed_results
+from cedar_voice_service.providers.openai.prompt import messages_of, tools_of
 from cedar_voice_service.providers.protocols import (
     ReplyEnd,
     ReplyPart,

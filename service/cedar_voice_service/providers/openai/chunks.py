@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from cedar_voice_service.errors import EngineError, Stage
-from cedar_voice_service.providers.openai_connection import reported_failure
+from cedar_voice_service.providers.openai.connection import reported_failure
 
 _DATA = b"data:"
 _DONE = b"[DONE]"

@@ -13,13 +13,13 @@ from openai.types.realtime import (
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.audio.speech_detector import EdgeKind
-from cedar_voice_service.providers.openai_connection import Endpoint, timed_results
-from cedar_voice_service.providers.openai_realtime_connection import (
+from cedar_voice_service.providers.openai.connection import Endpoint, timed_results
+from cedar_voice_service.providers.openai.realtime_connection import (
     RealtimeSession,
     RealtimeSessions,
     Told,
 )
-from cedar_voice_service.providers.openai_realtime_transcript import Transcript
+from cedar_voice_service.providers.openai.realtime_transcript import Transcript
 from cedar_voice_service.providers.protocols import AudioSent, Hypothesis
 
 SHORTEST_UTTERANCE_MS = 100

@@ -11,7 +11,7 @@ from openai.types.audio import Transcription, TranscriptionVerbose
 
 from cedar_voice_service.audio.formats import SAMPLE_BYTES, Pcm
 from cedar_voice_service.errors import EngineError, Stage
-from cedar_voice_service.providers.openai_connection import Endpoint, timed_wait
+from cedar_voice_service.providers.openai.connection import Endpoint, timed_wait
 from cedar_voice_service.providers.windowed import Recognized
 
 SHORTEST_RECORDING_MS = 100

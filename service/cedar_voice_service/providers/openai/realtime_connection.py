@@ -24,7 +24,7 @@ from websockets.asyncio.client import ClientConnection
 
 from cedar_voice_service.audio.formats import SAMPLE_BYTES, Pcm
 from cedar_voice_service.audio.resampler import Resampler, frame_of
-from cedar_voice_service.providers.openai_connection import (
+from cedar_voice_service.providers.openai.connection import (
     Endpoint,
     reported_failure,
     timed_wait,
