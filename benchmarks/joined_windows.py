@@ -22,7 +22,7 @@ from benchmarks import report
 from benchmarks.figures import p95
 from cedar_voice_service.audio.ear import Ear, Heard
 from cedar_voice_service.audio.speech_detector import EdgeKind
-from cedar_voice_service.providers.pocketsphinx_recognizer import Recognizer
+from cedar_voice_service.providers.pocketsphinx.recognizer import Recognizer
 from cedar_voice_service.session.windows.request import Request
 from cedar_voice_service.session.windows.transcript import Shown
 from cedar_voice_service.session.windows.utterance import Utterance

@@ -195,7 +195,7 @@ async def _open_transcriber(
         live = await stack.enter_async_context(openai.open_openai_realtime_transcriber(settings))
         return RetriedTranscriber(live, patience), openai.openai_realtime_transcriber_info(settings)
     _require("pocketsphinx", Stage.STT)
-    from cedar_voice_service.providers import pocketsphinx
+    from cedar_voice_service.providers.pocketsphinx import engine as pocketsphinx
 
     local = await stack.enter_async_context(pocketsphinx.open_pocketsphinx(settings))
     return RetriedTranscriber(local, patience), pocketsphinx.INFO

@@ -14,8 +14,8 @@ import pytest
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.errors import Code, EngineError, Stage
-from cedar_voice_service.providers.pocketsphinx import PocketSphinx, open_pocketsphinx
-from cedar_voice_service.providers.pocketsphinx_recognizer import Recognizer, Transcript, Utterance
+from cedar_voice_service.providers.pocketsphinx.engine import PocketSphinx, open_pocketsphinx
+from cedar_voice_service.providers.pocketsphinx.recognizer import Recognizer, Transcript, Utterance
 from cedar_voice_service.providers.protocols import Hypothesis
 from cedar_voice_service.settings import ServiceSettings
 from cedar_voice_service.workers.pool import open_worker_pool
@@ -32,7 +32,7 @@ TEXTS = {
     "two_sentences": "open the settings page close the window",
 }
 PIECE_BYTES = 3_200
-WORKER = "cedar_voice_service.providers.pocketsphinx_worker"
+WORKER = "cedar_voice_service.providers.pocketsphinx.worker"
 PATIENCE_MS = 60_000
 ONE_WORKER = ServiceSettings(local_stt_workers=1)
 

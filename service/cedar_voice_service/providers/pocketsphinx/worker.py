@@ -6,7 +6,7 @@ answered with the words so far, `END` is answered with the transcript as JSON.
 
 import json
 
-from cedar_voice_service.providers.pocketsphinx_recognizer import Recognizer, Utterance
+from cedar_voice_service.providers.pocketsphinx.recognizer import Recognizer, Utterance
 from cedar_voice_service.workers.frames import DATA, END, serve
 
 

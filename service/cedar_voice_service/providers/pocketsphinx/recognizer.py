@@ -14,7 +14,7 @@ from pathlib import Path
 from pocketsphinx import Decoder
 
 from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES
-from cedar_voice_service.providers.speech_span import Loudness, SpeechSpan
+from cedar_voice_service.providers.pocketsphinx.speech_span import Loudness, SpeechSpan
 
 _MEASURE_AT_MS = (600, 1_200, 1_800, 2_700)
 _SETTLED_SHARE = 0.65

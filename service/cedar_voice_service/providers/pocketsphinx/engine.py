@@ -21,7 +21,7 @@ INFO = EngineInfo(
     "speech, and most are in noise",
 )
 
-_WORKER = "cedar_voice_service.providers.pocketsphinx_worker"
+_WORKER = "cedar_voice_service.providers.pocketsphinx.worker"
 
 
 class PocketSphinx:
