@@ -10,7 +10,7 @@ MAY_ASK = {
     "cedar_voice_bridge.credentials",  # the same
     "cedar_voice_service.converse",  # what a pong says, for people
     "cedar_voice_client.session",  # what a ping says, for people
-    "cedar_voice_service.providers.scripted",  # "what time is it?"
+    "cedar_voice_service.providers.scripted.engine",  # "what time is it?"
 }
 
 

@@ -209,7 +209,7 @@ async def _open_responder(
 
         engine = await stack.enter_async_context(openai.open_openai_responder(settings))
         return engine, openai.openai_responder_info(settings)
-    from cedar_voice_service.providers import scripted
+    from cedar_voice_service.providers.scripted import engine as scripted
 
     return scripted.ScriptedResponder(), scripted.INFO
 

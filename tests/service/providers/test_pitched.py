@@ -7,7 +7,7 @@ import pytest
 from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.providers.pitched import PitchedSynthesizer
 from cedar_voice_service.providers.protocols import SpeechRequest
-from cedar_voice_service.providers.scripted import ToneSynthesizer
+from cedar_voice_service.providers.scripted.engine import ToneSynthesizer
 
 TEXT = "a phrase of some length"
 

@@ -18,7 +18,7 @@ from cedar_voice_service.providers.protocols import (
     SpeechRequest,
     ToolCall,
 )
-from cedar_voice_service.providers.scripted import (
+from cedar_voice_service.providers.scripted.engine import (
     ScriptedResponder,
     ScriptedTranscriber,
     ToneSynthesizer,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedar_voice_service.providers.spoken_command import find_command
+from cedar_voice_service.providers.scripted.commands import find_command
 from cedar_voice_service.session.tools import Tool, action_of
 
 

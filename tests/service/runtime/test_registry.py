@@ -3,7 +3,7 @@
 import asyncio
 
 from cedar_voice_service.providers.catalog import Engines
-from cedar_voice_service.providers.scripted import (
+from cedar_voice_service.providers.scripted.engine import (
     ScriptedResponder,
     ScriptedTranscriber,
     ToneSynthesizer,

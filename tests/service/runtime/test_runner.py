@@ -15,7 +15,7 @@ from cedar_voice_service.providers.protocols import (
     SpeechRequest,
     ToolCall,
 )
-from cedar_voice_service.providers.scripted import (
+from cedar_voice_service.providers.scripted.engine import (
     ScriptedResponder,
 )
 from cedar_voice_service.runtime.runner import Received

@@ -9,7 +9,7 @@ import pytest
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import AudioFormat
 from cedar_voice_service.providers.protocols import Hypothesis
-from cedar_voice_service.providers.scripted import ScriptedResponder
+from cedar_voice_service.providers.scripted.engine import ScriptedResponder
 from cedar_voice_service.runtime.runner import Received
 from cedar_voice_service.runtime.unheard import (
     HEARD_BYTES,

@@ -20,7 +20,7 @@ from cedar_voice_service.providers.protocols import (
     ReplyText,
     SpeechRequest,
 )
-from cedar_voice_service.providers.scripted_rules import Rules
+from cedar_voice_service.providers.scripted.rules import Rules
 
 INFO = EngineInfo(
     name="scripted",

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import takewhile
 
 from cedar_voice_service.providers.protocols import ReplyRequest, ToolCall
-from cedar_voice_service.providers.spoken_command import SpokenCommand, find_command, words_of
+from cedar_voice_service.providers.scripted.commands import SpokenCommand, find_command, words_of
 from cedar_voice_service.session.history import (
     AssistantMessage,
     HistoryItem,

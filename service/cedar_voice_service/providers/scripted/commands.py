@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cedar_voice_service.providers.spoken_number import number_in
+from cedar_voice_service.providers.scripted.numbers import number_in
 from cedar_voice_service.session.tools import Tool
 
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
