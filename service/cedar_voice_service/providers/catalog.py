@@ -7,27 +7,27 @@ from importlib.util import find_spec
 from typing import TypeVar
 
 from cedar_voice_service.errors import Stage
-from cedar_voice_service.providers.attempts import patience_of
-from cedar_voice_service.providers.breaker import Breaker
-from cedar_voice_service.providers.fallback import (
-    FallbackResponder,
-    FallbackSynthesizer,
-    FallbackTranscriber,
-    Named,
-    Pair,
-)
 from cedar_voice_service.providers.protocols import (
     EngineInfo,
     Responder,
     Synthesizer,
     Transcriber,
 )
-from cedar_voice_service.providers.retried import (
+from cedar_voice_service.providers.wrappers.attempts import patience_of
+from cedar_voice_service.providers.wrappers.circuit_breaker import Breaker
+from cedar_voice_service.providers.wrappers.fallback import (
+    FallbackResponder,
+    FallbackSynthesizer,
+    FallbackTranscriber,
+    Named,
+    Pair,
+)
+from cedar_voice_service.providers.wrappers.load_shedding import SheddingTranscriber
+from cedar_voice_service.providers.wrappers.retry import (
     RetriedResponder,
     RetriedSynthesizer,
     RetriedTranscriber,
 )
-from cedar_voice_service.providers.shedding import SheddingTranscriber
 from cedar_voice_service.session.pressure import Pressure
 from cedar_voice_service.settings import ServiceSettings
 from cedar_voice_service.workers.decoding import HERE, Decoding, open_decoding

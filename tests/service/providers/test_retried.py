@@ -10,7 +10,6 @@ import pytest
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.errors import Code, EngineError, Stage
-from cedar_voice_service.providers.attempts import Patience
 from cedar_voice_service.providers.protocols import (
     Hypothesis,
     ReplyEnd,
@@ -18,7 +17,8 @@ from cedar_voice_service.providers.protocols import (
     SpeechRequest,
     SpeechRestarted,
 )
-from cedar_voice_service.providers.retried import (
+from cedar_voice_service.providers.wrappers.attempts import Patience
+from cedar_voice_service.providers.wrappers.retry import (
     RetriedResponder,
     RetriedSynthesizer,
     RetriedTranscriber,

@@ -6,7 +6,7 @@ import pytest
 
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.providers.protocols import Hypothesis
-from cedar_voice_service.providers.shedding import SheddingTranscriber
+from cedar_voice_service.providers.wrappers.load_shedding import SheddingTranscriber
 from cedar_voice_service.session.pressure import SAMPLES, Pressure, Thresholds
 from tests.support.failing_engines import fed
 from tests.support.hypotheses import hypotheses_of

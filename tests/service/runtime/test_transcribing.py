@@ -7,11 +7,11 @@ import pytest
 
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.errors import Stage
-from cedar_voice_service.providers.attempts import Patience
-from cedar_voice_service.providers.breaker import Breaker
-from cedar_voice_service.providers.fallback import FallbackTranscriber, Named, Pair
 from cedar_voice_service.providers.protocols import Hypothesis, Transcriber
-from cedar_voice_service.providers.retried import RetriedTranscriber
+from cedar_voice_service.providers.wrappers.attempts import Patience
+from cedar_voice_service.providers.wrappers.circuit_breaker import Breaker
+from cedar_voice_service.providers.wrappers.fallback import FallbackTranscriber, Named, Pair
+from cedar_voice_service.providers.wrappers.retry import RetriedTranscriber
 from cedar_voice_service.runtime.transcribing import transcribe
 from cedar_voice_service.session import events as on
 from tests.support.failing_engines import FailingTranscriber, Run, failed, fed

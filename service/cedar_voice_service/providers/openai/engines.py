@@ -7,7 +7,6 @@ from dataclasses import replace
 from pydantic import SecretStr
 
 from cedar_voice_service.errors import Stage
-from cedar_voice_service.providers.attempts import patience_of
 from cedar_voice_service.providers.deadlines import deadlines_of
 from cedar_voice_service.providers.openai.connection import Endpoint, connected
 from cedar_voice_service.providers.openai.realtime_connection import RealtimeSessions
@@ -15,9 +14,10 @@ from cedar_voice_service.providers.openai.realtime_transcriber import OpenAIReal
 from cedar_voice_service.providers.openai.responder import OpenAIResponder
 from cedar_voice_service.providers.openai.synthesizer import OpenAISynthesizer
 from cedar_voice_service.providers.openai.transcriber import OpenAIRecognizer
-from cedar_voice_service.providers.pitched import PitchedSynthesizer
 from cedar_voice_service.providers.protocols import EngineInfo, Synthesizer
-from cedar_voice_service.providers.windowed import WindowedTranscriber
+from cedar_voice_service.providers.wrappers.attempts import patience_of
+from cedar_voice_service.providers.wrappers.pitch import PitchedSynthesizer
+from cedar_voice_service.providers.wrappers.rolling_window import WindowedTranscriber
 from cedar_voice_service.session.pressure import Pressure
 from cedar_voice_service.settings import ServiceSettings
 

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.errors import EngineError
-from cedar_voice_service.providers.attempts import Attempts, Patience
 from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, is_final
+from cedar_voice_service.providers.wrappers.attempts import Attempts, Patience
 from cedar_voice_service.session.windows.load import Load
 from cedar_voice_service.session.windows.request import Request
 from cedar_voice_service.session.windows.transcript import Shown

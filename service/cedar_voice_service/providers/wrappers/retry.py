@@ -10,7 +10,6 @@ from contextlib import aclosing
 
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import Sound
-from cedar_voice_service.providers.attempts import Attempts, Patience
 from cedar_voice_service.providers.protocols import (
     AudioSent,
     Hypothesis,
@@ -23,7 +22,8 @@ from cedar_voice_service.providers.protocols import (
     Transcriber,
     is_final,
 )
-from cedar_voice_service.providers.utterance import Utterance
+from cedar_voice_service.providers.wrappers.attempts import Attempts, Patience
+from cedar_voice_service.providers.wrappers.replayable_audio import Utterance
 
 
 class RetriedTranscriber:

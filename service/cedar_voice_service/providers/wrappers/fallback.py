@@ -16,7 +16,6 @@ import structlog
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import Sound
 from cedar_voice_service.errors import EngineError, Stage
-from cedar_voice_service.providers.breaker import Breaker
 from cedar_voice_service.providers.protocols import (
     AudioSent,
     Hypothesis,
@@ -29,7 +28,8 @@ from cedar_voice_service.providers.protocols import (
     Transcriber,
     is_final,
 )
-from cedar_voice_service.providers.utterance import Utterance
+from cedar_voice_service.providers.wrappers.circuit_breaker import Breaker
+from cedar_voice_service.providers.wrappers.replayable_audio import Utterance
 
 log = structlog.get_logger("cedar_voice.engines")
 
