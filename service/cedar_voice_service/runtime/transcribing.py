@@ -5,9 +5,9 @@ from contextlib import aclosing
 
 from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, Transcriber
+from cedar_voice_service.recognition.words import join, keeping, split
 from cedar_voice_service.runtime.feed import AudioFeed
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session.windows.words import join, keeping, split
 
 Report = Callable[[on.WorkEvent], Awaitable[None]]
 """Hands an event to the session; waits while the session has too many."""

@@ -1,6 +1,6 @@
 """When a window is closed, so that it is not sent again: in pauses that fit its length."""
 
-from cedar_voice_service.session.windows.speech import Gap
+from cedar_voice_service.recognition.speech import Gap
 
 PAUSE_MS = 200
 """Silence in which a window may be closed."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from cedar_voice_service.session.windows.words import Word, keys
+from cedar_voice_service.recognition.words import Word, keys
 
 LEAST_SPEECH_MS = 250
 """Speech below this is too little to ask about, unless it is all that was said."""

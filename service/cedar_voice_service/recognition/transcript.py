@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from cedar_voice_service.session.windows.agreement import Agreement
-from cedar_voice_service.session.windows.words import (
+from cedar_voice_service.recognition.agreement import Agreement
+from cedar_voice_service.recognition.words import (
     Word,
     follow,
     join,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from cedar_voice_service.session.windows.words import Word, common_count
+from cedar_voice_service.recognition.words import Word, common_count
 
 LEAST_MORE_MS = 300
 """Sound that a hypothesis must have more than the one before, for their agreement to count."""
