@@ -16,7 +16,7 @@ from cedar_voice_service.providers.protocols import (
     ReplyText,
     SpeechRequest,
 )
-from cedar_voice_service.runtime.feed import AudioFeed
+from cedar_voice_service.runtime.audio_feed import AudioFeed
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,17 +15,17 @@ import structlog
 from cedar_voice_service.errors import CallerError, Code, EngineError, RateLimited, Stage
 from cedar_voice_service.providers.catalog import Engines
 from cedar_voice_service.providers.protocols import ReplyRequest, Responder
-from cedar_voice_service.runtime.alarm import Alarm, clock_ms
+from cedar_voice_service.runtime.audio_feed import AudioFeed
+from cedar_voice_service.runtime.audio_input import Listener
+from cedar_voice_service.runtime.backpressure import Stock
+from cedar_voice_service.runtime.deadline_timer import Alarm, clock_ms
 from cedar_voice_service.runtime.delivery import Attachment, Delivery, Pong, Ready
-from cedar_voice_service.runtime.feed import AudioFeed
-from cedar_voice_service.runtime.listener import Listener
+from cedar_voice_service.runtime.input_batch import HEARD_BYTES
+from cedar_voice_service.runtime.llm_stage import Reciter, Writer
 from cedar_voice_service.runtime.quotas import UNLIMITED, Quota
 from cedar_voice_service.runtime.recordings import begins_recording
-from cedar_voice_service.runtime.speaking import Speaker
-from cedar_voice_service.runtime.stock import Stock
-from cedar_voice_service.runtime.transcribing import transcribe
-from cedar_voice_service.runtime.unheard import HEARD_BYTES
-from cedar_voice_service.runtime.writing import Reciter, Writer
+from cedar_voice_service.runtime.stt_stage import transcribe
+from cedar_voice_service.runtime.tts_stage import Speaker
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import Limits, SessionConfig

@@ -23,7 +23,7 @@ from cedar_voice_service.providers.wrappers.retry import (
     RetriedSynthesizer,
     RetriedTranscriber,
 )
-from cedar_voice_service.runtime.feed import AudioFeed
+from cedar_voice_service.runtime.audio_feed import AudioFeed
 from tests.support.failing_engines import (
     FailingResponder,
     FailingSynthesizer,

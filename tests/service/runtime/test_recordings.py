@@ -6,7 +6,7 @@ import pytest
 
 from cedar_voice_service.audio.formats import AudioFormat, Encoding
 from cedar_voice_service.errors import CallerError, Code, EngineError, Stage
-from cedar_voice_service.runtime.listener import Listener
+from cedar_voice_service.runtime.audio_input import Listener
 from cedar_voice_service.runtime.recordings import MAX_DEATHS, Recordings
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import TurnDetection

@@ -11,8 +11,8 @@ from cedar_voice_service.audio.formats import AudioFormat, Encoding, Framing, Mp
 from cedar_voice_service.errors import Code
 from cedar_voice_service.providers.protocols import SpeechRequest, SpeechRestarted, Synthesizer
 from cedar_voice_service.providers.scripted.engine import ToneSynthesizer
-from cedar_voice_service.runtime.speaking import ENOUGH_AHEAD_MS, MIN_BREATH_CHARS, Speaker
-from cedar_voice_service.runtime.stock import EASY_MS, ENOUGH_MS, Stock
+from cedar_voice_service.runtime.backpressure import EASY_MS, ENOUGH_MS, Stock
+from cedar_voice_service.runtime.tts_stage import ENOUGH_AHEAD_MS, MIN_BREATH_CHARS, Speaker
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.beat import BEAT_MS
 from cedar_voice_service.session.config import OutputAudio, SessionConfig, VoiceSettings

@@ -12,7 +12,7 @@ from cedar_voice_service.providers.wrappers.attempts import Patience
 from cedar_voice_service.providers.wrappers.circuit_breaker import Breaker
 from cedar_voice_service.providers.wrappers.fallback import FallbackTranscriber, Named, Pair
 from cedar_voice_service.providers.wrappers.retry import RetriedTranscriber
-from cedar_voice_service.runtime.transcribing import transcribe
+from cedar_voice_service.runtime.stt_stage import transcribe
 from cedar_voice_service.session import events as on
 from tests.support.failing_engines import FailingTranscriber, Run, failed, fed
 from tests.support.virtual_time import run_virtually

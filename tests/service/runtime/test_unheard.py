@@ -10,13 +10,13 @@ from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import AudioFormat
 from cedar_voice_service.providers.protocols import Hypothesis
 from cedar_voice_service.providers.scripted.engine import ScriptedResponder
-from cedar_voice_service.runtime.runner import Received
-from cedar_voice_service.runtime.unheard import (
+from cedar_voice_service.runtime.input_batch import (
     HEARD_BYTES,
     HEARD_EVERY_MS,
     LONGEST_WAIT_MS,
     Unheard,
 )
+from cedar_voice_service.runtime.runner import Received
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import TurnDetection, TurnMode

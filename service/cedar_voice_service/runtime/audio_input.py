@@ -7,9 +7,9 @@ from cedar_voice_service.audio.ear import Ear, Heard
 from cedar_voice_service.audio.formats import AudioFormat
 from cedar_voice_service.audio.speech_detector import EdgeKind
 from cedar_voice_service.errors import CedarVoiceError, RateLimited
-from cedar_voice_service.runtime.feed import AudioFeed
+from cedar_voice_service.runtime.audio_feed import AudioFeed
+from cedar_voice_service.runtime.input_batch import Unheard
 from cedar_voice_service.runtime.recordings import Recordings
-from cedar_voice_service.runtime.unheard import Unheard
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import TurnDetection
 from cedar_voice_service.workers.decoding import Decoding

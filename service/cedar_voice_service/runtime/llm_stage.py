@@ -14,7 +14,7 @@ from cedar_voice_service.providers.protocols import (
     Responder,
     ToolCall,
 )
-from cedar_voice_service.runtime.transcribing import Report
+from cedar_voice_service.runtime.stt_stage import Report
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.history import (
     AssistantMessage,

@@ -21,8 +21,8 @@ from cedar_voice_service.audio.encoder import (
 from cedar_voice_service.audio.formats import Sound
 from cedar_voice_service.errors import CallerError, EngineError, Stage
 from cedar_voice_service.providers.protocols import SpeechRequest, SpeechRestarted, Synthesizer
-from cedar_voice_service.runtime.stock import Stock
-from cedar_voice_service.runtime.transcribing import Report
+from cedar_voice_service.runtime.backpressure import Stock
+from cedar_voice_service.runtime.stt_stage import Report
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import SessionConfig
 from cedar_voice_service.session.playout import SpokenChunk, room_ms

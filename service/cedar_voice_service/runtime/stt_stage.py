@@ -6,7 +6,7 @@ from contextlib import aclosing
 from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, Transcriber
 from cedar_voice_service.recognition.words import join, keeping, split
-from cedar_voice_service.runtime.feed import AudioFeed
+from cedar_voice_service.runtime.audio_feed import AudioFeed
 from cedar_voice_service.session import events as on
 
 Report = Callable[[on.WorkEvent], Awaitable[None]]
