@@ -27,7 +27,7 @@ from cedar_voice_service.session.config import (
     SessionConfig,
     TurnDetection,
 )
-from cedar_voice_service.session.pressure import Pressure, Thresholds
+from cedar_voice_service.session.load_shedding import Pressure, Thresholds
 from cedar_voice_service.settings import ServiceSettings
 from cedar_voice_service.statuses import ErrorMapping
 from cedar_voice_service.transport_security import server_credentials

@@ -28,7 +28,7 @@ from cedar_voice_service.providers.wrappers.retry import (
     RetriedSynthesizer,
     RetriedTranscriber,
 )
-from cedar_voice_service.session.pressure import Pressure
+from cedar_voice_service.session.load_shedding import Pressure
 from cedar_voice_service.settings import ServiceSettings
 from cedar_voice_service.workers.decoding import HERE, Decoding, open_decoding
 

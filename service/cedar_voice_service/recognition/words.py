@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from cedar_voice_service.session.words import UNSPACED
+from cedar_voice_service.session.text import UNSPACED
 
 LONGEST_OVERLAP_WORDS = 5
 """How many words two windows may share where the sound of both holds them."""

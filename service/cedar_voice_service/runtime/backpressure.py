@@ -2,7 +2,7 @@
 
 import asyncio
 
-from cedar_voice_service.session.beat import until_beat_s
+from cedar_voice_service.session.pacing import until_beat_s
 
 ENOUGH_MS = 4_000
 """Audio beyond which no more is fetched.

@@ -23,7 +23,7 @@ from cedar_voice_service.session.history import (
     ToolOutcome,
 )
 from cedar_voice_service.session.messages import FinishReason, Usage
-from cedar_voice_service.session.phrases import PhraseCutter
+from cedar_voice_service.session.response.phrases import PhraseCutter
 from cedar_voice_service.session.tools import ACTION_REFUSED_JSON, ACTION_SENT_JSON, action_of
 
 MAX_ROUNDS = 4

@@ -25,8 +25,8 @@ from cedar_voice_service.runtime.backpressure import Stock
 from cedar_voice_service.runtime.stt_stage import Report
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import SessionConfig
-from cedar_voice_service.session.playout import SpokenChunk, room_ms
-from cedar_voice_service.session.words import joined
+from cedar_voice_service.session.response.playout import SpokenChunk, room_ms
+from cedar_voice_service.session.text import joined
 
 BREATHS_AT_ONCE = 2
 """The one that is encoded, and the next one, whose audio is fetched before it is needed."""

@@ -10,7 +10,7 @@ from cedar_voice_service.session.config import SessionConfig
 from cedar_voice_service.session.conversation import Conversation
 from cedar_voice_service.session.draft import MAX_DRAFTS, Draft
 from cedar_voice_service.session.history import HistoryItem, UserMessage
-from cedar_voice_service.session.response import Manner, Response
+from cedar_voice_service.session.response.response import Manner, Response
 from cedar_voice_service.session.turn import Turn
 
 

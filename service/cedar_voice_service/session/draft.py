@@ -9,8 +9,8 @@ from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import SessionConfig
 from cedar_voice_service.session.history import HistoryItem
-from cedar_voice_service.session.response import Response
-from cedar_voice_service.session.words import words_of
+from cedar_voice_service.session.response.response import Response
+from cedar_voice_service.session.text import words_of
 
 MAX_DRAFTS = 3
 """Drafts begun in one turn: each costs tokens if the user goes on."""

@@ -10,7 +10,7 @@ from cedar_voice_service.audio.formats import AudioFormat
 from cedar_voice_service.errors import CedarVoiceError
 from cedar_voice_service.session.config import ConfigPatch
 from cedar_voice_service.session.messages import FinishReason, Usage
-from cedar_voice_service.session.playout import SpokenChunk
+from cedar_voice_service.session.response.playout import SpokenChunk
 from cedar_voice_service.session.tools import Action
 
 # -- what the caller does ----------------------------------------------------------------------

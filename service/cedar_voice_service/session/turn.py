@@ -10,9 +10,9 @@ from cedar_voice_service.session.commands import CancelWork
 from cedar_voice_service.session.draft import Draft
 from cedar_voice_service.session.events import FinalTranscribed, PartialTranscribed
 from cedar_voice_service.session.messages import Transcription, TurnMetrics
-from cedar_voice_service.session.response import Response
-from cedar_voice_service.session.timings import InputTimings
-from cedar_voice_service.session.words import joined
+from cedar_voice_service.session.response.response import Response
+from cedar_voice_service.session.response.timings import InputTimings
+from cedar_voice_service.session.text import joined
 
 
 @dataclass(slots=True)

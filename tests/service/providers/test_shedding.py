@@ -7,7 +7,7 @@ import pytest
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.providers.protocols import Hypothesis
 from cedar_voice_service.providers.wrappers.load_shedding import SheddingTranscriber
-from cedar_voice_service.session.pressure import SAMPLES, Pressure, Thresholds
+from cedar_voice_service.session.load_shedding import SAMPLES, Pressure, Thresholds
 from tests.support.failing_engines import fed
 from tests.support.hypotheses import hypotheses_of
 from tests.support.virtual_time import run_virtually

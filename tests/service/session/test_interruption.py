@@ -22,7 +22,7 @@ from cedar_voice_service.session.interruption import (
     judge,
 )
 from cedar_voice_service.session.machine import Phase
-from cedar_voice_service.session.playout import MAX_LATENESS_MS, SpokenChunk
+from cedar_voice_service.session.response.playout import MAX_LATENESS_MS, SpokenChunk
 from cedar_voice_service.session.tools import Action
 from tests.support.machine_driver import MachineDriver
 from tests.support.spoken_turns import MP3, answering, spoken, thinking, transcribed

@@ -25,8 +25,8 @@ from cedar_voice_service.providers.protocols import (
     ReplyText,
     ToolCall,
 )
-from cedar_voice_service.session.beat import until_beat_s
-from cedar_voice_service.session.phrases import PhraseCutter
+from cedar_voice_service.session.pacing import until_beat_s
+from cedar_voice_service.session.response.phrases import PhraseCutter
 
 _FINISH_REASONS = {"length": "max_tokens", "content_filter": "content_filter"}
 

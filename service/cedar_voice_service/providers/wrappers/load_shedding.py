@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, Transcriber
-from cedar_voice_service.session.pressure import Pressure
+from cedar_voice_service.session.load_shedding import Pressure
 
 
 class SheddingTranscriber:

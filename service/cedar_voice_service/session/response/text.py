@@ -1,6 +1,5 @@
 """What the model wrote for a response and called, and how much of it the client has been told."""
 
-from cedar_voice_service.session.beat import on_beat
 from cedar_voice_service.session.history import (
     AssistantMessage,
     CalledTool,
@@ -8,6 +7,7 @@ from cedar_voice_service.session.history import (
     ToolOutcome,
 )
 from cedar_voice_service.session.messages import Usage
+from cedar_voice_service.session.pacing import on_beat
 from cedar_voice_service.session.tools import ACTION_SENT_JSON, Action
 
 TEXT_INTERVAL_MS = 75

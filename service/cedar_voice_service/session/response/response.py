@@ -12,10 +12,10 @@ from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import SessionConfig
 from cedar_voice_service.session.history import AssistantMessage, HistoryItem
-from cedar_voice_service.session.playout import Playout
-from cedar_voice_service.session.script import Script
-from cedar_voice_service.session.timings import ResponseTimings
-from cedar_voice_service.session.words import spoken_within
+from cedar_voice_service.session.response.playout import Playout
+from cedar_voice_service.session.response.text import Script
+from cedar_voice_service.session.response.timings import ResponseTimings
+from cedar_voice_service.session.text import spoken_within
 
 NEAR_END_MS = 250
 """Who has played all but this has played it all: players round, and leave out what pads a file."""
