@@ -27,8 +27,8 @@ from cedar_voice_service.runtime.registry import Registry
 from cedar_voice_service.runtime.runner import Received, SessionRunner
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import Limits
-from cedar_voice_service.session.outbox import Numbered
-from cedar_voice_service.session.past import Position
+from cedar_voice_service.session.resume.outbox import Numbered
+from cedar_voice_service.session.resume.position import Position
 from cedar_voice_service.wire.config import patch_of
 from cedar_voice_service.wire.history import encode_item, past_of
 from cedar_voice_service.wire.names import is_name

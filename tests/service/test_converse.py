@@ -6,7 +6,7 @@ from cedar_voice_service.incoming import Incoming
 from cedar_voice_service.runtime.delivery import Attachment
 from cedar_voice_service.runtime.runner import Received, SessionRunner
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session.outbox import Outbox
+from cedar_voice_service.session.resume.outbox import Outbox
 from tests.support.virtual_time import VirtualTimeLoop, run_virtually
 
 

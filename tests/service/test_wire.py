@@ -13,7 +13,7 @@ from cedar_voice_service.errors import CallerError, Code, EngineError, Stage
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import Limits, OutputAudio, SessionConfig, TurnMode
-from cedar_voice_service.session.outbox import Numbered
+from cedar_voice_service.session.resume.outbox import Numbered
 from cedar_voice_service.session.tools import Action
 from cedar_voice_service.wire.config import patch_of
 from cedar_voice_service.wire.requests import decode

@@ -16,9 +16,9 @@ from cedar_voice_client.recovery.conversation_log import Account
 from cedar_voice_client.recovery.send_buffer import Unsettled
 from cedar_voice_service import converse
 from cedar_voice_service.runtime.delivery import Attachment, Delivery
-from cedar_voice_service.session.inbox import Inbox
-from cedar_voice_service.session.outbox import Outbox
-from cedar_voice_service.session.watermark import Watermark
+from cedar_voice_service.session.resume.durability import Watermark
+from cedar_voice_service.session.resume.inbox import Inbox
+from cedar_voice_service.session.resume.outbox import Outbox
 from tests.simulation import client
 
 Off = Callable[[], AbstractContextManager[Any]]

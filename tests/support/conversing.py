@@ -23,8 +23,8 @@ from cedar_voice_service.session.config import (
     TurnDetection,
     TurnMode,
 )
-from cedar_voice_service.session.outbox import Numbered
-from cedar_voice_service.session.past import Position
+from cedar_voice_service.session.resume.outbox import Numbered
+from cedar_voice_service.session.resume.position import Position
 from cedar_voice_service.workers.decoding import HERE, Decoding
 from tests.support.recordings import speech_pcm
 from tests.support.virtual_time import run_virtually

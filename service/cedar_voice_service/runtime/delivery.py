@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, Stage
 from cedar_voice_service.session.config import SessionConfig
 from cedar_voice_service.session.messages import Message
-from cedar_voice_service.session.outbox import Numbered, Outbox, silenced
+from cedar_voice_service.session.resume.outbox import Numbered, Outbox, silenced
 
 
 @dataclass(frozen=True, slots=True)

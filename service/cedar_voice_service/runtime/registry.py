@@ -16,7 +16,7 @@ from cedar_voice_service.runtime.quotas import Quotas, RationedResponder
 from cedar_voice_service.runtime.runner import SessionRunner
 from cedar_voice_service.session.config import ConfigPatch, Limits, SessionConfig
 from cedar_voice_service.session.load_shedding import Pressure
-from cedar_voice_service.session.past import NO_PAST, Past, Position
+from cedar_voice_service.session.resume.position import NO_PAST, Past, Position
 
 log = structlog.get_logger("cedar_voice.registry")
 

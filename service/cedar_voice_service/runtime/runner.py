@@ -30,11 +30,11 @@ from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import Limits, SessionConfig
 from cedar_voice_service.session.history import HistoryItem
-from cedar_voice_service.session.inbox import Inbox
 from cedar_voice_service.session.machine import Machine, Phase
 from cedar_voice_service.session.messages import TurnMetrics
-from cedar_voice_service.session.past import NO_PAST, Past, Position
-from cedar_voice_service.session.watermark import Watermark
+from cedar_voice_service.session.resume.durability import Watermark
+from cedar_voice_service.session.resume.inbox import Inbox
+from cedar_voice_service.session.resume.position import NO_PAST, Past, Position
 
 log = structlog.get_logger("cedar_voice.session")
 

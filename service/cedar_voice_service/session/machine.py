@@ -25,8 +25,8 @@ from cedar_voice_service.session.conversation import Conversation
 from cedar_voice_service.session.history import History
 from cedar_voice_service.session.interrupting import Interrupting
 from cedar_voice_service.session.listening import Listening
-from cedar_voice_service.session.past import Past
 from cedar_voice_service.session.periods import Periods
+from cedar_voice_service.session.resume.position import Past
 from cedar_voice_service.session.silence import Silence
 from cedar_voice_service.session.turn import Turn
 from cedar_voice_service.session.understanding import Understanding

@@ -6,7 +6,7 @@ import cedar_voice.v1 as pb
 from cedar_voice_service.errors import CedarVoiceError
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import Limits, SessionConfig
-from cedar_voice_service.session.outbox import Numbered
+from cedar_voice_service.session.resume.outbox import Numbered
 from cedar_voice_service.wire.enums import (
     CODE_TO_PB,
     FINISH_TO_PB,

@@ -8,7 +8,7 @@ from cedar_voice_service.errors import CallerError, CedarVoiceError, Code
 from cedar_voice_service.runtime.delivery import Attachment, Delivery, Pong, Ready
 from cedar_voice_service.session.config import SessionConfig
 from cedar_voice_service.session.messages import ResponseStarted, Speech
-from cedar_voice_service.session.outbox import Numbered
+from cedar_voice_service.session.resume.outbox import Numbered
 from tests.support.virtual_time import run_virtually
 
 CONFIG = SessionConfig()

@@ -20,7 +20,7 @@ from cedar_voice_service.runtime.runner import Received
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import TurnDetection, TurnMode
-from cedar_voice_service.session.watermark import Watermark
+from cedar_voice_service.session.resume.durability import Watermark
 from cedar_voice_service.workers.decoding import Decoding, LiveDecoder
 from tests.support.conversing import CONFIG, Client, converse
 from tests.support.media import decoded_live, recorded

@@ -14,7 +14,7 @@ from cedar_voice_service.session.messages import (
     Speech,
     Transcription,
 )
-from cedar_voice_service.session.outbox import OVERHEAD_BYTES, Numbered, Outbox
+from cedar_voice_service.session.resume.outbox import OVERHEAD_BYTES, Numbered, Outbox
 from cedar_voice_service.session.tools import Action
 
 
