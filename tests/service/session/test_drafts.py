@@ -12,10 +12,10 @@ from cedar_voice_service.session.config import (
     SessionConfig,
     TurnDetection,
 )
-from cedar_voice_service.session.draft import MAX_DRAFTS
 from cedar_voice_service.session.machine import Phase
 from cedar_voice_service.session.response.playout import SpokenChunk
 from cedar_voice_service.session.tools import Action
+from cedar_voice_service.session.turns.draft import MAX_DRAFTS
 from tests.support.machine_driver import MachineDriver
 from tests.support.spoken_turns import MP3, spoken
 

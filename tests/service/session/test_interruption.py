@@ -15,15 +15,15 @@ from cedar_voice_service.session.config import (
     VoiceSettings,
 )
 from cedar_voice_service.session.history import AssistantMessage, ToolOutcome, UserMessage
-from cedar_voice_service.session.interruption import (
+from cedar_voice_service.session.machine import Phase
+from cedar_voice_service.session.response.playout import MAX_LATENESS_MS, SpokenChunk
+from cedar_voice_service.session.tools import Action
+from cedar_voice_service.session.turns.overlap import (
     CERTAIN_SPEECH_MS,
     LONGEST_HOLD_MS,
     Verdict,
     judge,
 )
-from cedar_voice_service.session.machine import Phase
-from cedar_voice_service.session.response.playout import MAX_LATENESS_MS, SpokenChunk
-from cedar_voice_service.session.tools import Action
 from tests.support.machine_driver import MachineDriver
 from tests.support.spoken_turns import MP3, answering, spoken, thinking, transcribed
 

@@ -10,8 +10,8 @@ from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import SessionConfig, TurnDetection, TurnMode
 from cedar_voice_service.session.history import UserMessage
-from cedar_voice_service.session.interruption import CERTAIN_SPEECH_MS
 from cedar_voice_service.session.machine import Phase
+from cedar_voice_service.session.turns.overlap import CERTAIN_SPEECH_MS
 from tests.support.machine_driver import MachineDriver
 from tests.support.spoken_turns import spoken, thinking, transcribed
 

@@ -21,11 +21,11 @@ from cedar_voice_service.session.config import (
     TurnDetection,
     TurnMode,
 )
-from cedar_voice_service.session.draft import MAX_DRAFTS
-from cedar_voice_service.session.interruption import LONGEST_HOLD_MS
 from cedar_voice_service.session.machine import Phase
 from cedar_voice_service.session.response.playout import MAX_LATENESS_MS, SpokenChunk
 from cedar_voice_service.session.tools import Action
+from cedar_voice_service.session.turns.draft import MAX_DRAFTS
+from cedar_voice_service.session.turns.overlap import LONGEST_HOLD_MS
 from tests.support.machine_driver import STAGE_TIMEOUT_MS, MachineDriver
 
 MP3 = AudioFormat(Encoding.MP3)

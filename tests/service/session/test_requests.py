@@ -11,7 +11,7 @@ from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import Generation, SessionConfig, TurnDetection
 from cedar_voice_service.session.history import AssistantMessage, UserMessage
 from cedar_voice_service.session.machine import Phase
-from cedar_voice_service.session.wishes import MAX_SPEECHES
+from cedar_voice_service.session.turns.pending_requests import MAX_SPEECHES
 from tests.support.machine_driver import MANUAL, MachineDriver
 from tests.support.spoken_turns import answering, spoken, thinking, transcribed
 

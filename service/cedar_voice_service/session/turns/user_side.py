@@ -5,9 +5,9 @@ from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import TurnDetection, TurnMode
-from cedar_voice_service.session.conversation import Conversation
-from cedar_voice_service.session.hearing import Hearing, Recording
-from cedar_voice_service.session.turn import Turn
+from cedar_voice_service.session.turns.context import Conversation
+from cedar_voice_service.session.turns.speech_input import Hearing, Recording
+from cedar_voice_service.session.turns.turn import Turn
 
 INPUT_IDLE_MS = 1_000
 """Audio that stops coming for this long ends a turn that the server delimits."""

@@ -1,7 +1,7 @@
 """How long the session waits for a user who says nothing, and when that is told."""
 
 from cedar_voice_service.session import messages as say
-from cedar_voice_service.session.conversation import Conversation
+from cedar_voice_service.session.turns.context import Conversation
 
 
 class Silence:

@@ -8,8 +8,8 @@ from enum import Enum
 
 from cedar_voice_service.errors import CedarVoiceError
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session.hearing import Hearing
 from cedar_voice_service.session.text import words_of
+from cedar_voice_service.session.turns.speech_input import Hearing
 
 CERTAIN_SPEECH_MS = 1_000
 """Nobody coughs or hums for this long."""

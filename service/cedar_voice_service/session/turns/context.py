@@ -5,7 +5,7 @@ from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import SessionConfig
 from cedar_voice_service.session.history import History
-from cedar_voice_service.session.wishes import Wishes
+from cedar_voice_service.session.turns.pending_requests import Wishes
 
 
 class Conversation:

@@ -6,11 +6,11 @@ The answer is held meanwhile, and the turn that listens is a candidate of which 
 from cedar_voice_service.errors import CedarVoiceError
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
-from cedar_voice_service.session.answering import Answering
-from cedar_voice_service.session.conversation import Conversation
-from cedar_voice_service.session.interruption import BargeIn, Verdict
-from cedar_voice_service.session.listening import Listening
-from cedar_voice_service.session.turn import Turn
+from cedar_voice_service.session.turns.agent_side import Answering
+from cedar_voice_service.session.turns.context import Conversation
+from cedar_voice_service.session.turns.overlap import BargeIn, Verdict
+from cedar_voice_service.session.turns.turn import Turn
+from cedar_voice_service.session.turns.user_side import Listening
 
 
 class Interrupting:

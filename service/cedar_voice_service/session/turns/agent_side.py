@@ -7,11 +7,11 @@ from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import SessionConfig
-from cedar_voice_service.session.conversation import Conversation
-from cedar_voice_service.session.draft import MAX_DRAFTS, Draft
 from cedar_voice_service.session.history import HistoryItem, UserMessage
 from cedar_voice_service.session.response.response import Manner, Response
-from cedar_voice_service.session.turn import Turn
+from cedar_voice_service.session.turns.context import Conversation
+from cedar_voice_service.session.turns.draft import MAX_DRAFTS, Draft
+from cedar_voice_service.session.turns.turn import Turn
 
 
 class Answering:

@@ -1,12 +1,12 @@
 """What follows from the words that a recognizer reports: of the turn that listens, if any."""
 
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session.answering import Answering
-from cedar_voice_service.session.conversation import Conversation
 from cedar_voice_service.session.history import UserMessage
-from cedar_voice_service.session.interrupting import Interrupting
-from cedar_voice_service.session.listening import Listening
-from cedar_voice_service.session.turn import Turn
+from cedar_voice_service.session.turns.agent_side import Answering
+from cedar_voice_service.session.turns.barge_in import Interrupting
+from cedar_voice_service.session.turns.context import Conversation
+from cedar_voice_service.session.turns.turn import Turn
+from cedar_voice_service.session.turns.user_side import Listening
 
 
 class Understanding:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 
 from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.session.commands import CancelWork
-from cedar_voice_service.session.draft import Draft
 from cedar_voice_service.session.events import FinalTranscribed, PartialTranscribed
 from cedar_voice_service.session.messages import Transcription, TurnMetrics
 from cedar_voice_service.session.response.response import Response
 from cedar_voice_service.session.response.timings import InputTimings
 from cedar_voice_service.session.text import joined
+from cedar_voice_service.session.turns.draft import Draft
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ All times are milliseconds of input audio since the session began.
 from dataclasses import dataclass
 
 from cedar_voice_service.session.config import TurnDetection, TurnMode
-from cedar_voice_service.session.endpointing import Patience
+from cedar_voice_service.session.turns.endpointing import Patience
 
 UNDECIDED_MS = 1_000
 """How far back speech may turn out to have begun, beside what the configuration adds to that."""

@@ -7,10 +7,10 @@ from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
-from cedar_voice_service.session.answering import Answering
 from cedar_voice_service.session.config import TurnMode
-from cedar_voice_service.session.conversation import Conversation
-from cedar_voice_service.session.listening import Listening
+from cedar_voice_service.session.turns.agent_side import Answering
+from cedar_voice_service.session.turns.context import Conversation
+from cedar_voice_service.session.turns.user_side import Listening
 
 
 class Periods:
