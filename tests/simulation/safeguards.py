@@ -14,7 +14,7 @@ from cedar_voice_bridge.sessions import BrowserSession
 from cedar_voice_client.options import Recovery
 from cedar_voice_client.recovery.conversation_log import Account
 from cedar_voice_client.recovery.send_buffer import Unsettled
-from cedar_voice_service import converse
+from cedar_voice_service import servicer as converse
 from cedar_voice_service.runtime.delivery import Attachment, Delivery
 from cedar_voice_service.session.resume.durability import Watermark
 from cedar_voice_service.session.resume.inbox import Inbox

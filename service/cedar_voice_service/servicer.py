@@ -12,7 +12,6 @@ import cedar_voice.v1 as pb
 from cedar_voice.v1 import voice_service_pb2_grpc
 from cedar_voice_service.credentials import CredentialRefused, Identity, Verifier
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, RateLimited, Stage
-from cedar_voice_service.expiry import Expiry, unauthenticated
 from cedar_voice_service.incoming import Context, Incoming, Taking, message_of
 from cedar_voice_service.runtime.delivery import (
     Attachment,
@@ -29,6 +28,7 @@ from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import Limits
 from cedar_voice_service.session.resume.outbox import Numbered
 from cedar_voice_service.session.resume.position import Position
+from cedar_voice_service.token_expiry import Expiry, unauthenticated
 from cedar_voice_service.wire.config import patch_of
 from cedar_voice_service.wire.history import encode_item, past_of
 from cedar_voice_service.wire.names import is_name
