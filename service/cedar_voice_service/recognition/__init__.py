@@ -1,1 +1,1 @@
-"""Transcription by recognizers of whole recordings: which audio to request, and how to read the answers. Pure."""
+"""The window policy for batch recognizers: which audio to send, how to merge results. Pure."""
