@@ -10,18 +10,18 @@ import msgspec
 from aiohttp import web
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge import endings
-from cedar_voice_bridge.accept import AnswerForm, wanted_form
-from cedar_voice_bridge.browser import BrowserGone, BrowserLags
 from cedar_voice_bridge.callers import Caller
 from cedar_voice_bridge.dialects.cedar_os import CedarOsTurn, Delivery, failed, request_of
-from cedar_voice_bridge.endings import unavailable
 from cedar_voice_bridge.entrance import session_id_of
-from cedar_voice_bridge.event_stream import EventStream
-from cedar_voice_bridge.forms import Form
 from cedar_voice_bridge.history import ConversationOver, Reader, ReadersLag
+from cedar_voice_bridge.http import close_codes as endings
+from cedar_voice_bridge.http.accept import AnswerForm, wanted_form
+from cedar_voice_bridge.http.browser_socket import BrowserGone, BrowserLags
+from cedar_voice_bridge.http.close_codes import unavailable
+from cedar_voice_bridge.http.event_stream import EventStream
+from cedar_voice_bridge.http.forms import Form
+from cedar_voice_bridge.http.refusals import refusal_of
 from cedar_voice_bridge.hub import Conversation, Hub, Response
-from cedar_voice_bridge.refusals import refusal_of
 from cedar_voice_client import VoiceClientError
 from cedar_voice_client.errors import error_from_proto
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from cedar_voice_bridge import endings
-from cedar_voice_bridge.endings import Ending
+from cedar_voice_bridge.http import close_codes as endings
+from cedar_voice_bridge.http.close_codes import Ending
 from cedar_voice_client import VoiceClientError
 
 T = TypeVar("T")

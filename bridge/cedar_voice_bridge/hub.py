@@ -14,8 +14,8 @@ import structlog
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.callers import Caller
-from cedar_voice_bridge.endings import unavailable
 from cedar_voice_bridge.history import History, Reader, ReaderKind
+from cedar_voice_bridge.http.close_codes import unavailable
 from cedar_voice_bridge.line import Line
 from cedar_voice_bridge.sessions import BrowserSession, Sessions
 from cedar_voice_bridge.wishes import Wishes

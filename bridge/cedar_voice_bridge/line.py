@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.endings import unavailable
+from cedar_voice_bridge.http.close_codes import unavailable
 from cedar_voice_bridge.sessions import BrowserSession
 from cedar_voice_client import VoiceClientError
 from cedar_voice_client.errors import error_from_proto

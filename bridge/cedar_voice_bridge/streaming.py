@@ -8,8 +8,6 @@ import msgspec
 from aiohttp import web
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge import endings
-from cedar_voice_bridge.browser import BrowserGone, BrowserLags
 from cedar_voice_bridge.callers import Caller
 from cedar_voice_bridge.dialects.cedar_os import configuration_of
 from cedar_voice_bridge.dialects.cedar_websocket.requests import pieces_of
@@ -18,8 +16,6 @@ from cedar_voice_bridge.dialects.problems import DialectError
 from cedar_voice_bridge.dialects.recordings import begins_recording
 from cedar_voice_bridge.dialects.streaming import PING, StreamingSeed
 from cedar_voice_bridge.entrance import Entrance, session_id_of
-from cedar_voice_bridge.event_stream import EventStream
-from cedar_voice_bridge.forms import Form
 from cedar_voice_bridge.history import (
     ConversationOver,
     Reader,
@@ -28,8 +24,12 @@ from cedar_voice_bridge.history import (
     ReadersLag,
     ending_of,
 )
+from cedar_voice_bridge.http import close_codes as endings
+from cedar_voice_bridge.http.browser_socket import BrowserGone, BrowserLags
+from cedar_voice_bridge.http.event_stream import EventStream
+from cedar_voice_bridge.http.forms import Form
+from cedar_voice_bridge.http.refusals import Refusal, refusal_of
 from cedar_voice_bridge.hub import Conversation, Hub, Position, Response
-from cedar_voice_bridge.refusals import Refusal, refusal_of
 from cedar_voice_bridge.wishes import manner_of
 from cedar_voice_client import VoiceClientError
 

@@ -4,18 +4,18 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import hdrs, web
 
-from cedar_voice_bridge import cors
 from cedar_voice_bridge.callers import Caller
 from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
 from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
 from cedar_voice_bridge.dialects.streaming import StreamingSeed
 from cedar_voice_bridge.entrance import Entrance
 from cedar_voice_bridge.exchange import ExchangeEndpoint
-from cedar_voice_bridge.forms import Form, read_form
 from cedar_voice_bridge.history import History, ReaderKind
+from cedar_voice_bridge.http import cors
+from cedar_voice_bridge.http.forms import Form, read_form
+from cedar_voice_bridge.http.page import Handler
 from cedar_voice_bridge.hub import Conversation, Hub, Response
 from cedar_voice_bridge.line import Line
-from cedar_voice_bridge.page import Handler
 from cedar_voice_bridge.sessions import Sessions
 from cedar_voice_bridge.settings import BridgeSettings
 from cedar_voice_bridge.streaming import StreamingEndpoint

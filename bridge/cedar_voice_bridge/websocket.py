@@ -11,12 +11,9 @@ import structlog
 from aiohttp import web
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge import endings
-from cedar_voice_bridge.browser import LAST_WORDS_S, Browser, BrowserGone, BrowserLags
 from cedar_voice_bridge.callers import Caller
 from cedar_voice_bridge.credentials import CredentialRefused
 from cedar_voice_bridge.dialects.problems import DialectError
-from cedar_voice_bridge.endings import Ending
 from cedar_voice_bridge.entrance import Entrance, TokenDialect, session_id_of
 from cedar_voice_bridge.history import (
     ConversationOver,
@@ -26,6 +23,9 @@ from cedar_voice_bridge.history import (
     ReadersLag,
     ending_of,
 )
+from cedar_voice_bridge.http import close_codes as endings
+from cedar_voice_bridge.http.browser_socket import LAST_WORDS_S, Browser, BrowserGone, BrowserLags
+from cedar_voice_bridge.http.close_codes import Ending
 from cedar_voice_bridge.hub import Conversation, Hub, Position, Response
 from cedar_voice_bridge.settings import BridgeSettings
 from cedar_voice_bridge.wishes import Writer

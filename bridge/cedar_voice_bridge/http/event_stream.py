@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import structlog
 from aiohttp import web
 
-from cedar_voice_bridge.browser import LAST_WORDS_S, BrowserGone, BrowserLags
+from cedar_voice_bridge.http.browser_socket import LAST_WORDS_S, BrowserGone, BrowserLags
 
 log = structlog.get_logger("cedar_voice.bridge")
 

@@ -8,7 +8,7 @@ from aiohttp import WSMsgType, web
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.problems import DialectError
-from cedar_voice_bridge.endings import Ending
+from cedar_voice_bridge.http.close_codes import Ending
 from cedar_voice_bridge.settings import BridgeSettings
 
 log = structlog.get_logger("cedar_voice.bridge")

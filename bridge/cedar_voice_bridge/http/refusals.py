@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 
 from cedar_voice_bridge.dialects.problems import DialectError, code_name
-from cedar_voice_bridge.endings import public_message
+from cedar_voice_bridge.http.close_codes import public_message
 from cedar_voice_client import ErrorCode, VoiceClientError
 
 log = structlog.get_logger("cedar_voice.bridge")

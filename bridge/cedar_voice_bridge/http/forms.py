@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from cedar_voice_bridge.refusals import Refusal
+from cedar_voice_bridge.http.refusals import Refusal
 
 MAX_PARTS = 64
 MAX_FIELD_BYTES = 1 << 20
