@@ -13,8 +13,8 @@ from aiohttp import web
 
 from cedar_voice_bridge import documents
 from cedar_voice_bridge.asyncapi import asyncapi
+from cedar_voice_bridge.auth.gate import Entrance
 from cedar_voice_bridge.credentials import Verifier, check_exposure
-from cedar_voice_bridge.entrance import Entrance
 from cedar_voice_bridge.http import page
 from cedar_voice_bridge.http.cors import naming_origins
 from cedar_voice_bridge.http.origins import Admission

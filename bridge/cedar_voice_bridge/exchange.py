@@ -10,9 +10,9 @@ import msgspec
 from aiohttp import web
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.callers import Caller
+from cedar_voice_bridge.auth.gate import session_id_of
+from cedar_voice_bridge.auth.tickets import Caller
 from cedar_voice_bridge.dialects.cedar_os import CedarOsTurn, Delivery, failed, request_of
-from cedar_voice_bridge.entrance import session_id_of
 from cedar_voice_bridge.history import ConversationOver, Reader, ReadersLag
 from cedar_voice_bridge.http import close_codes as endings
 from cedar_voice_bridge.http.accept import AnswerForm, wanted_form

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import structlog
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.callers import Caller
+from cedar_voice_bridge.auth.tickets import Caller
 from cedar_voice_bridge.history import History, Reader, ReaderKind
 from cedar_voice_bridge.http.close_codes import unavailable
 from cedar_voice_bridge.line import Line

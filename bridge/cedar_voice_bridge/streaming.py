@@ -8,14 +8,14 @@ import msgspec
 from aiohttp import web
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.callers import Caller
+from cedar_voice_bridge.auth.gate import Entrance, session_id_of
+from cedar_voice_bridge.auth.tickets import Caller
 from cedar_voice_bridge.dialects.cedar_os import configuration_of
 from cedar_voice_bridge.dialects.cedar_websocket.requests import pieces_of
 from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
 from cedar_voice_bridge.dialects.problems import DialectError
 from cedar_voice_bridge.dialects.recordings import begins_recording
 from cedar_voice_bridge.dialects.streaming import PING, StreamingSeed
-from cedar_voice_bridge.entrance import Entrance, session_id_of
 from cedar_voice_bridge.history import (
     ConversationOver,
     Reader,

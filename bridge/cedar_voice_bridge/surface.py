@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import hdrs, web
 
-from cedar_voice_bridge.callers import Caller
+from cedar_voice_bridge.auth.gate import Entrance
+from cedar_voice_bridge.auth.tickets import Caller
 from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
 from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
 from cedar_voice_bridge.dialects.streaming import StreamingSeed
-from cedar_voice_bridge.entrance import Entrance
 from cedar_voice_bridge.exchange import ExchangeEndpoint
 from cedar_voice_bridge.history import History, ReaderKind
 from cedar_voice_bridge.http import cors

@@ -11,10 +11,10 @@ import structlog
 from aiohttp import web
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.callers import Caller
+from cedar_voice_bridge.auth.gate import Entrance, TokenDialect, session_id_of
+from cedar_voice_bridge.auth.tickets import Caller
 from cedar_voice_bridge.credentials import CredentialRefused
 from cedar_voice_bridge.dialects.problems import DialectError
-from cedar_voice_bridge.entrance import Entrance, TokenDialect, session_id_of
 from cedar_voice_bridge.history import (
     ConversationOver,
     Reader,

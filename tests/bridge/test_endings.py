@@ -12,10 +12,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.callers import Caller
+from cedar_voice_bridge.auth.gate import Entrance
+from cedar_voice_bridge.auth.tickets import Caller
 from cedar_voice_bridge.credentials import Verifier
 from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
-from cedar_voice_bridge.entrance import Entrance
 from cedar_voice_bridge.history import History, ReaderKind
 from cedar_voice_bridge.http.origins import Admission
 from cedar_voice_bridge.hub import Conversation as Shared

@@ -11,12 +11,12 @@ from typing import TypeVar
 from google.protobuf.message import DecodeError, Message
 
 import cedar_voice.v1 as pb
+from cedar_voice_bridge.auth.gate import session_id_of
 from cedar_voice_bridge.dialects import cedar_os
 from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
 from cedar_voice_bridge.dialects.problems import DialectError
 from cedar_voice_bridge.dialects.recordings import begins_recording
 from cedar_voice_bridge.dialects.streaming import StreamingSeed
-from cedar_voice_bridge.entrance import session_id_of
 from cedar_voice_bridge.http.accept import AnswerForm, wanted_form
 from cedar_voice_bridge.http.origins import Admission, bearer_token
 from cedar_voice_bridge.streaming import position_of

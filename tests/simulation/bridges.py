@@ -13,7 +13,7 @@ from typing import Self, cast
 from unittest.mock import patch
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.callers import Caller
+from cedar_voice_bridge.auth.tickets import Caller
 from cedar_voice_bridge.dialects.numbering import number_in, sequence_of
 from cedar_voice_bridge.history import ConversationOver, History, Reader, ReaderKind
 from cedar_voice_bridge.hub import Conversation, Hub, Position, Response

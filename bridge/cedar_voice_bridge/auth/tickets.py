@@ -8,8 +8,8 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cedar_voice_bridge.auth.rate_limit import Rate
 from cedar_voice_bridge.credentials import Identity
-from cedar_voice_bridge.rates import Rate
 
 MAX_TICKETS = 10_000
 MAX_TICKETS_OF_ONE = 20
