@@ -13,7 +13,6 @@ import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.gate import session_id_of
 from cedar_voice_bridge.auth.tickets import Caller
 from cedar_voice_bridge.dialects.cedar_os import CedarOsTurn, Delivery, failed, request_of
-from cedar_voice_bridge.history import ConversationOver, Reader, ReadersLag
 from cedar_voice_bridge.http import close_codes as endings
 from cedar_voice_bridge.http.accept import AnswerForm, wanted_form
 from cedar_voice_bridge.http.browser_socket import BrowserGone, BrowserLags
@@ -21,7 +20,8 @@ from cedar_voice_bridge.http.close_codes import unavailable
 from cedar_voice_bridge.http.event_stream import EventStream
 from cedar_voice_bridge.http.forms import Form
 from cedar_voice_bridge.http.refusals import refusal_of
-from cedar_voice_bridge.hub import Conversation, Hub, Response
+from cedar_voice_bridge.sessions.event_log import ConversationOver, Reader, ReadersLag
+from cedar_voice_bridge.sessions.hub import Conversation, Hub, Response
 from cedar_voice_client import VoiceClientError
 from cedar_voice_client.errors import error_from_proto
 

@@ -16,7 +16,12 @@ from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
 from cedar_voice_bridge.dialects.problems import DialectError
 from cedar_voice_bridge.dialects.recordings import begins_recording
 from cedar_voice_bridge.dialects.streaming import PING, StreamingSeed
-from cedar_voice_bridge.history import (
+from cedar_voice_bridge.http import close_codes as endings
+from cedar_voice_bridge.http.browser_socket import BrowserGone, BrowserLags
+from cedar_voice_bridge.http.event_stream import EventStream
+from cedar_voice_bridge.http.forms import Form
+from cedar_voice_bridge.http.refusals import Refusal, refusal_of
+from cedar_voice_bridge.sessions.event_log import (
     ConversationOver,
     Reader,
     ReaderKind,
@@ -24,13 +29,8 @@ from cedar_voice_bridge.history import (
     ReadersLag,
     ending_of,
 )
-from cedar_voice_bridge.http import close_codes as endings
-from cedar_voice_bridge.http.browser_socket import BrowserGone, BrowserLags
-from cedar_voice_bridge.http.event_stream import EventStream
-from cedar_voice_bridge.http.forms import Form
-from cedar_voice_bridge.http.refusals import Refusal, refusal_of
-from cedar_voice_bridge.hub import Conversation, Hub, Position, Response
-from cedar_voice_bridge.wishes import manner_of
+from cedar_voice_bridge.sessions.hub import Conversation, Hub, Position, Response
+from cedar_voice_bridge.sessions.shared_config import manner_of
 from cedar_voice_client import VoiceClientError
 
 PING_INTERVAL_S = 30.0

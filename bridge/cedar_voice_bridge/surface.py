@@ -10,13 +10,13 @@ from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
 from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
 from cedar_voice_bridge.dialects.streaming import StreamingSeed
 from cedar_voice_bridge.exchange import ExchangeEndpoint
-from cedar_voice_bridge.history import History, ReaderKind
 from cedar_voice_bridge.http import cors
 from cedar_voice_bridge.http.forms import Form, read_form
 from cedar_voice_bridge.http.page import Handler
-from cedar_voice_bridge.hub import Conversation, Hub, Response
-from cedar_voice_bridge.line import Line
-from cedar_voice_bridge.sessions import Sessions
+from cedar_voice_bridge.sessions.event_log import History, ReaderKind
+from cedar_voice_bridge.sessions.hub import Conversation, Hub, Response
+from cedar_voice_bridge.sessions.service_session import Sessions
+from cedar_voice_bridge.sessions.upstream import Line
 from cedar_voice_bridge.settings import BridgeSettings
 from cedar_voice_bridge.streaming import StreamingEndpoint
 from cedar_voice_bridge.websocket import SocketConnection, SocketDialect, WebSocketEndpoint

@@ -8,9 +8,9 @@ from typing import Any
 from unittest.mock import patch
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge import sessions
-from cedar_voice_bridge.hub import Conversation
-from cedar_voice_bridge.sessions import BrowserSession
+from cedar_voice_bridge.sessions import service_session as sessions
+from cedar_voice_bridge.sessions.hub import Conversation
+from cedar_voice_bridge.sessions.service_session import BrowserSession
 from cedar_voice_client.options import Recovery
 from cedar_voice_client.recovery.conversation_log import Account
 from cedar_voice_client.recovery.send_buffer import Unsettled

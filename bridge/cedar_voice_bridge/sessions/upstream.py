@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.http.close_codes import unavailable
-from cedar_voice_bridge.sessions import BrowserSession
+from cedar_voice_bridge.sessions.service_session import BrowserSession
 from cedar_voice_client import VoiceClientError
 from cedar_voice_client.errors import error_from_proto
 

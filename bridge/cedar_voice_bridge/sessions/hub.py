@@ -14,11 +14,11 @@ import structlog
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.tickets import Caller
-from cedar_voice_bridge.history import History, Reader, ReaderKind
 from cedar_voice_bridge.http.close_codes import unavailable
-from cedar_voice_bridge.line import Line
-from cedar_voice_bridge.sessions import BrowserSession, Sessions
-from cedar_voice_bridge.wishes import Wishes
+from cedar_voice_bridge.sessions.event_log import History, Reader, ReaderKind
+from cedar_voice_bridge.sessions.service_session import BrowserSession, Sessions
+from cedar_voice_bridge.sessions.shared_config import Wishes
+from cedar_voice_bridge.sessions.upstream import Line
 from cedar_voice_client import VoiceClientError
 
 log = structlog.get_logger("cedar_voice.bridge")
