@@ -9,7 +9,13 @@ from cedar_voice_bridge.auth.tickets import Caller
 from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
 from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
 from cedar_voice_bridge.dialects.streaming import StreamingSeed
-from cedar_voice_bridge.exchange import ExchangeEndpoint
+from cedar_voice_bridge.endpoints.cedar_os import ExchangeEndpoint
+from cedar_voice_bridge.endpoints.streaming import StreamingEndpoint
+from cedar_voice_bridge.endpoints.websocket import (
+    SocketConnection,
+    SocketDialect,
+    WebSocketEndpoint,
+)
 from cedar_voice_bridge.http import cors
 from cedar_voice_bridge.http.forms import Form, read_form
 from cedar_voice_bridge.http.page import Handler
@@ -18,8 +24,6 @@ from cedar_voice_bridge.sessions.hub import Conversation, Hub, Response
 from cedar_voice_bridge.sessions.service_session import Sessions
 from cedar_voice_bridge.sessions.upstream import Line
 from cedar_voice_bridge.settings import BridgeSettings
-from cedar_voice_bridge.streaming import StreamingEndpoint
-from cedar_voice_bridge.websocket import SocketConnection, SocketDialect, WebSocketEndpoint
 from cedar_voice_client import Recovery, VoiceClient
 
 CEDAR = ReaderKind("cedar", is_single=True)

@@ -17,9 +17,9 @@ from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
 from cedar_voice_bridge.dialects.problems import DialectError
 from cedar_voice_bridge.dialects.recordings import begins_recording
 from cedar_voice_bridge.dialects.streaming import StreamingSeed
+from cedar_voice_bridge.endpoints.streaming import position_of
 from cedar_voice_bridge.http.accept import AnswerForm, wanted_form
 from cedar_voice_bridge.http.origins import Admission, bearer_token
-from cedar_voice_bridge.streaming import position_of
 from cedar_voice_service.audio.containers.elementary import ElementaryReader, Mp3Reader
 from cedar_voice_service.audio.containers.header import MAX_HEADER_BYTES, Header
 from cedar_voice_service.audio.containers.mp4 import Mp4Reader
