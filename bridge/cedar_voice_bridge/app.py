@@ -11,15 +11,15 @@ import grpc
 import structlog
 from aiohttp import web
 
-from cedar_voice_bridge import documents
-from cedar_voice_bridge.asyncapi import asyncapi
 from cedar_voice_bridge.auth.gate import Entrance
 from cedar_voice_bridge.credentials import Verifier, check_exposure
+from cedar_voice_bridge.docs import documents
+from cedar_voice_bridge.docs.asyncapi import asyncapi
+from cedar_voice_bridge.docs.openapi import openapi
 from cedar_voice_bridge.http import page
 from cedar_voice_bridge.http.cors import naming_origins
 from cedar_voice_bridge.http.origins import Admission
 from cedar_voice_bridge.http.refusals import answer_refusals, answering
-from cedar_voice_bridge.openapi import openapi
 from cedar_voice_bridge.settings import BridgeSettings
 from cedar_voice_bridge.surface import Surface
 from cedar_voice_client import Unauthenticated, VoiceClient, VoiceClientError

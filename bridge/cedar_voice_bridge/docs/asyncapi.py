@@ -8,7 +8,7 @@ import msgspec
 
 from cedar_voice_bridge.dialects import streaming
 from cedar_voice_bridge.dialects.cedar_websocket import frames
-from cedar_voice_bridge.documents import TEXT, TITLE, JsonObject, schemas
+from cedar_voice_bridge.docs.documents import TEXT, TITLE, JsonObject, schemas
 
 
 def asyncapi(base_paths: Sequence[str]) -> JsonObject:

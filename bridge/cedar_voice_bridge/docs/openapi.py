@@ -9,7 +9,7 @@ import msgspec
 from cedar_voice_bridge.auth.gate import Ticket
 from cedar_voice_bridge.dialects import cedar_os, streaming
 from cedar_voice_bridge.dialects.configuration import Settings
-from cedar_voice_bridge.documents import REF, TEXT, TITLE, JsonObject, schemas
+from cedar_voice_bridge.docs.documents import REF, TEXT, TITLE, JsonObject, schemas
 from cedar_voice_bridge.endpoints.streaming import PartialResult
 from cedar_voice_bridge.http.forms import MAX_PARTS
 from cedar_voice_bridge.http.refusals import Problem
