@@ -20,8 +20,8 @@ from cedar_voice_bridge.http import page
 from cedar_voice_bridge.http.cors import naming_origins
 from cedar_voice_bridge.http.origins import Admission
 from cedar_voice_bridge.http.refusals import answer_refusals, answering
+from cedar_voice_bridge.routes import Surface
 from cedar_voice_bridge.settings import BridgeSettings
-from cedar_voice_bridge.surface import Surface
 from cedar_voice_client import Unauthenticated, VoiceClient, VoiceClientError
 
 log = structlog.get_logger("cedar_voice.bridge")
