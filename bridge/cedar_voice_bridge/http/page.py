@@ -28,7 +28,7 @@ HEADERS: Mapping[str, str] = {
 }
 
 
-def folder(package: Path = Path(__file__).parent) -> Path:
+def folder(package: Path = Path(__file__).parents[1]) -> Path:
     """Where the page lies: inside the installed package, or in the checkout around it.
 
     Raises:

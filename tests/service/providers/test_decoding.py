@@ -32,7 +32,7 @@ LATE_INDEX = b"\0\0\0\x14ftypM4A \0\0\0\0M4A " + b"\x7f\xff\xff\xffmdat"
 
 SPINNING = f"""
 import sys
-from cedar_voice_service.providers import decoding_worker
+from cedar_voice_service.workers import decoding_worker
 
 class Spinning:
     def feed(self, data):
