@@ -3,9 +3,8 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
-from cedar_voice_service.audio.ear import Ear, Heard
-from cedar_voice_service.audio.formats import AudioFormat
-from cedar_voice_service.audio.speech_detector import EdgeKind
+from cedar_voice_service.audio.formats import AudioBlock, AudioFormat, EdgeKind
+from cedar_voice_service.audio.speech_tracker import SpeechTracker
 from cedar_voice_service.errors import CedarVoiceError, RateLimited
 from cedar_voice_service.runtime.audio_feed import AudioFeed
 from cedar_voice_service.runtime.input_batch import Unheard
@@ -36,18 +35,18 @@ class Listener:
         self.unheard = Unheard()
         self._ration = ration
         self._recordings = Recordings(decoding)
-        self._ear = Ear(detection.threshold, detection.min_speech_ms)
-        self._tape: deque[Heard] = deque()
+        self._speech = SpeechTracker(detection.threshold, detection.min_speech_ms)
+        self._tape: deque[AudioBlock] = deque()
         self._feed: AudioFeed | None = None
 
     @property
     def is_in_speech(self) -> bool:
         """Whether the user is known to speak, up to the newest sound."""
-        return self._ear.is_in_speech
+        return self._speech.is_in_speech
 
     def tune(self, detection: TurnDetection) -> None:
         """Apply a new configuration."""
-        self._ear.tune(detection.threshold, detection.min_speech_ms)
+        self._speech.tune(detection.threshold, detection.min_speech_ms)
 
     def begin(self, audio_format: AudioFormat) -> None:
         """The following bytes are a new recording: speech that goes on in it begins anew.
@@ -55,12 +54,12 @@ class Listener:
         Raises:
             CallerError: it cannot be decoded; what follows is dropped until the next header.
         """
-        self._ear.flush()
+        self._speech.flush()
         self._recordings.begin(audio_format)
 
     def end(self) -> None:
         """What still comes of the recording is not wanted, and speech ends with it."""
-        self._ear.flush()
+        self._speech.flush()
         self._recordings.end()
 
     async def hear(self, data: bytes) -> Iterator[on.EarEvent]:
@@ -86,7 +85,7 @@ class Listener:
         try:
             samples = await self._recordings.flush()
         except CedarVoiceError:
-            self._ear.flush()
+            self._speech.flush()
             raise
         return self._keep(self._heard(samples, is_last=True))
 
@@ -115,14 +114,14 @@ class Listener:
             self._feed.close()
             self._feed = None
 
-    def _heard(self, samples: bytes, *, is_last: bool = False) -> Iterator[Heard]:
+    def _heard(self, samples: bytes, *, is_last: bool = False) -> Iterator[AudioBlock]:
         """What the ear makes of it, little by little: few bytes may hold minutes of sound."""
         for at in range(0, len(samples), JUDGED_BYTES):
-            yield from self._ear.feed(samples[at : at + JUDGED_BYTES])
+            yield from self._speech.feed(samples[at : at + JUDGED_BYTES])
         if is_last:
-            yield from self._ear.flush()
+            yield from self._speech.flush()
 
-    def _keep(self, heard: Iterable[Heard]) -> Iterator[on.EarEvent]:
+    def _keep(self, heard: Iterable[AudioBlock]) -> Iterator[on.EarEvent]:
         refusal: RateLimited | None = None
         for block in heard:
             if block.pcm.data and refusal is None:
@@ -134,7 +133,7 @@ class Listener:
         if refusal is not None:
             raise refusal
 
-    def _record(self, block: Heard) -> RateLimited | None:
+    def _record(self, block: AudioBlock) -> RateLimited | None:
         try:
             self._ration(block.pcm.duration_ms)
         except RateLimited as refusal:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cedar_voice_service.audio.ear import Heard
+from cedar_voice_service.audio.formats import AudioBlock
 from cedar_voice_service.errors import Stage
 from cedar_voice_service.providers.protocols import Hypothesis, Transcriber
 from cedar_voice_service.providers.wrappers.attempts import Patience
@@ -28,7 +28,7 @@ class Saying:
         self._texts = texts
 
     async def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
+        self, audio: AsyncIterator[AudioBlock], language: str
     ) -> AsyncGenerator[Hypothesis, None]:
         """See `Transcriber.transcribe`."""
         *partials, final = self._texts

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import AudioFormat
+from cedar_voice_service.audio.formats import AudioBlock, AudioFormat
 from cedar_voice_service.providers.protocols import Hypothesis
 from cedar_voice_service.providers.scripted.engine import ScriptedResponder
 from cedar_voice_service.runtime.input_batch import (
@@ -36,11 +35,11 @@ class Noting:
     """A recognizer that notes what it hears."""
 
     def __init__(self) -> None:
-        self.blocks: list[Heard] = []
+        self.blocks: list[AudioBlock] = []
         self._came = asyncio.Event()
 
     async def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
+        self, audio: AsyncIterator[AudioBlock], language: str
     ) -> AsyncGenerator[Hypothesis, None]:
         """Hear one utterance."""
         async for block in audio:

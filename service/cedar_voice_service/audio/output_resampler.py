@@ -8,7 +8,7 @@ from cedar_voice_service.audio.mp3 import Mp3Cutter, Mp3Frames
 from cedar_voice_service.audio.resampler import Resampler, frame_of
 
 
-class Voice:
+class OutputResampler:
     """Brings sound to the encoder's rate and the listener's volume, or lets its frames pass.
 
     Args:
