@@ -7,7 +7,7 @@ from cedar_voice_service.audio.formats import AudioBlock, AudioFormat, EdgeKind
 from cedar_voice_service.audio.speech_tracker import SpeechTracker
 from cedar_voice_service.errors import CedarVoiceError, RateLimited
 from cedar_voice_service.runtime.audio_feed import AudioFeed
-from cedar_voice_service.runtime.input_batch import Unheard
+from cedar_voice_service.runtime.input_batch import InputBatcher
 from cedar_voice_service.runtime.recordings import Recordings
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import TurnDetection
@@ -20,23 +20,23 @@ JUDGED_BYTES = 30_720
 """Sound that is judged at a time: four of the longest blocks, which are a second."""
 
 
-class Listener:
+class AudioInput:
     """Turns the bytes of a client into ear events, and keeps the audio a turn may want.
 
     Args:
         detection: what counts as speech.
         decoding: opens decoders.
-        ration: asked before so many milliseconds of sound are kept; raises what refuses them.
+        charge_quota: asked before so many milliseconds of sound are kept; raises what refuses them.
     """
 
     def __init__(
-        self, detection: TurnDetection, decoding: Decoding, ration: Callable[[float], None]
+        self, detection: TurnDetection, decoding: Decoding, charge_quota: Callable[[float], None]
     ) -> None:
-        self.unheard = Unheard()
-        self._ration = ration
+        self.unheard = InputBatcher()
+        self._charge_quota = charge_quota
         self._recordings = Recordings(decoding)
         self._speech = SpeechTracker(detection.threshold, detection.min_speech_ms)
-        self._tape: deque[AudioBlock] = deque()
+        self._audio_buffer: deque[AudioBlock] = deque()
         self._feed: AudioFeed | None = None
 
     @property
@@ -71,7 +71,7 @@ class Listener:
         Raises:
             CallerError: they cannot be decoded.
             EngineError: they were lost with the process that decodes them.
-            RateLimited: at the end; what is over the ration is dropped, its edges are told.
+            RateLimited: at the end; what is over the quota is dropped, its edges are told.
         """
         return self._keep(self._heard(await self._recordings.feed(data)))
 
@@ -93,15 +93,15 @@ class Listener:
         """Feed a recognizer what was heard from `from_ms` on and what is heard from now on."""
         self.close_feed()
         self._feed = AudioFeed(FEED_BLOCKS)
-        for block in self._tape:
+        for block in self._audio_buffer:
             if block.end_ms > from_ms:
                 self._feed.put(block)
         return self._feed
 
     def forget(self, before_ms: int) -> None:
         """No recognizer to come is fed what was heard before."""
-        while self._tape and self._tape[0].end_ms <= before_ms:
-            self._tape.popleft()
+        while self._audio_buffer and self._audio_buffer[0].end_ms <= before_ms:
+            self._audio_buffer.popleft()
 
     def close(self) -> None:
         """The session is over."""
@@ -135,10 +135,10 @@ class Listener:
 
     def _record(self, block: AudioBlock) -> RateLimited | None:
         try:
-            self._ration(block.pcm.duration_ms)
+            self._charge_quota(block.pcm.duration_ms)
         except RateLimited as refusal:
             return refusal
-        self._tape.append(block)
+        self._audio_buffer.append(block)
         if self._feed is not None:
             self._feed.put(block)
         return None

@@ -13,7 +13,7 @@ LONGEST_WAIT_MS = 250
 """After the last hearing what waits is heard, though no other piece comes."""
 
 
-class Unheard:
+class InputBatcher:
     """The pieces of one session, in order. Times are clock milliseconds."""
 
     def __init__(self) -> None:

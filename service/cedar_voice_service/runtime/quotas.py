@@ -127,7 +127,7 @@ class Quotas:
         }
 
 
-class RationedResponder:
+class RateLimitedResponder:
     """A responder that answers as often as a quota allows. See `Responder`."""
 
     def __init__(self, responder: Responder, quota: Quota) -> None:

@@ -12,7 +12,7 @@ from cedar_voice_service.providers.wrappers.attempts import Patience
 from cedar_voice_service.providers.wrappers.circuit_breaker import Breaker
 from cedar_voice_service.providers.wrappers.fallback import FallbackTranscriber, Named, Pair
 from cedar_voice_service.providers.wrappers.retry import RetriedTranscriber
-from cedar_voice_service.runtime.stt_stage import transcribe
+from cedar_voice_service.runtime.stt_stage import SttStage
 from cedar_voice_service.session import events as on
 from tests.support.failing_engines import FailingTranscriber, Run, failed, fed
 from tests.support.virtual_time import run_virtually
@@ -48,7 +48,8 @@ def reported(transcriber: Transcriber, kind: Any = WORDS) -> list[Any]:
         events.append(event)
 
     feed = fed(100, 200, 300)
-    run_virtually(transcribe(transcriber, feed, work_id=1, language="en", report=report))
+    stage = SttStage(transcriber, work_id=1, language="en", report=report)
+    run_virtually(stage.run(feed))
     return [event for event in events if isinstance(event, kind)]
 
 

@@ -13,7 +13,7 @@ from cedar_voice_service.runtime.input_batch import (
     HEARD_BYTES,
     HEARD_EVERY_MS,
     LONGEST_WAIT_MS,
-    Unheard,
+    InputBatcher,
 )
 from cedar_voice_service.runtime.runner import Received
 from cedar_voice_service.session import events as on
@@ -204,7 +204,7 @@ def test_others_get_their_turn_while_much_sound_is_heard() -> None:
 
 
 def test_much_audio_does_not_wait() -> None:
-    unheard = Unheard()
+    unheard = InputBatcher()
     unheard.add(b"a", 0)
     assert unheard.take(now_ms=5_000) == (b"a", 0, 0)
     assert unheard.due_ms is None
