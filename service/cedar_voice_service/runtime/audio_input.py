@@ -7,7 +7,7 @@ from cedar_voice_service.audio.formats import AudioBlock, AudioFormat, EdgeKind
 from cedar_voice_service.audio.speech_tracker import SpeechTracker
 from cedar_voice_service.errors import CedarVoiceError, RateLimited
 from cedar_voice_service.runtime.audio_feed import AudioFeed
-from cedar_voice_service.runtime.input_batch import InputBatcher
+from cedar_voice_service.runtime.input_batch import InputBatch, InputBatcher
 from cedar_voice_service.runtime.recordings import Recordings
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import TurnDetection
@@ -32,7 +32,7 @@ class AudioInput:
     def __init__(
         self, detection: TurnDetection, decoding: Decoding, charge_quota: Callable[[float], None]
     ) -> None:
-        self.unheard = InputBatcher()
+        self._batcher = InputBatcher()
         self._charge_quota = charge_quota
         self._recordings = Recordings(decoding)
         self._speech = SpeechTracker(detection.threshold, detection.min_speech_ms)
@@ -43,6 +43,31 @@ class AudioInput:
     def is_in_speech(self) -> bool:
         """Whether the user is known to speak, up to the newest sound."""
         return self._speech.is_in_speech
+
+    @property
+    def due_ms(self) -> int | None:
+        """Clock time by which the collected audio is to be processed; None without any."""
+        return self._batcher.due_ms
+
+    def add(self, data: bytes, sequence: int) -> None:
+        """Collect the audio of a client message, for `take_batch`."""
+        self._batcher.add(data, sequence)
+
+    def is_due(self, now_ms: int) -> bool:
+        """Whether audio has been collected for as long as it may be."""
+        due_ms = self._batcher.due_ms
+        return due_ms is not None and due_ms <= now_ms
+
+    def can_wait(self, now_ms: int) -> bool:
+        """Whether the collected audio can wait for the next message.
+
+        In the midst of speech, since its end is then found a message or two later at most.
+        """
+        return self.is_in_speech and not self._batcher.is_full(now_ms)
+
+    def take_batch(self, now_ms: int) -> InputBatch | None:
+        """Return and forget the collected audio; None without any."""
+        return self._batcher.take(now_ms)
 
     def tune(self, detection: TurnDetection) -> None:
         """Apply a new configuration."""
@@ -62,7 +87,7 @@ class AudioInput:
         self._speech.flush()
         self._recordings.end()
 
-    async def hear(self, data: bytes) -> Iterator[on.EarEvent]:
+    async def process(self, data: bytes) -> Iterator[on.EarEvent]:
         """Take bytes as the client encoded them.
 
         The events are made as they are asked for, each block kept just before its own: what a

@@ -20,7 +20,6 @@ from cedar_voice_service.runtime.audio_input import AudioInput
 from cedar_voice_service.runtime.backpressure import PlayoutBackpressure
 from cedar_voice_service.runtime.deadline_timer import DeadlineTimer, clock_ms
 from cedar_voice_service.runtime.delivery import Attachment, Delivery, Pong, Ready
-from cedar_voice_service.runtime.input_batch import HEARD_BYTES
 from cedar_voice_service.runtime.llm_stage import LlmStage, VerbatimResponder
 from cedar_voice_service.runtime.quotas import UNLIMITED, Quota
 from cedar_voice_service.runtime.recordings import begins_recording
@@ -172,7 +171,7 @@ class SessionRunner:
 
     @property
     def _deadline_ms(self) -> int | None:
-        deadlines = (self._machine.deadline_ms, self._input.unheard.due_ms)
+        deadlines = (self._machine.deadline_ms, self._input.due_ms)
         return min((at_ms for at_ms in deadlines if at_ms is not None), default=None)
 
     def _tell_time(self) -> None:
@@ -184,8 +183,7 @@ class SessionRunner:
         self, item: Received | on.WorkEvent | on.TimePassed, group: asyncio.TaskGroup
     ) -> bool:
         """Take one event; False when the session is over."""
-        due_ms = self._input.unheard.due_ms
-        if due_ms is not None and due_ms <= clock_ms():
+        if self._input.is_due(clock_ms()):
             await self._hear_all(group)
         if not isinstance(item, Received):
             self._handle(item, group)
@@ -201,8 +199,10 @@ class SessionRunner:
             case on.AudioReceived(data):
                 if begins_recording(data):  # told by its first bytes, which no others may precede
                     await self._hear_all(group)
-                self._input.unheard.add(data, item.sequence)
-                if not self._may_hear_later or self._input.unheard.is_worth_hearing(clock_ms()):
+                self._input.add(data, item.sequence)
+                # Over an answer nothing waits: words, or the length of speech, cut the answer off.
+                is_listening = self._machine.phase is Phase.LISTENING
+                if not (is_listening and self._input.can_wait(clock_ms())):
                     await self._hear_all(group)
             case on.SessionEnded():
                 self._handle(on.InterruptRequested(), group)
@@ -214,25 +214,16 @@ class SessionRunner:
                 self._handle(item.event, group, item.sequence)
         return True
 
-    @property
-    def _may_hear_later(self) -> bool:
-        """In the midst of speech: where it ends is known later by a piece or two at most.
-
-        Not over an answer, which the words, or the length, of what is said cut off.
-        """
-        return self._machine.phase is Phase.LISTENING and self._input.is_in_speech
-
     async def _hear_all(self, group: asyncio.TaskGroup) -> None:
-        """Hear what waits to be heard, if anything does."""
-        if self._input.unheard.due_ms is None:
+        """Process the collected audio, if there is any."""
+        if (batch := self._input.take_batch(clock_ms())) is None:
             return
-        data, first_sequence, sequence = self._input.unheard.take(clock_ms())
-        for start in range(0, len(data), HEARD_BYTES):
-            piece = data[start : start + HEARD_BYTES]
-            await self._hear(self._input.hear(piece), sequence, group)
-            if len(data) > HEARD_BYTES:
+        pieces = batch.pieces
+        for piece in pieces:
+            await self._hear(self._input.process(piece), batch.last_sequence, group)
+            if len(pieces) > 1:
                 await asyncio.sleep(0)
-        self._watermark.heard(first_sequence, sequence, self._machine.heard_ms)
+        self._watermark.heard(batch.first_sequence, batch.last_sequence, self._machine.heard_ms)
 
     async def _hear(
         self,

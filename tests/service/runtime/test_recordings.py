@@ -137,15 +137,15 @@ async def test_a_recording_that_loses_decoder_after_decoder_is_given_up() -> Non
 
 
 async def test_a_failing_end_still_ends_speech() -> None:
-    listener = AudioInput(TurnDetection(), HERE, lambda _: None)
-    listener.begin(RAW)
-    heard = list(await listener.hear(speech_pcm()[:32_000]))
+    audio_input = AudioInput(TurnDetection(), HERE, lambda _: None)
+    audio_input.begin(RAW)
+    heard = list(await audio_input.process(speech_pcm()[:32_000]))
     assert any(isinstance(event, on.SpeechBegan) for event in heard)
-    listener._recordings.begin(AudioFormat(Encoding.MP3))
-    await listener.hear(b"no frames here")
+    audio_input._recordings.begin(AudioFormat(Encoding.MP3))
+    await audio_input.process(b"no frames here")
     with pytest.raises(CallerError):
-        await listener.flush()
-    listener.begin(RAW)
-    heard = list(await listener.hear(speech_pcm()[32_000:]))
+        await audio_input.flush()
+    audio_input.begin(RAW)
+    heard = list(await audio_input.process(speech_pcm()[32_000:]))
     assert isinstance(heard[0], on.SpeechBegan | on.AudioHeard)
     assert any(isinstance(event, on.SpeechBegan) for event in heard)
