@@ -73,7 +73,7 @@ class AudioInput:
         """Apply a new configuration."""
         self._speech.tune(detection.threshold, detection.min_speech_ms)
 
-    def begin(self, audio_format: AudioFormat) -> None:
+    def begin_recording(self, audio_format: AudioFormat) -> None:
         """The following bytes are a new recording: speech that goes on in it begins anew.
 
         Raises:
@@ -82,7 +82,7 @@ class AudioInput:
         self._speech.flush()
         self._recordings.begin(audio_format)
 
-    def end(self) -> None:
+    def end_recording(self) -> None:
         """What still comes of the recording is not wanted, and speech ends with it."""
         self._speech.flush()
         self._recordings.end()
@@ -123,7 +123,7 @@ class AudioInput:
                 self._feed.put(block)
         return self._feed
 
-    def forget(self, before_ms: int) -> None:
+    def drop_before(self, before_ms: int) -> None:
         """No recognizer to come is fed what was heard before."""
         while self._audio_buffer and self._audio_buffer[0].end_ms <= before_ms:
             self._audio_buffer.popleft()

@@ -23,14 +23,14 @@ class PlayoutBackpressure:
 
     def __init__(self) -> None:
         self._has_room = asyncio.Event()
-        self.note(0)
+        self.update(0)
 
     @property
     def buffered_ms(self) -> int:
         """Audio that waits to be sent."""
         return self._buffered_ms
 
-    def note(self, buffered_ms: int) -> None:
+    def update(self, buffered_ms: int) -> None:
         """There is so much by now."""
         self._buffered_ms = buffered_ms
         if buffered_ms > ENOUGH_MS:

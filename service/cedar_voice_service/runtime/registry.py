@@ -138,7 +138,7 @@ class Registry:
             raise CapacityError("too busy for another session", retry_after_ms=_retry_after_ms())
         quota = self._quotas.of(principal)
         held = sum(entry.principal == principal for entry in self._entries.values())
-        quota.open_session(held, retry_after_ms=_retry_after_ms())
+        quota.check_session(held, retry_after_ms=_retry_after_ms())
         session_id = session_id or secrets.token_urlsafe(16)
         runner = SessionRunner(
             session_id,

@@ -100,8 +100,8 @@ class SessionRunner:
             stage_timeout_ms=stage_timeout_ms,
         )
         self._machine.go_on_from(past)
-        self._input = AudioInput(config.turn_detection, engines.decoding, quota.hear)
-        self._input.begin(config.input_audio)
+        self._input = AudioInput(config.turn_detection, engines.decoding, quota.charge_audio)
+        self._input.begin_recording(config.input_audio)
         self._events: _Events = asyncio.Queue(QUEUED_EVENTS)
         self._signals = _Signals()
         self._signals.idle.set()
@@ -256,12 +256,12 @@ class SessionRunner:
             self._watermark.settle(needed_from_ms)
         for command in commands[last_said:]:
             self._do(command, group)
-        self._input.forget(self._machine.untaken_from_ms)
+        self._input.drop_before(self._machine.untaken_from_ms)
         if self._machine.phase is Phase.IDLE:
             self._signals.idle.set()
         else:
             self._signals.idle.clear()
-        self._signals.backpressure.note(self._machine.backlog_ms)
+        self._signals.backpressure.update(self._machine.backlog_ms)
 
     def _do(self, command: do.Command, group: asyncio.TaskGroup) -> None:
         match command:
@@ -273,9 +273,9 @@ class SessionRunner:
                 self._input.tune(config.turn_detection)
                 self.delivery.notify(Ready(config))
             case do.BeginRecording(audio_format):
-                self._input.begin(audio_format)
+                self._input.begin_recording(audio_format)
             case do.EndRecording():
-                self._input.end()
+                self._input.end_recording()
             case do.StartTranscribing(work_id, from_ms, language):
                 feed = self._input.open_feed(from_ms)
                 self._spawn(group, work_id, partial(self._transcribe, work_id, feed, language))

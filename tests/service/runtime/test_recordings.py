@@ -138,14 +138,14 @@ async def test_a_recording_that_loses_decoder_after_decoder_is_given_up() -> Non
 
 async def test_a_failing_end_still_ends_speech() -> None:
     audio_input = AudioInput(TurnDetection(), HERE, lambda _: None)
-    audio_input.begin(RAW)
+    audio_input.begin_recording(RAW)
     heard = list(await audio_input.process(speech_pcm()[:32_000]))
     assert any(isinstance(event, on.SpeechBegan) for event in heard)
     audio_input._recordings.begin(AudioFormat(Encoding.MP3))
     await audio_input.process(b"no frames here")
     with pytest.raises(CallerError):
         await audio_input.flush()
-    audio_input.begin(RAW)
+    audio_input.begin_recording(RAW)
     heard = list(await audio_input.process(speech_pcm()[32_000:]))
     assert isinstance(heard[0], on.SpeechBegan | on.AudioHeard)
     assert any(isinstance(event, on.SpeechBegan) for event in heard)

@@ -245,7 +245,7 @@ async def test_no_more_is_fetched_than_is_needed_but_the_beginning_of_each_phras
     for phrase in (*PHRASES, None):
         phrases.put_nowait(phrase)
     backpressure = PlayoutBackpressure()
-    backpressure.note(ENOUGH_MS + 1)
+    backpressure.update(ENOUGH_MS + 1)
     stage = TtsStage(Counting(), RAW, work_id=1, report=report, backpressure=backpressure)
     async with asyncio.TaskGroup() as group:
         group.create_task(stage.run(phrases))
@@ -254,7 +254,7 @@ async def test_no_more_is_fetched_than_is_needed_but_the_beginning_of_each_phras
         for _ in range(20):  # more turns of the loop than the rest would take
             await asyncio.sleep(0)
         assert fetched == [*PHRASES]
-        backpressure.note(0)
+        backpressure.update(0)
     assert fetched.count(PHRASES[0]) == fetched.count(PHRASES[1]) == 3
 
 
@@ -320,7 +320,7 @@ def test_a_phrase_waits_for_the_next_as_long_as_there_is_enough_to_be_heard(
 
         phrases: asyncio.Queue[str | None] = asyncio.Queue()
         backpressure = PlayoutBackpressure()
-        backpressure.note(backlog_ms)
+        backpressure.update(backlog_ms)
         config = replace(RAW, settings=VoiceSettings(rate=rate))
         stage = TtsStage(Silent(), config, work_id=1, report=report, backpressure=backpressure)
         async with asyncio.TaskGroup() as group:
@@ -351,7 +351,7 @@ def test_audio_is_fetched_as_it_comes_and_at_intervals_while_there_is_some_in_ha
                     yield Pcm(b"\1\0" * 2_400, 24_000)
 
         backpressure = PlayoutBackpressure()
-        backpressure.note(buffered_ms)
+        backpressure.update(buffered_ms)
         phrases: asyncio.Queue[str | None] = asyncio.Queue()
         for phrase in (PHRASES[0], None):
             phrases.put_nowait(phrase)
