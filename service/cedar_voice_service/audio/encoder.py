@@ -4,8 +4,16 @@ from array import array
 from dataclasses import dataclass
 from typing import Protocol
 
-from cedar_voice_service.audio import files
-from cedar_voice_service.audio.files import AudioFile, CodedFile, LateFile, RawFile, WavFile
+from cedar_voice_service.audio.encoders import files
+from cedar_voice_service.audio.encoders.files import (
+    AudioFile,
+    CodedFile,
+    LateFile,
+    RawFile,
+    WavFile,
+)
+from cedar_voice_service.audio.encoders.mp3 import FrameQueue, Mp3Frames, frame_samples
+from cedar_voice_service.audio.encoders.output_resampler import OutputResampler
 from cedar_voice_service.audio.formats import (
     OUTPUT_ENCODINGS,
     SAMPLE_BYTES,
@@ -14,8 +22,6 @@ from cedar_voice_service.audio.formats import (
     Framing,
     Sound,
 )
-from cedar_voice_service.audio.mp3 import FrameQueue, Mp3Frames, frame_samples
-from cedar_voice_service.audio.output_resampler import OutputResampler
 from cedar_voice_service.errors import CallerError, Code
 
 DEFAULT_RATE_HZ = 24_000

@@ -3,8 +3,8 @@
 from array import array
 from collections.abc import Sequence
 
+from cedar_voice_service.audio.encoders.mp3 import Mp3Cutter, Mp3Frames
 from cedar_voice_service.audio.formats import Mp3, Pcm, Sound
-from cedar_voice_service.audio.mp3 import Mp3Cutter, Mp3Frames
 from cedar_voice_service.audio.resampler import Resampler, frame_of
 
 
