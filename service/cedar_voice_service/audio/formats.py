@@ -9,6 +9,14 @@ SAMPLE_BYTES = 2
 LISTENING_RATE_HZ = 16_000
 """Rate at which speech is detected and recognized."""
 
+MIN_DECODED_RATE_HZ = 8_000
+MAX_DECODED_RATE_HZ = 192_000
+
+
+def is_decoded_rate(sample_rate_hz: int) -> bool:
+    """Whether input audio of this rate is decoded."""
+    return MIN_DECODED_RATE_HZ <= sample_rate_hz <= MAX_DECODED_RATE_HZ
+
 
 def duration_ms_of(sample_count: int, sample_rate_hz: int = LISTENING_RATE_HZ) -> int:
     """Return the length of so many samples in whole milliseconds."""
