@@ -28,6 +28,7 @@ from cedar_voice_service.runtime.tts_stage import TtsStage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import Limits, SessionConfig
+from cedar_voice_service.session.events import ClientMessage
 from cedar_voice_service.session.history import HistoryItem
 from cedar_voice_service.session.machine import Machine, Phase
 from cedar_voice_service.session.messages import TurnMetrics
@@ -50,19 +51,7 @@ PHRASES_QUEUED = 256
 Work = Callable[[], Coroutine[Any, Any, None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A client message with its place in the client's sequence, and what the client has.
-
-    The event is None where the message carries nothing else, or nothing that is known.
-    """
-
-    event: on.RequestEvent | None
-    sequence: int = 0
-    ack: int = 0
-
-
-_Events = asyncio.Queue[Received | on.WorkEvent | on.TimePassed]
+_Events = asyncio.Queue[ClientMessage | on.WorkEvent | on.TimePassed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +102,7 @@ class SessionRunner:
         return self._inbox.accepted
 
     @property
-    def told_durable(self) -> int:
+    def durable(self) -> int:
         """Highest client sequence that is not needed again, as a stream may be told now."""
         told = self.delivery.told_durable
         return self._watermark.durable if told is None else told
@@ -145,9 +134,9 @@ class SessionRunner:
             is_restored=self.past.is_lost_session and not has_heard_of_us,
         )
 
-    async def receive(self, received: Received) -> None:
+    async def receive(self, message: ClientMessage) -> None:
         """Hand over a client message; waits while the session has too many."""
-        await self._events.put(received)
+        await self._events.put(message)
 
     async def until_idle(self) -> None:
         """Wait until no turn is in progress, or the session is over."""
@@ -180,12 +169,12 @@ class SessionRunner:
             self._events.put_nowait(on.TimePassed(is_client_away=is_away))
 
     async def _take(
-        self, item: Received | on.WorkEvent | on.TimePassed, group: asyncio.TaskGroup
+        self, item: ClientMessage | on.WorkEvent | on.TimePassed, group: asyncio.TaskGroup
     ) -> bool:
         """Take one event; False when the session is over."""
         if self._input.is_due(clock_ms()):
             await self._hear_all(group)
-        if not isinstance(item, Received):
+        if not isinstance(item, ClientMessage):
             self._handle(item, group)
             return True
         self.delivery.acknowledge(item.ack)

@@ -16,10 +16,10 @@ from cedar_voice_service.runtime.input_batch import (
     InputBatch,
     InputBatcher,
 )
-from cedar_voice_service.runtime.runner import Received
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import TurnDetection, TurnMode
+from cedar_voice_service.session.events import ClientMessage
 from cedar_voice_service.session.resume.durability import Watermark
 from cedar_voice_service.workers.decoding import Decoding, LiveDecoder
 from tests.support.conversing import CONFIG, Client, converse
@@ -148,7 +148,7 @@ def test_what_is_heard_together_is_kept_from_its_first_message_on(
         for number in range(1, 101):
             await asyncio.sleep(PIECE_MS / 1000)
             data = speech_pcm()[(number - 1) * PIECE_BYTES : number * PIECE_BYTES]
-            await client.runner.receive(Received(on.AudioReceived(data), sequence=number))
+            await client.runner.receive(ClientMessage(on.AudioReceived(data), sequence=number))
         await client.send(on.ListeningStopped())
         await client.until(say.ResponseStarted)
 
