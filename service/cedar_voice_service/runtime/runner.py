@@ -6,7 +6,7 @@ Only this task touches the machine, so there are no locks. A session outlives it
 import asyncio
 import secrets
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any, assert_never
 
@@ -21,13 +21,13 @@ from cedar_voice_service.runtime.backpressure import PlayoutBackpressure
 from cedar_voice_service.runtime.deadline_timer import DeadlineTimer, clock_ms
 from cedar_voice_service.runtime.delivery import Attachment, Delivery, Pong, Ready
 from cedar_voice_service.runtime.llm_stage import LlmStage, VerbatimResponder
-from cedar_voice_service.runtime.quotas import UNLIMITED, Quota
+from cedar_voice_service.runtime.quotas import UNLIMITED, Quota, RateLimitedResponder
 from cedar_voice_service.runtime.recordings import begins_recording
 from cedar_voice_service.runtime.stt_stage import SttStage
 from cedar_voice_service.runtime.tts_stage import TtsStage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session.config import Limits, SessionConfig
+from cedar_voice_service.session.config import ConfigPatch, Limits, SessionConfig
 from cedar_voice_service.session.events import ClientMessage
 from cedar_voice_service.session.history import HistoryItem
 from cedar_voice_service.session.machine import Machine, Phase
@@ -346,3 +346,29 @@ class SessionRunner:
         async with asyncio.TaskGroup() as group:
             group.create_task(llm.run(request))
             group.create_task(tts.run(phrases))
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerFactory:
+    """Makes sessions of one process. See `SessionFactory`."""
+
+    engines: Engines
+    limits: Limits
+    defaults: SessionConfig
+    """Configuration of a session before its own."""
+    stage_timeout_ms: int
+
+    def __call__(
+        self, session_id: str, patch: ConfigPatch, *, past: Past = NO_PAST, quota: Quota = UNLIMITED
+    ) -> SessionRunner:
+        """See `SessionFactory.__call__`."""
+        responder = RateLimitedResponder(self.engines.responder, quota)
+        return SessionRunner(
+            session_id,
+            self.defaults.patched(patch),
+            replace(self.engines, responder=responder),
+            self.limits,
+            stage_timeout_ms=self.stage_timeout_ms,
+            past=past,
+            quota=quota,
+        )

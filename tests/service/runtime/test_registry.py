@@ -10,6 +10,7 @@ from cedar_voice_service.providers.scripted.engine import (
 )
 from cedar_voice_service.runtime.quotas import Quotas, Rates
 from cedar_voice_service.runtime.registry import Registry
+from cedar_voice_service.runtime.runner import RunnerFactory
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import ConfigPatch, Limits
 from cedar_voice_service.session.events import ClientMessage
@@ -23,11 +24,9 @@ def test_a_session_that_has_ended_takes_no_other_of_its_name_along() -> None:
     async def scenario() -> None:
         engines = Engines(ScriptedTranscriber(), ScriptedResponder(), ToneSynthesizer(), infos={})
         async with Registry(
-            engines,
-            LIMITS,
-            CONFIG,
+            RunnerFactory(engines, LIMITS, CONFIG, stage_timeout_ms=5_000),
             max_sessions=2,
-            stage_timeout_ms=5_000,
+            resume_window_ms=LIMITS.resume_window_ms,
             quotas=Quotas(Rates()),
         ) as registry:
             first = registry.open("name", ConfigPatch(), "")
