@@ -16,7 +16,8 @@ from cedar_voice_service.audio.formats import INPUT_ENCODINGS, OUTPUT_ENCODINGS
 from cedar_voice_service.audio.silero import load_network
 from cedar_voice_service.credentials import Verifier, check_exposure
 from cedar_voice_service.grpc_status import StatusInterceptor
-from cedar_voice_service.providers.catalog import Engines, open_engines
+from cedar_voice_service.providers.catalog import open_engines
+from cedar_voice_service.providers.engines import Engines
 from cedar_voice_service.runtime.lag import measured
 from cedar_voice_service.runtime.quotas import Quotas, Rates
 from cedar_voice_service.runtime.registry import Registry

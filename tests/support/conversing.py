@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from cedar_voice_service.audio.formats import AudioFormat, Encoding
-from cedar_voice_service.providers.catalog import Engines
+from cedar_voice_service.providers.engines import Engines
 from cedar_voice_service.providers.protocols import Responder, Synthesizer, Transcriber
 from cedar_voice_service.providers.scripted.engine import (
     ScriptedResponder,

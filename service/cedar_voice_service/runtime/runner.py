@@ -13,7 +13,7 @@ from typing import Any, assert_never
 import structlog
 
 from cedar_voice_service.errors import CallerError, Code, EngineError, RateLimited, Stage
-from cedar_voice_service.providers.catalog import Engines
+from cedar_voice_service.providers.engines import Engines
 from cedar_voice_service.providers.protocols import ReplyRequest, Responder
 from cedar_voice_service.runtime.audio_feed import AudioFeed
 from cedar_voice_service.runtime.audio_input import AudioInput

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from cedar_voice_service.providers.catalog import Engines
+from cedar_voice_service.providers.engines import Engines
 from cedar_voice_service.providers.scripted.engine import (
     ScriptedResponder,
     ScriptedTranscriber,

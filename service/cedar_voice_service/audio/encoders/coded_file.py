@@ -11,7 +11,6 @@ from av.audio.stream import AudioStream
 from av.codec import Codec
 from av.packet import Packet
 
-from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.audio.resampler import frame_of
 
 
@@ -97,7 +96,7 @@ class CodedFile:
         """See `AudioFile.write`."""
         if not samples:
             return b""
-        frame = frame_of(Pcm(samples, self._sample_rate_hz))
+        frame = frame_of(samples, self._sample_rate_hz)
         frame.pts = self._written_samples
         frame.time_base = Fraction(1, self._sample_rate_hz)
         self._written_samples += frame.samples

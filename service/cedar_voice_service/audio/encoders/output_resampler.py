@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from cedar_voice_service.audio.encoders.mp3_cutter import Mp3Cutter
 from cedar_voice_service.audio.encoders.mp3_frames import Mp3Frames
-from cedar_voice_service.audio.formats import Mp3, Pcm, Sound
+from cedar_voice_service.audio.formats import Mp3, Sound
 from cedar_voice_service.audio.resampler import Resampler, frame_of
 
 
@@ -35,8 +35,8 @@ class OutputResampler:
             return self._mp3.feed(sound.data)
         if not sound.sample_count:
             return []
-        softened = Pcm(_softened(sound.data, gain), sound.sample_rate_hz)
-        return [self._resampler.feed(frame_of(softened))]
+        frame = frame_of(_softened(sound.data, gain), sound.sample_rate_hz)
+        return [self._resampler.feed(frame)]
 
     def flush(self) -> list[bytes | Mp3Frames]:
         """Complete the phrase; return its last samples and frames.
