@@ -11,8 +11,8 @@ from typing import Protocol
 
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import Sound
+from cedar_voice_service.session.config import Tool
 from cedar_voice_service.session.history import HistoryItem
-from cedar_voice_service.session.tools import Tool
 
 
 @dataclass(frozen=True, slots=True)

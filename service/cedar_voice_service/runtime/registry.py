@@ -14,7 +14,8 @@ from cedar_voice_service.providers.catalog import Engines
 from cedar_voice_service.runtime.delivery import Attachment, GoAway
 from cedar_voice_service.runtime.quotas import Quotas, RationedResponder
 from cedar_voice_service.runtime.runner import SessionRunner
-from cedar_voice_service.session.config import ConfigPatch, Limits, SessionConfig
+from cedar_voice_service.session.config import Limits, SessionConfig
+from cedar_voice_service.session.config_patch import ConfigPatch
 from cedar_voice_service.session.load_shedding import Pressure
 from cedar_voice_service.session.resume.position import NO_PAST, Past, Position
 

@@ -23,6 +23,7 @@ from cedar_voice_service.providers.scripted.engine import (
     ScriptedTranscriber,
     ToneSynthesizer,
 )
+from cedar_voice_service.session.config import Tool
 from cedar_voice_service.session.history import (
     AssistantMessage,
     CalledTool,
@@ -30,7 +31,6 @@ from cedar_voice_service.session.history import (
     ToolOutcome,
     UserMessage,
 )
-from cedar_voice_service.session.tools import Tool
 
 THEME = Tool(
     "setTheme",

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cedar_voice_service.session.answer_parts import Action
 from cedar_voice_service.session.messages import (
     ActionRequested,
     Interrupted,
@@ -15,7 +16,6 @@ from cedar_voice_service.session.messages import (
     Transcription,
 )
 from cedar_voice_service.session.resume.outbox import OVERHEAD_BYTES, Numbered, Outbox
-from cedar_voice_service.session.tools import Action
 
 
 def started(text: str = "x") -> ResponseStarted:

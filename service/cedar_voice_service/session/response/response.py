@@ -10,6 +10,7 @@ from cedar_voice_service.audio.formats import AudioFormat
 from cedar_voice_service.errors import CedarVoiceError
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
+from cedar_voice_service.session.answer_parts import FinishReason, Usage
 from cedar_voice_service.session.config import SessionConfig
 from cedar_voice_service.session.history import AssistantMessage, HistoryItem
 from cedar_voice_service.session.response.playout import Playout
@@ -69,7 +70,7 @@ class Response:
         return self._script.is_complete
 
     @property
-    def usage(self) -> say.Usage | None:
+    def usage(self) -> Usage | None:
         """Tokens consumed, as far as the model told."""
         return self._script.usage
 
@@ -128,7 +129,7 @@ class Response:
                 return [
                     *self._rest_of_text(),
                     say.Failed(error),
-                    *self._complete(say.FinishReason.ERROR, now_ms, error=error),
+                    *self._complete(FinishReason.ERROR, now_ms, error=error),
                 ]
             case on.SynthesisStarted():
                 self.timings.mark("synthesis_started_at_ms", now_ms)
@@ -216,7 +217,7 @@ class Response:
         heard_ms, self._kept_text = self._heard(played_ms, now_ms)
         self.was_cut = True
         by_client = reason is say.InterruptionReason.CLIENT_REQUEST
-        finish = say.FinishReason.CANCELLED if by_client else say.FinishReason.INTERRUPTED
+        finish = FinishReason.CANCELLED if by_client else FinishReason.INTERRUPTED
         self._script.take_rest()  # of which nobody is told
         return [
             say.Interrupted(self.response_id, reason, heard_ms, self._kept_text),
@@ -253,16 +254,16 @@ class Response:
         return [
             *self._rest_of_text(),
             say.Failed(error),
-            *self._complete(say.FinishReason.ERROR, now_ms, error=error),
+            *self._complete(FinishReason.ERROR, now_ms, error=error),
             *self._abandon_speech(),
         ]
 
     def _complete(
         self,
-        reason: say.FinishReason,
+        reason: FinishReason,
         now_ms: int,
         *,
-        usage: say.Usage | None = None,
+        usage: Usage | None = None,
         error: CedarVoiceError | None = None,
     ) -> list[say.Message]:
         if self._script.is_complete:

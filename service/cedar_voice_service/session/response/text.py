@@ -1,14 +1,13 @@
 """What the model wrote for a response and called, and how much of it the client has been told."""
 
+from cedar_voice_service.session.answer_parts import ACTION_SENT_JSON, Action, Usage
 from cedar_voice_service.session.history import (
     AssistantMessage,
     CalledTool,
     HistoryItem,
     ToolOutcome,
 )
-from cedar_voice_service.session.messages import Usage
 from cedar_voice_service.session.pacing import on_beat
-from cedar_voice_service.session.tools import ACTION_SENT_JSON, Action
 
 TEXT_INTERVAL_MS = 75
 """Text is told at most so often, on a beat: models write faster than anybody reads.
