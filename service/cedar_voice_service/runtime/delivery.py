@@ -141,7 +141,7 @@ class Attachment:
         self._changed.set()
 
     @contextmanager
-    def taken_within(self, duration_s: float) -> Iterator[None]:
+    def written_within(self, duration_s: float) -> Iterator[None]:
         """Fail when what is being written is not taken in time."""
         loop = asyncio.get_running_loop()
         late = loop.call_later(duration_s, lambda: self.fail(slow_consumer()))

@@ -35,7 +35,7 @@ MAX_ROUNDS = 4
 """How often a model may call tools before it has to speak."""
 
 
-class Reciter:
+class VerbatimResponder:
     """A responder that says a text as it is."""
 
     def __init__(self, text: str) -> None:
@@ -47,7 +47,7 @@ class Reciter:
         yield ReplyEnd()
 
 
-class Writer:
+class LlmStage:
     """Writes the answer of one turn; complete phrases go to `phrases`, None after the last."""
 
     def __init__(

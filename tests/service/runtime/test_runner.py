@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import AudioFormat, Encoding, Pcm
+from cedar_voice_service.audio.formats import AudioBlock, AudioFormat, Encoding, Pcm
 from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.providers.protocols import (
     Hypothesis,
@@ -52,7 +51,7 @@ def test_the_recognizer_gets_every_sample_once_and_no_empty_block() -> None:
 
     class Listening:
         async def transcribe(
-            self, audio: AsyncIterator[Heard], language: str
+            self, audio: AsyncIterator[AudioBlock], language: str
         ) -> AsyncGenerator[Hypothesis, None]:
             blocks.extend([block.pcm.data async for block in audio])
             yield Hypothesis("heard", is_final=True)
@@ -224,7 +223,7 @@ def test_a_recognizer_that_fails_is_reported_and_the_next_turn_works() -> None:
             self.turns = 0
 
         async def transcribe(
-            self, audio: AsyncIterator[Heard], language: str
+            self, audio: AsyncIterator[AudioBlock], language: str
         ) -> AsyncGenerator[Hypothesis, None]:
             self.turns += 1
             async for _ in audio:
