@@ -23,11 +23,12 @@ from cedar_voice_service.runtime.delivery import (
 )
 from cedar_voice_service.runtime.quotas import Quota, Quotas
 from cedar_voice_service.runtime.registry import Registry
-from cedar_voice_service.runtime.runner import Received, SessionRunner
+from cedar_voice_service.runtime.runner import SessionRunner
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import Limits
 from cedar_voice_service.session.resume.outbox import Numbered
 from cedar_voice_service.session.resume.position import Position
+from cedar_voice_service.session.session import ClientMessage
 from cedar_voice_service.token_expiry import TokenExpiry, unauthenticated
 from cedar_voice_service.wire.config import patch_of
 from cedar_voice_service.wire.history import encode_item, past_of
@@ -151,7 +152,7 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         expiry: TokenExpiry,
     ) -> CedarVoiceError | None:
         """Copy both ways until the stream ends; the error it has to end with, if any."""
-        await runner.receive(Received(on.StreamOpened()))
+        await runner.receive(ClientMessage(on.StreamOpened()))
         incoming = Incoming(context)
         take = partial(self._receive_all, incoming, runner, attachment, quota, expiry)
         async with asyncio.TaskGroup() as group:
@@ -216,7 +217,7 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
             if await _slept_well(HALF_CLOSE_GRACE_S):
                 break
         if not attachment.has_failed:
-            await runner.receive(Received(on.InputEnded()))
+            await runner.receive(ClientMessage(on.InputEnded()))
 
     async def _receive_all(
         self,
@@ -237,7 +238,7 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
             event = await self._to_event(request, quota, expiry)
             if attachment.has_failed:
                 return  # another stream drives the session now
-            await runner.receive(Received(event, request.sequence, request.ack))
+            await runner.receive(ClientMessage(event, request.sequence, request.ack))
 
     async def _to_event(
         self, request: pb.VoiceSessionRequest, quota: Quota, expiry: TokenExpiry
@@ -282,7 +283,7 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
                 return pb.VoiceSessionResponse(token_expiring=expiring)
             case Pong(ping_sent_at_ms):
                 pong = pb.Pong(ping_sent_at_ms=ping_sent_at_ms, sent_at_ms=int(time.time() * 1000))
-                return pb.VoiceSessionResponse(durable=runner.told_durable, pong=pong)
+                return pb.VoiceSessionResponse(durable=runner.durable, pong=pong)
             case Ready(config, is_resumed, is_truncated, is_restored, replayed):
                 ready = encode_ready(config)
                 ready.session_id = runner.session_id

@@ -13,7 +13,7 @@ from cedar_voice_service.providers.scripted.engine import (
     ToneSynthesizer,
 )
 from cedar_voice_service.runtime.delivery import Attachment
-from cedar_voice_service.runtime.runner import Received, SessionRunner
+from cedar_voice_service.runtime.runner import SessionRunner
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import (
@@ -25,6 +25,7 @@ from cedar_voice_service.session.config import (
 )
 from cedar_voice_service.session.resume.outbox import Numbered
 from cedar_voice_service.session.resume.position import Position
+from cedar_voice_service.session.session import ClientMessage
 from cedar_voice_service.workers.decoding import HERE, Decoding
 from tests.support.recordings import speech_pcm
 from tests.support.virtual_time import run_virtually
@@ -50,7 +51,7 @@ class Client:
     async def send(self, *events: on.RequestEvent) -> None:
         """Send messages."""
         for event in events:
-            await self.runner.receive(Received(event))
+            await self.runner.receive(ClientMessage(event))
 
     async def speak(self) -> None:
         """Say something in one turn of push to talk."""

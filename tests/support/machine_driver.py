@@ -6,8 +6,9 @@ from typing import TypeVar
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
-from cedar_voice_service.session.config import SessionConfig, TurnDetection, TurnMode
-from cedar_voice_service.session.machine import Machine, Phase
+from cedar_voice_service.session.config import Limits, SessionConfig, TurnDetection, TurnMode
+from cedar_voice_service.session.resume.position import NO_PAST, Past
+from cedar_voice_service.session.session import Phase, Session
 
 Kind = TypeVar("Kind")
 
@@ -19,9 +20,12 @@ MANUAL = SessionConfig(turn_detection=TurnDetection(mode=TurnMode.MANUAL))
 class MachineDriver:
     """A machine with a clock in milliseconds and a microphone that hears 100 ms at a time."""
 
-    def __init__(self, config: SessionConfig | None = None) -> None:
-        self.machine = Machine(
-            config or SessionConfig(), max_history_items=50, stage_timeout_ms=STAGE_TIMEOUT_MS
+    def __init__(self, config: SessionConfig | None = None, past: Past = NO_PAST) -> None:
+        self.machine = Session(
+            config or SessionConfig(),
+            Limits(max_history_items=50),
+            stage_timeout_ms=STAGE_TIMEOUT_MS,
+            past=past,
         )
         self.now_ms = 1_000
         self.heard_ms = 0
@@ -32,7 +36,7 @@ class MachineDriver:
         """Let events happen now; the commands that follow."""
         start = len(self.commands)
         for event in events:
-            self.commands += self.machine.handle(event, self.now_ms)
+            self.commands += self.machine.report(event, self.now_ms).commands
         return self.commands[start:]
 
     @property

@@ -17,7 +17,6 @@ from cedar_voice_service.providers.protocols import (
 from cedar_voice_service.providers.scripted.engine import (
     ScriptedResponder,
 )
-from cedar_voice_service.runtime.runner import Received
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.answer_parts import FinishReason, Usage
@@ -28,6 +27,7 @@ from cedar_voice_service.session.config import (
     VoiceSettings,
 )
 from cedar_voice_service.session.history import ToolOutcome
+from cedar_voice_service.session.session import ClientMessage
 from tests.support.conversing import Client, converse
 from tests.support.recordings import speech_pcm
 
@@ -271,7 +271,7 @@ def test_a_tool_call_becomes_an_action_and_the_model_is_asked_again() -> None:
 def test_a_repeated_message_is_taken_once() -> None:
     async def story(client: Client) -> None:
         for _ in range(3):
-            await client.runner.receive(Received(on.TextEntered("once"), sequence=1))
+            await client.runner.receive(ClientMessage(on.TextEntered("once"), sequence=1))
         await client.until(say.TurnMetrics)
         assert len(client.of(say.ResponseStarted)) == 1
         assert client.runner.accepted_sequence == 1

@@ -10,7 +10,7 @@ from cedar_voice_service.session import events as on
 from cedar_voice_service.session.answer_parts import FinishReason
 from cedar_voice_service.session.config import Generation, SessionConfig
 from cedar_voice_service.session.history import UserMessage
-from cedar_voice_service.session.machine import Phase
+from cedar_voice_service.session.session import Phase
 from tests.support.machine_driver import MachineDriver
 from tests.support.spoken_turns import answering, thinking
 

@@ -9,7 +9,7 @@ from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.answer_parts import Action, FinishReason, SpokenChunk
 from cedar_voice_service.session.config import Generation, SessionConfig, TurnDetection
 from cedar_voice_service.session.config_patch import ConfigPatch
-from cedar_voice_service.session.machine import Phase
+from cedar_voice_service.session.session import Phase
 from cedar_voice_service.session.turns.draft import MAX_DRAFTS
 from tests.support.machine_driver import MachineDriver
 from tests.support.spoken_turns import MP3, spoken

@@ -16,13 +16,13 @@ from cedar_voice_service.session.config import (
     VoiceSettings,
 )
 from cedar_voice_service.session.history import AssistantMessage, ToolOutcome, UserMessage
-from cedar_voice_service.session.machine import Phase
 from cedar_voice_service.session.response.playout import MAX_LATENESS_MS
-from cedar_voice_service.session.turns.overlap import (
+from cedar_voice_service.session.session import Phase
+from cedar_voice_service.session.turns.barge_in import (
     CERTAIN_SPEECH_MS,
     LONGEST_HOLD_MS,
     Verdict,
-    judge,
+    classify,
 )
 from tests.support.machine_driver import MachineDriver
 from tests.support.spoken_turns import MP3, answering, spoken, thinking, transcribed
@@ -54,14 +54,14 @@ def stop(driver: MachineDriver) -> None:
         ("Yeah, but what about", False, Verdict.INTERRUPTION),
         ("Mm-hm.", True, Verdict.BACKCHANNEL),
         ("I see, okay.", True, Verdict.BACKCHANNEL),
-        ("MHM", False, Verdict.OPEN),
-        ("", False, Verdict.OPEN),
+        ("MHM", False, Verdict.UNDECIDED),
+        ("", False, Verdict.UNDECIDED),
         ("", True, Verdict.BACKCHANNEL),
         ("停", False, Verdict.INTERRUPTION),
     ],
 )
 def test_words_tell_an_interruption(text: str, is_complete: bool, verdict: Verdict) -> None:
-    assert judge(text, is_complete=is_complete) is verdict
+    assert classify(text, is_complete=is_complete) is verdict
 
 
 def test_speech_over_an_answer_holds_it_first() -> None:

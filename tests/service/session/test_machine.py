@@ -12,7 +12,7 @@ from cedar_voice_service.session.answer_parts import Action, FinishReason, Spoke
 from cedar_voice_service.session.config import OutputAudio, SessionConfig, VoiceSettings
 from cedar_voice_service.session.config_patch import ConfigPatch
 from cedar_voice_service.session.history import AssistantMessage, UserMessage
-from cedar_voice_service.session.machine import Phase
+from cedar_voice_service.session.session import Phase
 from tests.support.machine_driver import MANUAL, MachineDriver
 from tests.support.spoken_turns import MP3, answering, transcribed
 

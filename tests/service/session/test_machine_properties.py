@@ -22,10 +22,10 @@ from cedar_voice_service.session.config import (
     TurnDetection,
     TurnMode,
 )
-from cedar_voice_service.session.machine import Phase
 from cedar_voice_service.session.response.playout import MAX_LATENESS_MS
+from cedar_voice_service.session.session import Phase
+from cedar_voice_service.session.turns.barge_in import LONGEST_HOLD_MS
 from cedar_voice_service.session.turns.draft import MAX_DRAFTS
-from cedar_voice_service.session.turns.overlap import LONGEST_HOLD_MS
 from tests.support.machine_driver import STAGE_TIMEOUT_MS, MachineDriver
 
 MP3 = AudioFormat(Encoding.MP3)

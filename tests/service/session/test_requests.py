@@ -11,8 +11,8 @@ from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.answer_parts import FinishReason
 from cedar_voice_service.session.config import Generation, SessionConfig, TurnDetection
 from cedar_voice_service.session.history import AssistantMessage, UserMessage
-from cedar_voice_service.session.machine import Phase
-from cedar_voice_service.session.turns.pending_requests import MAX_SPEECHES
+from cedar_voice_service.session.session import Phase
+from cedar_voice_service.session.turns.pending_requests import MAX_TEXTS
 from tests.support.machine_driver import MANUAL, MachineDriver
 from tests.support.spoken_turns import answering, spoken, thinking, transcribed
 
@@ -63,7 +63,7 @@ def test_a_text_waits_for_the_user_to_finish_and_for_the_answer() -> None:
 def test_no_more_texts_wait_than_fit() -> None:
     driver = MachineDriver()
     driver.speak(300)
-    driver.let(*[on.SpeechRequested("one of many")] * (MAX_SPEECHES + 1))
+    driver.let(*[on.SpeechRequested("one of many")] * (MAX_TEXTS + 1))
     (failed,) = driver.said_of(say.Failed)
     assert failed.error.code is Code.OVERLOADED
 

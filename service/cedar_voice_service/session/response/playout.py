@@ -85,7 +85,7 @@ class Playout:
         self._waiting.append(chunk)
         self.backlog_ms += chunk.duration_ms
 
-    def take_due(self, now_ms: int) -> list[SpokenChunk]:
+    def pop_due(self, now_ms: int) -> list[SpokenChunk]:
         """Hand out what may be sent now."""
         due: list[SpokenChunk] = []
         if (next_at_ms := self.next_at_ms) is None or now_ms < next_at_ms:
