@@ -2,7 +2,7 @@
 /** A recording by MediaRecorder: WebM with Opus, or MP4 where there is no WebM. */
 
 import { BITS_PER_SECOND } from "./quality.js";
-import { Succession } from "./succession.js";
+import { OrderedLanes } from "./ordered-lanes.js";
 
 /** @typedef {import("./quality.js").Quality} Quality */
 
@@ -33,8 +33,8 @@ const MIME_TYPES = ["audio/webm;codecs=opus", "audio/mp4"]; // the second for Sa
 export class ContainerRecording {
   #stream;
   #onPiece;
-  /** @type {Succession<{ blob: Blob, begins: boolean }>} */
-  #succession;
+  /** @type {OrderedLanes<{ blob: Blob, begins: boolean }>} */
+  #lanes;
   /** @type {Take | null} */
   #current = null;
   /** Resolves when every recorder so far has stopped. @type {Promise<unknown>} */
@@ -49,7 +49,7 @@ export class ContainerRecording {
   constructor(stream, onPiece) {
     this.#stream = stream;
     this.#onPiece = onPiece;
-    this.#succession = new Succession((slice) => this.#handOver(slice));
+    this.#lanes = new OrderedLanes((slice) => this.#handOver(slice));
   }
 
   /** The recorder of the moment; null before the first and after the last. */
@@ -95,7 +95,7 @@ export class ContainerRecording {
       audioBitsPerSecond: BITS_PER_SECOND[quality],
     });
     recorder.start(TIMESLICE_MS);
-    const lane = this.#succession.open();
+    const lane = this.#lanes.open();
     const stopped = happens(recorder, "stop").then(() => lane.close());
     this.#stopped = Promise.all([this.#stopped, stopped]);
     /** @type {Promise<void>} */

@@ -2,7 +2,7 @@
 /** The loudspeaker: answer audio, piece after piece without a gap, until told to be silent. */
 
 import { toBytes } from "./base64.js";
-import { Heard } from "./heard.js";
+import { PlaybackPosition } from "./playback-position.js";
 
 const HEAD_START_S = 0.06; // so that a piece is not cut by its own scheduling
 const TOO_NEAR_S = 0.005; // the audio thread is ahead of the clock by some blocks
@@ -61,7 +61,7 @@ export class Player extends EventTarget {
   #context = null;
   /** What is or will be heard, in order. @type {Piece[]} */
   #queue = [];
-  #heard = new Heard();
+  #position = new PlaybackPosition();
   #latestId = 0;
   #silencedId = -1;
   /** The response that is held; null while none is. @type {number | null} */
@@ -177,7 +177,7 @@ export class Player extends EventTarget {
     const context = this.#context;
     const isOver = !context || !this.#queue.some((piece) => piece.responseId === responseId);
     const now = isOver ? Infinity : context.currentTime - (context.outputLatency || 0);
-    return Math.round(this.#heard.secondsOf(responseId, now) * 1000);
+    return Math.round(this.#position.playedSeconds(responseId, now) * 1000);
   }
 
   /** Be silent and give the loudspeaker back; a later `play` takes it again. */
@@ -193,7 +193,7 @@ export class Player extends EventTarget {
     context.onstatechange = () => this.dispatchEvent(new Event("change"));
     if (this.isHeld) void context.suspend();
     this.#context = context;
-    this.#heard = new Heard(); // its clock begins at 0
+    this.#position = new PlaybackPosition(); // its clock begins at 0
     return context;
   }
 
@@ -218,7 +218,7 @@ export class Player extends EventTarget {
     const piece = { responseId, startsAt, endsAt, source, gain };
     source.onended = () => this.#end(piece);
     source.start(startsAt);
-    this.#heard.add(responseId, startsAt, endsAt);
+    this.#position.add(responseId, startsAt, endsAt);
     this.decodedSeconds += buffer.duration;
     this.#queue.push(piece);
     this.#reporting ??= setInterval(() => this.#watch(this.#queue[0].responseId), TICK_MS);
@@ -239,7 +239,7 @@ export class Player extends EventTarget {
   #cut({ source, gain, startsAt, responseId }) {
     const { currentTime: now, state } = this.#open();
     const isSounding = startsAt < now && state === "running";
-    this.#heard.cut(responseId, now);
+    this.#position.cut(responseId, now);
     source.onended = null;
     if (isSounding) gain.gain.setTargetAtTime(0, now, FADE_S / 3);
     else gain.disconnect();

@@ -29,7 +29,7 @@ import { toBase64 } from "./base64.js";
 import { Credential, NoTicket, TokenRefused } from "./credential.js";
 import { LiveSocket } from "./live-socket.js";
 import { Outbox } from "./outbox.js";
-import { SeenFrames } from "./seen-frames.js";
+import { FrameDeduplicator } from "./frame-dedup.js";
 
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 8_000;
@@ -76,7 +76,7 @@ export class VoiceClient extends EventTarget {
   #config;
   #surroundings;
   #outbox;
-  #seen = new SeenFrames();
+  #received = new FrameDeduplicator();
   /** @type {LiveSocket | null} */
   #live = null;
   /** The ticket that is being bought. @type {AbortController | null} */
@@ -126,7 +126,7 @@ export class VoiceClient extends EventTarget {
 
   /** The newest place in the session's sequence that was heard; 0 before the first. */
   get lastSeq() {
-    return this.#seen.lastSeq;
+    return this.#received.lastSeq;
   }
 
   /** The newest place of which all was heard: of the last one, some frames may be missing. */
@@ -372,7 +372,7 @@ export class VoiceClient extends EventTarget {
   #hear(frame) {
     if (frame.type === "ready" && this.status !== "connected") this.#begin(frame);
     else if (frame.received) this.#outbox.arrived(frame.received);
-    if (!this.#seen.isNew(frame)) return;
+    if (!this.#received.isNew(frame)) return;
     if (frame.type === "token_expiring") void this.#renew();
     if (frame.type === "error") this.#comeback.retryAfterMs = frame.retryAfterMs ?? 0;
     this.#tell("frame", frame);
@@ -385,7 +385,7 @@ export class VoiceClient extends EventTarget {
     this.#comeback = { attempts: 0, refusals: 0, retryAfterMs: 0, hadSession: true };
     if (isResumed && this.#unsentPlayback) this.#transmit(this.#unsentPlayback);
     this.#unsentPlayback = null;
-    if (!isResumed) this.#seen.reset();
+    if (!isResumed) this.#received.reset();
     if (isResumed || !hadSession) this.#outbox.resume(received);
     else this.#refuse("session_lost", this.#outbox.beginAnew(received));
     this.#flush();

@@ -6,7 +6,7 @@ const MAX_RESPONSES = 16; // nobody asks about older ones
 /** @typedef {{ startsAt: number, endsAt: number }} Span seconds */
 
 /** Remembers when the pieces of the latest responses were to be heard. */
-export class Heard {
+export class PlaybackPosition {
   /** @type {Map<number, Span[]>} */
   #spans = new Map();
 
@@ -48,7 +48,7 @@ export class Heard {
    * @param {number} now seconds
    * @returns {number} seconds
    */
-  secondsOf(responseId, now) {
+  playedSeconds(responseId, now) {
     return (this.#spans.get(responseId) ?? [])
       .map(({ startsAt, endsAt }) => Math.max(0, Math.min(now, endsAt) - startsAt))
       .reduce((sum, seconds) => sum + seconds, 0);

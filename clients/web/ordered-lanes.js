@@ -7,7 +7,7 @@
  *
  * @template T
  */
-export class Succession {
+export class OrderedLanes {
   #deliver;
   /** @type {{ waiting: T[], isClosed: boolean }[]} */
   #lanes = [];

@@ -1,7 +1,7 @@
 // @ts-check
 /** Tells frames of a session that came before from new ones. Pure. */
 
-export class SeenFrames {
+export class FrameDeduplicator {
   #seq = 0;
   /** Types of the frames of the newest place: an event may be told in several. @type {Set<string>} */
   #types = new Set();
