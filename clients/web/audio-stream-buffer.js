@@ -21,8 +21,8 @@ export class AudioStreamBuffer {
   /** Places of clusters in what is kept, beginning at the first kept byte. @type {number[]} */
   #clusters = [];
   /** The bytes before the chunk to be read: a cluster's mark may lie across a border. */
-  #carried = new Uint8Array();
-  #readChunks = 0;
+  #tail = new Uint8Array();
+  #parsedChunks = 0;
   #generation = 0;
   #reading = Promise.resolve();
 
@@ -43,7 +43,7 @@ export class AudioStreamBuffer {
     this.#chunks.push(chunk);
     this.#reading = this.#reading.then(async () => {
       const bytes = new Uint8Array(await chunk.arrayBuffer());
-      if (generation === this.#generation) this.#look(bytes);
+      if (generation === this.#generation) this.#parse(bytes);
     });
     return this.#reading;
   }
@@ -58,35 +58,35 @@ export class AudioStreamBuffer {
   clear() {
     this.#generation += 1;
     this.#chunks = [];
-    this.#forgetRecording();
+    this.#resetRecording();
   }
 
-  #forgetRecording() {
+  #resetRecording() {
     this.#header = null;
     this.#clusters = [];
-    this.#carried = new Uint8Array();
-    this.#readChunks = 0;
+    this.#tail = new Uint8Array();
+    this.#parsedChunks = 0;
   }
 
   /** @param {Uint8Array} bytes of the first chunk that was not looked into */
-  #look(bytes) {
-    if (find(bytes, EBML, 0) === 0) {
-      this.#chunks.splice(0, this.#readChunks);
-      this.#forgetRecording();
+  #parse(bytes) {
+    if (indexOf(bytes, EBML, 0) === 0) {
+      this.#chunks.splice(0, this.#parsedChunks);
+      this.#resetRecording();
     }
-    const startsAt = sizeOf(this.#chunks.slice(0, this.#readChunks)) - this.#carried.length;
-    const text = Uint8Array.from([...this.#carried, ...bytes]);
-    for (let at = find(text, CLUSTER, 0); at >= 0; at = find(text, CLUSTER, at + 1)) {
+    const startsAt = sizeOf(this.#chunks.slice(0, this.#parsedChunks)) - this.#tail.length;
+    const scanned = Uint8Array.from([...this.#tail, ...bytes]);
+    for (let at = indexOf(scanned, CLUSTER, 0); at >= 0; at = indexOf(scanned, CLUSTER, at + 1)) {
       this.#clusters.push(startsAt + at);
     }
-    this.#carried = text.slice(-(CLUSTER.length - 1));
-    this.#readChunks += 1;
+    this.#tail = scanned.slice(-(CLUSTER.length - 1));
+    this.#parsedChunks += 1;
     this.#dropOld();
   }
 
   /** Drop what lies before the last cluster that begins before the chunks to be kept. */
   #dropOld() {
-    const keptFrom = sizeOf(this.#chunks.slice(0, Math.max(0, this.#readChunks - this.#maxChunks)));
+    const keptFrom = sizeOf(this.#chunks.slice(0, Math.max(0, this.#parsedChunks - this.#maxChunks)));
     const cut = this.#clusters.findLast((at) => at <= keptFrom) ?? 0;
     if (cut === 0) return;
     this.#header ??= new Blob(this.#chunks).slice(0, this.#clusters[0]);
@@ -100,7 +100,7 @@ export class AudioStreamBuffer {
     while (left > 0 && this.#chunks[0].size <= left) {
       left -= this.#chunks[0].size;
       this.#chunks.shift();
-      this.#readChunks -= 1;
+      this.#parsedChunks -= 1;
     }
     if (left > 0) this.#chunks[0] = this.#chunks[0].slice(left, undefined, this.#chunks[0].type);
   }
@@ -113,14 +113,14 @@ function sizeOf(chunks) {
 
 /**
  * @param {Uint8Array} bytes
- * @param {number[]} wanted
+ * @param {number[]} pattern
  * @param {number} from
  * @returns {number} where it is; -1 when it is not there
  */
-function find(bytes, wanted, from) {
-  let at = bytes.indexOf(wanted[0], from);
-  while (at >= 0 && !wanted.every((byte, index) => bytes[at + index] === byte)) {
-    at = bytes.indexOf(wanted[0], at + 1);
+function indexOf(bytes, pattern, from) {
+  let at = bytes.indexOf(pattern[0], from);
+  while (at >= 0 && !pattern.every((byte, index) => bytes[at + index] === byte)) {
+    at = bytes.indexOf(pattern[0], at + 1);
   }
   return at;
 }

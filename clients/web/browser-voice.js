@@ -4,7 +4,7 @@
 /** Dispatches `change` when it begins or ends to speak. */
 export class BrowserVoice extends EventTarget {
   /** @type {SpeechSynthesisUtterance | null} */
-  #saying = null;
+  #utterance = null;
   #now;
   /** When it was first heard; NaN until then. */
   #startedAt = NaN;
@@ -22,12 +22,12 @@ export class BrowserVoice extends EventTarget {
 
   /** Whether something is being spoken. */
   get isPlaying() {
-    return this.#saying !== null;
+    return this.#utterance !== null;
   }
 
   /** For how many milliseconds the present text has been heard. */
   get playedMs() {
-    return this.#saying ? Math.round(this.#now() - this.#startedAt) || 0 : 0;
+    return this.#utterance ? Math.round(this.#now() - this.#startedAt) || 0 : 0;
   }
 
   /**
@@ -42,23 +42,23 @@ export class BrowserVoice extends EventTarget {
     utterance.lang = language;
     this.#startedAt = NaN;
     utterance.onstart = () => (this.#startedAt = this.#now());
-    utterance.onend = utterance.onerror = () => this.#become(null);
-    this.#become(utterance);
+    utterance.onend = utterance.onerror = () => this.#setUtterance(null);
+    this.#setUtterance(utterance);
     speechSynthesis.speak(utterance);
     return true;
   }
 
   /** Be silent at once. */
   silence() {
-    if (!this.#saying) return;
-    this.#saying.onstart = this.#saying.onend = this.#saying.onerror = null;
+    if (!this.#utterance) return;
+    this.#utterance.onstart = this.#utterance.onend = this.#utterance.onerror = null;
     speechSynthesis.cancel();
-    this.#become(null);
+    this.#setUtterance(null);
   }
 
   /** @param {SpeechSynthesisUtterance | null} utterance */
-  #become(utterance) {
-    this.#saying = utterance;
+  #setUtterance(utterance) {
+    this.#utterance = utterance;
     this.dispatchEvent(new Event("change"));
   }
 }

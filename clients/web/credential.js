@@ -16,16 +16,16 @@ export class TokenRefused extends Error {
 }
 
 /** The bridge gives no ticket at present. */
-export class NoTicket extends Error {
+export class TicketUnavailable extends Error {
   /** @param {number} retryAfterMs 0 when the bridge does not say */
   constructor(retryAfterMs) {
     super("the bridge gives no ticket");
-    this.name = "NoTicket";
+    this.name = "TicketUnavailable";
     this.retryAfterMs = retryAfterMs;
   }
 }
 
-const TRY_AGAIN = [408, 429];
+const RETRYABLE_STATUSES = [408, 429];
 
 export class Credential {
   #token;
@@ -57,18 +57,18 @@ export class Credential {
    * @param {AbortSignal} signal gives up
    * @returns {Promise<string>}
    * @throws {TokenRefused} another token is needed
-   * @throws {NoTicket} another attempt is needed, as for whatever else is thrown
+   * @throws {TicketUnavailable} another attempt is needed, as for whatever else is thrown
    */
   async ticket(url, signal) {
     const address = new URL("tickets", url);
     address.protocol = address.protocol.replace("ws", "http");
     address.search = "";
-    const headers = { Authorization: `Bearer ${await unless(signal, this.token())}` };
-    const answer = await this.#fetch(address, { method: "POST", headers, signal });
-    if (answer.ok) return (await answer.json()).ticket;
-    const isRefused = answer.status >= 400 && answer.status < 500;
-    if (isRefused && !TRY_AGAIN.includes(answer.status)) throw new TokenRefused();
-    throw new NoTicket(1_000 * (Number(answer.headers.get("Retry-After")) || 0));
+    const headers = { Authorization: `Bearer ${await abortable(signal, this.token())}` };
+    const response = await this.#fetch(address, { method: "POST", headers, signal });
+    if (response.ok) return (await response.json()).ticket;
+    const isRefused = response.status >= 400 && response.status < 500;
+    if (isRefused && !RETRYABLE_STATUSES.includes(response.status)) throw new TokenRefused();
+    throw new TicketUnavailable(1_000 * (Number(response.headers.get("Retry-After")) || 0));
   }
 }
 
@@ -78,7 +78,7 @@ export class Credential {
  * @param {Promise<T>} promise
  * @returns {Promise<T>}
  */
-function unless(signal, promise) {
+function abortable(signal, promise) {
   const aborted = new Promise((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });

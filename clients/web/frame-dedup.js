@@ -17,7 +17,7 @@ export class FrameDeduplicator {
    * @param {{ type: string, seq?: number }} frame
    * @returns {boolean} whether it is new; one without a place always is
    */
-  isNew({ type, seq = 0 }) {
+  accept({ type, seq = 0 }) {
     if (seq === 0) return true;
     if (seq < this.#seq) return false;
     if (seq > this.#seq) this.#types.clear();

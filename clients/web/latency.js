@@ -11,7 +11,7 @@
 const UNKNOWN = -1;
 
 /** Which figure of a finished turn is which metric. */
-const OF_A_TURN = /** @type {const} */ ({
+const TURN_FIELDS = /** @type {const} */ ({
   transcriptionLatency: "sttFinalMs",
   responseLatency: "llmFirstTokenMs",
   audioLatency: "ttsFirstAudioMs",
@@ -77,7 +77,7 @@ export class VoicePerformanceMonitor {
    */
   endTimer(event) {
     const latency = this.#timers.markEnd(event);
-    if (latency !== UNKNOWN) this.#note(event, latency);
+    if (latency !== UNKNOWN) this.#record(event, latency);
     return latency;
   }
 
@@ -87,9 +87,9 @@ export class VoicePerformanceMonitor {
    * @param {import("./frames.js").TurnMetrics} turn
    */
   recordTurn(turn) {
-    for (const [metric, figure] of Object.entries(OF_A_TURN)) {
+    for (const [metric, figure] of Object.entries(TURN_FIELDS)) {
       const latency = turn[figure];
-      if (latency !== undefined) this.#note(metric, latency);
+      if (latency !== undefined) this.#record(metric, latency);
     }
   }
 
@@ -127,7 +127,7 @@ export class VoicePerformanceMonitor {
    * @param {string} event
    * @param {number} latency
    */
-  #note(event, latency) {
+  #record(event, latency) {
     if (!Object.hasOwn(this.#latencies, event)) return;
     this.#latencies[/** @type {LatencyName} */ (event)] = latency;
     if (event === "totalLatency") this.#turns += 1;

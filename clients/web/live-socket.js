@@ -7,15 +7,15 @@
  * @property {(tick: () => void, delayMs: number) => any} setTimeout
  * @property {(timer: any) => void} clearTimeout
  *
- * @typedef {object} Surroundings
+ * @typedef {object} Environment
  * @property {new (url: URL) => WebSocket} WebSocket
  * @property {Clock} clock
  *
  * @typedef {object} Listener
- * @property {() => void} opened
- * @property {(frame: any) => void} heard
+ * @property {() => void} onOpen
+ * @property {(frame: any) => void} onFrame
  * @property {() => number} lastSeq the newest place that was heard
- * @property {(closeCode: number) => void} lost called once; 0 when it fell silent
+ * @property {(closeCode: number) => void} onLost called once; 0 when it fell silent
  */
 
 const PING_MS = 10_000;
@@ -25,22 +25,22 @@ const OPEN = 1;
 export class LiveSocket {
   #clock;
   #listener;
-  #heardAt;
+  #receivedAtMs;
   /** @type {any} */
   #timer;
 
   /**
    * @param {URL} url
-   * @param {Surroundings} surroundings
+   * @param {Environment} environment
    * @param {Listener} listener
    */
   constructor(url, { WebSocket, clock }, listener) {
     this.#clock = clock;
     this.#listener = listener;
-    this.#heardAt = clock.now();
+    this.#receivedAtMs = clock.now();
     this.socket = new WebSocket(url);
-    this.socket.onopen = () => listener.opened();
-    this.socket.onmessage = ({ data }) => this.#hear(JSON.parse(data));
+    this.socket.onopen = () => listener.onOpen();
+    this.socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
     this.socket.onclose = ({ code }) => this.#lose(code);
     this.#watch();
   }
@@ -68,14 +68,14 @@ export class LiveSocket {
   }
 
   /** @param {any} frame */
-  #hear(frame) {
-    this.#heardAt = this.#clock.now();
-    this.#listener.heard(frame);
+  #receive(frame) {
+    this.#receivedAtMs = this.#clock.now();
+    this.#listener.onFrame(frame);
   }
 
   #watch() {
     this.#timer = this.#clock.setTimeout(() => {
-      if (this.#clock.now() - this.#heardAt > SILENCE_MS) return this.#lose(0);
+      if (this.#clock.now() - this.#receivedAtMs > SILENCE_MS) return this.#lose(0);
       this.ping();
       this.#watch();
     }, PING_MS);
@@ -84,6 +84,6 @@ export class LiveSocket {
   /** @param {number} closeCode */
   #lose(closeCode) {
     this.close();
-    this.#listener.lost(closeCode);
+    this.#listener.onLost(closeCode);
   }
 }

@@ -21,7 +21,7 @@ import { QualityPolicy } from "./quality.js";
  * @property {MediaTrackConstraints} [constraints]
  */
 
-const WATCH_MS = 250;
+const QUALITY_CHECK_MS = 250;
 
 /** @type {MediaTrackConstraints} */
 const CONSTRAINTS = {
@@ -56,7 +56,7 @@ export class Microphone extends EventTarget {
   /** @type {LevelMeter | null} */
   #meter = null;
   /** @type {ReturnType<typeof setInterval> | undefined} */
-  #watching;
+  #qualityTimer;
 
   /**
    * @param {(base64: string, piece: Piece) => void} onChunk takes each piece
@@ -130,10 +130,10 @@ export class Microphone extends EventTarget {
     const recording = new Recording(stream, (piece) => {
       this.#onChunk(toBase64(piece.bytes), piece);
     });
-    this.#watch(); // begins in the quality that the connection carries
+    this.#adjustQuality(); // begins in the quality that the connection carries
     this.#recording = recording;
-    this.#watching = setInterval(() => this.#watch(), WATCH_MS);
-    connection()?.addEventListener("change", this.#watch);
+    this.#qualityTimer = setInterval(() => this.#adjustQuality(), QUALITY_CHECK_MS);
+    connection()?.addEventListener("change", this.#adjustQuality);
     try {
       await recording.record(this.quality);
     } catch (error) {
@@ -155,14 +155,14 @@ export class Microphone extends EventTarget {
   async stop() {
     const [recording, stream] = [this.#recording, this.#stream];
     this.#recording = this.#stream = this.#opening = null;
-    clearInterval(this.#watching);
-    connection()?.removeEventListener("change", this.#watch);
+    clearInterval(this.#qualityTimer);
+    connection()?.removeEventListener("change", this.#adjustQuality);
     this.#meter?.close();
     this.#meter = null;
     try {
       await recording?.stop();
     } finally {
-      if (stream) release(stream);
+      if (stream) stopTracks(stream);
     }
   }
 
@@ -171,8 +171,8 @@ export class Microphone extends EventTarget {
     if (this.#opening) return this.#opening;
     const opening = open(this.#constraints).then(
       (stream) => {
-        if (this.#opening === opening) this.#take(stream);
-        else release(stream);
+        if (this.#opening === opening) this.#adopt(stream);
+        else stopTracks(stream);
         return stream;
       },
       (error) => {
@@ -185,7 +185,7 @@ export class Microphone extends EventTarget {
   }
 
   /** @param {MediaStream} stream */
-  #take(stream) {
+  #adopt(stream) {
     this.#stream = stream;
     for (const track of stream.getTracks()) {
       track.onended = () => {
@@ -199,7 +199,7 @@ export class Microphone extends EventTarget {
     return this.#meter;
   }
 
-  #watch = () => {
+  #adjustQuality = () => {
     const before = this.quality;
     const quality = this.#policy.observe({
       nowMs: performance.now(),
@@ -213,7 +213,7 @@ export class Microphone extends EventTarget {
 }
 
 /** @param {MediaStream} stream */
-function release(stream) {
+function stopTracks(stream) {
   for (const track of stream.getTracks()) track.stop();
 }
 
@@ -233,12 +233,12 @@ async function open(constraints) {
   try {
     return await navigator.mediaDevices.getUserMedia({ audio: constraints });
   } catch (error) {
-    throw new MicrophoneError(reason(error), { cause: error });
+    throw new MicrophoneError(messageFor(error), { cause: error });
   }
 }
 
 /** @param {unknown} error */
-function reason(error) {
+function messageFor(error) {
   const name = error instanceof DOMException ? error.name : "";
   if (name === "NotAllowedError") return "The microphone is not allowed for this page.";
   if (name === "NotReadableError") return "The microphone is used by another program.";

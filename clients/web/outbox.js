@@ -4,23 +4,23 @@
  * been swallowed by it. In order, bounded by bytes. Pure.
  */
 
-/** @typedef {{ type: string, data?: string, seq?: number }} Sent the part of a frame that matters */
+/** @typedef {{ type: string, data?: string, seq?: number }} QueuedFrame the part of a frame that matters */
 
 const EBML_BASE64 = "GkXf"; // the first bytes of WebM
 const FTYP_BASE64 = "Z0eX"; // "ftyp", which begins with the fifth byte of MP4
-const OUTLIVES_ITS_SESSION = new Set(["text", "say"]);
+const SURVIVES_SESSION_LOSS = new Set(["text", "say"]);
 
 /** Frames of a page before this one that may be under way: their numbers are left to them. */
-const UNDER_WAY = 1_000_000;
+const IN_FLIGHT_GAP = 1_000_000;
 
-/** @template {Sent} T */
+/** @template {QueuedFrame} T */
 export class Outbox {
   #maxBytes;
   #bytes = 0;
   /** The newest number that was given. */
   #seq = 0;
-  /** Whether the other side tells what has arrived, so that frames are numbered and kept. */
-  #isTold = false;
+  /** Whether the bridge acknowledges frames: they are then numbered, and kept until it does. */
+  #isAcknowledged = false;
   /** @type {{ frame: T, bytes: number, isWritten: boolean }[]} */
   #entries = [];
 
@@ -39,7 +39,7 @@ export class Outbox {
    */
   add(frame) {
     const bytes = frame.data?.length ?? JSON.stringify(frame).length;
-    while (this.#bytes + bytes > this.#maxBytes && this.#entries[0]?.isWritten) this.#forget();
+    while (this.#bytes + bytes > this.#maxBytes && this.#entries[0]?.isWritten) this.#dropOldest();
     if (this.#bytes + bytes > this.#maxBytes) return false;
     this.#bytes += bytes;
     this.#entries.push({ frame, bytes, isWritten: false });
@@ -53,22 +53,22 @@ export class Outbox {
    */
   flush(write) {
     for (const entry of this.#entries.filter(({ isWritten }) => !isWritten)) {
-      if (this.#isTold && !entry.frame.seq) entry.frame = { ...entry.frame, seq: ++this.#seq };
+      if (this.#isAcknowledged && !entry.frame.seq) entry.frame = { ...entry.frame, seq: ++this.#seq };
       if (!write(entry.frame)) return;
       entry.isWritten = true;
     }
-    while (!this.#isTold && this.#entries[0]?.isWritten) this.#forget();
+    while (!this.#isAcknowledged && this.#entries[0]?.isWritten) this.#dropOldest();
   }
 
   /**
-   * A connection to the same session begins: what has not arrived is to be written again.
+   * Schedule unacknowledged frames to be written again, on a new connection to the same session.
    *
-   * @param {number} [received] the newest number that has arrived; nothing where that is not told
+   * @param {number} [received] highest number acknowledged; undefined where the bridge sends none
    */
   resume(received) {
-    this.#isTold = received !== undefined;
-    this.arrived(received ?? this.#seq);
-    if (this.#seq <= (received ?? 0)) this.#seq = (received ?? 0) + UNDER_WAY;
+    this.#isAcknowledged = received !== undefined;
+    this.acknowledge(received ?? this.#seq);
+    if (this.#seq <= (received ?? 0)) this.#seq = (received ?? 0) + IN_FLIGHT_GAP;
     for (const entry of this.#entries) entry.isWritten = false;
   }
 
@@ -80,21 +80,21 @@ export class Outbox {
    * @param {number} [received] see `resume`
    * @returns {number} frames forgotten that were not written
    */
-  beginAnew(received) {
-    this.#isTold = received !== undefined;
+  startNewSession(received) {
+    this.#isAcknowledged = received !== undefined;
     const waiting = this.#entries.filter(({ isWritten }) => !isWritten);
     const found = waiting.findIndex(({ frame }) => beginsRecording(frame));
     const end = found < 0 ? waiting.length : found;
     this.#entries = waiting.filter(
-      ({ frame }, index) => index >= end || OUTLIVES_ITS_SESSION.has(frame.type),
+      ({ frame }, index) => index >= end || SURVIVES_SESSION_LOSS.has(frame.type),
     );
     this.#bytes = this.#entries.reduce((sum, { bytes }) => sum + bytes, 0);
     return waiting.length - this.#entries.length;
   }
 
-  /** @param {number} received the newest number that has arrived */
-  arrived(received) {
-    while ((this.#entries[0]?.frame.seq ?? Infinity) <= received) this.#forget();
+  /** @param {number} received highest number that the bridge acknowledges */
+  acknowledge(received) {
+    while ((this.#entries[0]?.frame.seq ?? Infinity) <= received) this.#dropOldest();
   }
 
   /**
@@ -109,7 +109,7 @@ export class Outbox {
     return waiting;
   }
 
-  #forget() {
+  #dropOldest() {
     this.#bytes -= this.#entries.shift()?.bytes ?? 0;
   }
 }
@@ -117,7 +117,7 @@ export class Outbox {
 /**
  * Whether a recording begins here: it is said so, or the header of its container is here.
  *
- * @param {Sent} frame
+ * @param {QueuedFrame} frame
  */
 function beginsRecording({ type, data = "" }) {
   if (type !== "audio_chunk") return type === "start_listening";

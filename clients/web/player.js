@@ -67,11 +67,11 @@ export class Player extends EventTarget {
   /** The response that is held; null while none is. @type {number | null} */
   #heldId = null;
   /** Keeps pieces in order: each is put into the queue after the one before it. */
-  #inOrder = Promise.resolve();
+  #queued = Promise.resolve();
   /** @type {ReturnType<typeof setInterval> | undefined} */
-  #reporting;
+  #reportTimer;
   /** The newest report. */
-  #reported = { responseId: 0, playedMs: 0 };
+  #lastReport = { responseId: 0, playedMs: 0 };
 
   /** @param {() => AudioContext} openContext */
   constructor(openContext = () => new AudioContext()) {
@@ -137,8 +137,8 @@ export class Player extends EventTarget {
     this.#latestId = Math.max(this.#latestId, responseId);
     const decoding = this.#decode(data);
     decoding.catch(() => {}); // its turn to fail comes below
-    const queued = this.#inOrder.then(async () => this.#enqueue(responseId, await decoding));
-    this.#inOrder = queued.catch((error) => this.#fail(responseId, error));
+    const queued = this.#queued.then(async () => this.#enqueue(responseId, await decoding));
+    this.#queued = queued.catch((error) => this.#fail(responseId, error));
     return queued;
   }
 
@@ -153,7 +153,7 @@ export class Player extends EventTarget {
     this.#queue = this.#queue.filter((piece) => piece.responseId > responseId);
     for (const piece of silenced) this.#cut(piece);
     if (this.#heldId !== null && this.#heldId <= responseId) this.release();
-    for (const id of new Set(silenced.map((piece) => piece.responseId))) this.#changed(id);
+    for (const id of new Set(silenced.map((piece) => piece.responseId))) this.#playbackChanged(id);
   }
 
   /**
@@ -221,7 +221,7 @@ export class Player extends EventTarget {
     this.#position.add(responseId, startsAt, endsAt);
     this.decodedSeconds += buffer.duration;
     this.#queue.push(piece);
-    this.#reporting ??= setInterval(() => this.#watch(this.#queue[0].responseId), TICK_MS);
+    this.#reportTimer ??= setInterval(() => this.#reportWhenDue(this.#queue[0].responseId), TICK_MS);
     this.dispatchEvent(new Event("change"));
   }
 
@@ -250,33 +250,33 @@ export class Player extends EventTarget {
   #end(piece) {
     piece.gain.disconnect();
     this.#queue = this.#queue.filter((other) => other !== piece);
-    this.#changed(piece.responseId);
+    this.#playbackChanged(piece.responseId);
   }
 
   /** @param {number} responseId of what has ended */
-  #changed(responseId) {
+  #playbackChanged(responseId) {
     const next = this.#queue[0]?.responseId;
     if (next === undefined) {
-      clearInterval(this.#reporting);
-      this.#reporting = undefined;
+      clearInterval(this.#reportTimer);
+      this.#reportTimer = undefined;
     }
     if (next !== responseId) this.#report(responseId); // else it goes on, and the interval tells
     this.dispatchEvent(new Event("change"));
   }
 
   /** @param {number} responseId of what is next to be heard, or is heard */
-  #watch(responseId) {
+  #reportWhenDue(responseId) {
     const playedMs = this.playedMs(responseId);
-    const isKnown = this.#reported.responseId === responseId;
-    const dueMs = isKnown ? this.#reported.playedMs + REPORT_MS : 1;
+    const isKnown = this.#lastReport.responseId === responseId;
+    const dueMs = isKnown ? this.#lastReport.playedMs + REPORT_MS : 1;
     if (playedMs >= dueMs) this.#report(responseId);
   }
 
   /** @param {number} responseId */
   #report(responseId) {
     const isPlaying = this.#queue.some((piece) => piece.responseId === responseId);
-    this.#reported = { responseId, playedMs: this.playedMs(responseId) };
-    this.onPlayback({ ...this.#reported, isPlaying });
+    this.#lastReport = { responseId, playedMs: this.playedMs(responseId) };
+    this.onPlayback({ ...this.#lastReport, isPlaying });
   }
 
   /**

@@ -6,7 +6,7 @@ export class Transcript {
   /** @type {HTMLElement | null} what the user is saying, not final yet */
   #pending = null;
   /** The latest final words: a turn may be opened again, and then its words are replaced. */
-  #said = { turnId: 0, bubble: /** @type {HTMLElement | null} */ (null), text: "" };
+  #lastFinal = { turnId: 0, bubble: /** @type {HTMLElement | null} */ (null), text: "" };
   /** @type {Map<number, HTMLElement>} */
   #answers = new Map();
 
@@ -22,7 +22,7 @@ export class Transcript {
    * @param {string} stableText its beginning, which stays
    * @param {number} [turnId] whose final words are replaced, if they are known
    */
-  userSays(text, stableText, turnId) {
+  showPartial(text, stableText, turnId) {
     if (!text) return;
     this.#pending ??= this.#bubbleOf(turnId) ?? this.#add("user", "You");
     this.#pending.classList.add("pending");
@@ -38,11 +38,11 @@ export class Transcript {
    * @param {string} text empty when no word was understood
    * @param {number} [turnId] whose words these are, instead of others that were final before
    */
-  userSaid(text, turnId = 0) {
+  showFinal(text, turnId = 0) {
     const bubble = this.#pending ?? this.#bubbleOf(turnId) ?? (text ? this.#add("user", "You") : null);
     this.#pending = null;
     if (!bubble) return;
-    this.#said = { turnId, bubble, text };
+    this.#lastFinal = { turnId, bubble, text };
     if (!text) return bubble.remove();
     bubble.classList.remove("pending");
     bubble.ariaBusy = "false";
@@ -50,14 +50,14 @@ export class Transcript {
   }
 
   /** What is not final stays as it was before. */
-  nothingWasSaid() {
+  dropPartial() {
     if (this.#pending === null) return;
-    const isOpenedAgain = this.#pending === this.#said.bubble;
-    this.userSaid(isOpenedAgain ? this.#said.text : "", isOpenedAgain ? this.#said.turnId : 0);
+    const isReopened = this.#pending === this.#lastFinal.bubble;
+    this.showFinal(isReopened ? this.#lastFinal.text : "", isReopened ? this.#lastFinal.turnId : 0);
   }
 
   /** @param {number} responseId */
-  answerBegins(responseId) {
+  startAnswer(responseId) {
     this.#answers.set(responseId, this.#add("assistant pending", "Answer"));
   }
 
@@ -65,7 +65,7 @@ export class Transcript {
    * @param {number} responseId
    * @param {string} text what comes next
    */
-  answerGoesOn(responseId, text) {
+  appendToAnswer(responseId, text) {
     const answer = this.#answers.get(responseId);
     if (answer) this.#write(answer, answer.textContent + text);
   }
@@ -74,13 +74,13 @@ export class Transcript {
    * @param {number} responseId
    * @param {string} text all of it
    */
-  answerIsWritten(responseId, text) {
+  completeAnswer(responseId, text) {
     const answer = this.#answers.get(responseId);
     if (answer && !answer.classList.contains("interrupted")) this.#write(answer, text);
   }
 
   /** @param {number} responseId */
-  answerIsOver(responseId) {
+  endAnswer(responseId) {
     const answer = this.#answers.get(responseId);
     answer?.classList.remove("pending");
     if (answer?.className === "assistant" && !answer.textContent) answer.remove();
@@ -90,7 +90,7 @@ export class Transcript {
    * @param {number} responseId
    * @param {string} keptText what the user has heard of it
    */
-  answerIsCut(responseId, keptText) {
+  cutAnswer(responseId, keptText) {
     const answer = this.#answers.get(responseId);
     if (!answer) return;
     answer.classList.add("interrupted");
@@ -98,19 +98,19 @@ export class Transcript {
   }
 
   /** @param {number} responseId of an answer that the user went on before hearing any of */
-  answerIsVoid(responseId) {
+  removeAnswer(responseId) {
     this.#answers.get(responseId)?.remove();
     this.#answers.delete(responseId);
   }
 
   /** @param {string} text of something that was done */
-  note(text) {
+  addNote(text) {
     this.#write(this.#add("note", "Done"), text);
   }
 
   /** @param {number | undefined} turnId */
   #bubbleOf(turnId) {
-    return turnId && turnId === this.#said.turnId ? this.#said.bubble : null;
+    return turnId && turnId === this.#lastFinal.turnId ? this.#lastFinal.bubble : null;
   }
 
   /**

@@ -18,7 +18,7 @@
  *
  * @typedef {object} VoiceClientOptions
  * @property {string} [sessionId] of a session to go on with; a random one otherwise
- * @property {number} [maxQueueBytes] of the frames that wait for a connection, or to have arrived
+ * @property {number} [maxQueueBytes] limit of the frames that wait to be sent or acknowledged
  * @property {new (url: URL) => WebSocket} [WebSocket] the browser's unless given
  * @property {typeof fetch} [fetch] the browser's unless given
  * @property {import("./live-socket.js").Clock} [clock] the browser's unless given
@@ -26,7 +26,7 @@
  */
 
 import { toBase64 } from "./base64.js";
-import { Credential, NoTicket, TokenRefused } from "./credential.js";
+import { Credential, TicketUnavailable, TokenRefused } from "./credential.js";
 import { LiveSocket } from "./live-socket.js";
 import { Outbox } from "./outbox.js";
 import { FrameDeduplicator } from "./frame-dedup.js";
@@ -70,19 +70,19 @@ export class VoiceClient extends EventTarget {
 
   #url;
   /** Whether the session is this client's from its beginning. */
-  #isOurs;
+  #ownsSession;
   /** @type {Credential | null} */
   #credential = null;
   #config;
-  #surroundings;
+  #environment;
   #outbox;
-  #received = new FrameDeduplicator();
+  #receivedFrames = new FrameDeduplicator();
   /** @type {LiveSocket | null} */
   #live = null;
   /** The ticket that is being bought. @type {AbortController | null} */
-  #entering = null;
+  #ticketRequest = null;
   /** How the next socket is opened, and whether there was a session on one before. */
-  #comeback = { attempts: 0, refusals: 0, retryAfterMs: 0, hadSession: false };
+  #reconnection = { attempts: 0, refusals: 0, retryAfterMs: 0, hadSession: false };
   /** The attempt that waits. @type {{ timer: any, atMs: number } | null} */
   #retry = null;
   /** How far the user has heard what came before a drop. @type {Frame | null} */
@@ -100,13 +100,13 @@ export class VoiceClient extends EventTarget {
   constructor(url, config = {}, token = null, options = {}) {
     super();
     this.#url = new URL(url);
-    this.#url.searchParams.set("sessionId", options.sessionId ?? newName());
-    this.#isOurs = options.sessionId === undefined;
+    this.#url.searchParams.set("sessionId", options.sessionId ?? randomId());
+    this.#ownsSession = options.sessionId === undefined;
     this.#config = config;
-    const shown = token || this.#url.searchParams.get("token");
+    const bearer = token || this.#url.searchParams.get("token");
     this.#url.searchParams.delete("token");
-    if (shown) this.#credential = new Credential(shown, options.fetch ?? fetch.bind(globalThis));
-    this.#surroundings = {
+    if (bearer) this.#credential = new Credential(bearer, options.fetch ?? fetch.bind(globalThis));
+    this.#environment = {
       WebSocket: options.WebSocket ?? globalThis.WebSocket,
       clock: options.clock ?? BROWSER_CLOCK,
       random: options.random ?? Math.random,
@@ -126,11 +126,11 @@ export class VoiceClient extends EventTarget {
 
   /** The newest place in the session's sequence that was heard; 0 before the first. */
   get lastSeq() {
-    return this.#received.lastSeq;
+    return this.#receivedFrames.lastSeq;
   }
 
   /** The newest place of which all was heard: of the last one, some frames may be missing. */
-  get #wholeSeq() {
+  get #completeSeq() {
     return Math.max(0, this.lastSeq - 1);
   }
 
@@ -141,12 +141,12 @@ export class VoiceClient extends EventTarget {
 
   /** Open a socket, and another whenever it is lost. */
   connect() {
-    this.#drop();
-    this.#become(this.#comeback.attempts === 0 ? "connecting" : "reconnecting");
-    if (this.#comeback.hadSession || this.#isOurs) {
-      this.#url.searchParams.set("lastSeq", String(this.#wholeSeq));
+    this.#disconnect();
+    this.#setStatus(this.#reconnection.attempts === 0 ? "connecting" : "reconnecting");
+    if (this.#reconnection.hadSession || this.#ownsSession) {
+      this.#url.searchParams.set("lastSeq", String(this.#completeSeq));
     }
-    if (this.#credential) void this.#enter(this.#credential);
+    if (this.#credential) void this.#openWithTicket(this.#credential);
     else this.#open(this.#url);
   }
 
@@ -157,7 +157,7 @@ export class VoiceClient extends EventTarget {
    * @throws {ConnectionOver} it is not coming
    */
   async opened() {
-    while (this.#isComing()) {
+    while (this.#isPending()) {
       await new Promise((resolve) => this.addEventListener("status", resolve, { once: true }));
     }
     if (this.status !== "connected") throw new ConnectionOver(this.status);
@@ -178,9 +178,9 @@ export class VoiceClient extends EventTarget {
    */
   on(type, listener) {
     /** @param {Event} event */
-    const heard = (event) => listener(/** @type {CustomEvent} */ (event).detail);
-    this.addEventListener(type, heard);
-    return () => this.removeEventListener(type, heard);
+    const handle = (event) => listener(/** @type {CustomEvent} */ (event).detail);
+    this.addEventListener(type, handle);
+    return () => this.removeEventListener(type, handle);
   }
 
   /**
@@ -190,13 +190,13 @@ export class VoiceClient extends EventTarget {
    * @returns {boolean} false when it will not be sent: the queue is full, or the connection over
    */
   send(frame) {
-    if (this.status !== "connected" && !this.#isComing()) return this.#refuse("closed", 1);
+    if (this.status !== "connected" && !this.#isPending()) return this.#reportDropped("closed", 1);
     const isConnected = this.status === "connected";
     if (this.#outbox.add(frame)) {
       if (isConnected) this.#flush();
       return true;
     }
-    return (isConnected && this.#transmit(frame)) || this.#refuse("queue_full", 1);
+    return (isConnected && this.#transmit(frame)) || this.#reportDropped("queue_full", 1);
   }
 
   /**
@@ -295,26 +295,26 @@ export class VoiceClient extends EventTarget {
     if (this.status === "connected") this.#transmit({ type: "config", ...patch });
   }
 
-  #isComing() {
+  #isPending() {
     return this.status === "connecting" || this.status === "reconnecting";
   }
 
   /** @param {Credential} credential */
-  async #enter(credential) {
-    const { clock } = this.#surroundings;
-    const entering = (this.#entering = new AbortController());
-    const timer = clock.setTimeout(() => entering.abort(), TICKET_TIMEOUT_MS);
+  async #openWithTicket(credential) {
+    const { clock } = this.#environment;
+    const request = (this.#ticketRequest = new AbortController());
+    const timer = clock.setTimeout(() => request.abort(), TICKET_TIMEOUT_MS);
     try {
-      const ticket = await credential.ticket(this.#url, entering.signal);
-      if (entering !== this.#entering) return; // dropped meanwhile
+      const ticket = await credential.ticket(this.#url, request.signal);
+      if (request !== this.#ticketRequest) return; // dropped meanwhile
       const url = new URL(this.#url);
       url.searchParams.set("ticket", ticket);
       this.#open(url);
     } catch (error) {
-      if (entering !== this.#entering) return;
+      if (request !== this.#ticketRequest) return;
       if (error instanceof TokenRefused) return this.#end("refused");
-      this.#comeback.retryAfterMs = error instanceof NoTicket ? error.retryAfterMs : 0;
-      this.#lose(0);
+      this.#reconnection.retryAfterMs = error instanceof TicketUnavailable ? error.retryAfterMs : 0;
+      this.#connectionLost(0);
     } finally {
       clock.clearTimeout(timer);
     }
@@ -322,11 +322,11 @@ export class VoiceClient extends EventTarget {
 
   /** @param {URL} url */
   #open(url) {
-    this.#live = new LiveSocket(url, this.#surroundings, {
-      opened: () => this.#transmit({ type: "config", ...this.#config }),
-      heard: (frame) => this.#hear(frame),
-      lastSeq: () => this.#wholeSeq,
-      lost: (closeCode) => this.#lose(closeCode),
+    this.#live = new LiveSocket(url, this.#environment, {
+      onOpen: () => this.#transmit({ type: "config", ...this.#config }),
+      onFrame: (frame) => this.#receive(frame),
+      lastSeq: () => this.#completeSeq,
+      onLost: (closeCode) => this.#connectionLost(closeCode),
     });
   }
 
@@ -352,8 +352,8 @@ export class VoiceClient extends EventTarget {
    * @param {number} count
    * @returns {false}
    */
-  #refuse(reason, count) {
-    if (count > 0) this.#tell("dropped", { reason, count });
+  #reportDropped(reason, count) {
+    if (count > 0) this.#dispatch("dropped", { reason, count });
     return false;
   }
 
@@ -369,77 +369,77 @@ export class VoiceClient extends EventTarget {
   }
 
   /** @param {Frame} frame */
-  #hear(frame) {
-    if (frame.type === "ready" && this.status !== "connected") this.#begin(frame);
-    else if (frame.received) this.#outbox.arrived(frame.received);
-    if (!this.#received.isNew(frame)) return;
+  #receive(frame) {
+    if (frame.type === "ready" && this.status !== "connected") this.#startSession(frame);
+    else if (frame.received) this.#outbox.acknowledge(frame.received);
+    if (!this.#receivedFrames.accept(frame)) return;
     if (frame.type === "token_expiring") void this.#renew();
-    if (frame.type === "error") this.#comeback.retryAfterMs = frame.retryAfterMs ?? 0;
-    this.#tell("frame", frame);
-    this.#tell(frame.type, frame);
+    if (frame.type === "error") this.#reconnection.retryAfterMs = frame.retryAfterMs ?? 0;
+    this.#dispatch("frame", frame);
+    this.#dispatch(frame.type, frame);
   }
 
   /** @param {Frame} ready */
-  #begin({ resumed: isResumed, received }) {
-    const { hadSession } = this.#comeback;
-    this.#comeback = { attempts: 0, refusals: 0, retryAfterMs: 0, hadSession: true };
+  #startSession({ resumed: isResumed, received }) {
+    const { hadSession } = this.#reconnection;
+    this.#reconnection = { attempts: 0, refusals: 0, retryAfterMs: 0, hadSession: true };
     if (isResumed && this.#unsentPlayback) this.#transmit(this.#unsentPlayback);
     this.#unsentPlayback = null;
-    if (!isResumed) this.#received.reset();
+    if (!isResumed) this.#receivedFrames.reset();
     if (isResumed || !hadSession) this.#outbox.resume(received);
-    else this.#refuse("session_lost", this.#outbox.beginAnew(received));
+    else this.#reportDropped("session_lost", this.#outbox.startNewSession(received));
     this.#flush();
-    this.#become("connected");
+    this.#setStatus("connected");
   }
 
   /** @param {number} code */
-  #lose(code) {
-    if (code === UNAUTHORIZED) this.#comeback.refusals += 1;
-    const isRefused = this.#comeback.refusals >= (this.#credential ? MAX_REFUSALS : 1);
+  #connectionLost(code) {
+    if (code === UNAUTHORIZED) this.#reconnection.refusals += 1;
+    const isRefused = this.#reconnection.refusals >= (this.#credential ? MAX_REFUSALS : 1);
     if (isRefused) return this.#end("refused");
     if (code === TAKEN_OVER) return this.#end("replaced");
-    this.#drop();
-    const { attempts, retryAfterMs } = this.#comeback;
+    this.#disconnect();
+    const { attempts, retryAfterMs } = this.#reconnection;
     const longestMs = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempts);
-    const jitteredMs = longestMs * (0.5 + this.#surroundings.random() / 2);
+    const jitteredMs = longestMs * (0.5 + this.#environment.random() / 2);
     const delayMs = Math.max(jitteredMs, retryAfterMs);
-    const { clock } = this.#surroundings;
-    this.#comeback.attempts += 1;
+    const { clock } = this.#environment;
+    this.#reconnection.attempts += 1;
     const timer = clock.setTimeout(() => this.connect(), delayMs);
     this.#retry = { timer, atMs: clock.now() + delayMs };
-    this.#become("reconnecting");
+    this.#setStatus("reconnecting");
   }
 
   /** @param {Status} status */
   #end(status) {
-    this.#drop();
-    this.#comeback.attempts = this.#comeback.refusals = 0;
-    this.#become(status);
-    this.#refuse("closed", this.#outbox.clear());
+    this.#disconnect();
+    this.#reconnection.attempts = this.#reconnection.refusals = 0;
+    this.#setStatus(status);
+    this.#reportDropped("closed", this.#outbox.clear());
   }
 
-  #drop() {
-    this.#surroundings.clock.clearTimeout(this.#retry?.timer);
+  #disconnect() {
+    this.#environment.clock.clearTimeout(this.#retry?.timer);
     this.#retry = null;
     this.#live?.close();
     this.#live = null;
-    const entering = this.#entering;
-    this.#entering = null;
-    entering?.abort();
+    const request = this.#ticketRequest;
+    this.#ticketRequest = null;
+    request?.abort();
   }
 
   /** @param {Status} status */
-  #become(status) {
+  #setStatus(status) {
     if (status === this.status) return;
     this.status = status;
-    this.#tell("status", status);
+    this.#dispatch("status", status);
   }
 
   /**
    * @param {string} type
    * @param {unknown} detail
    */
-  #tell(type, detail) {
+  #dispatch(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
@@ -450,7 +450,7 @@ async function encode(audio) {
 }
 
 /** A random name; `crypto.randomUUID` is missing on pages without https. */
-function newName() {
+function randomId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -86,18 +86,18 @@ const INITIAL_STATE = {
  * @param {SetState} set
  * @param {GetState} get
  * @param {unknown} [api] of the store; not used, but passed by stores
- * @param {import("./voice-conversation.js").Surroundings} [surroundings] the user's token, where the
+ * @param {import("./voice-conversation.js").Environment} [environment] the user's token, where the
  *   bridge wants one; the rest is the browser's unless given
  * @returns {WebSocketVoiceSlice}
  */
-export function createWebSocketVoiceSlice(set, get, api, surroundings = {}) {
-  const conversation = new VoiceConversation(set, get, surroundings);
+export function createWebSocketVoiceSlice(set, get, api, environment = {}) {
+  const conversation = new VoiceConversation(set, get, environment);
   return {
     ...INITIAL_STATE,
     connectWebSocket: () => conversation.connect(),
     disconnectWebSocket: () => conversation.disconnect(),
     sendAudioChunk: (audioData) => conversation.send(audioData),
-    handleWebSocketMessage: (message) => conversation.hear(message),
+    handleWebSocketMessage: (message) => conversation.handle(message),
     playAudioChunk: (base64Data) => conversation.play(base64Data),
     playAudioResponse: (audio) => conversation.playFile(audio),
     requestVoicePermission: () => conversation.requestPermission(),

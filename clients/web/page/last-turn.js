@@ -17,11 +17,11 @@ import { element, write } from "./document.js";
  */
 export function stagesOf(metrics) {
   const { sttFinalMs, llmFirstTokenMs, firstPhraseMs, responseLatencyMs, firstHeardMs } = metrics;
-  const wordMs = (sttFinalMs ?? 0) + (llmFirstTokenMs ?? NaN);
-  const overMs = firstHeardMs ?? responseLatencyMs ?? metrics.turnTotalMs ?? Infinity;
+  const firstWordMs = (sttFinalMs ?? 0) + (llmFirstTokenMs ?? NaN);
+  const limitMs = firstHeardMs ?? responseLatencyMs ?? metrics.turnTotalMs ?? Infinity;
   const ends = [
     { name: "Transcript", kind: "transcript", atMs: sttFinalMs },
-    { name: "First word", kind: "word", atMs: Math.min(wordMs, firstPhraseMs ?? Infinity) },
+    { name: "First word", kind: "word", atMs: Math.min(firstWordMs, firstPhraseMs ?? Infinity) },
     { name: "First phrase", kind: "phrase", atMs: firstPhraseMs },
     { name: "First sound", kind: "sound", atMs: responseLatencyMs },
     { name: "Heard", kind: "heard", atMs: firstHeardMs },
@@ -32,12 +32,12 @@ export function stagesOf(metrics) {
   if (endpointingMs !== undefined) {
     stages.push({ name: "Endpointing", kind: "endpointing", ms: endpointingMs });
   }
-  let beganMs = 0;
+  let startMs = 0;
   for (const { name, kind, atMs } of ends) {
     if (atMs === undefined || Number.isNaN(atMs)) continue;
-    const endedMs = Math.min(Math.max(beganMs, atMs), overMs);
-    stages.push({ name, kind, ms: endedMs - beganMs });
-    beganMs = endedMs;
+    const endMs = Math.min(Math.max(startMs, atMs), limitMs);
+    stages.push({ name, kind, ms: endMs - startMs });
+    startMs = endMs;
   }
   return stages;
 }

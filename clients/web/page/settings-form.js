@@ -26,11 +26,11 @@ export class SettingsForm {
    *
    * @param {Settings} settings
    */
-  adopt(settings) {
-    const inForce = /** @type {Record<string, unknown>} */ (settings);
+  showEffective(settings) {
+    const effective = /** @type {Record<string, unknown>} */ (settings);
     for (const control of this.#controls()) {
-      const value = inForce[control.name];
-      if (value !== undefined && control !== document.activeElement) put(control, value);
+      const value = effective[control.name];
+      if (value !== undefined && control !== document.activeElement) setValue(control, value);
     }
     this.#showNumbers();
   }
@@ -62,7 +62,7 @@ function valueOf(control) {
  * @param {HTMLInputElement | HTMLSelectElement} control
  * @param {unknown} value
  */
-function put(control, value) {
+function setValue(control, value) {
   if (control instanceof HTMLInputElement) {
     if (control.type === "checkbox") control.checked = value === true;
     else control.value = String(value);

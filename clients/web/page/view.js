@@ -13,7 +13,7 @@ import { button, element, write } from "./document.js";
  * @property {number} decodedSeconds of answers
  */
 
-const CONNECTION_WORDS = {
+const STATUS_LABELS = {
   connecting: "Connecting",
   connected: "Connected",
   reconnecting: "Reconnecting",
@@ -21,7 +21,7 @@ const CONNECTION_WORDS = {
   replaced: "Opened elsewhere",
   closed: "Closed",
 };
-const HINTS_AWAY = {
+const STATUS_HINTS = {
   connecting: "One moment",
   reconnecting: "Waiting for the connection",
   refused: "This server lets nobody in without a token",
@@ -48,12 +48,12 @@ export function show({ state, connection, isRecording, decodedSeconds }) {
     connection,
     decodedSeconds: decodedSeconds.toFixed(3),
   });
-  write("connection", CONNECTION_WORDS[connection]);
-  write("hint", connection === "connected" ? HINTS[state] : HINTS_AWAY[connection]);
+  write("connection", STATUS_LABELS[connection]);
+  write("hint", connection === "connected" ? HINTS[state] : STATUS_HINTS[connection]);
   element("stop").hidden = !["thinking", "speaking", "held"].includes(state);
   element("welcome").hidden = element("log").childElementCount > 0;
   const microphone = button("microphone");
-  for (const needy of [button("send"), ...suggestions]) needy.disabled = !isConnected;
+  for (const control of [button("send"), ...suggestions]) control.disabled = !isConnected;
   microphone.disabled = !isConnected && !isRecording;
   microphone.ariaPressed = String(isRecording);
   microphone.ariaLabel = isRecording ? "Stop the microphone" : "Start the microphone";
@@ -66,7 +66,7 @@ export function showProblem(message) {
 }
 
 /** On narrow screens the panel is opened by its button; on wide ones it is always there. */
-export function offerPanel() {
+export function enablePanel() {
   const [toggle, panel] = [button("panel-toggle"), element("panel")];
   /** @param {boolean} isOpen */
   const open = (isOpen) => {

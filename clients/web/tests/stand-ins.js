@@ -1,4 +1,4 @@
-/** What a client finds around it, under the hand of a test: sockets and time. */
+/** The environment of a client under the control of a test: sockets and time. */
 
 /** A WebSocket whose other side is the test. */
 export class Socket {
@@ -78,7 +78,7 @@ export class ManualClock {
 }
 
 /** Options of a client in a test: its clock, and the sockets that it has opened. */
-export function surroundings() {
+export function environment() {
   const sockets = [];
   class Opened extends Socket {
     constructor(url) {

@@ -2,17 +2,17 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { ConnectionOver, VoiceClient } from "../voice-client.js";
-import { surroundings } from "./stand-ins.js";
+import { environment } from "./stand-ins.js";
 
 const URL_OF_BRIDGE = "ws://localhost/api/voice/ws";
 const HEADER = new Uint8Array([0x1a, 0x45, 0xdf, 0xa3, 0x01]);
 const TAIL = new Uint8Array([1, 2, 3, 4, 5]);
 
 function start({ config = {}, token = null, ...options } = {}) {
-  const around = surroundings();
-  const client = new VoiceClient(URL_OF_BRIDGE, config, token, { ...around, ...options });
+  const env = environment();
+  const client = new VoiceClient(URL_OF_BRIDGE, config, token, { ...env, ...options });
   client.connect();
-  return { client, ...around };
+  return { client, ...env };
 }
 
 /** What the client says from now on, by type. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { createWebSocketVoiceSlice } from "../voice-slice.js";
-import { surroundings } from "./stand-ins.js";
+import { environment } from "./stand-ins.js";
 
 class Loudspeaker extends EventTarget {
   played = [];
@@ -103,7 +103,7 @@ class Recorder extends EventTarget {
 
 /** A store as zustand makes it, with the parts of a Cedar store that a test wants. */
 function open(parts = {}) {
-  const around = surroundings();
+  const env = environment();
   const player = new Loudspeaker();
   const browserVoice = new BrowserVoice();
   let recorder;
@@ -118,11 +118,11 @@ function open(parts = {}) {
       player,
       browserVoice,
       openMicrophone: (...given) => (recorder = new Recorder(...given)),
-      client: around,
+      client: env,
     }),
   };
   get().setVoiceEndpoint("http://localhost/api/chat/voice");
-  return { get, messages, player, browserVoice, recorder, ...around };
+  return { get, messages, player, browserVoice, recorder, ...env };
 }
 
 async function connected(parts) {
