@@ -1,36 +1,38 @@
 // @ts-check
-/** The browser's own speech, for answers that come without audio. */
+/** The browser's own speech synthesis, for answers that arrive without audio. */
 
-/** Dispatches `change` when it begins or ends to speak. */
+/** Dispatches `change` when speech begins or ends. */
 export class BrowserVoice extends EventTarget {
   /** @type {SpeechSynthesisUtterance | null} */
   #utterance = null;
   #now;
-  /** When it was first heard; NaN until then. */
+  /** Time of the first sound; NaN until then. */
   #startedAt = NaN;
 
-  /** @param {() => number} now milliseconds of a clock */
+  /** @param {() => number} now milliseconds of a monotonic clock */
   constructor(now = () => performance.now()) {
     super();
     this.#now = now;
-    if (this.#canSpeak) speechSynthesis.getVoices(); // some browsers only load them when asked
+    if (this.#canSpeak) speechSynthesis.getVoices(); // some browsers load them on the first call
   }
 
   get #canSpeak() {
     return "speechSynthesis" in globalThis;
   }
 
-  /** Whether something is being spoken. */
+  /** Whether a text is being spoken. */
   get isPlaying() {
     return this.#utterance !== null;
   }
 
-  /** For how many milliseconds the present text has been heard. */
+  /** Milliseconds for which the current text has been audible. */
   get playedMs() {
     return this.#utterance ? Math.round(this.#now() - this.#startedAt) || 0 : 0;
   }
 
   /**
+   * Speak a text, instead of the current one.
+   *
    * @param {string} text
    * @param {import("./frames.js").Settings} settings
    * @returns {boolean} false when this browser has no voice
@@ -48,7 +50,7 @@ export class BrowserVoice extends EventTarget {
     return true;
   }
 
-  /** Be silent at once. */
+  /** Stop speaking at once. */
   silence() {
     if (!this.#utterance) return;
     this.#utterance.onstart = this.#utterance.onend = this.#utterance.onerror = null;

@@ -1,12 +1,12 @@
 // @ts-check
-/** The messages of a Cedar store that come from a voice conversation. */
+/** Messages of a voice conversation in a Cedar store. */
 
 /** @typedef {import("./voice-slice.js").GetState} GetState */
 
 /**
- * Adds the user's words and the assistant's answers to the store. A user who resumes speaking before
- * any of the answer was heard reopens the turn: the turn's message is then replaced, and the answer's
- * is deleted. A store that cannot change messages gets the additional words as a new message.
+ * Adds the user's words and the assistant's answers to the store. A user who resumes speaking
+ * before any of the answer was heard reopens the turn: the turn's message is then replaced, and the
+ * answer's is deleted. A store that cannot change messages gets the additional words as a new one.
  */
 export class Chat {
   #get;
@@ -19,7 +19,9 @@ export class Chat {
   }
 
   /**
-   * @param {string} text of a turn, all of it; empty when no word was understood
+   * Add the final words of a turn, or replace those of a reopened turn.
+   *
+   * @param {string} text the whole text of the turn; empty when no word was recognized
    * @param {number} [turnId]
    */
   addUserText(text, turnId = 0) {
@@ -38,6 +40,8 @@ export class Chat {
   }
 
   /**
+   * Add an answer.
+   *
    * @param {string} text
    * @param {object | undefined} usage
    * @param {number} responseId
@@ -56,7 +60,7 @@ export class Chat {
   /**
    * @param {string | undefined} id
    * @param {string} content
-   * @returns {boolean} whether the store can
+   * @returns {boolean} whether the store can change messages
    */
   #change(id, content) {
     const { updateMessage } = this.#get();
@@ -69,13 +73,13 @@ export class Chat {
    * @param {"user" | "assistant"} role
    * @param {string} content
    * @param {object} metadata
-   * @returns {string | undefined} the message's id, where the store tells it
+   * @returns {string | undefined} id of the message, where the store returns it
    */
   #add(role, content, metadata = {}) {
     const { voiceSettings, addMessage } = this.#get();
     if (!voiceSettings.autoAddToMessages) return undefined;
     const timestamp = new Date().toISOString();
-    const message = { type: "text", role, content, metadata: { source: "voice", ...metadata, timestamp } };
-    return addMessage?.(message)?.id;
+    const allMetadata = { source: "voice", ...metadata, timestamp };
+    return addMessage?.({ type: "text", role, content, metadata: allMetadata })?.id;
   }
 }

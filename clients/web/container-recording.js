@@ -1,5 +1,5 @@
 // @ts-check
-/** A recording by MediaRecorder: WebM with Opus, or MP4 where there is no WebM. */
+/** A recording by MediaRecorder: WebM with Opus, or MP4 where the browser has no WebM. */
 
 import { BITS_PER_SECOND } from "./quality.js";
 import { OrderedLanes } from "./ordered-lanes.js";
@@ -7,28 +7,28 @@ import { OrderedLanes } from "./ordered-lanes.js";
 /** @typedef {import("./quality.js").Quality} Quality */
 
 /**
- * Some of a recording, in order.
+ * A piece of a recording.
  *
  * @typedef {object} Piece
  * @property {Uint8Array} bytes
- * @property {boolean} begins whether a container begins here: with its header, which all need
- *   that follow until the next that begins
+ * @property {boolean} begins whether a container begins with this piece, with the header that the
+ *   following pieces need
  */
 
 const TIMESLICE_MS = 100;
 const MIME_TYPES = ["audio/webm;codecs=opus", "audio/mp4"]; // the second for Safari
 
 /**
- * A recorder at work.
+ * A running recorder.
  *
  * @typedef {object} ActiveRecorder
  * @property {MediaRecorder} recorder
- * @property {Promise<void>} producing resolves with its first piece, or when it has stopped
+ * @property {Promise<void>} producing resolves after its first piece, or when it has stopped
  */
 
 /**
- * Records a stream. A MediaRecorder keeps its bit rate for life, so for another one a new recorder
- * takes over, and a new container begins.
+ * Records a stream. The bit rate of a MediaRecorder is fixed, so another quality means another
+ * recorder and a new container.
  */
 export class ContainerRecording {
   #stream;
@@ -39,7 +39,7 @@ export class ContainerRecording {
   #current = null;
   /** Resolves when every recorder so far has stopped. @type {Promise<unknown>} */
   #stopped = Promise.resolve();
-  /** Resolves when every piece so far has been handed over. */
+  /** Resolves when every piece so far has been delivered. */
   #handedOver = Promise.resolve();
 
   /**
@@ -58,8 +58,8 @@ export class ContainerRecording {
   }
 
   /**
-   * Begin in a quality, or continue in another one. No sound is recorded twice, and at most the frame
-   * that the encoder had begun is lost, 60 ms.
+   * Begin in a quality, or continue in another one. No sound is recorded twice, and at most the
+   * frame that the encoder had begun is lost, 60 ms.
    *
    * @param {Quality} quality
    */
@@ -69,13 +69,13 @@ export class ContainerRecording {
     this.#current = current;
     if (!previous) return;
     if (previous.recorder.state === "recording") previous.recorder.pause();
-    // A paused recorder still encodes the sound that it has captured; a stopped one would drop it. It
-    // is done by the time its successor has encoded later sound.
+    // A paused recorder still encodes the sound that it has captured; a stopped one would drop it.
+    // It is done by the time its successor has encoded later sound.
     await current.producing;
     stop(previous.recorder);
   }
 
-  /** End the recording; resolves when its last piece has been handed over. */
+  /** End the recording; resolves after its last piece has been delivered. */
   async stop() {
     const current = this.#current;
     this.#current = null;

@@ -1,13 +1,13 @@
 // @ts-check
 /**
- * Who the user is, without a word of it in addresses, which logs and histories keep: a token is
- * exchanged for a ticket, good once and for half a minute.
+ * The user's token, kept out of addresses, which logs and histories keep: the client exchanges it
+ * for a ticket that is valid once, for half a minute.
  *
- * @typedef {string | (() => string | Promise<string>)} Token a bearer token, or what gives the one
- *   that is good then
+ * @typedef {string | (() => string | Promise<string>)} Token a bearer token, or a function that
+ *   returns the current one
  */
 
-/** The bridge lets nobody in with this token. */
+/** The bridge refuses this token. */
 export class TokenRefused extends Error {
   constructor() {
     super("the token is missing or wrong");
@@ -15,11 +15,11 @@ export class TokenRefused extends Error {
   }
 }
 
-/** The bridge gives no ticket at present. */
+/** The bridge issues no ticket at present. */
 export class TicketUnavailable extends Error {
-  /** @param {number} retryAfterMs 0 when the bridge does not say */
+  /** @param {number} retryAfterMs shortest wait until the next attempt; 0 when unknown */
   constructor(retryAfterMs) {
-    super("the bridge gives no ticket");
+    super("the bridge issues no ticket");
     this.name = "TicketUnavailable";
     this.retryAfterMs = retryAfterMs;
   }
@@ -40,24 +40,24 @@ export class Credential {
     this.#fetch = fetch;
   }
 
-  /** Whether there may be another token when this one expires. */
+  /** Whether another token may be available when this one expires. */
   get isRenewable() {
     return typeof this.#token === "function";
   }
 
-  /** The token that is good now. */
+  /** Return the current token. */
   async token() {
     return typeof this.#token === "function" ? this.#token() : this.#token;
   }
 
   /**
-   * What stands for the token in one address of a socket.
+   * Request a ticket, which replaces the token in the address of one socket.
    *
    * @param {URL} url of the socket
-   * @param {AbortSignal} signal gives up
+   * @param {AbortSignal} signal aborts the request
    * @returns {Promise<string>}
-   * @throws {TokenRefused} another token is needed
-   * @throws {TicketUnavailable} another attempt is needed, as for whatever else is thrown
+   * @throws {TokenRefused} another attempt needs another token
+   * @throws {TicketUnavailable} another attempt may succeed, as after any other error
    */
   async ticket(url, signal) {
     const address = new URL("tickets", url);
@@ -73,6 +73,8 @@ export class Credential {
 }
 
 /**
+ * Wait for a promise until the signal aborts.
+ *
  * @template T
  * @param {AbortSignal} signal
  * @param {Promise<T>} promise

@@ -1,21 +1,21 @@
 // @ts-check
-/** Tells frames of a session that came before from new ones. Pure. */
+/** Drops frames of a session that have already been received, by sequence number. Pure. */
 
 export class FrameDeduplicator {
   #seq = 0;
-  /** Types of the frames of the newest place: an event may be told in several. @type {Set<string>} */
+  /** Types received with that number: one event may be several frames. @type {Set<string>} */
   #types = new Set();
 
-  /** The newest place in the session's sequence; 0 before the first. */
+  /** Highest sequence number received; 0 before the first. */
   get lastSeq() {
     return this.#seq;
   }
 
   /**
-   * Note a frame.
+   * Record a frame.
    *
    * @param {{ type: string, seq?: number }} frame
-   * @returns {boolean} whether it is new; one without a place always is
+   * @returns {boolean} whether it is new; a frame without a sequence number always is
    */
   accept({ type, seq = 0 }) {
     if (seq === 0) return true;
@@ -27,7 +27,7 @@ export class FrameDeduplicator {
     return true;
   }
 
-  /** Another session begins, with a sequence of its own. */
+  /** Start over, for another session with a sequence of its own. */
   reset() {
     this.#seq = 0;
     this.#types.clear();

@@ -1,9 +1,9 @@
 // @ts-check
 /**
- * One WebSocket that is known to be alive: it is asked every now and then, and given up when silent.
+ * One WebSocket with a liveness check: it sends pings, and reports a silent socket as lost.
  *
  * @typedef {object} Clock
- * @property {() => number} now in milliseconds, never going back
+ * @property {() => number} now milliseconds of a monotonic clock
  * @property {(tick: () => void, delayMs: number) => any} setTimeout
  * @property {(timer: any) => void} clearTimeout
  *
@@ -14,12 +14,12 @@
  * @typedef {object} Listener
  * @property {() => void} onOpen
  * @property {(frame: any) => void} onFrame
- * @property {() => number} lastSeq the newest place that was heard
- * @property {(closeCode: number) => void} onLost called once; 0 when it fell silent
+ * @property {() => number} lastSeq sequence number that pings acknowledge
+ * @property {(closeCode: number) => void} onLost called once; 0 for a socket that fell silent
  */
 
 const PING_MS = 10_000;
-const SILENCE_MS = 25_000; // two pings unanswered, and some
+const SILENCE_MS = 25_000; // two unanswered pings and a margin
 const OPEN = 1;
 
 export class LiveSocket {
@@ -47,7 +47,7 @@ export class LiveSocket {
 
   /**
    * @param {{ type: string } & Record<string, any>} frame
-   * @returns {boolean} whether it was open to send it
+   * @returns {boolean} false when the socket is not open
    */
   send(frame) {
     if (this.socket.readyState !== OPEN) return false;
@@ -55,12 +55,12 @@ export class LiveSocket {
     return true;
   }
 
-  /** Ask whether it is alive, and tell what was heard. */
+  /** Send a ping, which also acknowledges the frames received. */
   ping() {
     this.send({ type: "ping", sentAt: Date.now(), lastSeq: this.#listener.lastSeq() });
   }
 
-  /** Close it and forget it: a dead one may take minutes to say that it is closed. */
+  /** Close the socket and stop listening: a dead one may take minutes to report its close. */
   close() {
     this.#clock.clearTimeout(this.#timer);
     this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;

@@ -1,23 +1,23 @@
 // @ts-check
 /**
- * Frames on their way: those that wait for a connection, and those that were written and may have
- * been swallowed by it. In order, bounded by bytes. Pure.
+ * The send queue: frames that wait for a connection, and written ones that the bridge has not
+ * acknowledged, which a lost connection may have swallowed. In order, bounded by bytes. Pure.
  */
 
-/** @typedef {{ type: string, data?: string, seq?: number }} QueuedFrame the part of a frame that matters */
+/** @typedef {{ type: string, data?: string, seq?: number }} QueuedFrame the fields read here */
 
 const EBML_BASE64 = "GkXf"; // the first bytes of WebM
 const FTYP_BASE64 = "Z0eX"; // "ftyp", which begins with the fifth byte of MP4
 const SURVIVES_SESSION_LOSS = new Set(["text", "say"]);
 
-/** Frames of a page before this one that may be under way: their numbers are left to them. */
+/** Sequence numbers left to frames that an earlier page of the session may still have in flight. */
 const IN_FLIGHT_GAP = 1_000_000;
 
 /** @template {QueuedFrame} T */
 export class Outbox {
   #maxBytes;
   #bytes = 0;
-  /** The newest number that was given. */
+  /** Highest sequence number assigned. */
   #seq = 0;
   /** Whether the bridge acknowledges frames: they are then numbered, and kept until it does. */
   #isAcknowledged = false;
@@ -30,12 +30,12 @@ export class Outbox {
   }
 
   /**
-   * Take a frame. Where there is no room, frames that were written already are kept no longer; a box
-   * full of frames that wait takes no more, since a recording without its end can be understood,
-   * and one without its beginning cannot.
+   * Queue a frame. When there is no room, written frames are dropped, oldest first. A queue full of
+   * unwritten frames refuses more: a recording without its end can be recognized, one without its
+   * beginning cannot.
    *
    * @param {T} frame
-   * @returns {boolean} whether there was room
+   * @returns {boolean} whether it was queued
    */
   add(frame) {
     const bytes = frame.data?.length ?? JSON.stringify(frame).length;
@@ -47,13 +47,14 @@ export class Outbox {
   }
 
   /**
-   * Write what is to be written, in order, until that fails.
+   * Write the unwritten frames, in order, until one fails.
    *
-   * @param {(frame: T) => boolean} write whether it was written
+   * @param {(frame: T) => boolean} write returns whether the frame was written
    */
   flush(write) {
     for (const entry of this.#entries.filter(({ isWritten }) => !isWritten)) {
-      if (this.#isAcknowledged && !entry.frame.seq) entry.frame = { ...entry.frame, seq: ++this.#seq };
+      const { frame } = entry;
+      if (this.#isAcknowledged && !frame.seq) entry.frame = { ...frame, seq: ++this.#seq };
       if (!write(entry.frame)) return;
       entry.isWritten = true;
     }
@@ -73,12 +74,12 @@ export class Outbox {
   }
 
   /**
-   * Another session begins, which knows nothing of what was said before. Forget what was written,
-   * and what only makes sense to the session that is gone: up to the beginning of the next
-   * recording, all but typed text and what is to be said.
+   * Keep only the frames that make sense to a new session, which has none of the earlier input.
+   * Drops written frames, and all frames before the beginning of the next recording except typed
+   * text and texts to speak.
    *
    * @param {number} [received] see `resume`
-   * @returns {number} frames forgotten that were not written
+   * @returns {number} number of unwritten frames that were dropped
    */
   startNewSession(received) {
     this.#isAcknowledged = received !== undefined;
@@ -92,15 +93,19 @@ export class Outbox {
     return waiting.length - this.#entries.length;
   }
 
-  /** @param {number} received highest number that the bridge acknowledges */
+  /**
+   * Drop the frames that have arrived.
+   *
+   * @param {number} received highest number that the bridge acknowledges
+   */
   acknowledge(received) {
     while ((this.#entries[0]?.frame.seq ?? Infinity) <= received) this.#dropOldest();
   }
 
   /**
-   * Forget everything.
+   * Drop all frames.
    *
-   * @returns {number} frames that were not written
+   * @returns {number} number of unwritten frames that were dropped
    */
   clear() {
     const waiting = this.#entries.filter(({ isWritten }) => !isWritten).length;
@@ -115,7 +120,7 @@ export class Outbox {
 }
 
 /**
- * Whether a recording begins here: it is said so, or the header of its container is here.
+ * Whether a recording begins with this frame: by its type, or by the header of a container.
  *
  * @param {QueuedFrame} frame
  */

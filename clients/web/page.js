@@ -1,5 +1,5 @@
 // @ts-check
-/** The page: joins the connection, the microphone, the loudspeaker and what is to be seen. */
+/** The voice page: connects the client, microphone and loudspeaker with the visible elements. */
 
 import { BrowserVoice } from "./browser-voice.js";
 import { Microphone, MicrophoneError } from "./microphone.js";
@@ -45,11 +45,11 @@ const banner = new ReconnectBanner(
 );
 
 let isUserSpeaking = false;
-let isAnswerPending = false; // an answer is to come, or more of it
+let isAnswerPending = false; // an answer, or more of it, is expected
 let isMicrophoneStarting = false;
-let answerId = 0; // 0: of whichever comes
+let answerId = 0; // 0 until the expected answer begins
 
-// -- what the user does ---------------------------------------------------------------------------
+// -- actions of the user --------------------------------------------------------------------------
 
 async function startListening() {
   if (isMicrophoneStarting) return;
@@ -92,13 +92,13 @@ function sendText(text) {
   render();
 }
 
-/** An answer is to come. */
+/** Show that an answer is expected. */
 function expectAnswer() {
   isAnswerPending = true;
   answerId = 0;
 }
 
-/** Stop the answer that is being given, and say how much of it was heard. */
+/** Stop the current answer, and report how much of it the user heard. */
 function interrupt() {
   if (!isSpeaking() && !isAnswerPending) return;
   const playedMs = browserVoice.isPlaying ? browserVoice.playedMs : player.playedMs(answerId);
@@ -130,7 +130,7 @@ window.addEventListener("online", () => {
 });
 enablePanel();
 
-// -- what the service says ------------------------------------------------------------------------
+// -- frames of the service ------------------------------------------------------------------------
 
 /** @type {{ [K in keyof DownFrames]?: (frame: DownFrames[K]) => void }} */
 const HANDLERS = {
@@ -163,7 +163,7 @@ const HANDLERS = {
     transcript.completeAnswer(responseId, text);
     const { useBrowserTTS, ...voice } = settings.values;
     if (useBrowserTTS && !browserVoice.say(text, voice)) {
-      showProblem("This browser has no voice of its own. Switch its speech off in the settings.");
+      showProblem("This browser has no voice. Turn off browser speech in the settings.");
     }
   },
   audio_chunk({ responseId, data }) {
@@ -192,7 +192,7 @@ const HANDLERS = {
     showProblem(message);
   },
   turn_metrics(frame) {
-    if (frame.turnTotalMs !== undefined) showLastTurn(frame); // else there was no answer
+    if (frame.turnTotalMs !== undefined) showLastTurn(frame); // unset: no answer
   },
 };
 
@@ -206,7 +206,7 @@ client.on("status", (status) => {
   if (status === "connected") showProblem("");
   else connectionLost(status);
   if (status === "refused") {
-    showProblem("This server wants a token: add #token=… to the address of this page.");
+    showProblem("This server requires a token: add #token=… to the address of this page.");
   }
   render();
 });
@@ -217,21 +217,21 @@ player.onPlayback = client.reportPlayback.bind(client);
 player.addEventListener("failure", () => showProblem("An answer could not be played."));
 
 /**
- * A recording goes on through a lost connection, with a beginning that a new session understands,
- * and ends with one that is over.
+ * Continue the recording through a lost connection, in a new container that a new session can
+ * decode, or stop it when the connection is closed.
  *
  * @param {import("./voice-client.js").Status} status
  */
 function connectionLost(status) {
   isUserSpeaking = isAnswerPending = false;
-  player.release(); // whoever held it may be gone
+  player.release(); // the session that held it may be lost
   transcript.dropPartial();
   const isPending = status === "connecting" || status === "reconnecting";
   const changed = isPending ? microphone.restart() : microphone.stop();
   void changed.then(render, () => showProblem("The recording failed."));
 }
 
-// -- what is to be seen ---------------------------------------------------------------------------
+// -- display --------------------------------------------------------------------------------------
 
 function isSpeaking() {
   return player.isPlaying || browserVoice.isPlaying;

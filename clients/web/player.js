@@ -1,18 +1,18 @@
 // @ts-check
-/** The loudspeaker: answer audio, piece after piece without a gap, until told to be silent. */
+/** Playback of answer audio: pieces in order, without a gap, until they are silenced. */
 
 import { toBytes } from "./base64.js";
 import { PlaybackPosition } from "./playback-position.js";
 
-const HEAD_START_S = 0.06; // so that a piece is not cut by its own scheduling
+const HEAD_START_S = 0.06; // time to schedule a piece without cutting its beginning
 const TOO_NEAR_S = 0.005; // the audio thread is ahead of the clock by some blocks
-const FADE_S = 0.005; // an end in the middle of a wave would click
+const FADE_S = 0.005; // an end in the middle of a wave clicks
 const TICK_MS = 50;
 const REPORT_MS = 1_000;
 
 /**
- * The `output` of a `VoiceClient` whose answers a player plays: what it can decode, how much it may
- * be sent ahead, and that it can be held.
+ * The `output` for a `VoiceClient` whose answers a player plays: an encoding that it decodes, the
+ * lead of the audio over its playback, and the support of holds.
  */
 export const PLAYER_OUTPUT = Object.freeze(
   /** @type {const} */ ({
@@ -24,12 +24,12 @@ export const PLAYER_OUTPUT = Object.freeze(
 );
 
 /**
- * How far a response has been heard.
+ * Playback position of a response.
  *
  * @typedef {object} Playback
  * @property {number} responseId
- * @property {number} playedMs of the response, without pauses between its pieces
- * @property {boolean} isPlaying whether more of it is in the queue
+ * @property {number} playedMs length of its audio that has played, without pauses between pieces
+ * @property {boolean} isPlaying whether more of its audio is in the queue
  */
 
 /**
@@ -42,15 +42,15 @@ export const PLAYER_OUTPUT = Object.freeze(
  */
 
 /**
- * Dispatches `change` when it begins, goes on with another piece, falls silent, is held or goes on,
- * or is kept from sounding by the browser; `failure`, with `{responseId, error}` in `detail`, when a piece cannot
- * be decoded.
+ * Dispatches `change` when playback begins, continues with another piece, ends, is held, is
+ * released, or is blocked by the browser; and `failure`, with `{responseId, error}` in `detail`, when
+ * a piece cannot be decoded.
  */
 export class Player extends EventTarget {
-  /** Seconds of audio that were decoded and put into the queue. */
+  /** Seconds of audio decoded and queued so far. */
   decodedSeconds = 0;
   /**
-   * Told when a response begins to be heard, after each second of it, and when it ends or is cut.
+   * Called when a response begins to sound, after each second of it, and at its end or cut.
    *
    * @type {(playback: Playback) => void}
    */
@@ -59,18 +59,18 @@ export class Player extends EventTarget {
   #openContext;
   /** @type {AudioContext | null} */
   #context = null;
-  /** What is or will be heard, in order. @type {Piece[]} */
+  /** The pieces that sound now or later, in order. @type {Piece[]} */
   #queue = [];
   #position = new PlaybackPosition();
   #latestId = 0;
   #silencedId = -1;
-  /** The response that is held; null while none is. @type {number | null} */
+  /** The held response; null while none is held. @type {number | null} */
   #heldId = null;
-  /** Keeps pieces in order: each is put into the queue after the one before it. */
+  /** Resolves when the pieces so far are queued or have failed: it keeps them in order. */
   #queued = Promise.resolve();
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #reportTimer;
-  /** The newest report. */
+  /** The latest playback report. */
   #lastReport = { responseId: 0, playedMs: 0 };
 
   /** @param {() => AudioContext} openContext */
@@ -79,30 +79,30 @@ export class Player extends EventTarget {
     this.#openContext = openContext;
   }
 
-  /** Whether anything is being played. */
+  /** Whether audio is playing or queued. */
   get isPlaying() {
     return this.#queue.length > 0;
   }
 
-  /** Whether it is silent until `release`. */
+  /** Whether playback is paused until `release`. */
   get isHeld() {
     return this.#heldId !== null;
   }
 
-  /** Whether the browser lets no sound out until the user has done something. */
+  /** Whether the browser blocks sound until the user interacts with the page. */
   get isBlocked() {
     return this.isPlaying && !this.isHeld && this.#context?.state !== "running";
   }
 
-  /** Let sound out. Browsers want it called by something that the user does. */
+  /** Unblock sound. Browsers require that an action of the user calls it. */
   unlock() {
     const context = this.#open();
     if (context.state !== "running" && !this.isHeld) void context.resume().catch(() => {});
   }
 
   /**
-   * Be silent at once, and keep everything that is in the queue or comes into it. Also over when
-   * the response is silenced.
+   * Pause playback at once, and keep the queue and the pieces that arrive. The hold ends with
+   * `release`, or when the response is silenced.
    *
    * @param {number} responseId
    */
@@ -113,7 +113,7 @@ export class Player extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Go on where it was held. */
+  /** Resume playback where it was held. */
   release() {
     if (!this.isHeld) return;
     this.#heldId = null;
@@ -122,28 +122,28 @@ export class Player extends EventTarget {
   }
 
   /**
-   * Play a piece after those before it.
+   * Queue a piece after the earlier ones.
    *
-   * A piece that cannot be decoded is left out, and the next ones are played; `failure` says so. The
-   * promise says so too, and nothing happens to those who do not wait for it.
+   * A piece that cannot be decoded is left out, and the next ones are played: the player dispatches
+   * `failure`, and the promise rejects. The rejection may be left unhandled.
    *
-   * @param {number} responseId counts upward, from 1
+   * @param {number} responseId increasing, from 1
    * @param {string | Uint8Array<ArrayBuffer>} data a complete audio file, as base64 or bytes
-   * @returns {Promise<void>} resolved when it is in the queue
+   * @returns {Promise<void>} resolves when the piece is queued
    */
   play(responseId, data) {
     if (responseId <= this.#silencedId) return Promise.resolve();
     this.unlock();
     this.#latestId = Math.max(this.#latestId, responseId);
     const decoding = this.#decode(data);
-    decoding.catch(() => {}); // its turn to fail comes below
+    decoding.catch(() => {}); // the queue below handles a failure in order
     const queued = this.#queued.then(async () => this.#enqueue(responseId, await decoding));
     this.#queued = queued.catch((error) => this.#fail(responseId, error));
     return queued;
   }
 
   /**
-   * Be silent at once, and play nothing more of this response or an older one.
+   * Stop playback of this response and of older ones at once, and ignore their later pieces.
    *
    * @param {number} responseId
    */
@@ -157,9 +157,9 @@ export class Player extends EventTarget {
   }
 
   /**
-   * Be silent at once, and play nothing more of what has come.
+   * Stop playback of every response so far at once, and ignore their later pieces.
    *
-   * @returns {{ responseId: number, playedMs: number }} how much of the latest response was heard
+   * @returns {{ responseId: number, playedMs: number }} playback position of the latest response
    */
   flush() {
     this.silence(this.#latestId);
@@ -167,8 +167,8 @@ export class Player extends EventTarget {
   }
 
   /**
-   * How much of a response has been heard. What the browser has given to the device counts when it
-   * sounds; of a response that is over, all that it has been given.
+   * Return the length of a response that the user has heard. Audio handed to the device counts from
+   * the moment at which it sounds; for a response that is over, all of it counts.
    *
    * @param {number} responseId
    * @returns {number} milliseconds
@@ -180,7 +180,7 @@ export class Player extends EventTarget {
     return Math.round(this.#position.playedSeconds(responseId, now) * 1000);
   }
 
-  /** Be silent and give the loudspeaker back; a later `play` takes it again. */
+  /** Stop playback and release the audio device; a later `play` opens it again. */
   async close() {
     this.flush();
     if (this.#context && this.#context.state !== "closed") await this.#context.close();
@@ -193,7 +193,7 @@ export class Player extends EventTarget {
     context.onstatechange = () => this.dispatchEvent(new Event("change"));
     if (this.isHeld) void context.suspend();
     this.#context = context;
-    this.#position = new PlaybackPosition(); // its clock begins at 0
+    this.#position = new PlaybackPosition(); // the new context's clock begins at 0
     return context;
   }
 
@@ -221,12 +221,13 @@ export class Player extends EventTarget {
     this.#position.add(responseId, startsAt, endsAt);
     this.decodedSeconds += buffer.duration;
     this.#queue.push(piece);
-    this.#reportTimer ??= setInterval(() => this.#reportWhenDue(this.#queue[0].responseId), TICK_MS);
+    this.#reportTimer ??= setInterval(() => this.#reportWhenDue(), TICK_MS);
     this.dispatchEvent(new Event("change"));
   }
 
   /**
-   * Where the queue ends: there without a gap, or after a moment if that is over or too near.
+   * Return the start of the next piece: the end of the queue, for playback without a gap, or after
+   * a head start when that is past or too near.
    *
    * @param {number} now
    */
@@ -253,19 +254,19 @@ export class Player extends EventTarget {
     this.#playbackChanged(piece.responseId);
   }
 
-  /** @param {number} responseId of what has ended */
+  /** @param {number} responseId response of a piece that has ended or was cut off */
   #playbackChanged(responseId) {
     const next = this.#queue[0]?.responseId;
     if (next === undefined) {
       clearInterval(this.#reportTimer);
       this.#reportTimer = undefined;
     }
-    if (next !== responseId) this.#report(responseId); // else it goes on, and the interval tells
+    if (next !== responseId) this.#report(responseId); // else it continues, and the timer reports
     this.dispatchEvent(new Event("change"));
   }
 
-  /** @param {number} responseId of what is next to be heard, or is heard */
-  #reportWhenDue(responseId) {
+  #reportWhenDue() {
+    const { responseId } = this.#queue[0];
     const playedMs = this.playedMs(responseId);
     const isKnown = this.#lastReport.responseId === responseId;
     const dueMs = isKnown ? this.#lastReport.playedMs + REPORT_MS : 1;

@@ -1,32 +1,32 @@
 // @ts-check
-/** How well to record: as well as the connection carries. Pure; the time is an argument. */
+/** Choice of the quality of a recording by the connection. Pure; the time is an argument. */
 
 /** @typedef {"high" | "medium" | "low"} Quality */
 
 /**
- * What is known about the connection at one moment.
+ * The state of the connection at one moment.
  *
  * @typedef {object} Conditions
- * @property {number} nowMs any clock that does not go back
+ * @property {number} nowMs milliseconds of a monotonic clock
  * @property {string} [effectiveType] `navigator.connection.effectiveType`, where there is one
- * @property {number} [backlogBytes] what waits to be sent: the socket's `bufferedAmount`
+ * @property {number} [backlogBytes] bytes that wait to be sent: the socket's `bufferedAmount`
  */
 
-/** Bits a second of each quality. @type {Readonly<Record<Quality, number>>} */
+/** Bits per second of each quality. @type {Readonly<Record<Quality, number>>} */
 export const BITS_PER_SECOND = Object.freeze({ high: 128_000, medium: 64_000, low: 32_000 });
 
 /** From best to worst. @type {readonly Quality[]} */
 const QUALITIES = ["high", "medium", "low"];
 
 const WIRE_BITS_PER_BYTE = 6; // base64 carries six bits of audio in each byte on the wire
-const MAX_BACKLOG_MS = 600; // more does not drain by itself
+const MAX_BACKLOG_MS = 600; // a larger one does not drain by itself
 const CLEAR_BACKLOG_MS = 100;
-const SETTLE_MS = 2_000; // what waited before a step down is not held against the new quality
+const SETTLE_MS = 2_000; // a backlog from before a step down does not count against the new quality
 const FIRST_CLEAR_TIME_MS = 5_000;
 const LONGEST_CLEAR_TIME_MS = 80_000;
 
 /**
- * The best quality for an effective type of connection; unknown types are taken for good ones.
+ * Return the best quality for an effective type of connection; unknown types count as good ones.
  *
  * @param {string | undefined} effectiveType
  * @returns {Quality}
@@ -37,10 +37,11 @@ export function ceilingOf(effectiveType) {
 }
 
 /**
- * Decides about the quality of a recording.
+ * Chooses the quality of a recording.
  *
- * A growing backlog costs a step at once. The way back is a step after a time without backlog, and
- * that time doubles whenever a step up was too much, so that the quality does not swing.
+ * A growing backlog lowers the quality by one step at once. A time without backlog raises it by one
+ * step; that time doubles whenever a step up proves too high, which keeps the quality from
+ * oscillating.
  */
 export class QualityPolicy {
   #quality;
@@ -49,18 +50,18 @@ export class QualityPolicy {
   #clearSinceMs = Infinity;
   #wasStepUp = false;
 
-  /** @param {Quality} quality to begin with */
+  /** @param {Quality} quality initial quality */
   constructor(quality = "high") {
     this.#quality = quality;
   }
 
-  /** The quality to record in. */
+  /** Quality to record in. */
   get quality() {
     return this.#quality;
   }
 
   /**
-   * Take the present conditions into account.
+   * Update the quality from the present conditions.
    *
    * @param {Conditions} conditions
    * @returns {Quality}

@@ -21,7 +21,7 @@ import { LiveSocket } from "./live-socket.js";
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 8_000;
 const TICKET_TIMEOUT_MS = 10_000;
-const MAX_REFUSALS = 3; // in a row, of sockets with a ticket: a restarted bridge forgets its tickets
+const MAX_REFUSALS = 3; // in a row, of sockets with a ticket: a restarted bridge knows no old ones
 
 const UNAUTHORIZED = 1008;
 const TAKEN_OVER = 4409;
@@ -45,7 +45,7 @@ export class ReconnectingSocket {
 
   /**
    * @param {URL} url of the socket, without token and ticket
-   * @param {import("./credential.js").Credential | null} credential null where the bridge asks for none
+   * @param {import("./credential.js").Credential | null} credential if the bridge requires one
    * @param {Environment} environment
    * @param {Listener} listener
    */
@@ -105,7 +105,7 @@ export class ReconnectingSocket {
     return this.#live?.send(frame) ?? false;
   }
 
-  /** Send the next token before the current one expires; without one the bridge closes the socket. */
+  /** Send the next token before the current one expires, at which the bridge closes the socket. */
   async renewToken() {
     const live = this.#live;
     if (!this.#credential?.isRenewable) return;

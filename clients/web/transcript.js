@@ -1,11 +1,11 @@
 // @ts-check
-/** The conversation on the page: one bubble for each thing that was said. */
+/** The conversation on the page: one bubble for each turn of the user, answer and action. */
 
 export class Transcript {
   #list;
-  /** @type {HTMLElement | null} what the user is saying, not final yet */
+  /** Bubble of the current partial transcription. @type {HTMLElement | null} */
   #pending = null;
-  /** The latest final words: a turn may be opened again, and then its words are replaced. */
+  /** The latest final transcription, which is replaced when its turn is reopened. */
   #lastFinal = { turnId: 0, bubble: /** @type {HTMLElement | null} */ (null), text: "" };
   /** @type {Map<number, HTMLElement>} */
   #answers = new Map();
@@ -16,17 +16,17 @@ export class Transcript {
   }
 
   /**
-   * What may still change is greyed.
+   * Show a partial transcription, with the words that may still change greyed.
    *
-   * @param {string} text all of it so far
-   * @param {string} stableText its beginning, which stays
-   * @param {number} [turnId] whose final words are replaced, if they are known
+   * @param {string} text the whole text so far
+   * @param {string} stableText beginning of the text that stays
+   * @param {number} [turnId] turn whose final transcription it replaces, when it is reopened
    */
   showPartial(text, stableText, turnId) {
     if (!text) return;
     this.#pending ??= this.#bubbleOf(turnId) ?? this.#add("user", "You");
     this.#pending.classList.add("pending");
-    this.#pending.ariaBusy = "true"; // read out when it is final
+    this.#pending.ariaBusy = "true"; // screen readers wait for the final text
     const unstable = document.createElement("span");
     unstable.className = "unstable";
     unstable.textContent = text.slice(stableText.length);
@@ -35,8 +35,10 @@ export class Transcript {
   }
 
   /**
-   * @param {string} text empty when no word was understood
-   * @param {number} [turnId] whose words these are, instead of others that were final before
+   * Show a final transcription.
+   *
+   * @param {string} text empty when no word was recognized
+   * @param {number} [turnId] turn of the text; replaces an earlier final text of the same turn
    */
   showFinal(text, turnId = 0) {
     const bubble = this.#pending ?? this.#bubbleOf(turnId) ?? (text ? this.#add("user", "You") : null);
@@ -49,7 +51,7 @@ export class Transcript {
     this.#write(bubble, text);
   }
 
-  /** What is not final stays as it was before. */
+  /** Drop the partial transcription; a reopened turn shows its final text again. */
   dropPartial() {
     if (this.#pending === null) return;
     const isReopened = this.#pending === this.#lastFinal.bubble;
@@ -63,7 +65,7 @@ export class Transcript {
 
   /**
    * @param {number} responseId
-   * @param {string} text what comes next
+   * @param {string} text the next part
    */
   appendToAnswer(responseId, text) {
     const answer = this.#answers.get(responseId);
@@ -72,7 +74,7 @@ export class Transcript {
 
   /**
    * @param {number} responseId
-   * @param {string} text all of it
+   * @param {string} text the whole text
    */
   completeAnswer(responseId, text) {
     const answer = this.#answers.get(responseId);
@@ -88,7 +90,7 @@ export class Transcript {
 
   /**
    * @param {number} responseId
-   * @param {string} keptText what the user has heard of it
+   * @param {string} keptText the part that the user heard
    */
   cutAnswer(responseId, keptText) {
     const answer = this.#answers.get(responseId);
@@ -97,13 +99,13 @@ export class Transcript {
     this.#write(answer, keptText);
   }
 
-  /** @param {number} responseId of an answer that the user went on before hearing any of */
+  /** @param {number} responseId of an answer withdrawn before the user heard any of it */
   removeAnswer(responseId) {
     this.#answers.get(responseId)?.remove();
     this.#answers.delete(responseId);
   }
 
-  /** @param {string} text of something that was done */
+  /** @param {string} text description of an executed action */
   addNote(text) {
     this.#write(this.#add("note", "Done"), text);
   }
@@ -115,7 +117,7 @@ export class Transcript {
 
   /**
    * @param {string} kind
-   * @param {string} label for those who do not see the colours
+   * @param {string} label for users who do not see the colours
    */
   #add(kind, label) {
     const item = document.createElement("article");

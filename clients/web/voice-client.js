@@ -132,7 +132,7 @@ export class VoiceClient extends EventTarget {
     return Math.max(0, this.lastSeq - 1);
   }
 
-  /** Time of the next attempt to connect, in milliseconds of the clock; null while none is scheduled. */
+  /** Time of the next attempt, in milliseconds of the clock; null while none is scheduled. */
   get retryAt() {
     return this.#socket.retryAt;
   }

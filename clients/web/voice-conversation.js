@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * What the actions of the voice slice do: joins a store, the connection, microphone and loudspeaker.
+ * The actions of the voice slice: connects a store with the client, microphone and loudspeaker.
  *
  * @typedef {import("./voice-slice.js").GetState} GetState
  * @typedef {import("./voice-slice.js").SetState} SetState
@@ -13,8 +13,8 @@
  * @typedef {Pick<Microphone, "isOn" | "stream" | "recorder" | "requestPermission" | "start" |
  *   "restart" | "stop" | "addEventListener">} Recorder
  *
- * @typedef {object} Environment who the user is, and what a conversation uses of the browser
- * @property {import("./credential.js").Token} [token] where the bridge wants one
+ * @typedef {object} Environment the user's token, and replacements for parts of the browser
+ * @property {import("./credential.js").Token} [token] where the bridge requires one
  * @property {Loudspeaker} [player]
  * @property {Speech} [browserVoice] for answers without audio
  * @property {(onChunk: (base64: string) => void, onLost: () => void,
@@ -28,7 +28,7 @@ import { Microphone, canRecord } from "./microphone.js";
 import { PLAYER_OUTPUT, Player } from "./player.js";
 import { VoiceClient } from "./voice-client.js";
 
-/** The status of the connection in the words of the store. */
+/** The store's connection status for each status of the client. */
 const CONNECTION_STATUS = /** @type {const} */ ({
   connecting: "connecting",
   connected: "connected",
@@ -40,7 +40,7 @@ const CONNECTION_STATUS = /** @type {const} */ ({
 
 const STATUS_ERRORS = {
   refused: "WebSocket connection refused: a token is missing or wrong",
-  replaced: "This conversation goes on in another window",
+  replaced: "This conversation continues in another window",
 };
 
 export class VoiceConversation {
@@ -56,7 +56,7 @@ export class VoiceConversation {
   #endpoint = "";
   #shouldRecord = false;
   #responseId = 0;
-  /** Responses of which more audio comes. @type {Set<number>} */
+  /** Responses with more audio to come. @type {Set<number>} */
   #awaitingAudio = new Set();
 
   /**
@@ -86,7 +86,7 @@ export class VoiceConversation {
     this.#microphone.addEventListener("quality", () => this.#showRecorder());
   }
 
-  /** Connect to the store's endpoint, anew where there is a connection. */
+  /** Connect to the store's endpoint; a current connection is replaced. */
   async connect() {
     const { voiceEndpoint } = this.#get();
     try {
@@ -99,7 +99,7 @@ export class VoiceConversation {
     }
   }
 
-  /** Close the connection, and with it the session's microphone and sound. */
+  /** Close the connection, and stop the recording and playback. */
   disconnect() {
     void this.stopListening();
     this.#stopPlayback(this.#responseId);
@@ -108,7 +108,7 @@ export class VoiceConversation {
     this.#set({ connectionStatus: "disconnected", websocket: null });
   }
 
-  /** Tell the service what the store says now. */
+  /** Send the store's current settings and context to the service. */
   configure() {
     const { voiceSettings, stringifyAdditionalContext } = this.#get();
     const context = stringifyAdditionalContext?.();
@@ -129,7 +129,7 @@ export class VoiceConversation {
     return this.#player.play(this.#responseId, base64Data).catch((error) => this.#showError(error));
   }
 
-  /** @param {string | ArrayBuffer} audio the address of an audio file, or the file */
+  /** @param {string | ArrayBuffer} audio address of an audio file, or its bytes */
   async playFile(audio) {
     try {
       const file = typeof audio === "string" ? await (await fetch(audio)).arrayBuffer() : audio;
@@ -139,7 +139,7 @@ export class VoiceConversation {
     }
   }
 
-  /** Ask for the microphone. */
+  /** Request permission to use the microphone. */
   async requestPermission() {
     try {
       await this.#microphone.requestPermission();
@@ -152,9 +152,9 @@ export class VoiceConversation {
     }
   }
 
-  /** Connect and ask for the microphone where that is not done, and record. */
+  /** Start recording; connects and requests the microphone first where needed. */
   async startListening() {
-    if (this.#shouldRecord) return; // voice activity detectors call for every frame
+    if (this.#shouldRecord) return; // voice activity detectors may call for every audio frame
     this.#shouldRecord = true;
     this.#set({ voiceError: null });
     this.#player.unlock();
@@ -163,7 +163,7 @@ export class VoiceConversation {
     if (!this.#microphone.isOn) this.#shouldRecord = false;
   }
 
-  /** End the recording, and tell the service that the turn is over when its last piece is out. */
+  /** End the recording, and end the turn after the last piece of audio is sent. */
   async stopListening() {
     if (!this.#shouldRecord) return;
     this.#shouldRecord = false;
@@ -232,7 +232,8 @@ export class VoiceConversation {
       if (client === this.#client) this.#showStatus(status);
     });
     client.on("dropped", ({ count, reason }) => {
-      if (reason !== "closed") this.#showError(new Error(`${count} messages were not sent: ${reason}`));
+      if (reason === "closed") return;
+      this.#showError(new Error(`${count} messages were not sent: ${reason}`));
     });
   }
 
@@ -245,7 +246,7 @@ export class VoiceConversation {
     if (status === "connected") return;
     this.#awaitingAudio.clear();
     this.#showSpeaking();
-    this.#player.release(); // whoever held it may be gone
+    this.#player.release(); // the session that held it may be lost
     if (status === "reconnecting") void this.#restart();
     if (status !== "refused" && status !== "replaced") return;
     this.#showError(new Error(STATUS_ERRORS[status]));
@@ -256,7 +257,7 @@ export class VoiceConversation {
     if (!this.#microphone.stream) await this.#get().requestVoicePermission();
     if (!this.#microphone.stream || !this.#shouldRecord) return;
     this.#interrupt();
-    this.configure(); // the context is of now
+    this.configure(); // with the current context
     void this.#client?.startListening();
     try {
       await this.#microphone.start();
@@ -267,7 +268,7 @@ export class VoiceConversation {
     }
   }
 
-  /** What follows a lost connection needs a header of its own. */
+  /** Start a new container: audio after a lost connection needs a header of its own. */
   async #restart() {
     await this.#microphone.restart().catch((error) => this.#showError(error));
     this.#showRecorder();
@@ -277,7 +278,7 @@ export class VoiceConversation {
     this.#set({ mediaRecorder: this.#microphone.recorder });
   }
 
-  /** Speech over an answer ends it. */
+  /** Stop the current answer, which the user interrupts. */
   #interrupt() {
     if (!this.#get().isSpeaking) return;
     const playedMs = this.#browserVoice.isPlaying
@@ -293,14 +294,14 @@ export class VoiceConversation {
     this.#browserVoice.silence();
   }
 
-  /** @param {string} text of an answer, spoken here where the service sends no audio */
+  /** @param {string} text of an answer; spoken here where the service sends no audio */
   #speakInBrowser(text) {
     const { useBrowserTTS, ...voice } = this.#get().voiceSettings;
     if (!useBrowserTTS || this.#browserVoice.say(text, voice)) return;
-    this.#showError(new Error("This browser has no voice of its own"));
+    this.#showError(new Error("This browser has no speech synthesis voice"));
   }
 
-  /** @param {number} responseId no more audio of it comes */
+  /** @param {number} responseId response without further audio */
   #audioEnded(responseId) {
     this.#awaitingAudio.delete(responseId);
     this.#showSpeaking();
@@ -331,10 +332,10 @@ export class VoiceConversation {
 }
 
 /**
- * The address of the WebSocket of an endpoint: http or ws, absolute or relative to the page.
+ * Return the WebSocket's address for an endpoint: http or ws, absolute or relative to the page.
  *
  * @param {string} endpoint
- * @throws {Error} there is none
+ * @throws {Error} the endpoint is empty
  */
 function addressOf(endpoint) {
   if (!endpoint) throw new Error("No voice endpoint is set");

@@ -1,10 +1,10 @@
 // @ts-check
-/** The loudness of the last seconds, drawn as bars that run from right to left. */
+/** The loudness of the last seconds, drawn as bars that move from right to left. */
 
 const BAR_PX = 3;
 const GAP_PX = 3;
 const BAR_MS = 50;
-const REDUCED_BAR_MS = 250; // for those who want little motion: one bar that changes now and then
+const REDUCED_BAR_MS = 250; // for users who prefer reduced motion
 const FLOOR_DB = -50;
 const REST_PX = 2; // a bar of silence
 
@@ -28,7 +28,7 @@ export class Waveform {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
   }
 
-  /** @param {boolean} isOn whether there is a microphone to listen to */
+  /** @param {boolean} isOn whether the microphone is open */
   run(isOn) {
     if (isOn && this.#isRunning) return;
     this.#isRunning = isOn;
@@ -74,13 +74,13 @@ export class Waveform {
    */
   #heightAt(bar, count) {
     if (!this.#reducedMotion.matches) return this.#heights[bar] ?? 0;
-    const reach = (this.#heights[0] ?? 0) * count; // a level that fills up instead of a wave
+    const reach = (this.#heights[0] ?? 0) * count; // a level meter instead of a wave
     return Math.abs(bar - count / 2) * 2 < reach ? 0.3 : 0;
   }
 }
 
 /**
- * Ears hear ratios: a height of decibels, 0 to 1.
+ * Return the height of a bar, 0 to 1, on a scale of decibels: hearing is logarithmic.
  *
  * @param {number} level
  */

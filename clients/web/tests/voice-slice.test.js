@@ -257,7 +257,7 @@ test("the browser speaks answers that come without audio, and can be interrupted
   ]);
   browserVoice.isThere = false;
   sockets[0].say({ type: "response_complete", responseId: 2, text: "More" });
-  assert.match(get().voiceError, /no voice/);
+  assert.match(get().voiceError, /no speech synthesis voice/);
 });
 
 test("an answer is held and goes on, and what is heard of it is reported", async () => {
