@@ -34,12 +34,12 @@ async function until(isSo) {
   while (!isSo()) await new Promise(setImmediate);
 }
 
-/** What the addresses of sockets hold. */
+/** Return the query parameters of a socket's address. */
 function query({ url }) {
   return Object.fromEntries(url.searchParams);
 }
 
-test("a token buys a ticket for every socket, and stands in no address", async (t) => {
+test("a token is exchanged for a ticket for every socket, and stands in no address", async (t) => {
   const fake = await bridge(t);
   const { client, sockets, clock } = start(fake, "secret");
   await until(() => sockets.length === 1);
@@ -56,7 +56,7 @@ test("a token buys a ticket for every socket, and stands in no address", async (
   );
 });
 
-test("a token in the address of the endpoint is taken out of it", async (t) => {
+test("a token in the address of the endpoint is removed from it", async (t) => {
   const fake = await bridge(t);
   const { sockets } = start(fake, null, "?token=secret");
   await until(() => sockets.length === 1);
@@ -64,7 +64,7 @@ test("a token in the address of the endpoint is taken out of it", async (t) => {
   assert.deepEqual(Object.keys(query(sockets[0])).sort(), ["lastSeq", "sessionId", "ticket"]);
 });
 
-test("a function gives the token of each socket, at once or later", async (t) => {
+test("a function returns the token of each socket, or a promise of it", async (t) => {
   const fake = await bridge(t);
   const tokens = ["one", Promise.resolve("two")];
   const { sockets, clock } = start(fake, () => tokens.shift());
@@ -75,7 +75,7 @@ test("a function gives the token of each socket, at once or later", async (t) =>
   assert.deepEqual(fake.requests.map(({ authorization }) => authorization), ["Bearer one", "Bearer two"]);
 });
 
-test("a token that the bridge refuses is told, and not shown again", async (t) => {
+test("a token that the bridge refuses ends the attempts", async (t) => {
   const fake = await bridge(t);
   fake.status = 401;
   const { client, sockets, clock } = start(fake, "wrong");
@@ -84,7 +84,7 @@ test("a token that the bridge refuses is told, and not shown again", async (t) =
   assert.deepEqual([fake.requests.length, sockets.length, clock.pending], [1, 0, 0]);
 });
 
-test("a busy bridge is asked again after its Retry-After", async (t) => {
+test("a busy bridge gets the next request after its Retry-After", async (t) => {
   const fake = await bridge(t);
   Object.assign(fake, { status: 429, headers: { "Retry-After": "7" } });
   const { client, sockets, clock } = start(fake, "secret");
@@ -95,7 +95,7 @@ test("a busy bridge is asked again after its Retry-After", async (t) => {
   await until(() => sockets.length === 1);
 });
 
-test("a token that does not come is not waited for", async (t) => {
+test("a token that does not arrive in time is a failed attempt", async (t) => {
   const fake = await bridge(t);
   const { client, clock } = start(fake, () => new Promise(() => {}));
   clock.advance(10_000);
@@ -103,7 +103,7 @@ test("a token that does not come is not waited for", async (t) => {
   assert.equal(client.status, "reconnecting");
 });
 
-test("a ticket that opens nothing is bought anew, a few times", async (t) => {
+test("a refused ticket is replaced by a new one, a few times", async (t) => {
   const fake = await bridge(t);
   const { client, sockets, clock } = start(fake, "secret");
   for (const count of [1, 2, 3]) {
@@ -115,7 +115,7 @@ test("a ticket that opens nothing is bought anew, a few times", async (t) => {
   assert.equal(client.status, "refused");
 });
 
-test("a client that has moved on buys nothing with a token that comes late", async (t) => {
+test("a token that arrives late is not used for a superseded attempt", async (t) => {
   const fake = await bridge(t);
   const given = [];
   const { client, sockets } = start(fake, () => new Promise((give) => given.push(give)));
@@ -131,7 +131,7 @@ test("a client that has moved on buys nothing with a token that comes late", asy
   assert.deepEqual([sockets.length, client.status], [1, "closed"]);
 });
 
-test("a token that expires is renewed by the next one of a function", async (t) => {
+test("an expiring token is renewed by the next one of a function", async (t) => {
   const fake = await bridge(t);
   const tokens = ["one", "two"];
   const { sockets } = start(fake, () => tokens.shift());
@@ -142,7 +142,7 @@ test("a token that expires is renewed by the next one of a function", async (t) 
   assert.deepEqual(sockets[0].frames("auth"), [{ type: "auth", token: "two" }]);
 });
 
-test("a token that cannot be renewed is not shown again", async (t) => {
+test("a token that cannot be renewed is not sent again", async (t) => {
   const fake = await bridge(t);
   const { sockets } = start(fake, "one");
   await until(() => sockets.length === 1);
@@ -152,7 +152,7 @@ test("a token that cannot be renewed is not shown again", async (t) => {
   assert.deepEqual(sockets[0].frames("auth"), []);
 });
 
-test("a slice shows its token as a client does", async (t) => {
+test("a slice sends its token as a client does", async (t) => {
   const fake = await bridge(t);
   const { sockets, ...client } = environment();
   const store = {};

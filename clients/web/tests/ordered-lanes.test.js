@@ -3,14 +3,14 @@ import { test } from "node:test";
 
 import { OrderedLanes } from "../ordered-lanes.js";
 
-test("the first lane goes through at once", () => {
+test("items of the first lane are delivered at once", () => {
   const delivered = [];
   const lane = new OrderedLanes((item) => delivered.push(item)).open();
   lane.put(1);
   assert.deepEqual(delivered, [1]);
 });
 
-test("later lanes wait until those before are closed, and keep their order", () => {
+test("later lanes wait until earlier ones are closed, and keep their order", () => {
   const delivered = [];
   const lanes = new OrderedLanes((item) => delivered.push(item));
   const [first, second, third] = [1, 2, 3].map(() => lanes.open());
@@ -27,7 +27,7 @@ test("later lanes wait until those before are closed, and keep their order", () 
   assert.deepEqual(delivered, ["a1", "a2", "b1", "b2", "c1"]);
 });
 
-test("a lane may be closed before those in front of it", () => {
+test("a lane may be closed before earlier ones", () => {
   const delivered = [];
   const lanes = new OrderedLanes((item) => delivered.push(item));
   const [first, second] = [lanes.open(), lanes.open()];

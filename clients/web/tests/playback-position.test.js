@@ -14,7 +14,7 @@ test("pauses between pieces do not count", () => {
   );
 });
 
-test("a cut ends what sounds and takes away what would have come", () => {
+test("a cut ends the sounding piece and removes later ones", () => {
   const position = new PlaybackPosition();
   position.add(1, 0, 2);
   position.add(1, 3, 4);
@@ -24,7 +24,7 @@ test("a cut ends what sounds and takes away what would have come", () => {
   assert.equal(position.playedSeconds(7, Infinity), 0);
 });
 
-test("only the latest responses are remembered", () => {
+test("only the latest responses are kept", () => {
   const position = new PlaybackPosition();
   for (let id = 1; id <= 20; id += 1) position.add(id, id, id + 1);
   assert.equal(position.playedSeconds(1, Infinity), 0);
