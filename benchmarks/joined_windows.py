@@ -19,13 +19,13 @@ from rich.table import Table
 
 from benchmarks import report
 from benchmarks.figures import p95
-from cedar_voice_service.audio.ear import Ear, Heard
-from cedar_voice_service.audio.speech_detector import EdgeKind
-from cedar_voice_service.providers.pocketsphinx_recognizer import Recognizer
-from cedar_voice_service.session.windows.request import Request
-from cedar_voice_service.session.windows.transcript import Shown
-from cedar_voice_service.session.windows.utterance import Utterance
-from cedar_voice_service.session.windows.words import keys, split
+from cedar_voice_service.audio.formats import AudioBlock, EdgeKind
+from cedar_voice_service.audio.speech_tracker import SpeechTracker
+from cedar_voice_service.providers.pocketsphinx.recognizer import Recognizer
+from cedar_voice_service.recognition.request import Request
+from cedar_voice_service.recognition.rolling_window import Utterance
+from cedar_voice_service.recognition.transcript import Shown
+from cedar_voice_service.recognition.words import keys, split
 from tests.support.recordings import speech_pcm
 
 SENTENCES = {
@@ -92,13 +92,13 @@ def turn_of(length_s: int, pause_ms: int, chance: Random) -> Turn:
     return Turn(bytes(pcm) + bytes(800 * 32), tuple(words), tuple(ends_ms))
 
 
-def heard(pcm: bytes) -> list[Heard]:
+def heard(pcm: bytes) -> list[AudioBlock]:
     """Return the audio of a turn in blocks with the edges of its speech."""
-    ear = Ear(0.5, 100)
+    tracker = SpeechTracker(0.5, 100)
     return [
         block
         for at in range(0, len(pcm), BLOCK_BYTES)
-        for block in ear.feed(pcm[at : at + BLOCK_BYTES])
+        for block in tracker.feed(pcm[at : at + BLOCK_BYTES])
     ]
 
 
@@ -107,7 +107,7 @@ def recognized(recognizer: Recognizer, pcm: bytes) -> str:
     return recognizer.decode_whole(pcm).text
 
 
-def speech_ms(blocks: Sequence[Heard]) -> int:
+def speech_ms(blocks: Sequence[AudioBlock]) -> int:
     """Return the length of the detected speech."""
     edges = [edge for block in blocks for edge in block.edges]
     return sum(edge.at_ms * (1 if edge.kind is EdgeKind.STOPPED else -1) for edge in edges)

@@ -21,8 +21,8 @@ from rich.table import Table
 
 from benchmarks import report
 from benchmarks.figures import p95
-from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES, Pcm
-from cedar_voice_service.audio.speech_detector import EdgeKind, SpeechDetector
+from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES, EdgeKind, Pcm
+from cedar_voice_service.audio.speech_detector import SpeechDetector
 from tests.support.recordings import SPEECH, speech_pcm
 
 TARGET_MS_PER_S = 10

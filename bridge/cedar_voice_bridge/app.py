@@ -11,16 +11,17 @@ import grpc
 import structlog
 from aiohttp import web
 
-from cedar_voice_bridge import documents, page
-from cedar_voice_bridge.admission import Admission
-from cedar_voice_bridge.asyncapi import asyncapi
-from cedar_voice_bridge.cors import naming_origins
+from cedar_voice_bridge.auth.gate import Entrance
 from cedar_voice_bridge.credentials import Verifier, check_exposure
-from cedar_voice_bridge.entrance import Entrance
-from cedar_voice_bridge.openapi import openapi
-from cedar_voice_bridge.refusals import answer_refusals, answering
+from cedar_voice_bridge.docs import documents
+from cedar_voice_bridge.docs.asyncapi import asyncapi
+from cedar_voice_bridge.docs.openapi import openapi
+from cedar_voice_bridge.http import page
+from cedar_voice_bridge.http.cors import naming_origins
+from cedar_voice_bridge.http.origins import Admission
+from cedar_voice_bridge.http.refusals import answer_refusals, answering
+from cedar_voice_bridge.routes import Surface
 from cedar_voice_bridge.settings import BridgeSettings
-from cedar_voice_bridge.surface import Surface
 from cedar_voice_client import Unauthenticated, VoiceClient, VoiceClientError
 
 log = structlog.get_logger("cedar_voice.bridge")

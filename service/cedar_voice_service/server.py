@@ -14,12 +14,13 @@ import cedar_voice.v1 as pb
 from cedar_voice.v1 import voice_service_pb2_grpc
 from cedar_voice_service.audio.formats import INPUT_ENCODINGS, OUTPUT_ENCODINGS
 from cedar_voice_service.audio.silero import load_network
-from cedar_voice_service.converse import VoiceServicer
 from cedar_voice_service.credentials import Verifier, check_exposure
+from cedar_voice_service.grpc_status import StatusInterceptor
 from cedar_voice_service.providers.catalog import Engines, open_engines
 from cedar_voice_service.runtime.lag import measured
 from cedar_voice_service.runtime.quotas import Quotas, Rates
 from cedar_voice_service.runtime.registry import Registry
+from cedar_voice_service.servicer import VoiceServicer
 from cedar_voice_service.session.config import (
     Generation,
     Limits,
@@ -27,9 +28,8 @@ from cedar_voice_service.session.config import (
     SessionConfig,
     TurnDetection,
 )
-from cedar_voice_service.session.pressure import Pressure, Thresholds
+from cedar_voice_service.session.load_shedding import Pressure, Thresholds
 from cedar_voice_service.settings import ServiceSettings
-from cedar_voice_service.statuses import ErrorMapping
 from cedar_voice_service.transport_security import server_credentials
 from cedar_voice_service.wire.enums import ENCODING_TO_PB, STAGE_TO_PB
 from cedar_voice_service.wire.responses import encode_limits
@@ -117,7 +117,7 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
             send_timeout_s=settings.send_timeout_ms / 1000,
         )
         server = grpc.aio.server(
-            interceptors=[ErrorMapping()],
+            interceptors=[StatusInterceptor()],
             options=[*OPTIONS, ("grpc.max_receive_message_length", limits.max_message_bytes)],
         )
         voice_service_pb2_grpc.add_VoiceServiceServicer_to_server(servicer, server)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cedar_voice_bridge.accept import AnswerForm, wanted_form
+from cedar_voice_bridge.http.accept import AnswerForm, wanted_form
 
 
 @pytest.mark.parametrize(

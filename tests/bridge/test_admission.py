@@ -2,7 +2,7 @@
 
 import pytest
 
-from cedar_voice_bridge.admission import Admission, bearer_token, client_address
+from cedar_voice_bridge.http.origins import Admission, bearer_token, client_address
 
 
 @pytest.mark.parametrize(

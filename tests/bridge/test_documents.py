@@ -10,8 +10,8 @@ from jsonschema import Draft7Validator, Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from cedar_voice_bridge.app import build
-from cedar_voice_bridge.asyncapi import asyncapi
-from cedar_voice_bridge.openapi import openapi
+from cedar_voice_bridge.docs.asyncapi import asyncapi
+from cedar_voice_bridge.docs.openapi import openapi
 from cedar_voice_bridge.settings import BridgeSettings
 from cedar_voice_client import VoiceClient
 from tests.support.bridge import bridging

@@ -12,18 +12,18 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.admission import Admission
-from cedar_voice_bridge.callers import Caller
+from cedar_voice_bridge.auth.gate import Entrance
+from cedar_voice_bridge.auth.tickets import Caller
 from cedar_voice_bridge.credentials import Verifier
 from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
-from cedar_voice_bridge.entrance import Entrance
-from cedar_voice_bridge.history import History, ReaderKind
-from cedar_voice_bridge.hub import Conversation as Shared
-from cedar_voice_bridge.hub import Hub
-from cedar_voice_bridge.line import Line
-from cedar_voice_bridge.sessions import BrowserSession, Sessions
+from cedar_voice_bridge.endpoints.websocket import SocketConnection, WebSocketEndpoint
+from cedar_voice_bridge.http.origins import Admission
+from cedar_voice_bridge.sessions.event_log import History, ReaderKind
+from cedar_voice_bridge.sessions.hub import Conversation as Shared
+from cedar_voice_bridge.sessions.hub import Hub
+from cedar_voice_bridge.sessions.service_session import BrowserSession, Sessions
+from cedar_voice_bridge.sessions.upstream import Line
 from cedar_voice_bridge.settings import BridgeSettings
-from cedar_voice_bridge.websocket import SocketConnection, WebSocketEndpoint
 from cedar_voice_client import ErrorCode, Unavailable, VoiceClient
 from tests.support.bridge import Socket, bridging
 from tests.support.scripted_service import Conversation, ScriptedService, serving

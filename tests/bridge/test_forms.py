@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cedar_voice_bridge.forms import Form
+from cedar_voice_bridge.http.forms import Form
 from tests.support.bridge import Bridge, bridging
 from tests.support.http_clients import VOICE, form, post
 
@@ -65,7 +65,7 @@ async def test_a_body_that_is_too_large_is_refused_before_all_of_it_has_come(
 async def test_a_field_that_is_too_long_and_too_many_of_them_are_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("cedar_voice_bridge.forms.MAX_FIELD_BYTES", 1_000)
+    monkeypatch.setattr("cedar_voice_bridge.http.forms.MAX_FIELD_BYTES", 1_000)
     async with bridging(NOWHERE) as bridge:
         long = form(audio=b"webm", context="x" * 1_001)
         assert (await post(bridge, VOICE, long))[0] == 413
@@ -80,7 +80,7 @@ async def test_fields_that_nobody_knows_are_no_error() -> None:
 
 
 async def test_a_body_that_does_not_arrive_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cedar_voice_bridge.forms.READ_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("cedar_voice_bridge.http.forms.READ_TIMEOUT_S", 0.1)
     async with bridging(NOWHERE) as bridge:
         writer = aiohttp.ClientTimeout(total=5)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedar_voice_bridge.history import (
+from cedar_voice_bridge.sessions.event_log import (
     ConversationOver,
     History,
     Reader,

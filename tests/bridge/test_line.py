@@ -3,7 +3,7 @@
 import pytest
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.line import Line
+from cedar_voice_bridge.sessions.upstream import Line
 
 
 @pytest.mark.parametrize(("continues", "newest"), [(False, 3), (True, 4)])

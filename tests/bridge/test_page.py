@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cedar_voice_bridge import page
+from cedar_voice_bridge.http import page
 from tests.support.bridge import Bridge, bridging
 from tests.support.checkout import ROOT
 

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from cedar_voice_bridge.rates import MAX_KEPT, Rate
+from cedar_voice_bridge.auth.rate_limit import MAX_KEPT, Rate
 from cedar_voice_bridge.settings import BridgeSettings
 
 

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from cedar_voice_bridge.refusals import answer_refusals, answering, refusal_of
+from cedar_voice_bridge.http.refusals import answer_refusals, answering, refusal_of
 from cedar_voice_client import ErrorCode
 from cedar_voice_client.errors import ServerFailed
 from tests.support.bridge import bridging

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.callers import Caller
+from cedar_voice_bridge.auth.tickets import Caller
 from cedar_voice_bridge.credentials import Identity
-from cedar_voice_bridge.sessions import BrowserSession, Sessions, secret_of
+from cedar_voice_bridge.sessions.service_session import BrowserSession, Sessions, secret_of
 from cedar_voice_client import VoiceClient
 from cedar_voice_service.server import open_server
 from tests.support.bridge import PATIENCE_S

@@ -12,7 +12,7 @@ import structlog.testing
 from benchmarks.census import Census, take_census
 from benchmarks.processes import provider
 from benchmarks.visits import WAYS, Way, pay, speaks, stammers, types
-from cedar_voice_bridge import hub
+from cedar_voice_bridge.sessions import hub
 from cedar_voice_service.server import open_server
 from tests.support.bridge import bridging
 from tests.support.service import settings

@@ -11,15 +11,15 @@ from typing import TypeVar
 from google.protobuf.message import DecodeError, Message
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.accept import AnswerForm, wanted_form
-from cedar_voice_bridge.admission import Admission, bearer_token
+from cedar_voice_bridge.auth.gate import session_id_of
 from cedar_voice_bridge.dialects import cedar_os
 from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
 from cedar_voice_bridge.dialects.problems import DialectError
 from cedar_voice_bridge.dialects.recordings import begins_recording
 from cedar_voice_bridge.dialects.streaming import StreamingSeed
-from cedar_voice_bridge.entrance import session_id_of
-from cedar_voice_bridge.streaming import position_of
+from cedar_voice_bridge.endpoints.streaming import position_of
+from cedar_voice_bridge.http.accept import AnswerForm, wanted_form
+from cedar_voice_bridge.http.origins import Admission, bearer_token
 from cedar_voice_service.audio.containers.elementary import ElementaryReader, Mp3Reader
 from cedar_voice_service.audio.containers.header import MAX_HEADER_BYTES, Header
 from cedar_voice_service.audio.containers.mp4 import Mp4Reader
@@ -29,8 +29,8 @@ from cedar_voice_service.audio.containers.recognition import Verdict, recognize
 from cedar_voice_service.audio.containers.wav import WavReader
 from cedar_voice_service.audio.containers.webm import WebmReader
 from cedar_voice_service.audio.decoder import MAX_AHEAD_MS, MAX_MS_PER_BYTE, open_decoder
+from cedar_voice_service.audio.encoders.mp3 import Mp3Cutter
 from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, AudioFormat, Encoding, Pcm
-from cedar_voice_service.audio.mp3 import Mp3Cutter
 from cedar_voice_service.errors import CallerError, Code, Stage
 from cedar_voice_service.session.config import Limits, SessionConfig
 from cedar_voice_service.session.events import Configured

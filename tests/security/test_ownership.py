@@ -14,7 +14,7 @@ import pytest
 from aiohttp import FormData, WSMsgType, WSServerHandshakeError
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.sessions import secret_of
+from cedar_voice_bridge.sessions.service_session import secret_of
 from cedar_voice_client import SessionClosed, VoiceClient, VoiceClientError, VoiceStream
 from cedar_voice_client.errors import error_from_proto
 from cedar_voice_service.server import open_server

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.callers import MAX_TICKETS_OF_ONE, Caller, Tickets, TooManyTickets
+from cedar_voice_bridge.auth.tickets import MAX_TICKETS_OF_ONE, Caller, Tickets, TooManyTickets
 from cedar_voice_bridge.credentials import Identity
 from cedar_voice_client import SessionOptions, Unauthenticated, VoiceClient, VoiceStream, events
 from cedar_voice_service.server import open_server

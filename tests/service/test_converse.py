@@ -1,12 +1,12 @@
 import asyncio
 from typing import Any, cast
 
-from cedar_voice_service.converse import HALF_CLOSE_GRACE_S, VoiceServicer
 from cedar_voice_service.incoming import Incoming
 from cedar_voice_service.runtime.delivery import Attachment
 from cedar_voice_service.runtime.runner import Received, SessionRunner
+from cedar_voice_service.servicer import HALF_CLOSE_GRACE_S, VoiceServicer
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session.outbox import Outbox
+from cedar_voice_service.session.resume.outbox import Outbox
 from tests.support.virtual_time import VirtualTimeLoop, run_virtually
 
 

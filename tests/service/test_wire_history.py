@@ -14,7 +14,7 @@ from cedar_voice_service.session.history import (
     ToolOutcome,
     UserMessage,
 )
-from cedar_voice_service.session.past import FIRST_TERM, NO_PAST, Past
+from cedar_voice_service.session.resume.position import FIRST_TERM, NO_PAST, Past
 from cedar_voice_service.wire.history import encode_item, past_of
 from cedar_voice_service.wire.requests import decode
 

@@ -13,12 +13,12 @@ from typing import Self, cast
 from unittest.mock import patch
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.callers import Caller
+from cedar_voice_bridge.auth.tickets import Caller
 from cedar_voice_bridge.dialects.numbering import number_in, sequence_of
-from cedar_voice_bridge.history import ConversationOver, History, Reader, ReaderKind
-from cedar_voice_bridge.hub import Conversation, Hub, Position, Response
-from cedar_voice_bridge.line import Line
-from cedar_voice_bridge.sessions import Sessions
+from cedar_voice_bridge.sessions.event_log import ConversationOver, History, Reader, ReaderKind
+from cedar_voice_bridge.sessions.hub import Conversation, Hub, Position, Response
+from cedar_voice_bridge.sessions.service_session import Sessions
+from cedar_voice_bridge.sessions.upstream import Line
 from cedar_voice_client import (
     ErrorCode,
     ResumingStream,
@@ -140,7 +140,7 @@ class BridgedStream:
         """Come back to the session until it has ended."""
         seeded = partial(ResumingStream, clock_s=_now_s, draw=self._chance.random)
         sessions = Sessions(self._service, open_timeout_s=10.0)
-        with patch("cedar_voice_bridge.sessions.ResumingStream", seeded):
+        with patch("cedar_voice_bridge.sessions.service_session.ResumingStream", seeded):
             await self._come_back_to(sessions)
 
     async def _come_back_to(self, sessions: Sessions) -> None:

@@ -10,7 +10,7 @@ import cedar_voice.v1 as pb
 from cedar_voice_client.enums import ErrorCode
 from cedar_voice_client.errors import Unavailable, VoiceClientError
 from cedar_voice_client.options import Recovery
-from cedar_voice_client.resuming import ResumingStream
+from cedar_voice_client.recovery.resuming_stream import ResumingStream
 from cedar_voice_client.stream import VoiceStream
 from tests.simulation.bridges import BridgedStream
 from tests.simulation.engines import ACTION, CHUNK_MS, sound_of

@@ -8,17 +8,17 @@ from typing import Any
 from unittest.mock import patch
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge import sessions
-from cedar_voice_bridge.hub import Conversation
-from cedar_voice_bridge.sessions import BrowserSession
-from cedar_voice_client.account import Account
+from cedar_voice_bridge.sessions import service_session as sessions
+from cedar_voice_bridge.sessions.hub import Conversation
+from cedar_voice_bridge.sessions.service_session import BrowserSession
 from cedar_voice_client.options import Recovery
-from cedar_voice_client.unsettled import Unsettled
-from cedar_voice_service import converse
+from cedar_voice_client.recovery.conversation_log import Account
+from cedar_voice_client.recovery.send_buffer import Unsettled
+from cedar_voice_service import servicer as converse
 from cedar_voice_service.runtime.delivery import Attachment, Delivery
-from cedar_voice_service.session.inbox import Inbox
-from cedar_voice_service.session.outbox import Outbox
-from cedar_voice_service.session.watermark import Watermark
+from cedar_voice_service.session.resume.durability import Watermark
+from cedar_voice_service.session.resume.inbox import Inbox
+from cedar_voice_service.session.resume.outbox import Outbox
 from tests.simulation import client
 
 Off = Callable[[], AbstractContextManager[Any]]

@@ -10,10 +10,10 @@ import structlog.testing
 
 import cedar_voice.v1 as pb
 from cedar_voice_client.errors import SessionLost
-from cedar_voice_service.converse import VoiceServicer
 from cedar_voice_service.credentials import Verifier
 from cedar_voice_service.runtime.quotas import Quotas, Rates
 from cedar_voice_service.runtime.registry import Registry
+from cedar_voice_service.servicer import VoiceServicer
 from cedar_voice_service.session.config import Limits, SessionConfig
 from tests.simulation.bridges import BridgedStream
 from tests.simulation.client import Broken, Client, first_of, sdk_stream
@@ -61,7 +61,7 @@ def simulate(seed: int, *, has_bridges: bool = False) -> Outcome:
     Raises:
         Broken: a promise; anything else that is raised is a defect as well.
     """
-    detector = patch("cedar_voice_service.audio.ear.SpeechDetector", LevelDetector)
+    detector = patch("cedar_voice_service.audio.speech_tracker.SpeechDetector", LevelDetector)
     with detector, structlog.testing.capture_logs() as logs:
         outcome = run_virtually(_live(Random(seed), has_bridges=has_bridges))
     if failures := [entry for entry in logs if entry["log_level"] in ("error", "critical")]:

@@ -1,6 +1,6 @@
 """A child process that answers every request with meaningless data."""
 
-from cedar_voice_service.providers.frames import serve
+from cedar_voice_service.workers.frames import serve
 
 if __name__ == "__main__":
     serve(lambda _kind, _body: b"r{]")

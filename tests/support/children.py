@@ -5,7 +5,7 @@ import os
 import select
 from pathlib import Path
 
-SPEAKER = "cedar_voice_service.providers.espeak_worker"
+SPEAKER = "cedar_voice_service.providers.espeak.worker"
 """A module that a child process can run, and that starts fast."""
 
 HELLO = json.dumps(

@@ -6,9 +6,8 @@ from typing import Any, TypeVar
 
 from cedar_voice_service.audio.formats import AudioFormat, Encoding
 from cedar_voice_service.providers.catalog import Engines
-from cedar_voice_service.providers.decoding import HERE, Decoding
 from cedar_voice_service.providers.protocols import Responder, Synthesizer, Transcriber
-from cedar_voice_service.providers.scripted import (
+from cedar_voice_service.providers.scripted.engine import (
     ScriptedResponder,
     ScriptedTranscriber,
     ToneSynthesizer,
@@ -24,8 +23,9 @@ from cedar_voice_service.session.config import (
     TurnDetection,
     TurnMode,
 )
-from cedar_voice_service.session.outbox import Numbered
-from cedar_voice_service.session.past import Position
+from cedar_voice_service.session.resume.outbox import Numbered
+from cedar_voice_service.session.resume.position import Position
+from cedar_voice_service.workers.decoding import HERE, Decoding
 from tests.support.recordings import speech_pcm
 from tests.support.virtual_time import run_virtually
 

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.audio.formats import AudioBlock, Pcm
 from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.providers.protocols import (
     AudioSent,
@@ -16,7 +15,7 @@ from cedar_voice_service.providers.protocols import (
     ReplyText,
     SpeechRequest,
 )
-from cedar_voice_service.runtime.feed import AudioFeed
+from cedar_voice_service.runtime.audio_feed import AudioFeed
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ class FailingTranscriber(_Engine):
         self.heard: list[list[int]] = []
 
     async def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
+        self, audio: AsyncIterator[AudioBlock], language: str
     ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
         """See `Transcriber.transcribe`."""
         ends: list[int] = []
@@ -110,6 +109,6 @@ def fed(*ends_ms: int) -> AudioFeed:
     """Return a closed feed with the audio blocks of an utterance."""
     feed = AudioFeed(100)
     for end_ms in ends_ms:
-        feed.put(Heard(Pcm(b"\0\0" * 1_600), end_ms))
+        feed.put(AudioBlock(Pcm(b"\0\0" * 1_600), end_ms))
     feed.close()
     return feed

@@ -6,10 +6,9 @@ from typing import Any
 
 from aiohttp import web
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, Pcm
+from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, AudioBlock, Pcm
 from cedar_voice_service.providers.deadlines import Deadlines
-from cedar_voice_service.providers.openai_engines import (
+from cedar_voice_service.providers.openai.engines import (
     open_openai_responder,
     open_openai_synthesizer,
     open_openai_transcriber,
@@ -29,12 +28,12 @@ def settings_of(base_url: str, **changes: Any) -> ServiceSettings:
     return ServiceSettings.model_validate(shared | changes)
 
 
-async def recording(duration_ms: int = 1_000, block_ms: int = 100) -> AsyncIterator[Heard]:
-    """Return an utterance of noise in blocks; every block has other samples."""
+async def recording(duration_ms: int = 1_000, block_ms: int = 100) -> AsyncIterator[AudioBlock]:
+    """Yield an utterance of noise in blocks; every block has other samples."""
     samples = LISTENING_RATE_HZ * block_ms // 1000
     for number in range(duration_ms // block_ms):
         noise = Pcm((number + 1).to_bytes(2, "little") * samples)
-        yield Heard(noise, (number + 1) * block_ms)
+        yield AudioBlock(noise, (number + 1) * block_ms)
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 from cedar_voice_service.audio.formats import AudioFormat, Encoding
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session.playout import SpokenChunk
+from cedar_voice_service.session.answer_parts import SpokenChunk
 from tests.support.machine_driver import MachineDriver
 
 MP3 = AudioFormat(Encoding.MP3)

@@ -55,7 +55,7 @@ def extras() -> Iterator[Finding]:
 
 def page() -> Finding:
     """Whether the voice page is there to be served."""
-    from cedar_voice_bridge.page import folder
+    from cedar_voice_bridge.http.page import folder
 
     try:
         return Finding("voice page", str(folder()))

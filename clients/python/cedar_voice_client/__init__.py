@@ -34,7 +34,7 @@ from cedar_voice_client.options import (
     Tool,
     TurnDetection,
 )
-from cedar_voice_client.resuming import ResumingStream
+from cedar_voice_client.recovery.resuming_stream import ResumingStream
 from cedar_voice_client.service_info import ServiceInfo
 from cedar_voice_client.session import VoiceSession
 from cedar_voice_client.stream import VoiceStream

@@ -12,7 +12,7 @@ from cedar_voice.v1.voice_service_pb2_grpc import VoiceServiceStub
 from cedar_voice_client.call import GrpcCall
 from cedar_voice_client.errors import SessionClosed, error_from_rpc
 from cedar_voice_client.options import Recovery, SessionOptions
-from cedar_voice_client.resuming import ResumingStream
+from cedar_voice_client.recovery.resuming_stream import ResumingStream
 from cedar_voice_client.service_info import ServiceInfo
 from cedar_voice_client.session import VoiceSession
 from cedar_voice_client.stream import MAX_RECEIVE_BYTES, MAX_SEND_BYTES, VoiceStream

@@ -7,30 +7,30 @@ from importlib.util import find_spec
 from typing import TypeVar
 
 from cedar_voice_service.errors import Stage
-from cedar_voice_service.providers.attempts import patience_of
-from cedar_voice_service.providers.breaker import Breaker
-from cedar_voice_service.providers.decoding import HERE, Decoding, open_decoding
-from cedar_voice_service.providers.fallback import (
-    FallbackResponder,
-    FallbackSynthesizer,
-    FallbackTranscriber,
-    Named,
-    Pair,
-)
 from cedar_voice_service.providers.protocols import (
     EngineInfo,
     Responder,
     Synthesizer,
     Transcriber,
 )
-from cedar_voice_service.providers.retried import (
+from cedar_voice_service.providers.wrappers.attempts import patience_of
+from cedar_voice_service.providers.wrappers.circuit_breaker import Breaker
+from cedar_voice_service.providers.wrappers.fallback import (
+    FallbackResponder,
+    FallbackSynthesizer,
+    FallbackTranscriber,
+    Named,
+    Pair,
+)
+from cedar_voice_service.providers.wrappers.load_shedding import SheddingTranscriber
+from cedar_voice_service.providers.wrappers.retry import (
     RetriedResponder,
     RetriedSynthesizer,
     RetriedTranscriber,
 )
-from cedar_voice_service.providers.shedding import SheddingTranscriber
-from cedar_voice_service.session.pressure import Pressure
+from cedar_voice_service.session.load_shedding import Pressure
 from cedar_voice_service.settings import ServiceSettings
+from cedar_voice_service.workers.decoding import HERE, Decoding, open_decoding
 
 Engine = TypeVar("Engine")
 
@@ -185,17 +185,17 @@ async def _open_transcriber(
     patience = patience_of(settings, Stage.STT)
     choice = chosen(settings, Stage.STT)
     if choice == "openai":
-        from cedar_voice_service.providers import openai_engines as openai
+        from cedar_voice_service.providers.openai import engines as openai
 
         engine = await stack.enter_async_context(openai.open_openai_transcriber(settings, pressure))
         return engine, openai.openai_transcriber_info(settings)
     if choice == "openai-realtime":
-        from cedar_voice_service.providers import openai_engines as openai
+        from cedar_voice_service.providers.openai import engines as openai
 
         live = await stack.enter_async_context(openai.open_openai_realtime_transcriber(settings))
         return RetriedTranscriber(live, patience), openai.openai_realtime_transcriber_info(settings)
     _require("pocketsphinx", Stage.STT)
-    from cedar_voice_service.providers import pocketsphinx
+    from cedar_voice_service.providers.pocketsphinx import engine as pocketsphinx
 
     local = await stack.enter_async_context(pocketsphinx.open_pocketsphinx(settings))
     return RetriedTranscriber(local, patience), pocketsphinx.INFO
@@ -205,11 +205,11 @@ async def _open_responder(
     settings: ServiceSettings, stack: AsyncExitStack
 ) -> tuple[Responder, EngineInfo]:
     if chosen(settings, Stage.LLM) == "openai":
-        from cedar_voice_service.providers import openai_engines as openai
+        from cedar_voice_service.providers.openai import engines as openai
 
         engine = await stack.enter_async_context(openai.open_openai_responder(settings))
         return engine, openai.openai_responder_info(settings)
-    from cedar_voice_service.providers import scripted
+    from cedar_voice_service.providers.scripted import engine as scripted
 
     return scripted.ScriptedResponder(), scripted.INFO
 
@@ -218,12 +218,12 @@ async def _open_synthesizer(
     settings: ServiceSettings, stack: AsyncExitStack
 ) -> tuple[Synthesizer, EngineInfo]:
     if chosen(settings, Stage.TTS) == "openai":
-        from cedar_voice_service.providers import openai_engines as openai
+        from cedar_voice_service.providers.openai import engines as openai
 
         engine = await stack.enter_async_context(openai.open_openai_synthesizer(settings))
         return engine, openai.openai_synthesizer_info(settings)
     _require("espeakng_loader", Stage.TTS)
-    from cedar_voice_service.providers import espeak
+    from cedar_voice_service.providers.espeak import engine as espeak
 
     local = await stack.enter_async_context(espeak.open_espeak(settings))
     return local, espeak.INFO

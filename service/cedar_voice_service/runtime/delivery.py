@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, Stage
 from cedar_voice_service.session.config import SessionConfig
 from cedar_voice_service.session.messages import Message
-from cedar_voice_service.session.outbox import Numbered, Outbox, silenced
+from cedar_voice_service.session.resume.outbox import Numbered, Outbox, silenced
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class Attachment:
         self._changed.set()
 
     @contextmanager
-    def taken_within(self, duration_s: float) -> Iterator[None]:
+    def written_within(self, duration_s: float) -> Iterator[None]:
         """Fail when what is being written is not taken in time."""
         loop = asyncio.get_running_loop()
         late = loop.call_later(duration_s, lambda: self.fail(slow_consumer()))

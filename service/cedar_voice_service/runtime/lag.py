@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from cedar_voice_service.session.pressure import SAMPLE_INTERVAL_MS, Pressure
+from cedar_voice_service.session.load_shedding import SAMPLE_INTERVAL_MS, Pressure
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 from cedar_voice_service.audio.containers.recognition import Verdict, recognize
 from cedar_voice_service.audio.formats import AudioFormat, Encoding
 from cedar_voice_service.errors import CallerError, EngineError
-from cedar_voice_service.providers.decoding import Decoding, LiveDecoder
+from cedar_voice_service.workers.decoding import Decoding, LiveDecoder
 
 MAX_DEATHS = 2
 """Decoder processes that a recording may lose; one that loses more may be why they die."""

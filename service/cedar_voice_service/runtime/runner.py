@@ -15,26 +15,25 @@ import structlog
 from cedar_voice_service.errors import CallerError, Code, EngineError, RateLimited, Stage
 from cedar_voice_service.providers.catalog import Engines
 from cedar_voice_service.providers.protocols import ReplyRequest, Responder
-from cedar_voice_service.runtime.alarm import Alarm, clock_ms
+from cedar_voice_service.runtime.audio_feed import AudioFeed
+from cedar_voice_service.runtime.audio_input import AudioInput
+from cedar_voice_service.runtime.backpressure import PlayoutBackpressure
+from cedar_voice_service.runtime.deadline_timer import DeadlineTimer, clock_ms
 from cedar_voice_service.runtime.delivery import Attachment, Delivery, Pong, Ready
-from cedar_voice_service.runtime.feed import AudioFeed
-from cedar_voice_service.runtime.listener import Listener
+from cedar_voice_service.runtime.llm_stage import LlmStage, VerbatimResponder
 from cedar_voice_service.runtime.quotas import UNLIMITED, Quota
 from cedar_voice_service.runtime.recordings import begins_recording
-from cedar_voice_service.runtime.speaking import Speaker
-from cedar_voice_service.runtime.stock import Stock
-from cedar_voice_service.runtime.transcribing import transcribe
-from cedar_voice_service.runtime.unheard import HEARD_BYTES
-from cedar_voice_service.runtime.writing import Reciter, Writer
+from cedar_voice_service.runtime.stt_stage import SttStage
+from cedar_voice_service.runtime.tts_stage import TtsStage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import Limits, SessionConfig
 from cedar_voice_service.session.history import HistoryItem
-from cedar_voice_service.session.inbox import Inbox
 from cedar_voice_service.session.machine import Machine, Phase
 from cedar_voice_service.session.messages import TurnMetrics
-from cedar_voice_service.session.past import NO_PAST, Past, Position
-from cedar_voice_service.session.watermark import Watermark
+from cedar_voice_service.session.resume.durability import Watermark
+from cedar_voice_service.session.resume.inbox import Inbox
+from cedar_voice_service.session.resume.position import NO_PAST, Past, Position
 
 log = structlog.get_logger("cedar_voice.session")
 
@@ -45,7 +44,7 @@ EVENTS_AT_ONCE = 4
 """Events of the ear before other sessions get their turn: about a second of sound."""
 
 PHRASES_QUEUED = 256
-"""Phrases that the writer may be ahead of the speaker."""
+"""Phrases that the language model may be ahead of the synthesizer."""
 
 
 Work = Callable[[], Coroutine[Any, Any, None]]
@@ -70,7 +69,7 @@ _Events = asyncio.Queue[Received | on.WorkEvent | on.TimePassed]
 class _Signals:
     """What is waited for: that more answer audio is wanted, and that no turn is in progress."""
 
-    stock: Stock = field(default_factory=Stock)
+    backpressure: PlayoutBackpressure = field(default_factory=PlayoutBackpressure)
     idle: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -101,8 +100,8 @@ class SessionRunner:
             stage_timeout_ms=stage_timeout_ms,
         )
         self._machine.go_on_from(past)
-        self._listener = Listener(config.turn_detection, engines.decoding, quota.hear)
-        self._listener.begin(config.input_audio)
+        self._input = AudioInput(config.turn_detection, engines.decoding, quota.charge_audio)
+        self._input.begin_recording(config.input_audio)
         self._events: _Events = asyncio.Queue(QUEUED_EVENTS)
         self._signals = _Signals()
         self._signals.idle.set()
@@ -156,27 +155,27 @@ class SessionRunner:
 
     async def run(self) -> None:
         """Live until the client ends the session or the task is cancelled."""
-        alarm = Alarm(self._tell_time)
+        timer = DeadlineTimer(self._tell_time)
         with structlog.contextvars.bound_contextvars(session_id=self.session_id):
             async with asyncio.TaskGroup() as group:
                 try:
                     while await self._take(await self._events.get(), group):
-                        alarm.set(self._deadline_ms)
+                        timer.set(self._deadline_ms)
                 finally:
-                    alarm.set(None)
+                    timer.set(None)
                     self._signals.idle.set()
-                    self._listener.close()
+                    self._input.close()
                     for task in self._work.values():
                         task.cancel()
         self.delivery.finish()
 
     @property
     def _deadline_ms(self) -> int | None:
-        deadlines = (self._machine.deadline_ms, self._listener.unheard.due_ms)
+        deadlines = (self._machine.deadline_ms, self._input.due_ms)
         return min((at_ms for at_ms in deadlines if at_ms is not None), default=None)
 
     def _tell_time(self) -> None:
-        if self._events.empty():  # whatever is taken next sets the alarm again
+        if self._events.empty():  # whatever is taken next sets the timer again
             is_away = not self.delivery.is_attached
             self._events.put_nowait(on.TimePassed(is_client_away=is_away))
 
@@ -184,8 +183,7 @@ class SessionRunner:
         self, item: Received | on.WorkEvent | on.TimePassed, group: asyncio.TaskGroup
     ) -> bool:
         """Take one event; False when the session is over."""
-        due_ms = self._listener.unheard.due_ms
-        if due_ms is not None and due_ms <= clock_ms():
+        if self._input.is_due(clock_ms()):
             await self._hear_all(group)
         if not isinstance(item, Received):
             self._handle(item, group)
@@ -201,8 +199,10 @@ class SessionRunner:
             case on.AudioReceived(data):
                 if begins_recording(data):  # told by its first bytes, which no others may precede
                     await self._hear_all(group)
-                self._listener.unheard.add(data, item.sequence)
-                if not self._may_hear_later or self._listener.unheard.is_worth_hearing(clock_ms()):
+                self._input.add(data, item.sequence)
+                # Over an answer nothing waits: words, or the length of speech, cut the answer off.
+                is_listening = self._machine.phase is Phase.LISTENING
+                if not (is_listening and self._input.can_wait(clock_ms())):
                     await self._hear_all(group)
             case on.SessionEnded():
                 self._handle(on.InterruptRequested(), group)
@@ -210,29 +210,20 @@ class SessionRunner:
             case _:
                 await self._hear_all(group)
                 if isinstance(item.event, on.ListeningStopped | on.InputEnded):
-                    await self._hear(self._listener.flush(), item.sequence, group)
+                    await self._hear(self._input.flush(), item.sequence, group)
                 self._handle(item.event, group, item.sequence)
         return True
 
-    @property
-    def _may_hear_later(self) -> bool:
-        """In the midst of speech: where it ends is known later by a piece or two at most.
-
-        Not over an answer, which the words, or the length, of what is said cut off.
-        """
-        return self._machine.phase is Phase.LISTENING and self._listener.is_in_speech
-
     async def _hear_all(self, group: asyncio.TaskGroup) -> None:
-        """Hear what waits to be heard, if anything does."""
-        if self._listener.unheard.due_ms is None:
+        """Process the collected audio, if there is any."""
+        if (batch := self._input.take_batch(clock_ms())) is None:
             return
-        data, first_sequence, sequence = self._listener.unheard.take(clock_ms())
-        for start in range(0, len(data), HEARD_BYTES):
-            piece = data[start : start + HEARD_BYTES]
-            await self._hear(self._listener.hear(piece), sequence, group)
-            if len(data) > HEARD_BYTES:
+        pieces = batch.pieces
+        for piece in pieces:
+            await self._hear(self._input.process(piece), batch.last_sequence, group)
+            if len(pieces) > 1:
                 await asyncio.sleep(0)
-        self._watermark.heard(first_sequence, sequence, self._machine.heard_ms)
+        self._watermark.heard(batch.first_sequence, batch.last_sequence, self._machine.heard_ms)
 
     async def _hear(
         self,
@@ -265,12 +256,12 @@ class SessionRunner:
             self._watermark.settle(needed_from_ms)
         for command in commands[last_said:]:
             self._do(command, group)
-        self._listener.forget(self._machine.untaken_from_ms)
+        self._input.drop_before(self._machine.untaken_from_ms)
         if self._machine.phase is Phase.IDLE:
             self._signals.idle.set()
         else:
             self._signals.idle.clear()
-        self._signals.stock.note(self._machine.backlog_ms)
+        self._signals.backpressure.update(self._machine.backlog_ms)
 
     def _do(self, command: do.Command, group: asyncio.TaskGroup) -> None:
         match command:
@@ -279,17 +270,17 @@ class SessionRunner:
                     log.info("turn", turn_id=turn_id, **asdict(message))
                 self.delivery.send(message, turn_id, self._watermark.durable)
             case do.ApplyConfig(config):
-                self._listener.tune(config.turn_detection)
+                self._input.tune(config.turn_detection)
                 self.delivery.notify(Ready(config))
             case do.BeginRecording(audio_format):
-                self._listener.begin(audio_format)
+                self._input.begin_recording(audio_format)
             case do.EndRecording():
-                self._listener.end()
+                self._input.end_recording()
             case do.StartTranscribing(work_id, from_ms, language):
-                feed = self._listener.open_feed(from_ms)
+                feed = self._input.open_feed(from_ms)
                 self._spawn(group, work_id, partial(self._transcribe, work_id, feed, language))
             case do.FinishTranscribing():
-                self._listener.close_feed()
+                self._input.close_feed()
             case do.StartReplying():
                 self._spawn(group, command.work_id, partial(self._reply, command))
             case do.StartReciting():
@@ -323,13 +314,12 @@ class SessionRunner:
 
     async def _transcribe(self, work_id: int, feed: AudioFeed, language: str) -> None:
         try:
-            await transcribe(
+            await SttStage(
                 self._engines.transcriber,
-                feed,
                 work_id=work_id,
                 language=language,
                 report=self._events.put,
-            )
+            ).run(feed)
         finally:
             feed.close()
 
@@ -347,23 +337,23 @@ class SessionRunner:
         await self._answer(self._engines.responder, request, config, command.work_id)
 
     async def _recite(self, command: do.StartReciting) -> None:
-        reciter = Reciter(command.text)
-        await self._answer(reciter, ReplyRequest(()), command.config, command.work_id)
+        responder = VerbatimResponder(command.text)
+        await self._answer(responder, ReplyRequest(()), command.config, command.work_id)
 
     async def _answer(
         self, responder: Responder, request: ReplyRequest, config: SessionConfig, work_id: int
     ) -> None:
         phrases: asyncio.Queue[str | None] = asyncio.Queue(PHRASES_QUEUED)
-        writer = Writer(
+        llm = LlmStage(
             responder, phrases, work_id=work_id, term=self.past.term, report=self._events.put
         )
-        speaker = Speaker(
+        tts = TtsStage(
             self._engines.synthesizer,
             config,
             work_id=work_id,
             report=self._events.put,
-            stock=self._signals.stock,
+            backpressure=self._signals.backpressure,
         )
         async with asyncio.TaskGroup() as group:
-            group.create_task(writer.run(request))
-            group.create_task(speaker.run(phrases))
+            group.create_task(llm.run(request))
+            group.create_task(tts.run(phrases))

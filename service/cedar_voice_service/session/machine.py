@@ -19,18 +19,18 @@ from cedar_voice_service.errors import CallerError, Code
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
-from cedar_voice_service.session.answering import Answering
 from cedar_voice_service.session.config import SessionConfig, TurnMode
-from cedar_voice_service.session.conversation import Conversation
 from cedar_voice_service.session.history import History
-from cedar_voice_service.session.interrupting import Interrupting
-from cedar_voice_service.session.listening import Listening
-from cedar_voice_service.session.past import Past
-from cedar_voice_service.session.periods import Periods
-from cedar_voice_service.session.silence import Silence
-from cedar_voice_service.session.turn import Turn
-from cedar_voice_service.session.understanding import Understanding
-from cedar_voice_service.session.wishes import Wishes
+from cedar_voice_service.session.resume.position import Past
+from cedar_voice_service.session.turns.agent_side import Answering
+from cedar_voice_service.session.turns.barge_in import Interrupting
+from cedar_voice_service.session.turns.context import Conversation
+from cedar_voice_service.session.turns.input_control import Periods
+from cedar_voice_service.session.turns.no_input import Silence
+from cedar_voice_service.session.turns.pending_requests import Wishes
+from cedar_voice_service.session.turns.transcripts import Understanding
+from cedar_voice_service.session.turns.turn import Turn
+from cedar_voice_service.session.turns.user_side import Listening
 
 
 class Phase(Enum):

@@ -12,7 +12,7 @@ from cedar_voice_service.session.history import (
     ToolOutcome,
     UserMessage,
 )
-from cedar_voice_service.session.past import Past
+from cedar_voice_service.session.resume.position import Past
 
 MIN_TOKEN_CHARS = 32
 """Of the secret of a session that stands in for one that was lost: the client keeps its own."""

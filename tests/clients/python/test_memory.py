@@ -3,8 +3,8 @@
 from typing import Any
 
 import cedar_voice.v1 as pb
-from cedar_voice_client.account import MAX_TEXT_BYTES, MAX_TURNS
-from cedar_voice_client.memory import Memory
+from cedar_voice_client.recovery.conversation_log import MAX_TEXT_BYTES, MAX_TURNS
+from cedar_voice_client.recovery.session_state import Memory
 
 OPENING = pb.SessionConfig(session_id="mine", settings=pb.VoiceSettings(language="de-DE", rate=1.5))
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 import cedar_voice.v1 as pb
-from cedar_voice_client.memory import Memory
+from cedar_voice_client.recovery.session_state import Memory
 
 
 class Session(RuleBasedStateMachine):

@@ -7,7 +7,7 @@ import pytest
 import cedar_voice.v1 as pb
 from cedar_voice_client.errors import Unavailable
 from cedar_voice_client.recordings import begins_recording, header_of
-from cedar_voice_client.unsettled import MAX_MESSAGES, Unsettled
+from cedar_voice_client.recovery.send_buffer import MAX_MESSAGES, Unsettled
 from cedar_voice_service.audio.decoder import open_decoder
 from cedar_voice_service.audio.formats import AudioFormat
 from tests.support.media import recorded

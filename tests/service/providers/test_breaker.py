@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedar_voice_service.providers.breaker import Breaker
+from cedar_voice_service.providers.wrappers.circuit_breaker import Breaker
 
 
 def test_it_opens_after_so_many_failures_in_a_row() -> None:

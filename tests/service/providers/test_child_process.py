@@ -12,14 +12,14 @@ import pytest
 import uvloop
 
 from cedar_voice_service.errors import Code, EngineError, Stage
-from cedar_voice_service.providers.child_process import ChildProcess
-from cedar_voice_service.providers.frames import DATA
+from cedar_voice_service.workers.child_process import ChildProcess
+from cedar_voice_service.workers.frames import DATA
 from tests.support.children import HELLO, SPEAKER, child_pids, open_files, wait_until_gone
 
 ABANDONED_PARENT = f"""
 import asyncio, os, signal
 from cedar_voice_service.errors import Stage
-from cedar_voice_service.providers.child_process import ChildProcess
+from cedar_voice_service.workers.child_process import ChildProcess
 
 async def main():
     child = ChildProcess({SPEAKER!r}, Stage.TTS)

@@ -15,10 +15,10 @@ import pytest
 
 from cedar_voice_service.audio.formats import AudioFormat, Encoding
 from cedar_voice_service.errors import CallerError, Code, EngineError, Stage
-from cedar_voice_service.providers import decoding as module
-from cedar_voice_service.providers.decoding import Decoding, LiveDecoder, open_decoding
-from cedar_voice_service.providers.decoding_worker import NUMBER
-from cedar_voice_service.providers.frames import BEGIN, DATA, frame_of
+from cedar_voice_service.workers import decoding as module
+from cedar_voice_service.workers.decoding import Decoding, LiveDecoder, open_decoding
+from cedar_voice_service.workers.decoding_worker import NUMBER
+from cedar_voice_service.workers.frames import BEGIN, DATA, frame_of
 from tests.support.checkout import ROOT
 from tests.support.children import child_pids, open_files
 from tests.support.media import Form, decoded_live, recorded, written
@@ -32,7 +32,7 @@ LATE_INDEX = b"\0\0\0\x14ftypM4A \0\0\0\0M4A " + b"\x7f\xff\xff\xffmdat"
 
 SPINNING = f"""
 import sys
-from cedar_voice_service.providers import decoding_worker
+from cedar_voice_service.workers import decoding_worker
 
 class Spinning:
     def feed(self, data):

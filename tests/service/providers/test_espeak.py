@@ -9,7 +9,7 @@ from contextlib import aclosing, asynccontextmanager
 
 import pytest
 
-from cedar_voice_service.providers.espeak import EspeakSynthesizer, open_espeak
+from cedar_voice_service.providers.espeak.engine import EspeakSynthesizer, open_espeak
 from cedar_voice_service.providers.protocols import SpeechRequest
 from cedar_voice_service.settings import ServiceSettings
 from tests.support.children import child_pids

@@ -9,18 +9,18 @@ import pytest
 
 from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.errors import EngineError, Stage
-from cedar_voice_service.providers.breaker import Breaker
-from cedar_voice_service.providers.fallback import (
+from cedar_voice_service.providers.protocols import (
+    ReplyText,
+    SpeechRequest,
+    SpeechRestarted,
+)
+from cedar_voice_service.providers.wrappers.circuit_breaker import Breaker
+from cedar_voice_service.providers.wrappers.fallback import (
     FallbackResponder,
     FallbackSynthesizer,
     FallbackTranscriber,
     Named,
     Pair,
-)
-from cedar_voice_service.providers.protocols import (
-    ReplyText,
-    SpeechRequest,
-    SpeechRestarted,
 )
 from tests.support.failing_engines import (
     FailingResponder,

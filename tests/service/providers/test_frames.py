@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedar_voice_service.providers.frames import DATA, MAX_BODY_BYTES, FrameReader, frame_of
+from cedar_voice_service.workers.frames import DATA, MAX_BODY_BYTES, FrameReader, frame_of
 
 
 @given(st.lists(st.binary(max_size=300)), st.integers(min_value=1, max_value=50))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cedar_voice_service.errors import EngineError
-from cedar_voice_service.providers.openai_chunks import Chunk, chunks_of
+from cedar_voice_service.providers.openai.chunks import Chunk, chunks_of
 
 STREAM = (
     ": a comment\n\n"

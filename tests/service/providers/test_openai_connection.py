@@ -10,8 +10,8 @@ import anyio
 import pytest
 
 from cedar_voice_service.errors import Code, EngineError, Stage
-from cedar_voice_service.providers.openai_connection import Endpoint, timed_wait
-from cedar_voice_service.providers.openai_engines import (
+from cedar_voice_service.providers.openai.connection import Endpoint, timed_wait
+from cedar_voice_service.providers.openai.engines import (
     open_openai_responder,
     open_openai_synthesizer,
     open_openai_transcriber,

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedar_voice_service.providers.openai_realtime_transcript import Transcript
+from cedar_voice_service.providers.openai.realtime_transcript import Transcript
 from cedar_voice_service.providers.protocols import Hypothesis
 
 ITEMS = ("first", "second", "third")

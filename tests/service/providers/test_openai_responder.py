@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from cedar_voice_service.errors import Stage
-from cedar_voice_service.providers.openai_connection import Endpoint, connected
-from cedar_voice_service.providers.openai_engines import endpoint_of, open_openai_responder
-from cedar_voice_service.providers.openai_responder import OpenAIResponder
+from cedar_voice_service.providers.openai.connection import Endpoint, connected
+from cedar_voice_service.providers.openai.engines import endpoint_of, open_openai_responder
+from cedar_voice_service.providers.openai.responder import OpenAIResponder
 from cedar_voice_service.providers.protocols import (
     ReplyEnd,
     ReplyPart,
@@ -18,13 +18,13 @@ from cedar_voice_service.providers.protocols import (
     Responder,
     ToolCall,
 )
+from cedar_voice_service.session.config import Tool
 from cedar_voice_service.session.history import (
     AssistantMessage,
     CalledTool,
     ToolOutcome,
     UserMessage,
 )
-from cedar_voice_service.session.tools import Tool
 from tests.support.openai_engines import DEADLINES, QUESTION, answering, settings_of
 from tests.support.openai_script import ANSWER, Answer, Latencies, ScriptedCall
 from tests.support.openai_standin import OpenAIStandin

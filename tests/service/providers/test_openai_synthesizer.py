@@ -8,9 +8,9 @@ import pytest
 
 from cedar_voice_service.audio.formats import Mp3, Pcm, Sound
 from cedar_voice_service.errors import Code, EngineError, Stage
-from cedar_voice_service.providers.openai_connection import Endpoint, connected
-from cedar_voice_service.providers.openai_engines import endpoint_of, open_openai_synthesizer
-from cedar_voice_service.providers.openai_synthesizer import OPENAI_VOICES, OpenAISynthesizer
+from cedar_voice_service.providers.openai.connection import Endpoint, connected
+from cedar_voice_service.providers.openai.engines import endpoint_of, open_openai_synthesizer
+from cedar_voice_service.providers.openai.synthesizer import OPENAI_VOICES, OpenAISynthesizer
 from cedar_voice_service.providers.protocols import SpeechRequest, Synthesizer
 from tests.support.openai_engines import DEADLINES, answering, settings_of
 from tests.support.openai_script import ANSWER, Fault, Latencies, as_mp3, speech_pcm

@@ -5,9 +5,9 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from cedar_voice_service.audio.formats import Pcm
-from cedar_voice_service.providers.pitched import PitchedSynthesizer
 from cedar_voice_service.providers.protocols import SpeechRequest
-from cedar_voice_service.providers.scripted import ToneSynthesizer
+from cedar_voice_service.providers.scripted.engine import ToneSynthesizer
+from cedar_voice_service.providers.wrappers.pitch import PitchedSynthesizer
 
 TEXT = "a phrase of some length"
 

@@ -11,14 +11,13 @@ from itertools import pairwise
 
 import pytest
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.audio.formats import AudioBlock, Pcm
 from cedar_voice_service.errors import Code, EngineError, Stage
-from cedar_voice_service.providers.pocketsphinx import PocketSphinx, open_pocketsphinx
-from cedar_voice_service.providers.pocketsphinx_recognizer import Recognizer, Transcript, Utterance
+from cedar_voice_service.providers.pocketsphinx.engine import PocketSphinx, open_pocketsphinx
+from cedar_voice_service.providers.pocketsphinx.recognizer import Recognizer, Transcript, Utterance
 from cedar_voice_service.providers.protocols import Hypothesis
-from cedar_voice_service.providers.worker_pool import open_worker_pool
 from cedar_voice_service.settings import ServiceSettings
+from cedar_voice_service.workers.pool import open_worker_pool
 from tests.support.children import child_pids
 from tests.support.recordings import speech_pcm
 
@@ -32,7 +31,7 @@ TEXTS = {
     "two_sentences": "open the settings page close the window",
 }
 PIECE_BYTES = 3_200
-WORKER = "cedar_voice_service.providers.pocketsphinx_worker"
+WORKER = "cedar_voice_service.providers.pocketsphinx.worker"
 PATIENCE_MS = 60_000
 ONE_WORKER = ServiceSettings(local_stt_workers=1)
 
@@ -112,10 +111,10 @@ def test_a_long_utterance_is_heard_to_its_end(recognizer: Recognizer) -> None:
     assert text.count("settings") == 2
 
 
-async def spoken(audio: bytes) -> AsyncIterator[Heard]:
+async def spoken(audio: bytes) -> AsyncIterator[AudioBlock]:
     for start in range(0, len(audio), PIECE_BYTES):
         piece = Pcm(audio[start : start + PIECE_BYTES])
-        yield Heard(piece, round(start / 32 + piece.duration_ms))
+        yield AudioBlock(piece, round(start / 32 + piece.duration_ms))
 
 
 async def transcribed(engine: PocketSphinx, name: str) -> list[Hypothesis]:

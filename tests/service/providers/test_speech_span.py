@@ -5,7 +5,7 @@ from array import array
 
 import pytest
 
-from cedar_voice_service.providers.speech_span import Loudness, SpeechSpan
+from cedar_voice_service.providers.pocketsphinx.speech_span import Loudness, SpeechSpan
 from tests.support.recordings import speech_pcm
 
 BYTES_PER_MS = 32

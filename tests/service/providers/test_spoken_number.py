@@ -2,7 +2,7 @@
 
 import pytest
 
-from cedar_voice_service.providers.spoken_number import number_in
+from cedar_voice_service.providers.scripted.numbers import number_in
 
 
 @pytest.mark.parametrize(

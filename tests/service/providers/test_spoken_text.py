@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedar_voice_service.providers.spoken_text import plain, sentences_of
+from cedar_voice_service.providers.espeak.text import plain, sentences_of
 
 
 def test_sentences_are_cut_at_their_ends() -> None:

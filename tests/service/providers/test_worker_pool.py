@@ -7,8 +7,8 @@ import signal
 import pytest
 
 from cedar_voice_service.errors import Code, EngineError, Stage
-from cedar_voice_service.providers.frames import DATA
-from cedar_voice_service.providers.worker_pool import open_worker_pool
+from cedar_voice_service.workers.frames import DATA
+from cedar_voice_service.workers.pool import open_worker_pool
 from tests.support.children import HELLO, SPEAKER, child_pids
 
 

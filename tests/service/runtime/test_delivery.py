@@ -8,7 +8,7 @@ from cedar_voice_service.errors import CallerError, CedarVoiceError, Code
 from cedar_voice_service.runtime.delivery import Attachment, Delivery, Pong, Ready
 from cedar_voice_service.session.config import SessionConfig
 from cedar_voice_service.session.messages import ResponseStarted, Speech
-from cedar_voice_service.session.outbox import Numbered
+from cedar_voice_service.session.resume.outbox import Numbered
 from tests.support.virtual_time import run_virtually
 
 CONFIG = SessionConfig()
@@ -118,11 +118,11 @@ def test_a_stream_that_does_not_read_is_ended() -> None:
 def test_a_stream_that_takes_nothing_for_a_while_is_ended_and_may_come_back() -> None:
     async def scenario() -> None:
         attachment = Delivery(1_000).attach(CONFIG, resume_after=None)
-        with attachment.taken_within(10.0):
+        with attachment.written_within(10.0):
             await asyncio.sleep(9.9)
         await asyncio.sleep(10.0)
         assert not attachment.has_failed
-        with attachment.taken_within(10.0):
+        with attachment.written_within(10.0):
             error = await attachment.failure()
         assert error.code is Code.SLOW_CONSUMER and error.retryable
 

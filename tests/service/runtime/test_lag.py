@@ -3,7 +3,7 @@
 import asyncio
 
 from cedar_voice_service.runtime.lag import measured
-from cedar_voice_service.session.pressure import Pressure, Thresholds
+from cedar_voice_service.session.load_shedding import Pressure, Thresholds
 from tests.support.virtual_time import VirtualTimeLoop, run_virtually
 
 THRESHOLDS = Thresholds(partials_ms=25, drafts_ms=50, sessions_ms=100)

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedar_voice_service.session.beat import BEAT_MS, on_beat, until_beat_s
-from cedar_voice_service.session.script import Script
+from cedar_voice_service.session.pacing import BEAT_MS, on_beat, until_beat_s
+from cedar_voice_service.session.response.text import Script
 
 NOW_MS = st.integers(0, 1 << 40)
 

@@ -7,7 +7,7 @@ from cedar_voice_service.session.history import (
     ToolOutcome,
     UserMessage,
 )
-from cedar_voice_service.session.inbox import Inbox
+from cedar_voice_service.session.resume.inbox import Inbox
 
 
 def test_a_repeat_is_ignored_and_a_gap_is_not() -> None:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cedar_voice_service.session.answer_parts import Action
 from cedar_voice_service.session.messages import (
     ActionRequested,
     Interrupted,
@@ -14,8 +15,7 @@ from cedar_voice_service.session.messages import (
     Speech,
     Transcription,
 )
-from cedar_voice_service.session.outbox import OVERHEAD_BYTES, Numbered, Outbox
-from cedar_voice_service.session.tools import Action
+from cedar_voice_service.session.resume.outbox import OVERHEAD_BYTES, Numbered, Outbox
 
 
 def started(text: str = "x") -> ResponseStarted:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedar_voice_service.session.phrases import MAX_PHRASE_CHARS, PhraseCutter
+from cedar_voice_service.session.response.phrases import MAX_PHRASE_CHARS, PhraseCutter
 
 
 def phrases_of(*pieces: str) -> list[str]:

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedar_voice_service.session.beat import on_beat
-from cedar_voice_service.session.playout import (
+from cedar_voice_service.session.answer_parts import SpokenChunk
+from cedar_voice_service.session.pacing import on_beat
+from cedar_voice_service.session.response.playout import (
     MAX_BUNCH_MS,
     MAX_LATENESS_MS,
     SHORTEST_BUNCH_MS,
     Playout,
-    SpokenChunk,
     room_ms,
 )
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedar_voice_service.session.pressure import SAMPLES, Pressure, Thresholds
+from cedar_voice_service.session.load_shedding import SAMPLES, Pressure, Thresholds
 
 THRESHOLDS = Thresholds(partials_ms=25, drafts_ms=50, sessions_ms=100)
 

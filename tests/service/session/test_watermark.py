@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.history import UserMessage
-from cedar_voice_service.session.past import Past
-from cedar_voice_service.session.watermark import Watermark
+from cedar_voice_service.session.resume.durability import Watermark
+from cedar_voice_service.session.resume.position import Past
 from tests.support.machine_driver import MachineDriver
 from tests.support.spoken_turns import answering, thinking
 

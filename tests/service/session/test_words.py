@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedar_voice_service.session.words import (
+from cedar_voice_service.session.text import (
     CHAR_MS,
     UNSPACED_CHAR_MS,
     first_words,

@@ -1,6 +1,6 @@
 """How long a recognizer that fails is left alone."""
 
-from cedar_voice_service.session.windows.spending import Spending
+from cedar_voice_service.recognition.audio_budget import Spending
 
 
 def held_ms(spending: Spending, now_ms: int, pause_ms: int = 0) -> int:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedar_voice_service.session.windows.agreement import Agreement
-from cedar_voice_service.session.windows.plausibility import is_plausible
-from cedar_voice_service.session.windows.words import (
+from cedar_voice_service.recognition.agreement import Agreement
+from cedar_voice_service.recognition.plausibility import is_plausible
+from cedar_voice_service.recognition.words import (
     common_count,
     follow,
     join,

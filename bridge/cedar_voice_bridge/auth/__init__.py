@@ -1,0 +1,1 @@
+"""Authentication of requests and sockets: the gate, tickets, rate limits."""

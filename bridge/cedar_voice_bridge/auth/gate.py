@@ -1,0 +1,246 @@
+"""The entrance of every surface: where a page comes from, who asks, its session."""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import ceil
+from typing import Protocol
+
+import msgspec
+import structlog
+from aiohttp import web
+
+import cedar_voice.v1 as pb
+from cedar_voice_bridge.auth.rate_limit import Rate
+from cedar_voice_bridge.auth.tickets import Caller, Tickets, TooManyTickets
+from cedar_voice_bridge.credentials import CredentialRefused, Verifier
+from cedar_voice_bridge.dialects.problems import DialectError
+from cedar_voice_bridge.http.browser_socket import Browser
+from cedar_voice_bridge.http.origins import Admission, bearer_token, client_address
+from cedar_voice_bridge.http.refusals import Refusal
+from cedar_voice_bridge.settings import BridgeSettings
+
+log = structlog.get_logger("cedar_voice.bridge")
+
+_SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class Ticket(msgspec.Struct, rename="camel"):
+    """What stands for a caller in an address, once."""
+
+    ticket: str
+    expires_in_ms: int
+
+
+class TokenDialect(Protocol):
+    """What admission needs of the dialect of a socket."""
+
+    def token_in(self, frame: str) -> str | None:
+        """The token of a frame that has one."""
+        ...
+
+    def refuse(self, error: DialectError) -> list[str]:
+        """The frames that say what is wrong."""
+        ...
+
+
+class Entrance:
+    """Lets requests in by their origin, and by a token or a ticket.
+
+    Args:
+        admission: which pages may connect.
+        verifier: tells whom tokens speak for.
+        settings: times, and whether tokens may come in addresses.
+    """
+
+    def __init__(self, admission: Admission, verifier: Verifier, settings: BridgeSettings) -> None:
+        self._admission = admission
+        self._verifier = verifier
+        is_limited = verifier.needs_token  # else everybody is one
+        per_minute = settings.principal_tickets_per_minute if is_limited else 0
+        self._tickets = Tickets(settings.ticket_ms / 1000, per_minute)
+        self._refusals = Rate(settings.refusals_per_minute)
+        self._settings = settings
+
+    def check(self, request: web.Request) -> None:
+        """Turn away pages that may not use this bridge, and who has tried too often.
+
+        Raises:
+            Refusal: 403 or 429.
+        """
+        origin = request.headers.get("Origin")
+        if not self._admission.admits_origin(origin, request.host):
+            log.info("origin refused", origin=origin)
+            raise Refusal(403, "origin_refused", "this origin may not connect")
+        if wait_s := self._refusals.wait_s(self._address_of(request)):
+            message = f"at most {self._refusals.per_minute} attempts a minute without a good token"
+            raise _rate_limited(message, wait_s)
+
+    async def admit(self, request: web.Request) -> Caller:
+        """Who asks.
+
+        Raises:
+            Refusal: 401, 403 or 429.
+        """
+        self.check(request)
+        with self._noting_refusals(request):
+            return await self._by_address(request) or await self._by_header(request)
+
+    async def admit_socket(
+        self, request: web.Request, browser: Browser, dialect: TokenDialect
+    ) -> Caller:
+        """Who asks: by the request, else by the first `auth` frame when one is needed.
+
+        Raises:
+            CredentialRefused: nobody who is let in.
+            BrowserGone: the socket is closed.
+        """
+        try:
+            return await self._at_socket(request, browser, dialect)
+        except CredentialRefused:
+            self._note_refusal(request)
+            raise
+
+    async def _at_socket(
+        self, request: web.Request, browser: Browser, dialect: TokenDialect
+    ) -> Caller:
+        caller = await self._by_address(request)
+        if caller is not None:
+            return caller
+        if bearer_token(request.headers.get("Authorization")) or not self._verifier.needs_token:
+            return await self._by_header(request)
+        try:
+            async with asyncio.timeout(self._settings.auth_timeout_ms / 1000):
+                while (token := await _token_by_frame(browser, dialect)) is None:
+                    pass
+        except TimeoutError:
+            raise CredentialRefused("no token came") from None
+        return await self._identify(token)
+
+    async def renew(self, caller: Caller, frame: str, dialect: TokenDialect) -> Caller | None:
+        """The caller with the fresh token of an `auth` frame; None for any other frame.
+
+        Raises:
+            DialectError: the token is not one of the caller, or the frame is not of this dialect.
+        """
+        if '"auth"' not in frame or (token := dialect.token_in(frame)) is None:
+            return None
+        if not self._verifier.needs_token:
+            return caller
+        try:
+            renewed = await self._identify(token)
+        except CredentialRefused as refusal:
+            raise DialectError(str(refusal), code=pb.ERROR_CODE_UNAUTHENTICATED) from None
+        if renewed != caller:
+            message = "the token is of somebody else"
+            raise DialectError(message, code=pb.ERROR_CODE_UNAUTHENTICATED)
+        return renewed
+
+    def remaining_s(self, caller: Caller) -> float | None:
+        """How long from now a caller may stay; None for ever."""
+        return self._verifier.remaining_s(caller.identity)
+
+    async def expiry(self, caller: Caller, warn: Callable[[float], None]) -> None:
+        """Wait until a caller may stay no longer, which a renewal puts off.
+
+        Args:
+            caller: who it is.
+            warn: called before that, with the seconds that are left.
+        """
+        while (left_s := self.remaining_s(caller)) is None or left_s > 0:
+            caller.renewed.clear()
+            if await _passes(self._verifier.notice_in_s(caller.identity), caller.renewed):
+                warn(self.remaining_s(caller) or 0.0)
+                await _passes(self.remaining_s(caller), caller.renewed)
+
+    async def sell(self, request: web.Request) -> web.Response:
+        """Answer a request for a ticket.
+
+        Raises:
+            Refusal: 401, 403 or 429.
+        """
+        self.check(request)
+        with self._noting_refusals(request):
+            caller = await self._by_header(request)
+        try:
+            ticket = self._tickets.issue(caller, self._origin_of(request))
+        except TooManyTickets as limit:
+            raise _rate_limited(str(limit), limit.retry_after_s) from None
+        body = msgspec.json.encode(Ticket(ticket, self._settings.ticket_ms))
+        headers = {"Cache-Control": "no-store"}
+        return web.Response(body=body, content_type="application/json", headers=headers)
+
+    @contextmanager
+    def _noting_refusals(self, request: web.Request) -> Iterator[None]:
+        """Count who is not let in, and tell it as a status."""
+        try:
+            yield
+        except CredentialRefused as refusal:
+            self._note_refusal(request)
+            raise Refusal(401, "unauthenticated", str(refusal)) from None
+
+    def _note_refusal(self, request: web.Request) -> None:
+        if (address := self._address_of(request)) is not None:
+            self._refusals.take(address)
+
+    def _address_of(self, request: web.Request) -> str | None:
+        header = self._settings.address_header
+        return client_address(request.remote, request.headers.get(header) if header else None)
+
+    async def _by_address(self, request: web.Request) -> Caller | None:
+        if ticket := request.query.get("ticket"):
+            caller = self._tickets.redeem(ticket, self._origin_of(request))
+            if caller is None:
+                raise CredentialRefused("the ticket is used, too old or wrong")
+            return caller
+        if not (token := request.query.get("token")):
+            return None
+        if not self._settings.allow_token_in_address:
+            raise CredentialRefused("addresses hold tickets only: POST to tickets gives one")
+        return await self._identify(token)
+
+    async def _by_header(self, request: web.Request) -> Caller:
+        return await self._identify(bearer_token(request.headers.get("Authorization")))
+
+    async def _identify(self, token: str | None) -> Caller:
+        return Caller(token, await self._verifier.identify(token))
+
+    def _origin_of(self, request: web.Request) -> str | None:
+        """What a ticket is bound to: a page's own requests do not all name their origin."""
+        origin = request.headers.get("Origin")
+        is_own = origin is not None and self._admission.is_own(origin, request.host)
+        return f"//{request.host}" if is_own else origin
+
+
+def _rate_limited(limit: str, wait_s: float) -> Refusal:
+    return Refusal(429, "rate_limited", limit, retry_after_s=ceil(wait_s))
+
+
+async def _passes(duration_s: float | None, renewed: asyncio.Event) -> bool:
+    """Wait, unless a renewal comes; None waits for that alone. Whether the time has passed."""
+    try:
+        async with asyncio.timeout(duration_s):
+            await renewed.wait()
+    except TimeoutError:
+        return True
+    return False
+
+
+async def _token_by_frame(browser: Browser, dialect: TokenDialect) -> str | None:
+    try:
+        token = dialect.token_in(await browser.read())
+        if token is None:
+            raise DialectError("auth must come first", code=pb.ERROR_CODE_UNAUTHENTICATED)
+    except DialectError as problem:
+        await browser.say(dialect.refuse(problem))
+        return None
+    return token
+
+
+def session_id_of(*names: str) -> str:
+    """The id of the session that a browser calls so."""
+    if len(names) == 1 and _SESSION_ID.fullmatch(names[0]):
+        return names[0]
+    return hashlib.sha256("\0".join(names).encode()).hexdigest()

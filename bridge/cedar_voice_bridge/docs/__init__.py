@@ -1,0 +1,1 @@
+"""The bridge's protocols as documents for programs: OpenAPI and AsyncAPI."""

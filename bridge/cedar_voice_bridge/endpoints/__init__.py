@@ -1,0 +1,1 @@
+"""The handlers behind the routes: WebSocket, uploads with an event stream, single exchanges."""

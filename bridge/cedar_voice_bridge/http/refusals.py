@@ -1,0 +1,134 @@
+"""What a request over HTTP is refused with: a status, and JSON that says why."""
+
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from cedar_voice_bridge.dialects.problems import DialectError, code_name
+from cedar_voice_bridge.http.close_codes import public_message
+from cedar_voice_client import ErrorCode, VoiceClientError
+
+log = structlog.get_logger("cedar_voice.bridge")
+
+_IS_ANSWERED = web.RequestKey("is_answered", bool)
+"""Of a request: its response has begun, so that no other can be given."""
+
+_STATUSES: Mapping[ErrorCode, int] = {
+    ErrorCode.INVALID_MESSAGE: 400,
+    ErrorCode.INVALID_CONFIG: 400,
+    ErrorCode.PROTOCOL_VIOLATION: 422,
+    ErrorCode.UNSUPPORTED_AUDIO_FORMAT: 422,
+    ErrorCode.AUDIO_DECODE_FAILED: 422,
+    ErrorCode.MESSAGE_TOO_LARGE: 413,
+    ErrorCode.UNAUTHENTICATED: 401,
+    ErrorCode.SESSION_NOT_FOUND: 503,  # who asks again gets a new one
+    ErrorCode.SESSION_TAKEN_OVER: 409,
+    ErrorCode.SESSION_ID_IN_USE: 409,
+    ErrorCode.OVERLOADED: 503,
+    ErrorCode.RATE_LIMITED: 429,
+    ErrorCode.UNAVAILABLE: 503,
+    ErrorCode.STT_FAILED: 502,
+    ErrorCode.LLM_FAILED: 502,
+    ErrorCode.TTS_FAILED: 502,
+    ErrorCode.INVALID_ACTION: 502,
+    ErrorCode.STAGE_TIMEOUT: 504,
+}
+
+
+class Problem(msgspec.Struct, rename="camel", omit_defaults=True):
+    """Why a request is refused."""
+
+    code: str
+    message: str
+    field: str = ""
+    retryable: bool = False
+
+
+class Refusal(Exception):
+    """A request that is not served.
+
+    Args:
+        status: of the response.
+        code: for programs.
+        message: for people, in English.
+        field: path of the offending field; empty when none.
+        retry_after_s: when to come back; 0 when that is of no use.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, *, field: str = "", retry_after_s: int = 0
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.problem = Problem(code, message, field, retry_after_s > 0)
+        self._retry_after_s = retry_after_s
+
+    def response(self, *, as_text: bool = False) -> web.Response:
+        """The response; `as_text` for clients that expect the message alone as the error."""
+        error = self.problem.message if as_text else self.problem
+        response = web.Response(
+            body=msgspec.json.encode({"error": error}),
+            status=self.status,
+            content_type="application/json",
+        )
+        if self._retry_after_s:
+            response.headers["Retry-After"] = str(self._retry_after_s)
+        if self.status == 401:
+            response.headers["WWW-Authenticate"] = "Bearer"
+        return response
+
+
+def refusal_of(failure: VoiceClientError | DialectError) -> Refusal:
+    """The refusal that says what a failure says."""
+    if isinstance(failure, DialectError):
+        code = code_name(failure.code)
+        return Refusal(400, code, failure.message, field=failure.field)
+    status = _STATUSES.get(failure.code, 500)
+    if status == 422 and failure.retryable:  # nothing is wrong with what was sent
+        status = 503
+    retry_after_s = max(1, math.ceil(failure.retry_after_ms / 1000)) if status in (429, 503) else 0
+    return Refusal(
+        status,
+        failure.code.name.lower(),
+        public_message(failure),
+        field=failure.field,
+        retry_after_s=retry_after_s,
+    )
+
+
+async def answering(request: web.Request, _: web.StreamResponse) -> None:
+    """A signal: the answer to a request begins."""
+    request[_IS_ANSWERED] = True
+
+
+@web.middleware
+async def answer_refusals(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Turn what handlers raise into responses, unless one has begun."""
+    try:
+        return await handler(request)
+    except Refusal as refusal:
+        return refusal.response()
+    except (VoiceClientError, DialectError) as failure:
+        return refusal_of(failure).response()
+    except web.HTTPError as error:
+        return _refusal_of_aiohttp(error)
+    except Exception:
+        log.exception("request broke")
+        if _IS_ANSWERED in request:
+            raise
+        return Refusal(500, "internal", "internal error").response()
+
+
+def _refusal_of_aiohttp(error: web.HTTPError) -> web.Response:
+    """What aiohttp says in words, as we say it: no such path, another method, no socket."""
+    code = "invalid_message" if error.status == 400 else HTTPStatus(error.status).name.lower()
+    response = Refusal(error.status, code, " ".join((error.text or "").split())).response()
+    if "Allow" in error.headers:
+        response.headers["Allow"] = error.headers["Allow"]
+    return response

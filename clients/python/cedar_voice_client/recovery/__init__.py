@@ -1,0 +1,1 @@
+"""Recovery: a session that survives broken connections and lost servers."""

@@ -1,0 +1,1 @@
+"""The embedded synthesizer: eSpeak NG in a process of its own."""

@@ -1,0 +1,1 @@
+"""Engines behind servers that speak OpenAI's HTTP and Realtime protocols."""

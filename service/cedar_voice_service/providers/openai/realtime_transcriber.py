@@ -1,0 +1,170 @@
+"""Speech to text over OpenAI's `realtime` socket, while the user speaks."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+from openai.types.realtime import (
+    ConversationItemInputAudioTranscriptionCompletedEvent,
+    ConversationItemInputAudioTranscriptionDeltaEvent,
+    InputAudioBufferCommittedEvent,
+)
+
+from cedar_voice_service.audio.formats import AudioBlock, EdgeKind, Pcm
+from cedar_voice_service.providers.openai.connection import Endpoint, timed_results
+from cedar_voice_service.providers.openai.realtime_connection import (
+    RealtimeSession,
+    RealtimeSessions,
+    Told,
+)
+from cedar_voice_service.providers.openai.realtime_transcript import Transcript
+from cedar_voice_service.providers.protocols import AudioSent, Hypothesis
+
+SHORTEST_UTTERANCE_MS = 100
+"""Anything shorter cannot hold a word, and is not worth an item."""
+
+PAUSE_MS = 200
+"""Silence after which what was said is committed; shorter ones lie within phrases."""
+
+
+class OpenAIRealtimeTranscriber:
+    """Transcribes an utterance while it is spoken, sending its audio once.
+
+    Each utterance has a connection of its own. The handshake runs while the user speaks and the
+    audio waits meanwhile, so that it delays the first partial, and the final only of an utterance
+    that is shorter than the handshake. In return a broken connection costs one utterance, none is
+    held while nobody speaks, and no session reaches the age at which the vendor ends it.
+
+    What was said before a pause is committed in the pause, so that its transcript is mostly there
+    before the pause has become the end of the turn. Silence after it is sent but never committed.
+
+    `gpt-live-transcribe` and `gpt-realtime-whisper` tell their words as they hear them; the other
+    models begin when a piece of the utterance is committed.
+    """
+
+    def __init__(self, sessions: RealtimeSessions, endpoint: Endpoint) -> None:
+        self._sessions = sessions
+        self._endpoint = endpoint
+
+    async def transcribe(
+        self, audio: AsyncIterator[AudioBlock], language: str
+    ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
+        """Recognize one utterance. See `Transcriber.transcribe`."""
+        spoken = language.partition("-")[0].lower()
+        async with self._sessions.open(spoken) as session:
+            utterance = _Utterance(session, Transcript(spoken))
+            async with aclosing(_while_heard(audio, session.events())) as news:
+                async for item in news:
+                    if (told := await utterance.take(item)) is not None:
+                        yield told
+            if (sent := await utterance.end()) is not None:
+                yield sent
+            async with aclosing(timed_results(self._endpoint, session.events())) as events:
+                while utterance.is_awaited:
+                    told = await utterance.take(await anext(events))
+                    if told is not None and utterance.is_awaited:
+                        yield told
+            yield utterance.final()
+
+
+class _Utterance:
+    """An utterance on its way: what was committed of it, and what has been told."""
+
+    def __init__(self, session: RealtimeSession, transcript: Transcript) -> None:
+        self._session = session
+        self._transcript = transcript
+        self._held: list[Pcm] = []
+        """Heard in a pause that may still be long enough: it would belong to the next item."""
+        self._paused_at_ms: int | None = None
+        self._has_uncommitted_speech = True
+        """Also while no edge of speech has told of any."""
+        self._heard_ms = 0.0
+        self._commit_count = 0
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether something that was committed has not been transcribed yet."""
+        return self._transcript.complete_count < self._commit_count
+
+    async def take(self, item: AudioBlock | Told) -> Hypothesis | AudioSent | None:
+        """Send what was heard, or note what was told, which may give a partial."""
+        transcript = self._transcript
+        match item:
+            case AudioBlock():
+                return await self._hear(item)
+            case InputAudioBufferCommittedEvent():
+                transcript.begin(item.item_id)
+                return None
+            case ConversationItemInputAudioTranscriptionDeltaEvent():
+                transcript.extend(item.item_id, item.delta or "")
+            case ConversationItemInputAudioTranscriptionCompletedEvent():
+                transcript.complete(item.item_id, item.transcript)
+        is_settled = not (self._has_uncommitted_speech or self.is_awaited)
+        return transcript.partial(is_settled=is_settled)
+
+    async def end(self) -> AudioSent | None:
+        """The utterance is over: let what was said last be transcribed."""
+        sent = await self._release()
+        if self._has_uncommitted_speech and self._heard_ms >= SHORTEST_UTTERANCE_MS:
+            await self._commit()
+        return sent
+
+    def final(self) -> Hypothesis:
+        """All that was said."""
+        return self._transcript.final()
+
+    async def _hear(self, heard: AudioBlock) -> AudioSent | None:
+        for edge in heard.edges:
+            if edge.kind is EdgeKind.STARTED:
+                self._has_uncommitted_speech = True
+                self._paused_at_ms = None
+            elif edge.at_ms > heard.end_ms - self._heard_ms - heard.pcm.duration_ms:
+                self._paused_at_ms = edge.at_ms  # and not before the utterance began
+        self._held.append(heard.pcm)
+        self._heard_ms += heard.pcm.duration_ms
+        if self._paused_at_ms is None:
+            return await self._release()
+        if heard.end_ms - self._paused_at_ms >= PAUSE_MS:
+            if self._has_uncommitted_speech:
+                await self._commit()
+            return await self._release()
+        return None
+
+    async def _release(self) -> AudioSent | None:
+        sent_ms = 0.0
+        for block in self._held:
+            if block.data:
+                await self._session.append(block)
+                sent_ms += block.duration_ms
+        self._held.clear()
+        return AudioSent(round(sent_ms)) if sent_ms else None
+
+    async def _commit(self) -> None:
+        await self._session.commit()
+        self._has_uncommitted_speech = False
+        self._commit_count += 1
+
+
+async def _while_heard(
+    audio: AsyncIterator[AudioBlock], events: AsyncGenerator[Told, None]
+) -> AsyncGenerator[AudioBlock | Told, None]:
+    """What is heard and what is told meanwhile, as it comes, until the audio ends."""
+    async with aclosing(events):
+        hearing = asyncio.ensure_future(anext(audio, None))
+        listening = asyncio.ensure_future(anext(events))
+        try:
+            while True:
+                await asyncio.wait((hearing, listening), return_when=asyncio.FIRST_COMPLETED)
+                if listening.done():
+                    yield listening.result()
+                    listening = asyncio.ensure_future(anext(events))
+                if hearing.done():
+                    block = hearing.result()
+                    if block is None:
+                        return
+                    yield block
+                    hearing = asyncio.ensure_future(anext(audio, None))
+        finally:
+            hearing.cancel()
+            listening.cancel()
+            await asyncio.gather(hearing, listening, return_exceptions=True)

@@ -1,0 +1,1 @@
+"""The embedded recognizer: PocketSphinx in worker processes."""

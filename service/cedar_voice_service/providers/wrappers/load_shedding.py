@@ -1,0 +1,32 @@
+"""A transcriber that says less while the process is too busy."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+from cedar_voice_service.audio.formats import AudioBlock
+from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, Transcriber
+from cedar_voice_service.session.load_shedding import Pressure
+
+
+class SheddingTranscriber:
+    """Drops partials under pressure; those that drafts are begun on under more of it."""
+
+    def __init__(self, transcriber: Transcriber, pressure: Pressure) -> None:
+        self._transcriber = transcriber
+        self._pressure = pressure
+
+    async def transcribe(
+        self, audio: AsyncIterator[AudioBlock], language: str
+    ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
+        """Recognize one utterance. See `Transcriber.transcribe`."""
+        async with aclosing(self._transcriber.transcribe(audio, language)) as results:
+            async for result in results:
+                if not self._drops(result):
+                    yield result
+
+    def _drops(self, result: Hypothesis | AudioSent) -> bool:
+        if isinstance(result, AudioSent) or result.is_final:
+            return False
+        if result.is_settled:
+            return self._pressure.sheds_drafts
+        return self._pressure.sheds_partials

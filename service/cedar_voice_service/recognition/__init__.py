@@ -1,0 +1,1 @@
+"""The window policy for batch recognizers: which audio to send, how to merge results. Pure."""

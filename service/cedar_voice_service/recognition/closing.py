@@ -1,0 +1,32 @@
+"""When a window is closed, so that it is not sent again: in pauses that fit its length."""
+
+from cedar_voice_service.recognition.speech import Gap
+
+PAUSE_MS = 200
+"""Silence in which a window may be closed."""
+
+LEAST_WINDOW_MS = 2_000
+"""A window shorter than this is closed only in a long pause: the recognizer needs context."""
+
+LONG_WINDOW_MS = 6_000
+"""A window of this length is closed in any pause that the ear tells."""
+
+LONG_PAUSE_MS = 1_000
+"""Silence in which any window is closed."""
+
+MOST_WINDOW_MS = 10_000
+"""A window of this length is closed within speech, before that point."""
+
+QUIET_SEARCH_MS = 2_000
+"""Where that cut is looked for, back from there."""
+
+OVERLAP_MS = 500
+"""Sound that the next window has in common with one closed within speech."""
+
+
+def closes(gap: Gap, start_ms: int) -> bool:
+    """Whether a silence is long enough to close the window that begins there."""
+    length_ms = gap.start_ms - start_ms
+    if length_ms >= LONG_WINDOW_MS:
+        return True
+    return gap.duration_ms >= (PAUSE_MS if length_ms >= LEAST_WINDOW_MS else LONG_PAUSE_MS)

@@ -1,0 +1,103 @@
+"""What is known of an utterance: the words of closed windows, and what was shown of all of it."""
+
+from dataclasses import dataclass
+
+from cedar_voice_service.recognition.agreement import Agreement
+from cedar_voice_service.recognition.words import (
+    Word,
+    follow,
+    join,
+    keeping,
+    without_overlap,
+)
+
+PROMPT_CHARS = 200
+"""How much of the words before a window its recognizer is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a recognizer made of a window's sound up to `until_ms`."""
+
+    words: tuple[Word, ...]
+    confidence: float | None
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The utterance so far, as it may be shown: `stable_text` begins `text` and only grows.
+
+    `is_settled` tells that it is the final, were nothing more said.
+    """
+
+    text: str
+    stable_text: str
+    is_settled: bool
+
+
+class Transcript:
+    """Joins windows. What was shown as stable stays, in the final too.
+
+    A reading may contradict what two before it agreed on: it is laid onto that, and so tells only
+    how the window goes on. Whoever saw a word stay has it in the final, and so has the model.
+    """
+
+    def __init__(self) -> None:
+        self._agreement = Agreement()
+        self._closed: tuple[Word, ...] = ()
+        self._overlaps = False
+        self._certainty = 0.0
+        self._is_certainty_known = True
+
+    @property
+    def prompt(self) -> str:
+        """The end of what the closed windows say."""
+        text = join(self._closed)[-PROMPT_CHARS:]
+        return text if len(text) < PROMPT_CHARS else text.partition(" ")[2] or text
+
+    @property
+    def has_words(self) -> bool:
+        """Whether a closed window has any."""
+        return bool(self._closed)
+
+    def placed(self, words: tuple[Word, ...]) -> tuple[Word, ...]:
+        """A window's words as they stand in the utterance, after what was shown as stable of it."""
+        if self._overlaps:
+            words = without_overlap(self._closed, words)
+        return keeping(self._agreement.stable, follow(self._closed, words))
+
+    def read(self, reading: Reading, *, is_at_pause: bool) -> Shown:
+        """Take a reading of the open window."""
+        self._agreement.take(reading.words, reading.until_ms, is_at_pause=is_at_pause)
+        return self.show(is_settled=False)
+
+    def show(self, *, is_settled: bool) -> Shown:
+        """All of it; settled where nothing is said of which nothing was read."""
+        stable = (*self._closed, *self._agreement.stable)
+        return Shown(join((*stable, *self._agreement.tail)), join(stable), is_settled)
+
+    def close(self, reading: Reading, *, overlaps: bool) -> None:
+        """A window's last reading stands.
+
+        Args:
+            overlaps: whether the next window begins with sound of this one.
+        """
+        self._closed += reading.words
+        self._agreement = Agreement()
+        self._overlaps = overlaps
+        if reading.words:
+            self._is_certainty_known &= reading.confidence is not None
+            self._certainty += len(reading.words) * (reading.confidence or 0.0)
+
+    @property
+    def text(self) -> str:
+        """What the closed windows say."""
+        return join(self._closed)
+
+    @property
+    def confidence(self) -> float | None:
+        """The mean over the closed windows by their words; None if one has none."""
+        if not self._closed or not self._is_certainty_known:
+            return None
+        return self._certainty / len(self._closed)

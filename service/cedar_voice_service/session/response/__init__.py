@@ -1,0 +1,1 @@
+"""One response: its text, its actions, and its audio on the way to the client."""

@@ -1,0 +1,1 @@
+"""Sequence numbers: what makes a session resumable after a lost connection or process."""

@@ -1,0 +1,1 @@
+"""Worker processes: the pool, its frames, and the decoding of recordings."""

@@ -1,0 +1,159 @@
+"""A child process that answers requests, one at a time, for work that cannot be done in ours.
+
+Such work holds the GIL, or can crash. The child runs a module of this package that calls
+`frames.serve`; it ends when our end of its input closes, however we end.
+"""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from cedar_voice_service.errors import Code, EngineError, Stage
+from cedar_voice_service.workers.frames import FrameReader, frame_of
+
+_START_TIMEOUT_S = 30
+_STOP_TIMEOUT_S = 10
+
+
+class ChildProcess:
+    """Runs `module`. Every failure is an `EngineError` of `stage`, and leaves the child stopped."""
+
+    def __init__(self, module: str, stage: Stage, arguments: Sequence[str] = ()) -> None:
+        self._command = (sys.executable, "-P", "-m", module, *arguments)
+        self._stage = stage
+        self._pipes: _Pipes | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the child is running and owes no reply."""
+        return self._pipes is not None and self._pipes.is_idle
+
+    async def launch(self) -> None:
+        """Start the child without waiting until it is ready; `ready` must follow.
+
+        Raises:
+            EngineError: the system has no room for another process or pipe.
+        """
+        try:
+            await self.stop()
+            self._process = _spawn(self._command)
+        except OSError:
+            raise EngineError(self._stage, "the process of the stage does not start") from None
+        pipes = _Pipes(self._stage)
+        await pipes.connect(self._process)
+        self._pipes = pipes
+
+    async def ready(self) -> None:
+        """Wait until the launched child answers."""
+        await self._reply(_START_TIMEOUT_S)
+
+    async def ask(self, kind: bytes, body: bytes = b"", *, timeout_ms: int) -> bytes:
+        """Send one request and wait for its reply.
+
+        A caller that is cancelled, or waits too long, leaves a child that is not usable: its reply
+        would be taken for that of the next request.
+
+        Raises:
+            EngineError: the child died, or did not answer in time (code STAGE_TIMEOUT).
+        """
+        assert self._pipes is not None
+        self._pipes.send(frame_of(kind, body))
+        return await self._reply(timeout_ms / 1000)
+
+    async def stop(self) -> None:
+        """Kill the child, if it runs, and wait until nothing of it is left."""
+        if self._process is None:
+            return
+        self._process.kill()
+        if self._pipes is not None:
+            async with asyncio.timeout(_STOP_TIMEOUT_S):
+                await self._pipes.close()
+            self._pipes = None
+        self._process.wait()  # it has closed its output: there is nothing more to wait for
+        self._process = None
+
+    async def _reply(self, timeout_s: float) -> bytes:
+        assert self._pipes is not None
+        assert self._process is not None
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._pipes.reply
+        except TimeoutError:
+            raise EngineError(
+                self._stage, "the process of the stage did not answer", code=Code.STAGE_TIMEOUT
+            ) from None
+        finally:
+            if not self._pipes.is_idle:
+                self._process.kill()
+
+
+def _spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start a process in a millisecond, without the loop.
+
+    uvloop would fork: the child would get the sockets of gRPC, and crash in the handlers that gRPC
+    has for forks, once in a while.
+    """
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        # Ctrl-C in a terminal goes to its whole process group: we alone decide when to stop.
+        start_new_session=True,
+    )
+
+
+class _Pipes(asyncio.Protocol):
+    """The pipes of one child: at most one request is under way, so nothing here can pile up."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._frames = FrameReader()
+        self._input: asyncio.WriteTransport | None = None
+        self._closed = asyncio.Event()
+        self._lost = False
+        self.reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._lost and self.reply.done() and not self.reply.cancelled()
+
+    async def connect(self, process: subprocess.Popen[bytes]) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: self, process.stdout)
+        self._input, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, process.stdin)
+
+    def send(self, frame: bytes) -> None:
+        self.reply = asyncio.get_running_loop().create_future()
+        if self._lost or self._input is None:
+            self._fail()
+        else:
+            self._input.write(frame)
+
+    async def close(self) -> None:
+        """Wait until the child, which is killed, is gone."""
+        await self._closed.wait()
+        if self._input is not None:
+            self._input.close()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            frames = self._frames.feed(data)
+        except ValueError:
+            self._fail()
+            return
+        for _, body in frames:
+            if not self.reply.done():
+                self.reply.set_result(body)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closed.set()
+        self._fail()
+
+    def _fail(self) -> None:
+        self._lost = True
+        if not self.reply.done():
+            self.reply.set_exception(EngineError(self._stage, "the process of the stage died"))
+            # A child that dies while nobody waits is noticed when it is next looked at.
+            self.reply.exception()

@@ -1,0 +1,266 @@
+"""Decoding what clients send: what anybody can break, in processes whose death costs one turn.
+
+Containers and codecs are parsed in a few worker processes, each with the decoders of many sessions.
+Raw PCM and WAV stay in ours: their samples are copied and resampled, there is no structure that
+could lead a parser astray, and they are most of what is sent.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Protocol
+
+import msgspec
+
+from cedar_voice_service.audio.containers.header import Header
+from cedar_voice_service.audio.decoder import Decoder, open_decoder
+from cedar_voice_service.audio.formats import SAMPLE_BYTES, AudioFormat, Encoding
+from cedar_voice_service.errors import CallerError, Code, EngineError, Stage
+from cedar_voice_service.settings import ServiceSettings
+from cedar_voice_service.workers.child_process import ChildProcess
+from cedar_voice_service.workers.decoding_worker import NUMBER, REFUSED, SAMPLES, Refusal
+from cedar_voice_service.workers.frames import BEGIN, DATA, END
+
+MAX_DECODERS = 128
+"""Recordings that one worker decodes at a time."""
+
+_WORKER = "cedar_voice_service.workers.decoding_worker"
+_decode_refusal = msgspec.json.Decoder(Refusal).decode
+_PLAIN = (Encoding.PCM_S16LE, Encoding.WAV)
+
+
+class LiveDecoder(Protocol):
+    """Decodes a recording while it is made. See `audio.decoder.Decoder` for what is decoded."""
+
+    async def feed(self, data: bytes) -> bytes:
+        """Take more bytes; gives the samples that they complete.
+
+        Raises:
+            CallerError: they cannot be decoded. The decoder is of no further use.
+            EngineError: they were lost; what follows can be decoded.
+        """
+        ...
+
+    async def flush(self) -> bytes:
+        """The recording ends here; gives what was held back. The decoder is closed.
+
+        Raises:
+            CallerError: what is left cannot be decoded.
+            EngineError: it was lost.
+        """
+        ...
+
+    def close(self) -> None:
+        """Nobody wants the rest. Closing twice is harmless."""
+        ...
+
+
+class Decoding:
+    """Opens decoders: in the workers, or without any in our own process."""
+
+    def __init__(self, workers: Sequence["Worker"] = ()) -> None:
+        self._workers = workers
+
+    def open(self, audio_format: AudioFormat) -> LiveDecoder:
+        """A decoder for a client's audio.
+
+        Raises:
+            CallerError: raw PCM without a sample rate, or with one beyond what is decoded.
+        """
+        if not self._workers or audio_format.encoding in _PLAIN:
+            return _DecoderHere(open_decoder(audio_format))
+        return _DecoderThere(audio_format, self._workers)
+
+
+HERE = Decoding()
+"""Decodes in our own process."""
+
+
+@asynccontextmanager
+async def open_decoding(settings: ServiceSettings) -> AsyncIterator[Decoding]:
+    """Decode as long as the context lasts; a worker is started when it is first needed."""
+    workers = [Worker(settings) for _ in range(settings.decoding_workers)]
+    # No TaskGroup: what ends the context has to come out of it as it is.
+    tasks = [asyncio.create_task(worker.run()) for worker in workers]
+    try:
+        yield Decoding(workers)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """Something asked of a decoder; the future is its answer."""
+
+    kind: bytes
+    number: int
+    body: bytes
+    reply: asyncio.Future[bytes]
+
+
+class Worker:
+    """One process, and the task that asks it: one request after the other, whoever they are from.
+
+    A session that leaves takes its request along and not the process.
+    """
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._timeout_ms = settings.decoding_timeout_ms
+        bounds = (str(settings.decoding_memory_mb << 20), str(self._timeout_ms / 1000))
+        self._process = ChildProcess(_WORKER, Stage.AUDIO_INPUT, bounds)
+        # Every session waits for what it asks, but for the end of a decoder: two of each at most.
+        self._requests: asyncio.Queue[_Request] = asyncio.Queue()
+        self._numbers = count(1)
+        self._decoders: set[int] = set()
+
+    @property
+    def load(self) -> int:
+        """How many decoders are open in it, and how much waits, decoders to be opened among it."""
+        return len(self._decoders) + self._requests.qsize()
+
+    def take_number(self) -> int:
+        """A number for a decoder, which `BEGIN` opens."""
+        return next(self._numbers)
+
+    def ask(self, kind: bytes, number: int, body: bytes = b"") -> asyncio.Future[bytes]:
+        """Ask a decoder; its reply, or an `EngineError` where there is none.
+
+        The process did not start, died or hangs, or has died since the decoder was opened.
+        """
+        reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._requests.put_nowait(_Request(kind, number, body, reply))
+        return reply
+
+    async def run(self) -> None:
+        """Serve until cancelled; the process ends with it."""
+        try:
+            while True:
+                request = await self._requests.get()
+                try:
+                    reply = await self._answer(request)
+                except EngineError as error:
+                    _fail(request.reply, error)
+                else:
+                    if not request.reply.done():
+                        request.reply.set_result(reply)
+        finally:
+            await self._process.stop()
+
+    async def _answer(self, request: _Request) -> bytes:
+        if not self._process.is_usable:
+            self._decoders.clear()
+            if request.kind != BEGIN:
+                raise _died()
+            await self._process.launch()
+            await self._process.ready()
+        if request.kind == BEGIN:
+            if len(self._decoders) >= MAX_DECODERS:
+                raise _full()
+            self._decoders.add(request.number)
+        elif request.number not in self._decoders:
+            raise _died()
+        elif request.kind == END:
+            self._decoders.discard(request.number)
+        return await self._process.ask(
+            request.kind,
+            NUMBER.pack(request.number) + request.body,
+            timeout_ms=self._timeout_ms,
+        )
+
+
+class _DecoderHere:
+    """See `LiveDecoder`. Decodes in our own process."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+
+    async def feed(self, data: bytes) -> bytes:
+        return self._decoder.feed(data)
+
+    async def flush(self) -> bytes:
+        return self._decoder.flush()
+
+    def close(self) -> None:
+        pass
+
+
+class _DecoderThere:
+    """See `LiveDecoder`. Decodes in a worker, and in another one once that has died."""
+
+    def __init__(self, audio_format: AudioFormat, workers: Sequence[Worker]) -> None:
+        self._format = audio_format
+        self._workers = workers
+        self._header = Header()
+        self._worker: Worker | None = None
+        self._number = 0
+
+    async def feed(self, data: bytes) -> bytes:
+        if self._worker is None:
+            await self._open()
+        self._header.note(data)
+        return await self._ask(DATA, data)
+
+    async def flush(self) -> bytes:
+        samples = b"" if self._worker is None else await self._ask(END)
+        self._worker = None
+        return samples
+
+    def close(self) -> None:
+        if self._worker is not None:
+            self._worker.ask(END, self._number).cancel()  # it is done, and nobody waits for it
+            self._worker = None
+
+    async def _open(self) -> None:
+        self._worker = min(self._workers, key=lambda worker: worker.load)
+        self._number = self._worker.take_number()
+        await self._ask(BEGIN, msgspec.msgpack.encode(self._format))
+        if self._header.setup:
+            await self._ask(DATA, self._header.setup)
+
+    async def _ask(self, kind: bytes, body: bytes = b"") -> bytes:
+        assert self._worker is not None
+        try:
+            return _samples_in(await self._worker.ask(kind, self._number, body))
+        except EngineError:
+            self._worker = None
+            raise
+
+
+def _samples_in(reply: bytes) -> bytes:
+    """The samples of a reply.
+
+    Raises:
+        CallerError: it is a refusal.
+        EngineError: it is neither, as nothing is that a broken process says.
+    """
+    if reply.startswith(SAMPLES) and len(reply) % SAMPLE_BYTES == len(SAMPLES):
+        return reply[len(SAMPLES) :]
+    try:
+        refusal = _decode_refusal(reply.removeprefix(REFUSED))
+    except msgspec.MsgspecError:
+        raise _died() from None
+    raise CallerError(
+        refusal.message, code=refusal.code, stage=Stage.AUDIO_INPUT, field=refusal.field
+    )
+
+
+def _fail(reply: asyncio.Future[bytes], error: EngineError) -> None:
+    if not reply.done():
+        reply.set_exception(error)
+
+
+def _died() -> EngineError:
+    return EngineError(Stage.AUDIO_INPUT, "the process of the stage died")
+
+
+def _full() -> EngineError:
+    return EngineError(
+        Stage.AUDIO_INPUT,
+        "too many recordings are decoded",
+        code=Code.OVERLOADED,
+        retry_after_ms=1_000,
+    )

@@ -1,0 +1,79 @@
+"""The process that takes recordings apart; run with `python -m`.
+
+Its arguments are its bounds: bytes of memory, and seconds of processor time for one request. A
+request begins with the number of its decoder: `BEGIN` opens it for a format, `DATA` feeds it,
+`END` closes it. A reply is one byte, then samples or why the decoder refuses the bytes. Whatever
+else goes wrong is the end of the process.
+"""
+
+import resource
+import signal
+import struct
+import sys
+
+import msgspec
+
+from cedar_voice_service.audio.decoder import Decoder, open_decoder
+from cedar_voice_service.audio.formats import AudioFormat
+from cedar_voice_service.errors import CallerError, Code
+from cedar_voice_service.workers.frames import BEGIN, DATA, serve
+
+NUMBER = struct.Struct("!Q")
+SAMPLES, REFUSED = b"s", b"r"
+
+_OPEN_FILES = 4
+"""Three standard streams, and the replies: nothing else is ever opened."""
+
+_decode_format = msgspec.msgpack.Decoder(AudioFormat).decode
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A `CallerError` on its way to the service."""
+
+    code: Code
+    message: str
+    field: str
+
+
+class _Decoders:
+    def __init__(self, cpu_s: float) -> None:
+        self._cpu_s = cpu_s
+        self._decoders: dict[int, Decoder] = {}
+
+    def answer(self, kind: bytes, body: bytes) -> bytes:
+        # Its signal ends us; while we wait for a request it stands still.
+        signal.setitimer(signal.ITIMER_PROF, self._cpu_s)
+        (number,) = NUMBER.unpack_from(body)
+        try:
+            return SAMPLES + self._samples(kind, number, body[NUMBER.size :])
+        except CallerError as error:
+            refusal = Refusal(error.code, error.message, error.field)
+            return REFUSED + msgspec.json.encode(refusal)
+
+    def _samples(self, kind: bytes, number: int, data: bytes) -> bytes:
+        if kind == BEGIN:
+            self._decoders[number] = open_decoder(_decode_format(data))
+            return b""
+        if kind == DATA:
+            return self._decoders[number].feed(data)
+        return self._decoders.pop(number).flush()
+
+
+def _bound(memory_bytes: int) -> None:
+    """Let the system hold us to our bounds."""
+    for kind, most in (
+        (resource.RLIMIT_DATA, memory_bytes),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(kind, (most, most))
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    _bound(int(sys.argv[1]))
+    serve(_Decoders(cpu_s=float(sys.argv[2])).answer)
+
+
+if __name__ == "__main__":
+    main()
