@@ -1,4 +1,4 @@
-"""Drives the turn machine by hand: a clock, and what it said and asked for, in order."""
+"""Drives the turn machine by hand: a clock, and its messages and commands in order."""
 
 from collections.abc import Iterator
 from typing import TypeVar
@@ -18,7 +18,7 @@ MANUAL = SessionConfig(turn_detection=TurnDetection(mode=TurnMode.MANUAL))
 
 
 class MachineDriver:
-    """A machine with a clock in milliseconds and a microphone that hears 100 ms at a time."""
+    """A machine with a clock in milliseconds and a microphone with blocks of 100 ms."""
 
     def __init__(self, config: SessionConfig | None = None, past: Past = NO_PAST) -> None:
         self.machine = Session(
@@ -33,7 +33,7 @@ class MachineDriver:
         self.is_client_away = False
 
     def let(self, *events: on.Event) -> list[do.Command]:
-        """Let events happen now; the commands that follow."""
+        """Apply events now, and return the commands that follow."""
         start = len(self.commands)
         for event in events:
             self.commands += self.machine.report(event, self.now_ms).commands
@@ -41,7 +41,7 @@ class MachineDriver:
 
     @property
     def transcribing(self) -> int:
-        """The work of the newest recognizer."""
+        """Number of the newest recognizer's work."""
         return self.asked_for(do.StartTranscribing)[-1].work_id
 
     def is_in(self, phase: Phase) -> bool:
@@ -49,7 +49,7 @@ class MachineDriver:
         return self.machine.phase is phase
 
     def wait(self, ms: int) -> None:
-        """Let time pass, deadlines included."""
+        """Advance the clock, deadlines included."""
         until_ms = self.now_ms + ms
         while (deadline := self.machine.deadline_ms) is not None and deadline <= until_ms:
             self.now_ms = max(self.now_ms, deadline)
@@ -57,7 +57,7 @@ class MachineDriver:
         self.now_ms = until_ms
 
     def hear(self, ms: int, *edges: on.SpeechBegan | on.SpeechPaused) -> None:
-        """Hear audio in real time, the edges in its first block."""
+        """Receive audio in real time, with the edges in its first block."""
         for _ in range(0, ms, 100):
             self.heard_ms += 100
             self.wait(100)
@@ -65,11 +65,11 @@ class MachineDriver:
             edges = ()
 
     def speak(self, ms: int) -> None:
-        """The user begins to speak, and goes on for `ms`."""
+        """Begin speech, and continue it for `ms`."""
         self.hear(ms, on.SpeechBegan(self.heard_ms))
 
     def pause(self, ms: int) -> None:
-        """The user falls silent, for `ms`."""
+        """Stop speech, and stay silent for `ms`."""
         self.hear(ms, on.SpeechPaused(self.heard_ms))
 
     def asked_for(self, kind: type[Kind]) -> list[Kind]:
