@@ -1,4 +1,4 @@
-"""Tells a story to a running session: real runner and machine, given engines, virtual time."""
+"""Runs a conversation on a session: real runner and machine, given engines, virtual time."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -41,7 +41,7 @@ CONFIG = SessionConfig(
 
 
 class Client:
-    """The other end of a session: sends events, keeps what it is told."""
+    """The client of a session: sends events, and keeps the messages that it receives."""
 
     def __init__(self, runner: SessionRunner, attachment: Attachment) -> None:
         self.runner = runner
@@ -54,7 +54,7 @@ class Client:
             await self.runner.receive(ClientMessage(event))
 
     async def speak(self) -> None:
-        """Say something in one turn of push to talk."""
+        """Speak in one turn of push to talk."""
         pcm = speech_pcm()
         await self.send(on.ListeningStarted())
         for start in range(0, len(pcm), 3_200):
@@ -62,17 +62,17 @@ class Client:
         await self.send(on.ListeningStopped())
 
     def leave(self) -> None:
-        """Break the stream without a word."""
+        """Break the stream without ending the session."""
         self.runner.delivery.detach(self._attachment)
 
     async def come_back(self) -> None:
-        """Go on with another stream."""
+        """Resume on another stream."""
         position = Position(self.runner.delivery.last_sequence)
         self._attachment = self.runner.attach(position)
         await self.send(on.StreamOpened())
 
     async def until(self, kind: type[Kind], count: int = 1) -> Kind:
-        """Read until a message of a kind came, for the `count`th time from now."""
+        """Read until the `count`th message of a kind from now."""
         async with asyncio.timeout(120):
             while (item := await self._attachment.next()) is not None:
                 if isinstance(item, Numbered):
@@ -84,7 +84,7 @@ class Client:
         raise AssertionError(f"the session ended before {kind.__name__}")
 
     def of(self, kind: type[Kind]) -> list[Kind]:
-        """What came of a kind."""
+        """Return the received messages of a kind."""
         return [message for message in self.messages if isinstance(message, kind)]
 
 
@@ -97,7 +97,7 @@ def converse(
     synthesizer: Synthesizer | None = None,
     decoding: Decoding = HERE,
 ) -> None:
-    """Tell a story to a session on scripted engines."""
+    """Run a conversation on a session with scripted engines."""
     engines = Engines(
         transcriber or ScriptedTranscriber(["what is the weather"]),
         responder or ScriptedResponder(),

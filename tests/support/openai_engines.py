@@ -29,7 +29,7 @@ def settings_of(base_url: str, **changes: Any) -> ServiceSettings:
 
 
 async def recording(duration_ms: int = 1_000, block_ms: int = 100) -> AsyncIterator[AudioBlock]:
-    """An utterance of so much noise, in blocks; every block has other samples."""
+    """Yield an utterance of noise in blocks; every block has other samples."""
     samples = LISTENING_RATE_HZ * block_ms // 1000
     for number in range(duration_ms // block_ms):
         noise = Pcm((number + 1).to_bytes(2, "little") * samples)
@@ -38,7 +38,7 @@ async def recording(duration_ms: int = 1_000, block_ms: int = 100) -> AsyncItera
 
 @asynccontextmanager
 async def answering(body: bytes, content_type: str) -> AsyncIterator[str]:
-    """A server that answers everything alike; gives its base URL."""
+    """Run a server that gives every request the same answer; yield its base URL."""
 
     async def answer(_: web.Request) -> web.Response:
         return web.Response(body=body, content_type=content_type)
@@ -55,7 +55,7 @@ async def answering(body: bytes, content_type: str) -> AsyncIterator[str]:
 
 
 async def run(stage: StageName, settings: ServiceSettings) -> list[Any]:
-    """Use one stage once, and give everything that its engine yields."""
+    """Run one stage once, and return everything that its engine yields."""
     match stage:
         case "stt":
             once = settings.model_copy(update={"engine_attempts": 1})

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cedar_voice_service.audio.formats import AudioBlock, Sound
+from cedar_voice_service.session.config import Tool
 from cedar_voice_service.session.history import HistoryItem
-from cedar_voice_service.session.tools import Tool
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from cedar_voice_service.errors import CallerError, CapacityError, Code, EngineE
 from cedar_voice_service.runtime.delivery import Attachment, GoAway
 from cedar_voice_service.runtime.quotas import Quotas
 from cedar_voice_service.runtime.running_session import RunningSession, SessionFactory
-from cedar_voice_service.session.config import ConfigPatch
+from cedar_voice_service.session.config_patch import ConfigPatch
 from cedar_voice_service.session.load_shedding import Pressure
 from cedar_voice_service.session.resume.position import NO_PAST, Past, Position
 

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from cedar_voice_service.runtime.delivery import Attachment, Delivery
 from cedar_voice_service.runtime.quotas import Quota
-from cedar_voice_service.session.config import ConfigPatch
+from cedar_voice_service.session.config_patch import ConfigPatch
 from cedar_voice_service.session.events import ClientMessage
 from cedar_voice_service.session.history import HistoryItem
 from cedar_voice_service.session.resume.position import Past, Position

@@ -20,8 +20,9 @@ from cedar_voice_service.providers.protocols import SpeechRequest, SpeechRestart
 from cedar_voice_service.runtime.backpressure import PlayoutBackpressure
 from cedar_voice_service.runtime.stt_stage import Report
 from cedar_voice_service.session import events as on
+from cedar_voice_service.session.answer_parts import SpokenChunk
 from cedar_voice_service.session.config import SessionConfig
-from cedar_voice_service.session.response.playout import SpokenChunk, room_ms
+from cedar_voice_service.session.response.playout import room_ms
 from cedar_voice_service.session.text import joined
 
 SEGMENTS_AT_ONCE = 2

@@ -22,6 +22,7 @@ from cedar_voice_service.providers.scripted.engine import (
     ScriptedTranscriber,
     ToneSynthesizer,
 )
+from cedar_voice_service.session.config import Tool
 from cedar_voice_service.session.history import (
     AssistantMessage,
     CalledTool,
@@ -29,7 +30,6 @@ from cedar_voice_service.session.history import (
     ToolOutcome,
     UserMessage,
 )
-from cedar_voice_service.session.tools import Tool
 
 THEME = Tool(
     "setTheme",

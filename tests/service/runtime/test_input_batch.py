@@ -20,7 +20,7 @@ from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import TurnDetection, TurnMode
 from cedar_voice_service.session.events import ClientMessage
-from cedar_voice_service.session.resume.durability import Watermark
+from cedar_voice_service.session.resume.durability import Durability
 from cedar_voice_service.workers.decoding import Decoding, LiveDecoder
 from tests.support.conversing import CONFIG, Client, converse
 from tests.support.media import decoded_live, recorded
@@ -137,9 +137,9 @@ def test_what_is_heard_together_is_kept_from_its_first_message_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     batches: list[tuple[int, int]] = []
-    heard = Watermark.heard
+    heard = Durability.heard
 
-    def noted(self: Watermark, first: int, last: int, until_ms: int) -> None:
+    def noted(self: Durability, first: int, last: int, until_ms: int) -> None:
         batches.append((first, last))
         heard(self, first, last, until_ms)
 
@@ -152,7 +152,7 @@ def test_what_is_heard_together_is_kept_from_its_first_message_on(
         await client.send(on.ListeningStopped())
         await client.until(say.ResponseStarted)
 
-    monkeypatch.setattr(Watermark, "heard", noted)
+    monkeypatch.setattr(Durability, "heard", noted)
     converse(story)
     assert any(last > first for first, last in batches)
     assert [first for first, _ in batches] == [1, *(last + 1 for _, last in batches[:-1])]

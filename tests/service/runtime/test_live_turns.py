@@ -18,12 +18,8 @@ from cedar_voice_service.providers.protocols import (
 )
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
-from cedar_voice_service.session.config import (
-    ConfigPatch,
-    OutputAudio,
-    SessionConfig,
-    TurnMode,
-)
+from cedar_voice_service.session.config import OutputAudio, SessionConfig, TurnMode
+from cedar_voice_service.session.config_patch import ConfigPatch
 from tests.support.conversing import PCM, Client, converse
 from tests.support.recordings import speech_pcm
 

@@ -12,7 +12,8 @@ from cedar_voice_service.runtime.quotas import Quotas, Rates
 from cedar_voice_service.runtime.registry import Registry
 from cedar_voice_service.runtime.runner import RunnerFactory
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session.config import ConfigPatch, Limits
+from cedar_voice_service.session.config import Limits
+from cedar_voice_service.session.config_patch import ConfigPatch
 from cedar_voice_service.session.events import ClientMessage
 from tests.support.conversing import CONFIG
 from tests.support.virtual_time import run_virtually

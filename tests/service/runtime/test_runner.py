@@ -19,14 +19,15 @@ from cedar_voice_service.providers.scripted.engine import (
 )
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
+from cedar_voice_service.session.answer_parts import FinishReason, Usage
 from cedar_voice_service.session.config import (
     OutputAudio,
     SessionConfig,
+    Tool,
     VoiceSettings,
 )
 from cedar_voice_service.session.events import ClientMessage
 from cedar_voice_service.session.history import ToolOutcome
-from cedar_voice_service.session.tools import Tool
 from tests.support.conversing import Client, converse
 from tests.support.recordings import speech_pcm
 
@@ -192,7 +193,7 @@ def test_a_failed_synthesizer_leaves_the_text() -> None:
         (failed,) = client.of(say.Failed)
         assert failed.error.code is Code.TTS_FAILED
         (completed,) = client.of(say.ResponseCompleted)
-        assert completed.finish_reason is say.FinishReason.STOP and completed.text
+        assert completed.finish_reason is FinishReason.STOP and completed.text
 
     converse(story, synthesizer=Mute())
 
@@ -262,7 +263,7 @@ def test_a_tool_call_becomes_an_action_and_the_model_is_asked_again() -> None:
         (failed,) = client.of(say.Failed)
         assert failed.error.code is Code.INVALID_ACTION
         assert completed.text == "It is dark now."
-        assert completed.usage == say.Usage(6, 8)
+        assert completed.usage == Usage(6, 8)
 
     converse(story, config=SessionConfig(tools=(tool,)), responder=Caller())
 

@@ -14,9 +14,9 @@ from cedar_voice_service.providers.scripted.engine import ToneSynthesizer
 from cedar_voice_service.runtime.backpressure import EASY_MS, ENOUGH_MS, PlayoutBackpressure
 from cedar_voice_service.runtime.tts_stage import ENOUGH_AHEAD_MS, MIN_SEGMENT_CHARS, TtsStage
 from cedar_voice_service.session import events as on
+from cedar_voice_service.session.answer_parts import SpokenChunk
 from cedar_voice_service.session.config import OutputAudio, SessionConfig, VoiceSettings
 from cedar_voice_service.session.pacing import BEAT_MS
-from cedar_voice_service.session.response.playout import SpokenChunk
 from tests.support.media import Form, cut, written
 from tests.support.virtual_time import run_virtually
 
