@@ -39,12 +39,12 @@ from cedar_voice_service.wire.responses import encode_limits
 log = structlog.get_logger("cedar_voice.server")
 
 STOP_GRACE_S = 2.0
-"""How long streams may take to end once the server stops."""
+"""Time that streams may take to end once the server stops."""
 
 SERVICE_NAME = pb.DESCRIPTOR.services_by_name["VoiceService"].full_name
 
-# What each hop needs to notice a dead peer within 15 s, and to keep no more than 64 KiB of a stream
-# that is not read in the transport's own buffers.
+# With these options each hop detects a dead peer within 15 s, and the transport buffers at most
+# 64 KiB of a stream that is not read.
 OPTIONS: list[tuple[str, int]] = [
     ("grpc.keepalive_time_ms", 8_000),
     ("grpc.keepalive_timeout_ms", 5_000),
@@ -67,11 +67,11 @@ async def serve(
     """Serve until cancelled.
 
     Args:
-        settings: how.
-        ready: called with the address and the engines once calls are answered.
+        settings: of the process.
+        ready: called with the address and the engines once calls are accepted.
 
     Raises:
-        OSError: the address cannot be listened on.
+        OSError: the address is not free, or not of this machine.
     """
     async with open_server(settings) as (address, engines):
         log.info("serving", grpc_address=address)
@@ -82,20 +82,21 @@ async def serve(
 
 @asynccontextmanager
 async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Engines]]:
-    """Serve for as long as the context lasts; gives the address with its real port.
+    """Serve for as long as the context lasts; yield the address, with its real port, and engines.
 
-    When it is cancelled, turns in progress may end first; being cancelled again ends them at once.
+    When the context is cancelled, turns in progress may end first; a second cancellation ends them
+    at once.
 
     Raises:
-        OSError: the address cannot be listened on.
-        PermissionError: everyone would be let in from everywhere.
+        OSError: the address is not free, or not of this machine.
+        PermissionError: anyone could connect from any machine without a token.
     """
     check_exposure(settings, settings.grpc_address, has_client_ca=bool(settings.grpc_tls_client_ca))
     credentials = server_credentials(settings)
     verifier = Verifier(settings)
     quotas = Quotas(rates_of(settings) if verifier.needs_token else Rates())
     limits = limits_of(settings)
-    load_network()  # before the first session, which would wait for it
+    load_network()  # now, so that the first session does not wait for it
     pressure = Pressure(thresholds_of(settings))
     async with (
         measured(pressure),
@@ -138,7 +139,7 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
 
 
 def rates_of(settings: ServiceSettings) -> Rates:
-    """What the settings allow each user."""
+    """Return the limits of each user."""
     return Rates(
         max_sessions=settings.principal_max_sessions,
         streams_per_minute=settings.principal_streams_per_minute,
@@ -149,7 +150,7 @@ def rates_of(settings: ServiceSettings) -> Rates:
 
 
 def limits_of(settings: ServiceSettings) -> Limits:
-    """The limits that the settings set."""
+    """Return the limits of each session."""
     return Limits(
         max_utterance_ms=settings.max_utterance_ms,
         resume_window_ms=settings.resume_window_ms,
@@ -159,7 +160,7 @@ def limits_of(settings: ServiceSettings) -> Limits:
 
 
 def thresholds_of(settings: ServiceSettings) -> Thresholds:
-    """From which lag on what is left out."""
+    """Return the lags from which on work is shed."""
     return Thresholds(
         partials_ms=settings.shed_partials_lag_ms,
         drafts_ms=settings.shed_drafts_lag_ms,
@@ -168,7 +169,7 @@ def thresholds_of(settings: ServiceSettings) -> Thresholds:
 
 
 def defaults_of(settings: ServiceSettings) -> SessionConfig:
-    """What a session is configured with before its own configuration."""
+    """Return the configuration of a session before its own."""
     return SessionConfig(
         turn_detection=TurnDetection(max_utterance_ms=settings.max_utterance_ms),
         generation=Generation(system_prompt=settings.system_prompt, apology=settings.apology),
@@ -177,7 +178,7 @@ def defaults_of(settings: ServiceSettings) -> SessionConfig:
 
 
 def service_info(engines: Engines, limits: Limits) -> pb.GetServiceInfoResponse:
-    """The answer of GetServiceInfo."""
+    """Return the answer of GetServiceInfo."""
     return pb.GetServiceInfoResponse(
         server_info=pb.ServerInfo(name="cedar-voice", version=version("cedar-voice")),
         engines=[

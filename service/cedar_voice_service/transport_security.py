@@ -1,4 +1,4 @@
-"""TLS of the gRPC server: its own certificate, and those that it asks clients for."""
+"""TLS of the gRPC server: its own certificate, and the authority of clients' certificates."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from cedar_voice_service.settings import ServiceSettings
 
 
 def server_credentials(settings: ServiceSettings) -> grpc.ServerCredentials | None:
-    """What to serve with; None is plain text.
+    """Load the credentials of the server; None is plain text.
 
     Raises:
-        OSError: a file cannot be read, or the settings name only a part of what is needed.
+        OSError: a file cannot be read, or the settings name one of two files that belong together.
     """
     files = (settings.grpc_tls_key, settings.grpc_tls_certificate)
     if not any(files) and not settings.grpc_tls_client_ca:

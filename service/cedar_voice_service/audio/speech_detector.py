@@ -64,7 +64,7 @@ class SpeechDetector:
         return self._stretch.continues
 
     def tune(self, threshold: float, min_speech_ms: int) -> None:
-        """Change what counts as speech from here on."""
+        """Change the thresholds of speech from here on."""
         self._stretch.tune(threshold, min_speech_ms)
 
     def feed(self, pcm: Pcm) -> list[SpeechEdge]:

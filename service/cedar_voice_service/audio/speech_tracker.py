@@ -25,7 +25,7 @@ class SpeechTracker:
         return self._detector.is_in_speech
 
     def tune(self, threshold: float, min_speech_ms: int) -> None:
-        """Change what counts as speech from here on."""
+        """Change the thresholds of speech from here on."""
         self._detector.tune(threshold, min_speech_ms)
 
     def feed(self, samples: bytes) -> list[AudioBlock]:

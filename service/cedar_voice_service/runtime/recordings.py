@@ -1,4 +1,4 @@
-"""What a client sends, recording after recording, on its way to becoming samples."""
+"""The recordings of a client, one after the other, decoded to samples."""
 
 from cedar_voice_service.audio.containers.recognition import Verdict, recognize
 from cedar_voice_service.audio.formats import AudioFormat, Encoding
@@ -6,11 +6,11 @@ from cedar_voice_service.errors import CallerError, EngineError
 from cedar_voice_service.workers.decoding import Decoding, LiveDecoder
 
 MAX_DEATHS = 2
-"""Decoder processes that a recording may lose; one that loses more may be why they die."""
+"""Decoder processes that a recording may lose; one that loses more may be the cause."""
 
 
 class Recordings:
-    """The recordings of one session: decoded, or dropped until the next one begins.
+    """Decodes the recordings of one session; drops damaged ones until the next one begins.
 
     Args:
         decoding: opens the decoders.
@@ -22,21 +22,21 @@ class Recordings:
         self._decoder: LiveDecoder | None = decoding.open(self._format)
         self._deaths = 0
         self._head = b""
-        """While deaf: bytes that may yet be a header."""
+        """While bytes are dropped: those that may become a header."""
 
     def begin(self, audio_format: AudioFormat) -> None:
-        """The bytes from here on are a new recording.
+        """Begin a new recording with the next bytes.
 
         Raises:
-            CallerError: it cannot be decoded; what follows is dropped until the next header.
+            CallerError: it cannot be decoded; its bytes are dropped until the next header.
         """
         self.end()
         self._format = AudioFormat()
-        self._listen(audio_format)
+        self._open(audio_format)
         self._format = audio_format
 
     def end(self) -> None:
-        """The recording is over. What still comes of it is dropped until the next header.
+        """End the recording; bytes that still arrive of it are dropped until the next header.
 
         Raw PCM has no header: its next bytes are a new recording.
         """
@@ -46,16 +46,16 @@ class Recordings:
         self._head = b""
 
     async def feed(self, data: bytes) -> bytes:
-        """Take bytes as the client encoded them; gives the samples that they complete.
+        """Decode bytes as the client encoded them; return the samples that they complete.
 
         Raises:
-            CallerError: they cannot be decoded. Told once; what follows is dropped until the next
+            CallerError: they cannot be decoded. Raised once; later bytes are dropped until the next
                 header or `begin`.
-            EngineError: the process that decodes them died or hangs, and sound is lost. What
-                follows is decoded by another, unless that happens again and again.
+            EngineError: the process that decodes them died or hangs, and sound is lost. Later bytes
+                are decoded by another process, unless that fails repeatedly.
         """
         if self._decoder is None:
-            data = self._wake(data)
+            data = self._resume(data)
         if self._decoder is None or not data:
             return b""
         try:
@@ -70,22 +70,22 @@ class Recordings:
             raise
 
     async def flush(self) -> bytes:
-        """The recording is over: gives what the decoder still holds, then as `end`.
+        """End the recording as `end` does; return the samples that the decoder still holds.
 
         Raises:
-            CallerError: what is left cannot be decoded.
-            EngineError: the process that decodes it died or hangs.
+            CallerError: its last bytes cannot be decoded.
+            EngineError: the process that decodes them died or hangs.
         """
         decoder, self._decoder = self._decoder, None
         self.end()
         return await decoder.flush() if decoder is not None else b""
 
-    def _listen(self, audio_format: AudioFormat) -> None:
+    def _open(self, audio_format: AudioFormat) -> None:
         self._decoder = self._decoding.open(audio_format)
         self._deaths = 0
 
-    def _wake(self, data: bytes) -> bytes:
-        """Listen again if a recording begins here; the bytes it begins with."""
+    def _resume(self, data: bytes) -> bytes:
+        """Open a decoder if a recording begins here; return the bytes that it begins with."""
         self._head += data
         is_raw = self._format.encoding is Encoding.PCM_S16LE
         found = recognize(self._head)
@@ -93,7 +93,7 @@ class Recordings:
             return b""
         data, self._head = self._head, b""
         if is_raw or isinstance(found, Encoding):
-            self._listen(self._format)
+            self._open(self._format)
         return data
 
 
