@@ -135,6 +135,11 @@ class Session:
         return self._user.unassigned_from_ms
 
     @property
+    def state(self) -> states.State:
+        """The state of turn-taking."""
+        return self._states.state
+
+    @property
     def phase(self) -> Phase:
         """The present activity; while an answer is held, that answer."""
         state = self._states.state
