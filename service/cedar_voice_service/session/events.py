@@ -316,3 +316,15 @@ RequestEvent = CallerEvent | AudioReceived | Pinged | SessionEnded
 EarEvent = AudioHeard | SpeechBegan | SpeechPaused
 
 Event = CallerEvent | EarEvent | WorkEvent | TimePassed
+
+
+@dataclass(frozen=True, slots=True)
+class ClientMessage:
+    """A message of the client with its sequence number, and the last event that the client has.
+
+    `event` is None where the message carries nothing else, or nothing that is known.
+    """
+
+    event: RequestEvent | None
+    sequence: int = 0
+    ack: int = 0

@@ -15,6 +15,7 @@ from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import Limits, SessionConfig
+from cedar_voice_service.session.events import ClientMessage
 from cedar_voice_service.session.history import History
 from cedar_voice_service.session.resume.position import NO_PAST, Past
 from cedar_voice_service.session.resume.sequences import Sequences
@@ -39,18 +40,6 @@ class Phase(Enum):
     LISTENING = "listening"
     TRANSCRIBING = "transcribing"
     RESPONDING = "responding"
-
-
-@dataclass(frozen=True, slots=True)
-class ClientMessage:
-    """A message of the client with its sequence number, and the last event that the client has.
-
-    `event` is None where the message carries nothing else, or nothing that is known.
-    """
-
-    event: on.RequestEvent | None
-    sequence: int = 0
-    ack: int = 0
 
 
 @dataclass(frozen=True, slots=True)
