@@ -10,9 +10,10 @@ from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.answer_parts import FinishReason, SpokenChunk
 from cedar_voice_service.session.config import Limits, SessionConfig
+from cedar_voice_service.session.events import ClientMessage
 from cedar_voice_service.session.resume.outbox import Numbered
 from cedar_voice_service.session.resume.position import Past, Position, ResumePoint
-from cedar_voice_service.session.session import ClientMessage, Outcome, Phase, Session
+from cedar_voice_service.session.session import Outcome, Phase, Session
 
 SECONDS_MS = 1_000
 

@@ -98,7 +98,8 @@ class RandomSession:
         chunk = SpokenChunk(b"x", 0, self.random.choice([100, 600, 4_000]), "text")
         speech = on.SpeechSynthesized(work_id, (chunk,), AudioFormat(Encoding.MP3))
         end = (on.ReplyEnded(work_id, FinishReason.STOP), on.SpeechEnded(work_id))
-        steps = [(on.ReplyWritten(work_id, "text "),), (speech,), end]
+        text = (on.ReplyWritten(work_id, "text "),)
+        steps: list[tuple[on.Event, ...]] = [text, (speech,), end]
         self.driver.let(*self.random.choice(steps))
 
     def wait(self) -> None:
