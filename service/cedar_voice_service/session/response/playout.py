@@ -28,7 +28,7 @@ MAX_LATENESS_MS = 60_000
 """Lateness of a player up to which it is believed, in all of one response.
 
 A user who pauses a player for a minute resumes at the same place. A player that pauses for longer,
-or reports the same position for ever, counts as playing: it has all audio, and the session continues.
+or reports the same position for ever, counts as playing: it has all audio, the session continues.
 """
 
 
