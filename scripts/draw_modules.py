@@ -16,7 +16,7 @@ PACKAGES = (
 )
 HEAD = """# Modules
 
-Drawn by `make format` from the docstrings of the modules. [ARCHITECTURE.md](../ARCHITECTURE.md) is the
+Drawn by `make format` from the docstrings; [ARCHITECTURE.md](../ARCHITECTURE.md) is the
 overview. Each top-level folder is a source root with one import package in it; all of them are one
 distribution. Files named `*_pb2*` are generated from the `.proto` beside them.
 """
