@@ -12,7 +12,7 @@ that a failing engine is detected long before its audio is due.
 """
 
 EASY_MS = 500
-"""Audio beyond which more is fetched on ticks of the clock, since each fetch has a cost.
+"""Audio beyond which more is fetched on beats, since each fetch has a cost.
 
 The client holds its lead in addition. Below this, audio is fetched as it arrives.
 """
