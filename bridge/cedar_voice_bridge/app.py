@@ -12,7 +12,6 @@ import structlog
 from aiohttp import web
 
 from cedar_voice_bridge.auth.gate import Entrance
-from cedar_voice_bridge.credentials import Verifier, check_exposure
 from cedar_voice_bridge.docs import documents
 from cedar_voice_bridge.docs.asyncapi import asyncapi
 from cedar_voice_bridge.docs.openapi import openapi
@@ -23,6 +22,7 @@ from cedar_voice_bridge.http.refusals import answer_refusals, answering
 from cedar_voice_bridge.routes import Surface
 from cedar_voice_bridge.settings import BridgeSettings
 from cedar_voice_client import Unauthenticated, VoiceClient, VoiceClientError
+from cedar_voice_shared.credentials import Verifier, check_exposure
 
 log = structlog.get_logger("cedar_voice.bridge")
 

@@ -14,7 +14,6 @@ from aiohttp.test_utils import TestServer
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.gate import Entrance
 from cedar_voice_bridge.auth.tickets import Caller
-from cedar_voice_bridge.credentials import Verifier
 from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
 from cedar_voice_bridge.endpoints.websocket import SocketConnection, WebSocketEndpoint
 from cedar_voice_bridge.http.origins import Admission
@@ -25,6 +24,7 @@ from cedar_voice_bridge.sessions.service_session import BrowserSession, Sessions
 from cedar_voice_bridge.sessions.upstream import Line
 from cedar_voice_bridge.settings import BridgeSettings
 from cedar_voice_client import ErrorCode, Unavailable, VoiceClient
+from cedar_voice_shared.credentials import Verifier
 from tests.support.bridge import Socket, bridging
 from tests.support.scripted_service import Conversation, ScriptedService, serving
 

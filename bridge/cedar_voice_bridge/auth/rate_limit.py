@@ -4,7 +4,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Hashable
 
-from cedar_voice_bridge.token_bucket import Clock, TokenBucket
+from cedar_voice_shared.token_bucket import Clock, TokenBucket
 
 MAX_KEPT = 10_000
 """Of whom is remembered what they did; the longest idle is forgotten first."""

@@ -13,7 +13,6 @@ from aiohttp import web
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.gate import Entrance, TokenDialect, session_id_of
 from cedar_voice_bridge.auth.tickets import Caller
-from cedar_voice_bridge.credentials import CredentialRefused
 from cedar_voice_bridge.dialects.problems import DialectError
 from cedar_voice_bridge.http import close_codes as endings
 from cedar_voice_bridge.http.browser_socket import LAST_WORDS_S, Browser, BrowserGone, BrowserLags
@@ -30,6 +29,7 @@ from cedar_voice_bridge.sessions.hub import Conversation, Hub, Position, Respons
 from cedar_voice_bridge.sessions.shared_config import Writer
 from cedar_voice_bridge.settings import BridgeSettings
 from cedar_voice_client import InvalidRequest, VoiceClientError
+from cedar_voice_shared.credentials import CredentialRefused
 
 log = structlog.get_logger("cedar_voice.bridge")
 

@@ -1,8 +1,4 @@
-"""Who a bearer token speaks for: a token of a list, or a JWT signed by a known key.
-
-The service and the bridge each have this file, letter by letter, because neither may import the
-other; a test holds them alike.
-"""
+"""Identities of bearer tokens: a token of a list, or a JWT signed by a known key."""
 
 import asyncio
 import hashlib
