@@ -14,7 +14,6 @@ from cedar_voice_bridge.dialects.cedar_os import configuration_of
 from cedar_voice_bridge.dialects.cedar_websocket.requests import pieces_of
 from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
 from cedar_voice_bridge.dialects.problems import DialectError
-from cedar_voice_bridge.dialects.recordings import begins_recording
 from cedar_voice_bridge.dialects.streaming import PING, StreamingSeed
 from cedar_voice_bridge.http import close_codes as endings
 from cedar_voice_bridge.http.browser_socket import BrowserGone, BrowserLags
@@ -32,6 +31,7 @@ from cedar_voice_bridge.sessions.event_log import (
 from cedar_voice_bridge.sessions.hub import Conversation, Hub, Position, Response
 from cedar_voice_bridge.sessions.shared_config import manner_of
 from cedar_voice_client import VoiceClientError
+from cedar_voice_shared.containers import recognize
 
 PING_INTERVAL_S = 30.0
 """How long an event stream is silent at most."""
@@ -169,7 +169,7 @@ def _requests_of(chunk: _Chunk, conversation: Conversation) -> list[pb.VoiceSess
     requests = conversation.wishes.settle(chunk.config)
     if chunk.audio:
         requests += conversation.wishes.adopt(UPLOADED)
-    begins = begins_recording(chunk.audio)
+    begins = recognize(chunk.audio).may_begin
     if chunk.audio and not begins and conversation.is_recording is False:
         raise Refusal(
             422,
