@@ -6,11 +6,10 @@ from aiohttp import hdrs, web
 
 from cedar_voice_bridge.auth.gate import Entrance
 from cedar_voice_bridge.auth.tickets import Caller
-from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
-from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
-from cedar_voice_bridge.dialects.streaming import StreamingSeed
-from cedar_voice_bridge.endpoints.cedar_os import ExchangeEndpoint
-from cedar_voice_bridge.endpoints.streaming import StreamingEndpoint
+from cedar_voice_bridge.dialects.cedar_os.endpoint import ExchangeEndpoint
+from cedar_voice_bridge.dialects.cedar_websocket.translator import CedarWebSocket
+from cedar_voice_bridge.dialects.streaming.endpoint import StreamingEndpoint
+from cedar_voice_bridge.dialects.streaming.translator import StreamingSeed
 from cedar_voice_bridge.endpoints.websocket import (
     SocketConnection,
     SocketDialect,
@@ -24,6 +23,7 @@ from cedar_voice_bridge.sessions.hub import Conversation, Hub, Response
 from cedar_voice_bridge.sessions.service_session import Sessions
 from cedar_voice_bridge.sessions.upstream import Line
 from cedar_voice_bridge.settings import BridgeSettings
+from cedar_voice_bridge.translation.configuration import played_chunk_by_chunk
 from cedar_voice_client import Recovery, VoiceClient
 
 CEDAR = ReaderKind("cedar", is_single=True)

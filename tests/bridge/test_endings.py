@@ -15,7 +15,7 @@ import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.gate import Entrance
 from cedar_voice_bridge.auth.tickets import Caller
 from cedar_voice_bridge.credentials import Verifier
-from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
+from cedar_voice_bridge.dialects.cedar_websocket.translator import CedarWebSocket
 from cedar_voice_bridge.endpoints.websocket import SocketConnection, WebSocketEndpoint
 from cedar_voice_bridge.http.origins import Admission
 from cedar_voice_bridge.sessions.event_log import History, ReaderKind

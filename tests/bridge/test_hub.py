@@ -352,7 +352,10 @@ async def test_a_reader_that_lags_is_spared_the_sound_of_an_answer_that_was_cut_
 async def test_a_reader_that_takes_nothing_for_a_while_is_told_and_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for module in ("browser_socket", "event_stream"):  # so that it hears it, however late it listens
+    for module in (
+        "browser_socket",
+        "event_stream",
+    ):  # read, however late
         monkeypatch.setattr(f"cedar_voice_bridge.http.{module}.LAST_WORDS_S", 2 * PATIENCE_S)
     chunk_count = 0
     async with (

@@ -1,8 +1,8 @@
 """The configuration in force where several write to one session."""
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
 from cedar_voice_bridge.sessions.shared_config import Wishes, Writer, manner_of
+from cedar_voice_bridge.translation.configuration import played_chunk_by_chunk
 
 MANUAL = pb.TURN_DETECTION_MODE_MANUAL
 AUDIO = pb.VoiceSessionRequest(audio=pb.InputAudio(data=b"x"))

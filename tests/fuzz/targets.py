@@ -12,14 +12,14 @@ from google.protobuf.message import DecodeError, Message
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.gate import session_id_of
-from cedar_voice_bridge.dialects import cedar_os
-from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
-from cedar_voice_bridge.dialects.problems import DialectError
+from cedar_voice_bridge.dialects.cedar_os import translator as cedar_os
+from cedar_voice_bridge.dialects.cedar_websocket.translator import CedarWebSocket
 from cedar_voice_bridge.dialects.recordings import begins_recording
-from cedar_voice_bridge.dialects.streaming import StreamingSeed
-from cedar_voice_bridge.endpoints.streaming import position_of
+from cedar_voice_bridge.dialects.streaming.endpoint import position_of
+from cedar_voice_bridge.dialects.streaming.translator import StreamingSeed
 from cedar_voice_bridge.http.accept import AnswerForm, wanted_form
 from cedar_voice_bridge.http.origins import Admission, bearer_token
+from cedar_voice_bridge.translation.errors import DialectError
 from cedar_voice_service.audio.containers.elementary import ElementaryReader, Mp3Reader
 from cedar_voice_service.audio.containers.header import MAX_HEADER_BYTES, Header
 from cedar_voice_service.audio.containers.mp4 import Mp4Reader

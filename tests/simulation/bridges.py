@@ -14,11 +14,11 @@ from unittest.mock import patch
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.tickets import Caller
-from cedar_voice_bridge.dialects.numbering import number_in, sequence_of
 from cedar_voice_bridge.sessions.event_log import ConversationOver, History, Reader, ReaderKind
 from cedar_voice_bridge.sessions.hub import Conversation, Hub, Position, Response
 from cedar_voice_bridge.sessions.service_session import Sessions
 from cedar_voice_bridge.sessions.upstream import Line
+from cedar_voice_bridge.translation.numbering import number_in, sequence_of
 from cedar_voice_client import (
     ErrorCode,
     ResumingStream,

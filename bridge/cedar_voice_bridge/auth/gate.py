@@ -16,11 +16,11 @@ import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.rate_limit import Rate
 from cedar_voice_bridge.auth.tickets import Caller, Tickets, TooManyTickets
 from cedar_voice_bridge.credentials import CredentialRefused, Verifier
-from cedar_voice_bridge.dialects.problems import DialectError
 from cedar_voice_bridge.http.browser_socket import Browser
 from cedar_voice_bridge.http.origins import Admission, bearer_token, client_address
 from cedar_voice_bridge.http.refusals import Refusal
 from cedar_voice_bridge.settings import BridgeSettings
+from cedar_voice_bridge.translation.errors import DialectError
 
 log = structlog.get_logger("cedar_voice.bridge")
 

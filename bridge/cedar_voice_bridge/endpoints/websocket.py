@@ -14,7 +14,6 @@ import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.gate import Entrance, TokenDialect, session_id_of
 from cedar_voice_bridge.auth.tickets import Caller
 from cedar_voice_bridge.credentials import CredentialRefused
-from cedar_voice_bridge.dialects.problems import DialectError
 from cedar_voice_bridge.http import close_codes as endings
 from cedar_voice_bridge.http.browser_socket import LAST_WORDS_S, Browser, BrowserGone, BrowserLags
 from cedar_voice_bridge.http.close_codes import Ending
@@ -29,6 +28,7 @@ from cedar_voice_bridge.sessions.event_log import (
 from cedar_voice_bridge.sessions.hub import Conversation, Hub, Position, Response
 from cedar_voice_bridge.sessions.shared_config import Writer
 from cedar_voice_bridge.settings import BridgeSettings
+from cedar_voice_bridge.translation.errors import DialectError
 from cedar_voice_client import InvalidRequest, VoiceClientError
 
 log = structlog.get_logger("cedar_voice.bridge")

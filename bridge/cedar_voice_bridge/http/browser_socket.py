@@ -7,9 +7,9 @@ import structlog
 from aiohttp import WSMsgType, web
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.problems import DialectError
 from cedar_voice_bridge.http.close_codes import Ending
 from cedar_voice_bridge.settings import BridgeSettings
+from cedar_voice_bridge.translation.errors import DialectError
 
 log = structlog.get_logger("cedar_voice.bridge")
 

@@ -8,8 +8,8 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from cedar_voice_bridge.dialects.problems import DialectError, code_name
 from cedar_voice_bridge.http.close_codes import public_message
+from cedar_voice_bridge.translation.errors import DialectError, code_name
 from cedar_voice_client import ErrorCode, VoiceClientError
 
 log = structlog.get_logger("cedar_voice.bridge")

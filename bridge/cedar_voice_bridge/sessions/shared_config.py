@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
+from cedar_voice_bridge.translation.configuration import played_chunk_by_chunk
 
 _SPEAKING = frozenset({"audio", "text", "start_listening", "say", "create_response"})
 

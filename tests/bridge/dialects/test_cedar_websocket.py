@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from msgspec.structs import fields
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket, frames
+from cedar_voice_bridge.dialects.cedar_websocket import frames
 from cedar_voice_bridge.dialects.cedar_websocket.requests import AUDIO_PIECE_BYTES
-from cedar_voice_bridge.dialects.problems import DialectError
+from cedar_voice_bridge.dialects.cedar_websocket.translator import CedarWebSocket
+from cedar_voice_bridge.translation.errors import DialectError
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.jsonl"))
 KINDS = [str(frame.__struct_config__.tag) for frame in get_args(frames.UpFrame)]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
-from cedar_voice_bridge.dialects.utterances import GIVEN_AGAIN
+from cedar_voice_bridge.dialects.cedar_websocket.translator import CedarWebSocket
+from cedar_voice_bridge.translation.transcript_diff import GIVEN_AGAIN
 
 WORDS = ["show", "me", "the", "report", "please"]
 

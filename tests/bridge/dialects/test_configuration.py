@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
-from cedar_voice_bridge.dialects.configuration import tools_in
+from cedar_voice_bridge.dialects.cedar_websocket.translator import CedarWebSocket
+from cedar_voice_bridge.translation.configuration import tools_in
 
 OBJECT = {"type": "object", "properties": {"theme": {"enum": ["light", "dark"]}}}
 NAMED = {

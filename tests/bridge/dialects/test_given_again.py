@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.cedar_os import CedarOsTurn
-from cedar_voice_bridge.dialects.cedar_websocket.connection import CedarWebSocket
-from cedar_voice_bridge.dialects.streaming import StreamingSeed
+from cedar_voice_bridge.dialects.cedar_os.translator import CedarOsTurn
+from cedar_voice_bridge.dialects.cedar_websocket.translator import CedarWebSocket
+from cedar_voice_bridge.dialects.streaming.translator import StreamingSeed
 
 
 def said(response_id: int, **event: Any) -> pb.VoiceSessionResponse:

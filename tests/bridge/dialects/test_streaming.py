@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.problems import DialectError
-from cedar_voice_bridge.dialects.silence import SILENT_MP3
-from cedar_voice_bridge.dialects.streaming import StreamingSeed, UpFrame
+from cedar_voice_bridge.dialects.streaming.silence import SILENT_MP3
+from cedar_voice_bridge.dialects.streaming.translator import StreamingSeed, UpFrame
+from cedar_voice_bridge.translation.errors import DialectError
 from tests.support.hearing import listen
 
 GOLDEN = sorted((Path(__file__).parent / "golden" / "streaming").glob("*.jsonl"))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedar_voice_bridge.dialects.utterances import joined, rest_of
+from cedar_voice_bridge.translation.transcript_diff import joined, rest_of
 
 words = st.lists(st.text("abcäß", min_size=1, max_size=4), min_size=1, max_size=5)
 

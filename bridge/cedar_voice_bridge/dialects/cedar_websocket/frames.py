@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
-from cedar_voice_bridge.dialects.configuration import Settings as Settings
-from cedar_voice_bridge.dialects.numbering import MAX_NUMBER
+from cedar_voice_bridge.translation.configuration import Settings as Settings
+from cedar_voice_bridge.translation.numbering import MAX_NUMBER
 
 UInt32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]

@@ -9,8 +9,8 @@ from msgspec import UNSET
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.cedar_websocket import frames
-from cedar_voice_bridge.dialects.configuration import named, tools_in, unwrapped
-from cedar_voice_bridge.dialects.problems import DialectError
+from cedar_voice_bridge.translation.configuration import named, tools_in, unwrapped
+from cedar_voice_bridge.translation.errors import DialectError
 
 AUDIO_PIECE_BYTES = 64 << 10
 """Longer chunks travel in pieces: the contract lets audio be cut anywhere."""

@@ -13,9 +13,9 @@ from msgspec import UNSET
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.cedar_websocket import frames
-from cedar_voice_bridge.dialects.configuration import Settings
-from cedar_voice_bridge.dialects.numbering import number_in
-from cedar_voice_bridge.dialects.problems import DialectError, code_name
+from cedar_voice_bridge.translation.configuration import Settings
+from cedar_voice_bridge.translation.errors import DialectError, code_name
+from cedar_voice_bridge.translation.numbering import number_in
 
 _ENCODER = msgspec.json.Encoder()
 _Frame = TypeVar("_Frame", bound=msgspec.Struct)

@@ -12,7 +12,12 @@ from aiohttp import web
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.gate import session_id_of
 from cedar_voice_bridge.auth.tickets import Caller
-from cedar_voice_bridge.dialects.cedar_os import CedarOsTurn, Delivery, failed, request_of
+from cedar_voice_bridge.dialects.cedar_os.translator import (
+    CedarOsTurn,
+    Delivery,
+    failed,
+    request_of,
+)
 from cedar_voice_bridge.http import close_codes as endings
 from cedar_voice_bridge.http.accept import AnswerForm, wanted_form
 from cedar_voice_bridge.http.browser_socket import BrowserGone, BrowserLags

@@ -12,10 +12,10 @@ import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.cedar_websocket import frames
 from cedar_voice_bridge.dialects.cedar_websocket.requests import audio_of, read, requests_of
 from cedar_voice_bridge.dialects.cedar_websocket.responses import action_request, written
-from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
-from cedar_voice_bridge.dialects.problems import DialectError, code_name
-from cedar_voice_bridge.dialects.silence import SILENT_MP3
-from cedar_voice_bridge.dialects.utterances import GIVEN_AGAIN
+from cedar_voice_bridge.dialects.streaming.silence import SILENT_MP3
+from cedar_voice_bridge.translation.configuration import played_chunk_by_chunk
+from cedar_voice_bridge.translation.errors import DialectError, code_name
+from cedar_voice_bridge.translation.transcript_diff import GIVEN_AGAIN
 
 # -- what browsers send --------------------------------------------------------------------------
 

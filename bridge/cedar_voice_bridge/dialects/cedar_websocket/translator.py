@@ -1,7 +1,7 @@
 """One connection in the dialect: frames in, requests out, and back."""
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.cedar_websocket.chat import Chat
+from cedar_voice_bridge.dialects.cedar_websocket.deduplication import Chat
 from cedar_voice_bridge.dialects.cedar_websocket.frames import AudioComplete, Auth, Said
 from cedar_voice_bridge.dialects.cedar_websocket.requests import read, requests_of
 from cedar_voice_bridge.dialects.cedar_websocket.responses import (
@@ -10,12 +10,12 @@ from cedar_voice_bridge.dialects.cedar_websocket.responses import (
     refusal,
     written,
 )
-from cedar_voice_bridge.dialects.configuration import (
+from cedar_voice_bridge.translation.configuration import (
     is_played_chunk_by_chunk,
     played_chunk_by_chunk,
 )
-from cedar_voice_bridge.dialects.numbering import sequence_of
-from cedar_voice_bridge.dialects.problems import DialectError
+from cedar_voice_bridge.translation.errors import DialectError
+from cedar_voice_bridge.translation.numbering import sequence_of
 
 _TURN_METRICS = '{"type":"turn_metrics"'
 

@@ -1,7 +1,7 @@
 """The chat of clients that add a message for every final transcription and every answer."""
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.utterances import GIVEN_AGAIN, rest_of
+from cedar_voice_bridge.translation.transcript_diff import GIVEN_AGAIN, rest_of
 
 
 class Chat:

@@ -10,12 +10,10 @@ from aiohttp import web
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.gate import Entrance, session_id_of
 from cedar_voice_bridge.auth.tickets import Caller
-from cedar_voice_bridge.dialects.cedar_os import configuration_of
+from cedar_voice_bridge.dialects.cedar_os.translator import configuration_of
 from cedar_voice_bridge.dialects.cedar_websocket.requests import pieces_of
-from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
-from cedar_voice_bridge.dialects.problems import DialectError
 from cedar_voice_bridge.dialects.recordings import begins_recording
-from cedar_voice_bridge.dialects.streaming import PING, StreamingSeed
+from cedar_voice_bridge.dialects.streaming.translator import PING, StreamingSeed
 from cedar_voice_bridge.http import close_codes as endings
 from cedar_voice_bridge.http.browser_socket import BrowserGone, BrowserLags
 from cedar_voice_bridge.http.event_stream import EventStream
@@ -31,6 +29,8 @@ from cedar_voice_bridge.sessions.event_log import (
 )
 from cedar_voice_bridge.sessions.hub import Conversation, Hub, Position, Response
 from cedar_voice_bridge.sessions.shared_config import manner_of
+from cedar_voice_bridge.translation.configuration import played_chunk_by_chunk
+from cedar_voice_bridge.translation.errors import DialectError
 from cedar_voice_client import VoiceClientError
 
 PING_INTERVAL_S = 30.0

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.problems import DialectError
+from cedar_voice_bridge.translation.errors import DialectError
 
 ARGUMENT = "value"
 """Name of the one argument of a setter that does not take an object."""
