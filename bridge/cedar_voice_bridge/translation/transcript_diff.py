@@ -8,7 +8,7 @@ import re
 
 import cedar_voice.v1 as pb
 
-GIVEN_AGAIN = frozenset(
+REPLACED_ANSWER_REASONS = frozenset(
     {pb.INTERRUPTION_REASON_TURN_REOPENED, pb.INTERRUPTION_REASON_SESSION_RESTORED}
 )
 """Why an answer is cut off as if it had never been: its turn gets another one."""
@@ -26,7 +26,7 @@ def joined(before: str, after: str) -> str:
     return f"{before}{after}" if is_tight else f"{before} {after}".strip()
 
 
-def rest_of(text: str, told: str) -> str:
+def text_after(text: str, told: str) -> str:
     """What a text adds to the beginning that has been told; all of it, when it begins otherwise.
 
     Words are compared, whatever their case and what stands between them.
