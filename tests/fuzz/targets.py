@@ -12,13 +12,13 @@ from google.protobuf.message import DecodeError, Message
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.gate import session_id_of
-from cedar_voice_bridge.dialects import cedar_os
-from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
-from cedar_voice_bridge.dialects.problems import DialectError
-from cedar_voice_bridge.dialects.streaming import StreamingSeed
-from cedar_voice_bridge.endpoints.streaming import position_of
+from cedar_voice_bridge.dialects.cedar_os import translator as cedar_os
+from cedar_voice_bridge.dialects.cedar_websocket.translator import CedarWebSocketTranslator
+from cedar_voice_bridge.dialects.streaming.endpoint import position_of
+from cedar_voice_bridge.dialects.streaming.translator import StreamingTranslator
 from cedar_voice_bridge.http.accept import AnswerForm, wanted_form
-from cedar_voice_bridge.http.origins import Admission, bearer_token
+from cedar_voice_bridge.http.origins import OriginPolicy, bearer_token
+from cedar_voice_bridge.translation.errors import DialectError
 from cedar_voice_service.audio.containers.elementary import ElementaryReader, Mp3Reader
 from cedar_voice_service.audio.containers.mp4 import Mp4Reader
 from cedar_voice_service.audio.containers.ogg import OggReader
@@ -155,7 +155,7 @@ def recognize_encoding(data: bytes) -> None:
 # -- browsers --------------------------------------------------------------------------------------
 
 
-def _framing(open_dialect: Callable[[], CedarWebSocket | StreamingSeed]) -> Target:
+def _framing(open_dialect: Callable[[], CedarWebSocketTranslator | StreamingTranslator]) -> Target:
     """A frame is understood or refused, and the service can take what it asks for."""
 
     def read(data: bytes) -> None:
@@ -199,7 +199,7 @@ def read_headers(data: bytes) -> None:
     assert wanted_form(first) in AnswerForm
     position = position_of(first)
     assert position is None or min(position.sequence, position.term) >= 0
-    admission = Admission(["https://app.example"])
+    admission = OriginPolicy(["https://app.example"])
     token = bearer_token(second)
     assert token is None or token in second
     if admission.admits_origin(first, "bridge.example"):
@@ -213,7 +213,7 @@ def write_frames(data: bytes) -> None:
     response = _parsed(pb.VoiceSessionResponse(), data)
     if response is None or not _has_json_in_actions(response):
         return
-    for dialect in (CedarWebSocket(), StreamingSeed(), cedar_os.CedarOsTurn()):
+    for dialect in (CedarWebSocketTranslator(), StreamingTranslator(), cedar_os.CedarOsTurn()):
         _check_frames(dialect.encode(response))
 
 
@@ -267,8 +267,8 @@ TARGETS: Mapping[str, Target] = {
     "flac": _reading(lambda: ElementaryReader(Track("flac")), growth=2),
     "mp3_cutter": cut_mp3,
     "recognition": recognize_encoding,
-    "cedar_websocket": _framing(CedarWebSocket),
-    "streaming": _framing(StreamingSeed),
+    "cedar_websocket": _framing(CedarWebSocketTranslator),
+    "streaming": _framing(StreamingTranslator),
     "cedar_os": read_form,
     "headers": read_headers,
     "frames": write_frames,

@@ -3,7 +3,7 @@
 import pytest
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.cedar_os import CedarOsTurn
+from cedar_voice_bridge.dialects.cedar_os.translator import CedarOsTurn
 from cedar_voice_service.recognition.words import follow, join, split
 from cedar_voice_shared.text import joined
 

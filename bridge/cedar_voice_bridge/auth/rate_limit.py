@@ -10,7 +10,7 @@ MAX_KEPT = 10_000
 """Of whom is remembered what they did; the longest idle is forgotten first."""
 
 
-class Rate:
+class RateLimiter:
     """So often a minute, and as much at once.
 
     Args:

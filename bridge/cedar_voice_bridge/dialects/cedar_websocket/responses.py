@@ -13,9 +13,9 @@ from msgspec import UNSET
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.cedar_websocket import frames
-from cedar_voice_bridge.dialects.configuration import Settings
-from cedar_voice_bridge.dialects.numbering import number_in
-from cedar_voice_bridge.dialects.problems import DialectError, code_name
+from cedar_voice_bridge.translation.configuration import Settings
+from cedar_voice_bridge.translation.errors import DialectError, code_name
+from cedar_voice_bridge.translation.numbering import number_in
 
 _ENCODER = msgspec.json.Encoder()
 _Frame = TypeVar("_Frame", bound=msgspec.Struct)
@@ -37,7 +37,7 @@ _MOVED = (
 
 def greeting(session_id: str) -> str:
     """The frame that tells a browser that it is connected."""
-    return written(frames.Connected(session_id=session_id))
+    return encode_frame(frames.Connected(session_id=session_id))
 
 
 def refusal(error: DialectError) -> str:
@@ -48,7 +48,7 @@ def refusal(error: DialectError) -> str:
         retryable=False,
         field=error.field,
     )
-    return written(failure)
+    return encode_frame(failure)
 
 
 def frames_of(response: pb.VoiceSessionResponse) -> list[str]:
@@ -93,10 +93,10 @@ def frames_of(response: pb.VoiceSessionResponse) -> list[str]:
             ]
         case _:
             events = []
-    return [written(event) for event in events]
+    return [encode_frame(event) for event in events]
 
 
-def written(frame: msgspec.Struct) -> str:
+def encode_frame(frame: msgspec.Struct) -> str:
     """The frame as JSON."""
     return _ENCODER.encode(frame).decode()
 

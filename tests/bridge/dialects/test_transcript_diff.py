@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedar_voice_bridge.dialects.utterances import rest_of
+from cedar_voice_bridge.translation.transcript_diff import text_after
 
 words = st.lists(st.text("abcäß", min_size=1, max_size=4), min_size=1, max_size=5)
 
@@ -29,8 +29,8 @@ words = st.lists(st.text("abcäß", min_size=1, max_size=4), min_size=1, max_siz
         ("𠀀𠀁", "𠀀𠀁𠀂", "𠀂"),
     ],
 )
-def test_the_rest_of_a_text(sent: str, text: str, rest: str) -> None:
-    assert rest_of(text, sent) == rest
+def test_the_text_after_what_was_sent(sent: str, text: str, rest: str) -> None:
+    assert text_after(text, sent) == rest
 
 
 @given(words, words, st.sampled_from([" ", ", ", " - "]))
@@ -38,9 +38,9 @@ def test_what_is_added_is_told_once_whatever_the_case_and_the_stops(
     told: list[str], added: list[str], between: str
 ) -> None:
     text = between.join([*told, *added])
-    assert rest_of(text, " ".join(told).upper() + ".") == between.join(added)
+    assert text_after(text, " ".join(told).upper() + ".") == between.join(added)
 
 
 @given(st.text(), st.text())
 def test_it_is_always_the_end_of_the_text(text: str, told: str) -> None:
-    assert text.endswith(rest_of(text, told))
+    assert text.endswith(text_after(text, told))

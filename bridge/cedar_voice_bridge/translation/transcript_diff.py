@@ -10,7 +10,7 @@ import unicodedata
 import cedar_voice.v1 as pb
 from cedar_voice_shared.text import UNSPACED
 
-GIVEN_AGAIN = frozenset(
+REPLACED_ANSWER_REASONS = frozenset(
     {pb.INTERRUPTION_REASON_TURN_REOPENED, pb.INTERRUPTION_REASON_SESSION_RESTORED}
 )
 """Reasons that void an answer: its turn gets another one."""
@@ -19,7 +19,7 @@ _WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
 """A word; in a script without spaces, a character."""
 
 
-def rest_of(text: str, sent: str) -> str:
+def text_after(text: str, sent: str) -> str:
     """Return the part of a text after the words already sent; all of it if it begins otherwise.
 
     Words are compared without case, punctuation and spaces.
