@@ -19,11 +19,16 @@ class Range:
     low: float
     high: float = inf
 
+    @property
+    def is_bounded(self) -> bool:
+        """Whether there is a largest value."""
+        return self.high != inf
+
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
 
     def __str__(self) -> str:
-        return f"at least {self.low:g}" if self.high == inf else f"{self.low:g} to {self.high:g}"
+        return f"{self.low:g} to {self.high:g}" if self.is_bounded else f"at least {self.low:g}"
 
 
 class TurnMode(Enum):

@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec import UNSET, Struct
 
 import cedar_voice.v1 as pb
+from cedar_voice_bridge.translation.contract_fields import with_fields_of
 from cedar_voice_bridge.translation.errors import DialectError
+from cedar_voice_shared import options
 
 ARGUMENT = "value"
 """Name of the one argument of a setter that does not take an object."""
@@ -16,22 +18,10 @@ ARGUMENT = "value"
 _NAME_CHARS = 64
 _NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{_NAME_CHARS}}}")
 
-# The service checks them; these say so in the documents.
-Multiplier = Annotated[float, Meta(extra_json_schema={"minimum": 0.5, "maximum": 2.0})]
-Gain = Annotated[float, Meta(extra_json_schema={"minimum": 0.0, "maximum": 1.0})]
 
-
-class Settings(Struct, rename="camel"):
+@with_fields_of(pb.VoiceSettings, options.VoiceSettings)
+class Settings(Struct):
     """Voice settings, named as in the contract."""
-
-    language: str | UnsetType = UNSET
-    voice_id: str | UnsetType = UNSET
-    pitch: Multiplier | UnsetType = UNSET
-    rate: Multiplier | UnsetType = UNSET
-    volume: Gain | UnsetType = UNSET
-    use_browser_tts: bool | UnsetType = field(default=UNSET, name="useBrowserTTS")
-    auto_add_to_messages: bool | UnsetType = UNSET
-    stream: bool | UnsetType = UNSET
 
 
 def chunk_by_chunk_config(session_id: str) -> pb.SessionConfig:

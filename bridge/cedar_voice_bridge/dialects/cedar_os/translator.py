@@ -13,9 +13,10 @@ from msgspec import Struct, field
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.cedar_websocket.frames import Usage
 from cedar_voice_bridge.dialects.cedar_websocket.requests import pieces_of
-from cedar_voice_bridge.dialects.cedar_websocket.responses import encode_frame, mirror
+from cedar_voice_bridge.dialects.cedar_websocket.responses import encode_frame
 from cedar_voice_bridge.translation.configuration import context_of, settings_of, tools_in
 from cedar_voice_bridge.translation.transcript_diff import REPLACED_ANSWER_REASONS, text_after
+from cedar_voice_shared.mirror import read
 from cedar_voice_shared.text import joined
 
 Delivery = Literal["whole", "stream"]
@@ -236,7 +237,7 @@ class CedarOsTurn:
             case "completed":
                 self._is_written = True
                 if event.completed.HasField("usage"):
-                    self._answer.usage = mirror(Usage, event.completed.usage)
+                    self._answer.usage = read(Usage, event.completed.usage)
                 if not self._answer.text:  # it was not streamed
                     return self._add(event.completed.text)
             case _:
