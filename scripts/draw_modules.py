@@ -1,4 +1,4 @@
-"""Draws the tables of modules in ARCHITECTURE.md from the docstrings of the modules."""
+"""Write the tables of modules in ARCHITECTURE.md, from the docstrings of the modules."""
 
 import ast
 from collections.abc import Iterator
@@ -18,19 +18,19 @@ BEGIN = "<!-- The tables below are drawn by `make format` from the docstrings of
 
 
 def summary(path: Path) -> str:
-    """The first paragraph of a module's docstring, in one line.
+    """Return the first paragraph of a module's docstring, in one line.
 
     Raises:
-        ValueError: the module has none.
+        ValueError: the module has no docstring.
     """
     docstring = ast.get_docstring(ast.parse(path.read_text()))
     if not docstring:
-        raise ValueError(f"{path}: a module says in its docstring what lives in it")
+        raise ValueError(f"{path}: a module needs a docstring that describes it")
     return " ".join(docstring.split("\n\n")[0].split()).replace("|", r"\|")
 
 
 def rows(package: Path) -> Iterator[str]:
-    """A table row for each module and folder of a package, the modules of a folder after it."""
+    """Yield a table row for each module and folder of a package, a folder before its modules."""
     modules = (path for path in package.rglob("*.py") if "_pb2" not in path.name)
     for path in sorted(modules, key=lambda path: (path.parent, path.name != "__init__.py", path)):
         name = path.relative_to(package)
@@ -41,14 +41,14 @@ def rows(package: Path) -> Iterator[str]:
 
 
 def section(package: Path) -> str:
-    """The heading, purpose and table of a package."""
+    """Return the heading, purpose and table of a package."""
     heading = f"### {package.name}\n\n`{package.parent.relative_to(ROOT)}/`. "
     table = "\n".join(("| module | what lives there |", "|---|---|", *rows(package)))
     return f"{heading}{summary(package / '__init__.py')}\n\n{table}\n"
 
 
 def drawn(text: str) -> str:
-    """The page with its tables drawn anew."""
+    """Return the page with new tables."""
     kept, _, _ = text.partition(BEGIN)
     return kept + BEGIN + "\n" + "\n".join(section(ROOT / package) for package in PACKAGES)
 

@@ -14,7 +14,7 @@ import cedar_voice.v1 as pb
 from cedar_voice.v1 import voice_service_pb2_grpc
 from cedar_voice_service.audio.formats import INPUT_ENCODINGS, OUTPUT_ENCODINGS
 from cedar_voice_service.audio.silero import load_network
-from cedar_voice_service.grpc_status import ErrorMapping
+from cedar_voice_service.grpc_status import StatusInterceptor
 from cedar_voice_service.providers.catalog import Engines, open_engines
 from cedar_voice_service.runtime.lag import measured
 from cedar_voice_service.runtime.quotas import Quotas, Rates
@@ -117,7 +117,7 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
             send_timeout_s=settings.send_timeout_ms / 1000,
         )
         server = grpc.aio.server(
-            interceptors=[ErrorMapping()],
+            interceptors=[StatusInterceptor()],
             options=[*OPTIONS, ("grpc.max_receive_message_length", limits.max_message_bytes)],
         )
         voice_service_pb2_grpc.add_VoiceServiceServicer_to_server(servicer, server)

@@ -11,7 +11,7 @@ import structlog
 import cedar_voice.v1 as pb
 from cedar_voice.v1 import voice_service_pb2_grpc
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, RateLimited, Stage
-from cedar_voice_service.incoming import Context, Incoming, Taking, message_of
+from cedar_voice_service.incoming import Context, Incoming, Reading, message_of
 from cedar_voice_service.runtime.delivery import (
     Attachment,
     GoAway,
@@ -22,12 +22,13 @@ from cedar_voice_service.runtime.delivery import (
 )
 from cedar_voice_service.runtime.quotas import Quota, Quotas
 from cedar_voice_service.runtime.registry import Registry
-from cedar_voice_service.runtime.runner import Received, SessionRunner
+from cedar_voice_service.runtime.runner import SessionRunner
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import Limits
 from cedar_voice_service.session.resume.outbox import Numbered
 from cedar_voice_service.session.resume.position import Position
-from cedar_voice_service.token_expiry import Expiry, unauthenticated
+from cedar_voice_service.session.session import ClientMessage
+from cedar_voice_service.token_expiry import TokenExpiry, unauthenticated
 from cedar_voice_service.wire.config import patch_of
 from cedar_voice_service.wire.history import encode_item, past_of
 from cedar_voice_service.wire.names import is_name
@@ -128,32 +129,32 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         try:
             identity = await self._identify(context.invocation_metadata())
             quota = self._quotas.of(identity.principal)
-            quota.open_stream()
+            quota.charge_stream()
             config = await self._first_config(context)
             runner, position = self._find(config, identity.principal)
             with (
                 self._registry.attached(runner, position) as attachment,
-                Expiry(self._verifier, identity, attachment) as expiry,
+                TokenExpiry(self._verifier, identity, attachment) as expiry,
             ):
-                error = await self._join(context, runner, attachment, quota, expiry)
+                error = await self._run_stream(context, runner, attachment, quota, expiry)
         except CedarVoiceError as refusal:
             await context.write(_fatal(refusal))
             raise
         if error is not None:
             raise error
 
-    async def _join(
+    async def _run_stream(
         self,
         context: Context,
         runner: SessionRunner,
         attachment: Attachment,
         quota: Quota,
-        expiry: Expiry,
+        expiry: TokenExpiry,
     ) -> CedarVoiceError | None:
         """Copy both ways until the stream ends; the error it has to end with, if any."""
-        await runner.receive(Received(on.StreamOpened()))
+        await runner.receive(ClientMessage(on.StreamOpened()))
         incoming = Incoming(context)
-        take = partial(self._take, incoming, runner, attachment, quota, expiry)
+        take = partial(self._receive_all, incoming, runner, attachment, quota, expiry)
         async with asyncio.TaskGroup() as group:
             reading = group.create_task(self._read(incoming, take, runner, attachment))
             writing = group.create_task(self._write(context, runner, attachment))
@@ -207,40 +208,40 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         return self._registry.open(config.session_id, patch, principal, past), None
 
     async def _read(
-        self, incoming: Incoming, take: Taking, runner: SessionRunner, attachment: Attachment
+        self, incoming: Incoming, take: Reading, runner: SessionRunner, attachment: Attachment
     ) -> None:
-        await incoming.taken_by(take)
+        await incoming.run_reader(take)
         # A client that is cancelled or killed looks, for a moment, like one that has half-closed;
         # its utterance is not over, it comes back with the rest. The cancellation ends this wait.
         for _ in range(HALF_CLOSE_LOOKS):
             if await _slept_well(HALF_CLOSE_GRACE_S):
                 break
         if not attachment.has_failed:
-            await runner.receive(Received(on.InputEnded()))
+            await runner.receive(ClientMessage(on.InputEnded()))
 
-    async def _take(
+    async def _receive_all(
         self,
         incoming: Incoming,
         runner: SessionRunner,
         attachment: Attachment,
         quota: Quota,
-        expiry: Expiry,
+        expiry: TokenExpiry,
     ) -> None:
         while True:
             try:
                 if (request := await incoming.next()) is None:
                     return
-                quota.receive()
+                quota.charge_message()
             except (CallerError, RateLimited) as refusal:
                 attachment.fail(refusal)
                 return  # the session waits for another stream
-            event = await self._understood(request, quota, expiry)
+            event = await self._to_event(request, quota, expiry)
             if attachment.has_failed:
                 return  # another stream drives the session now
-            await runner.receive(Received(event, request.sequence, request.ack))
+            await runner.receive(ClientMessage(event, request.sequence, request.ack))
 
-    async def _understood(
-        self, request: pb.VoiceSessionRequest, quota: Quota, expiry: Expiry
+    async def _to_event(
+        self, request: pb.VoiceSessionRequest, quota: Quota, expiry: TokenExpiry
     ) -> on.RequestEvent | None:
         """What a message asks of the session: nothing, or a refusal where it cannot be."""
         try:
@@ -249,7 +250,7 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
                 return None
             event = decode(request, self._limits)
             if isinstance(event, on.SpeechRequested):
-                quota.begin_answer()
+                quota.charge_answer()
         except (CallerError, RateLimited) as error:
             return on.InputRefused(error, request.sequence)
         return event
@@ -258,7 +259,7 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
         with suppress(grpc.aio.InternalError):  # the client is gone
             try:
                 while (item := await attachment.next()) is not None:
-                    with attachment.taken_within(self._send_timeout_s):
+                    with attachment.written_within(self._send_timeout_s):
                         await context.write(self._encode(item, runner))
             except CedarVoiceError as error:
                 await context.write(_fatal(error))
@@ -282,7 +283,7 @@ class VoiceServicer(voice_service_pb2_grpc.VoiceServiceServicer):
                 return pb.VoiceSessionResponse(token_expiring=expiring)
             case Pong(ping_sent_at_ms):
                 pong = pb.Pong(ping_sent_at_ms=ping_sent_at_ms, sent_at_ms=int(time.time() * 1000))
-                return pb.VoiceSessionResponse(durable=runner.told_durable, pong=pong)
+                return pb.VoiceSessionResponse(durable=runner.durable, pong=pong)
             case Ready(config, is_resumed, is_truncated, is_restored, replayed):
                 ready = encode_ready(config)
                 ready.session_id = runner.session_id

@@ -3,10 +3,11 @@ from typing import Any, cast
 
 from cedar_voice_service.incoming import Incoming
 from cedar_voice_service.runtime.delivery import Attachment
-from cedar_voice_service.runtime.runner import Received, SessionRunner
+from cedar_voice_service.runtime.runner import SessionRunner
 from cedar_voice_service.servicer import HALF_CLOSE_GRACE_S, VoiceServicer
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.resume.outbox import Outbox
+from cedar_voice_service.session.session import ClientMessage
 from tests.support.virtual_time import VirtualTimeLoop, run_virtually
 
 
@@ -14,9 +15,9 @@ class Runner:
     """Notes what it is handed over."""
 
     def __init__(self) -> None:
-        self.received: list[Received] = []
+        self.received: list[ClientMessage] = []
 
-    async def receive(self, received: Received) -> None:
+    async def receive(self, received: ClientMessage) -> None:
         self.received.append(received)
 
 
@@ -40,7 +41,7 @@ def test_a_client_that_has_half_closed_has_finished() -> None:
     async def scenario() -> None:
         runner = Runner()
         await reading(runner)
-        assert runner.received == [Received(on.InputEnded())]
+        assert runner.received == [ClientMessage(on.InputEnded())]
 
     run_virtually(scenario())
 

@@ -61,7 +61,7 @@ def simulate(seed: int, *, has_bridges: bool = False) -> Outcome:
     Raises:
         Broken: a promise; anything else that is raised is a defect as well.
     """
-    detector = patch("cedar_voice_service.audio.ear.SpeechDetector", LevelDetector)
+    detector = patch("cedar_voice_service.audio.speech_tracker.SpeechDetector", LevelDetector)
     with detector, structlog.testing.capture_logs() as logs:
         outcome = run_virtually(_live(Random(seed), has_bridges=has_bridges))
     if failures := [entry for entry in logs if entry["log_level"] in ("error", "critical")]:

@@ -4,8 +4,16 @@ from array import array
 from dataclasses import dataclass
 from typing import Protocol
 
-from cedar_voice_service.audio import files
-from cedar_voice_service.audio.files import AudioFile, CodedFile, LateFile, RawFile, WavFile
+from cedar_voice_service.audio.encoders import files
+from cedar_voice_service.audio.encoders.files import (
+    AudioFile,
+    CodedFile,
+    LateFile,
+    RawFile,
+    WavFile,
+)
+from cedar_voice_service.audio.encoders.mp3 import FrameQueue, Mp3Frames, frame_samples
+from cedar_voice_service.audio.encoders.output_resampler import OutputResampler
 from cedar_voice_service.audio.formats import (
     OUTPUT_ENCODINGS,
     SAMPLE_BYTES,
@@ -14,8 +22,6 @@ from cedar_voice_service.audio.formats import (
     Framing,
     Sound,
 )
-from cedar_voice_service.audio.mp3 import FrameQueue, Mp3Frames, frame_samples
-from cedar_voice_service.audio.voice import Voice
 from cedar_voice_service.errors import CallerError, Code
 
 DEFAULT_RATE_HZ = 24_000
@@ -113,7 +119,7 @@ class StreamEncoder:
         self.format = audio_format
         self.passes_mp3 = audio_format.encoding is Encoding.MP3
         self._file = _open_stream(audio_format)
-        self._voice = Voice(audio_format.sample_rate_hz, passes_mp3=self.passes_mp3)
+        self._resampler = OutputResampler(audio_format.sample_rate_hz, passes_mp3=self.passes_mp3)
         self._chunk_bytes = _whole_frames(CHUNK_MS, audio_format)
         self._max_chunk_bytes = _whole_frames(
             max(CHUNK_MS, min(max_chunk_ms, MAX_CHUNK_MS)), audio_format
@@ -126,11 +132,11 @@ class StreamEncoder:
 
     def feed(self, sound: Sound, gain: float = 1.0) -> list[EncodedChunk]:
         """See `SpeechEncoder.feed`."""
-        return self._take(self._voice.feed(sound, gain))
+        return self._take(self._resampler.feed(sound, gain))
 
     def end_phrase(self) -> list[EncodedChunk]:
         """See `SpeechEncoder.end_phrase`."""
-        chunks = self._take(self._voice.flush())
+        chunks = self._take(self._resampler.flush())
         return [*chunks, *self._pass(self._passing.count), *self._write(len(self._samples))]
 
     def flush(self) -> list[EncodedChunk]:
@@ -190,7 +196,7 @@ class PhraseEncoder:
     def __init__(self, audio_format: AudioFormat) -> None:
         self.format = audio_format
         self.passes_mp3 = audio_format.encoding is Encoding.MP3
-        self._voice = Voice(audio_format.sample_rate_hz, passes_mp3=self.passes_mp3)
+        self._resampler = OutputResampler(audio_format.sample_rate_hz, passes_mp3=self.passes_mp3)
         self._min_bytes = _bytes_of(MIN_PIECE_MS, audio_format.sample_rate_hz)
         self._max_bytes = _bytes_of(MAX_PIECE_MS, audio_format.sample_rate_hz)
         self._samples = bytearray()
@@ -204,11 +210,11 @@ class PhraseEncoder:
 
     def feed(self, sound: Sound, gain: float = 1.0) -> list[EncodedChunk]:
         """See `SpeechEncoder.feed`."""
-        return self._take(self._voice.feed(sound, gain))
+        return self._take(self._resampler.feed(sound, gain))
 
     def end_phrase(self) -> list[EncodedChunk]:
         """See `SpeechEncoder.end_phrase`."""
-        chunks = self._take(self._voice.flush())
+        chunks = self._take(self._resampler.flush())
         self._write(len(self._samples))
         return [*chunks, *self._end_piece(), *self._pass(self._passing.count)]
 
@@ -244,7 +250,7 @@ class PhraseEncoder:
                 self._min_bytes // SAMPLE_BYTES, self._max_bytes // SAMPLE_BYTES
             )
             if cut is None:
-                self._samples += self._voice.decode(self._passing.take_all())
+                self._samples += self._resampler.decode(self._passing.take_all())
                 return chunks + self._encode_pieces()
             chunks += self._pass(cut)
         return chunks
@@ -282,19 +288,19 @@ class WholeEncoder:
     def __init__(self, audio_format: AudioFormat) -> None:
         self.format = audio_format
         self.passes_mp3 = False
-        self._voice = Voice(audio_format.sample_rate_hz, passes_mp3=False)
+        self._resampler = OutputResampler(audio_format.sample_rate_hz, passes_mp3=False)
         self._file = _open_file(audio_format)
         self._encoded = bytearray()
         self._offset_ms = 0
 
     def feed(self, sound: Sound, gain: float = 1.0) -> list[EncodedChunk]:
         """See `SpeechEncoder.feed`."""
-        self._write(self._voice.feed(sound, gain))
+        self._write(self._resampler.feed(sound, gain))
         return self._end_file() if self._file_ms >= MAX_WHOLE_MS else []
 
     def end_phrase(self) -> list[EncodedChunk]:
         """See `SpeechEncoder.end_phrase`: nobody listens yet."""
-        self._write(self._voice.flush())
+        self._write(self._resampler.flush())
         return []
 
     def flush(self) -> list[EncodedChunk]:

@@ -71,6 +71,34 @@ class Pcm:
         return self.sample_count * 1000 / self.sample_rate_hz
 
 
+class EdgeKind(Enum):
+    """Which way an edge goes."""
+
+    STARTED = "started"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEdge:
+    """Speech began or ended at `at_ms`, in milliseconds of sound since the detector was made."""
+
+    kind: EdgeKind
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class AudioBlock:
+    """A block of sound and the edges of speech that it made known.
+
+    Times are milliseconds of sound since the session began: `end_ms` is where the block ends, the
+    edges lie at or before it.
+    """
+
+    pcm: Pcm
+    end_ms: int
+    edges: tuple[SpeechEdge, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Mp3:
     """A piece of an MP3 file, cut anywhere. Each phrase is a file of its own."""

@@ -12,9 +12,10 @@ import structlog
 from cedar_voice_service.errors import CallerError, CapacityError, Code, EngineError, Stage
 from cedar_voice_service.providers.catalog import Engines
 from cedar_voice_service.runtime.delivery import Attachment, GoAway
-from cedar_voice_service.runtime.quotas import Quotas, RationedResponder
+from cedar_voice_service.runtime.quotas import Quotas, RateLimitedResponder
 from cedar_voice_service.runtime.runner import SessionRunner
-from cedar_voice_service.session.config import ConfigPatch, Limits, SessionConfig
+from cedar_voice_service.session.config import Limits, SessionConfig
+from cedar_voice_service.session.config_patch import ConfigPatch
 from cedar_voice_service.session.load_shedding import Pressure
 from cedar_voice_service.session.resume.position import NO_PAST, Past, Position
 
@@ -138,12 +139,12 @@ class Registry:
             raise CapacityError("too busy for another session", retry_after_ms=_retry_after_ms())
         quota = self._quotas.of(principal)
         held = sum(entry.principal == principal for entry in self._entries.values())
-        quota.open_session(held, retry_after_ms=_retry_after_ms())
+        quota.check_session(held, retry_after_ms=_retry_after_ms())
         session_id = session_id or secrets.token_urlsafe(16)
         runner = SessionRunner(
             session_id,
             self._defaults.patched(patch),
-            replace(self._engines, responder=RationedResponder(self._engines.responder, quota)),
+            replace(self._engines, responder=RateLimitedResponder(self._engines.responder, quota)),
             self._limits,
             quota=quota,
             stage_timeout_ms=self._stage_timeout_ms,

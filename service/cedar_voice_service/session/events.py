@@ -8,10 +8,8 @@ from dataclasses import dataclass
 
 from cedar_voice_service.audio.formats import AudioFormat
 from cedar_voice_service.errors import CedarVoiceError
-from cedar_voice_service.session.config import ConfigPatch
-from cedar_voice_service.session.messages import FinishReason, Usage
-from cedar_voice_service.session.response.playout import SpokenChunk
-from cedar_voice_service.session.tools import Action
+from cedar_voice_service.session.answer_parts import Action, FinishReason, SpokenChunk, Usage
+from cedar_voice_service.session.config_patch import ConfigPatch
 
 # -- what the caller does ----------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from enum import Enum
 
 from cedar_voice_service.audio.formats import AudioFormat
 from cedar_voice_service.errors import CedarVoiceError
-from cedar_voice_service.session.tools import Action
+from cedar_voice_service.session.answer_parts import Action, FinishReason, Usage
 
 
 class SpeechKind(Enum):
@@ -15,17 +15,6 @@ class SpeechKind(Enum):
     STOPPED = "stopped"
     TURN_ENDED = "turn_ended"
     NO_INPUT = "no_input"
-
-
-class FinishReason(Enum):
-    """Why a response ended."""
-
-    STOP = "stop"
-    INTERRUPTED = "interrupted"
-    CANCELLED = "cancelled"
-    MAX_TOKENS = "max_tokens"
-    CONTENT_FILTER = "content_filter"
-    ERROR = "error"
 
 
 class InterruptionReason(Enum):
@@ -76,19 +65,6 @@ class ResponseDelta:
 
     response_id: int
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens consumed by a response."""
-
-    prompt_tokens: int
-    completion_tokens: int
-
-    @property
-    def total_tokens(self) -> int:
-        """Tokens of prompt and completion together."""
-        return self.prompt_tokens + self.completion_tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from cedar_voice_service.audio.encoder import (
     EncodedChunk,
     open_encoder,
 )
+from cedar_voice_service.audio.encoders.mp3 import begins_afresh
 from cedar_voice_service.audio.formats import AudioFormat, Encoding, Framing, Mp3, Pcm, Sound
-from cedar_voice_service.audio.mp3 import begins_afresh
 from cedar_voice_service.errors import CallerError, Code
 from tests.support.media import Form, cut, decoded_whole, write, written
 from tests.support.recordings import speech_pcm

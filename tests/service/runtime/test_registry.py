@@ -10,9 +10,10 @@ from cedar_voice_service.providers.scripted.engine import (
 )
 from cedar_voice_service.runtime.quotas import Quotas, Rates
 from cedar_voice_service.runtime.registry import Registry
-from cedar_voice_service.runtime.runner import Received
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session.config import ConfigPatch, Limits
+from cedar_voice_service.session.config import Limits
+from cedar_voice_service.session.config_patch import ConfigPatch
+from cedar_voice_service.session.session import ClientMessage
 from tests.support.conversing import CONFIG
 from tests.support.virtual_time import run_virtually
 
@@ -32,7 +33,7 @@ def test_a_session_that_has_ended_takes_no_other_of_its_name_along() -> None:
         ) as registry:
             first = registry.open("name", ConfigPatch(), "")
             with registry.attached(first, None) as attachment:
-                await first.receive(Received(on.SessionEnded()))
+                await first.receive(ClientMessage(on.SessionEnded()))
                 while await attachment.next() is not None:
                     pass
             second = registry.open("name", ConfigPatch(), "")

@@ -8,9 +8,10 @@ bound: no player keeps a session waiting for ever.
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 
+from cedar_voice_service.session.answer_parts import SpokenChunk
 from cedar_voice_service.session.pacing import on_beat
 from cedar_voice_service.session.text import first_words
 from cedar_voice_shared.text import joined
@@ -36,20 +37,6 @@ def room_ms(max_lead_ms: int) -> int:
     """Most audio that is handed out together, so that it fits into the lead beside what is kept."""
     kept_ms = min(KEPT_LEAD_MS, max_lead_ms - SHORTEST_BUNCH_MS)
     return min(max_lead_ms, max_lead_ms - kept_ms, MAX_BUNCH_MS)
-
-
-@dataclass(frozen=True, slots=True)
-class SpokenChunk:
-    """A chunk of encoded answer audio; `text` begins to be spoken in it, empty when it goes on.
-
-    `continues` says that its bytes go on where those of the chunk before it ended.
-    """
-
-    data: bytes
-    offset_ms: int
-    duration_ms: int
-    text: str = ""
-    continues: bool = False
 
 
 class Playout:
@@ -99,7 +86,7 @@ class Playout:
         self._waiting.append(chunk)
         self.backlog_ms += chunk.duration_ms
 
-    def take_due(self, now_ms: int) -> list[SpokenChunk]:
+    def pop_due(self, now_ms: int) -> list[SpokenChunk]:
         """Hand out what may be sent now."""
         due: list[SpokenChunk] = []
         if (next_at_ms := self.next_at_ms) is None or now_ms < next_at_ms:

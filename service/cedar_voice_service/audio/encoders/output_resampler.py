@@ -3,12 +3,12 @@
 from array import array
 from collections.abc import Sequence
 
+from cedar_voice_service.audio.encoders.mp3 import Mp3Cutter, Mp3Frames
 from cedar_voice_service.audio.formats import Mp3, Pcm, Sound
-from cedar_voice_service.audio.mp3 import Mp3Cutter, Mp3Frames
 from cedar_voice_service.audio.resampler import Resampler, frame_of
 
 
-class Voice:
+class OutputResampler:
     """Brings sound to the encoder's rate and the listener's volume, or lets its frames pass.
 
     Args:
