@@ -15,10 +15,12 @@ from cedar_voice.v1 import voice_service_pb2_grpc
 from cedar_voice_service.audio.formats import INPUT_ENCODINGS, OUTPUT_ENCODINGS
 from cedar_voice_service.audio.silero import load_network
 from cedar_voice_service.grpc_status import StatusInterceptor
-from cedar_voice_service.providers.catalog import Engines, open_engines
+from cedar_voice_service.providers.catalog import open_engines
+from cedar_voice_service.providers.engines import Engines
 from cedar_voice_service.runtime.lag import measured
 from cedar_voice_service.runtime.quotas import Quotas, Rates
 from cedar_voice_service.runtime.registry import Registry
+from cedar_voice_service.runtime.runner import RunnerFactory
 from cedar_voice_service.servicer import VoiceServicer
 from cedar_voice_service.session.config import (
     Generation,
@@ -99,11 +101,9 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
         measured(pressure),
         open_engines(settings, pressure) as engines,
         Registry(
-            engines,
-            limits,
-            defaults_of(settings),
+            RunnerFactory(engines, limits, defaults_of(settings), settings.stage_timeout_ms),
             max_sessions=settings.max_sessions,
-            stage_timeout_ms=settings.stage_timeout_ms,
+            resume_window_ms=limits.resume_window_ms,
             pressure=pressure,
             quotas=quotas,
         ) as registry,

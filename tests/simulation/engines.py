@@ -11,7 +11,7 @@ from random import Random
 
 from cedar_voice_service.audio.formats import AudioBlock, EdgeKind, Pcm, SpeechEdge
 from cedar_voice_service.errors import EngineError, Stage
-from cedar_voice_service.providers.catalog import Engines
+from cedar_voice_service.providers.engines import Engines
 from cedar_voice_service.providers.protocols import (
     Hypothesis,
     ReplyEnd,

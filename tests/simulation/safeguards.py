@@ -14,7 +14,7 @@ from cedar_voice_bridge.sessions.service_session import ServiceSession
 from cedar_voice_client.options import Recovery
 from cedar_voice_client.recovery.conversation_log import Account
 from cedar_voice_client.recovery.send_buffer import Unsettled
-from cedar_voice_service import servicer as converse
+from cedar_voice_service import session_stream
 from cedar_voice_service.runtime.delivery import Attachment, Delivery
 from cedar_voice_service.session.resume.durability import Durability
 from cedar_voice_service.session.resume.inbox import Inbox
@@ -69,7 +69,7 @@ SAFEGUARDS: Mapping[str, Off] = {
     ),
     "audio is kept until it is settled": _replaced(Durability, "settle", _release_everything),
     "a silent service is probed": _replaced(client, "RECOVERY", Recovery(ping_after_s=86_400)),
-    "a client that is gone has not finished": _replaced(converse, "HALF_CLOSE_GRACE_S", 0.0),
+    "a client that is gone has not finished": _replaced(session_stream, "HALF_CLOSE_GRACE_S", 0.0),
     "audio that waits is dropped by an interruption": _replaced(
         Outbox, "purge_speech", lambda *_: None
     ),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from cedar_voice_service.audio.formats import AudioFormat, Encoding
-from cedar_voice_service.providers.catalog import Engines
+from cedar_voice_service.providers.engines import Engines
 from cedar_voice_service.providers.protocols import Responder, Synthesizer, Transcriber
 from cedar_voice_service.providers.scripted.engine import (
     ScriptedResponder,
@@ -23,9 +23,9 @@ from cedar_voice_service.session.config import (
     TurnDetection,
     TurnMode,
 )
+from cedar_voice_service.session.events import ClientMessage
 from cedar_voice_service.session.resume.outbox import Numbered
 from cedar_voice_service.session.resume.position import Position
-from cedar_voice_service.session.session import ClientMessage
 from cedar_voice_service.workers.decoding import HERE, Decoding
 from tests.support.recordings import speech_pcm
 from tests.support.virtual_time import run_virtually

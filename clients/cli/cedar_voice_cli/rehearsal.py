@@ -10,7 +10,8 @@ from typing import Any
 from cedar_voice_cli.inventory import Finding, Verdict
 from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES, AudioBlock, Pcm
 from cedar_voice_service.errors import CedarVoiceError, Stage
-from cedar_voice_service.providers.catalog import EngineMissing, Engines, open_engines
+from cedar_voice_service.providers.catalog import EngineMissing, open_engines
+from cedar_voice_service.providers.engines import Engines
 from cedar_voice_service.providers.openai.engines import endpoint_of
 from cedar_voice_service.providers.protocols import EngineInfo, ReplyRequest, SpeechRequest
 from cedar_voice_service.session.history import UserMessage

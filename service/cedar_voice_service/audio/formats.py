@@ -9,6 +9,24 @@ SAMPLE_BYTES = 2
 LISTENING_RATE_HZ = 16_000
 """Rate at which speech is detected and recognized."""
 
+MIN_DECODED_RATE_HZ = 8_000
+MAX_DECODED_RATE_HZ = 192_000
+
+
+def is_decoded_rate(sample_rate_hz: int) -> bool:
+    """Whether input audio of this rate is decoded."""
+    return MIN_DECODED_RATE_HZ <= sample_rate_hz <= MAX_DECODED_RATE_HZ
+
+
+def duration_ms_of(sample_count: int, sample_rate_hz: int = LISTENING_RATE_HZ) -> int:
+    """Return the length of so many samples in whole milliseconds."""
+    return sample_count * 1000 // sample_rate_hz
+
+
+def byte_count_of(duration_ms: int, sample_rate_hz: int = LISTENING_RATE_HZ) -> int:
+    """Return the size of the samples of so many milliseconds."""
+    return duration_ms * sample_rate_hz // 1000 * SAMPLE_BYTES
+
 
 class Encoding(Enum):
     """Codec and container, named as in `cedar_voice.v1.AudioEncoding`."""
@@ -108,3 +126,16 @@ class Mp3:
 
 Sound = Pcm | Mp3
 """What engines speak."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedChunk:
+    """Encoded sound and its place in the response. Each chunk begins where the one before ends.
+
+    `continues` is set where its bytes belong to the same file as those before.
+    """
+
+    data: bytes
+    offset_ms: int
+    duration_ms: int
+    continues: bool = False

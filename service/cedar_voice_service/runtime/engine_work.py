@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from cedar_voice_service.errors import Code, EngineError, Stage
-from cedar_voice_service.providers.catalog import Engines
+from cedar_voice_service.providers.engines import Engines
 from cedar_voice_service.providers.protocols import ReplyRequest, Responder
 from cedar_voice_service.runtime.audio_feed import AudioFeed
 from cedar_voice_service.runtime.backpressure import PlayoutBackpressure

@@ -6,26 +6,28 @@ Only this task touches the session, so there are no locks. A session outlives it
 import asyncio
 import secrets
 from collections.abc import Coroutine, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from typing import Any, assert_never
 
 import structlog
 
 from cedar_voice_service.errors import CallerError, EngineError, RateLimited
-from cedar_voice_service.providers.catalog import Engines
+from cedar_voice_service.providers.engines import Engines
 from cedar_voice_service.runtime.audio_input import AudioInput
 from cedar_voice_service.runtime.backpressure import PlayoutBackpressure
 from cedar_voice_service.runtime.deadline_timer import DeadlineTimer, clock_ms
 from cedar_voice_service.runtime.delivery import Attachment, Delivery, Pong, Ready
 from cedar_voice_service.runtime.engine_work import EngineWork
-from cedar_voice_service.runtime.quotas import UNLIMITED, Quota
+from cedar_voice_service.runtime.quotas import UNLIMITED, Quota, RateLimitedResponder
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import Limits, SessionConfig
+from cedar_voice_service.session.config_patch import ConfigPatch
+from cedar_voice_service.session.events import ClientMessage
 from cedar_voice_service.session.history import HistoryItem
 from cedar_voice_service.session.messages import TurnMetrics
 from cedar_voice_service.session.resume.position import NO_PAST, Past, Position
-from cedar_voice_service.session.session import ClientMessage, Outcome, Phase, Session
+from cedar_voice_service.session.session import Outcome, Phase, Session
 from cedar_voice_shared.containers import recognize
 
 log = structlog.get_logger("cedar_voice.session")
@@ -248,3 +250,29 @@ class SessionRunner:
 def _log_turn(sent: do.Send) -> None:
     if isinstance(sent.message, TurnMetrics):
         log.info("turn", turn_id=sent.turn_id, **asdict(sent.message))
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerFactory:
+    """Makes sessions of one process. See `SessionFactory`."""
+
+    engines: Engines
+    limits: Limits
+    defaults: SessionConfig
+    """Configuration of a session before its own."""
+    stage_timeout_ms: int
+
+    def __call__(
+        self, session_id: str, patch: ConfigPatch, *, past: Past = NO_PAST, quota: Quota = UNLIMITED
+    ) -> SessionRunner:
+        """See `SessionFactory.__call__`."""
+        responder = RateLimitedResponder(self.engines.responder, quota)
+        return SessionRunner(
+            session_id,
+            self.defaults.patched(patch),
+            replace(self.engines, responder=responder),
+            self.limits,
+            stage_timeout_ms=self.stage_timeout_ms,
+            past=past,
+            quota=quota,
+        )

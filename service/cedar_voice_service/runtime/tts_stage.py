@@ -12,13 +12,9 @@ from contextlib import aclosing, contextmanager, suppress
 from dataclasses import replace
 from functools import reduce
 
-from cedar_voice_service.audio.encoder import (
-    MAX_CHUNK_MS,
-    EncodedChunk,
-    SpeechEncoder,
-    open_encoder,
-)
-from cedar_voice_service.audio.formats import Sound
+from cedar_voice_service.audio.encoder import SpeechEncoder, open_encoder
+from cedar_voice_service.audio.encoders.stream_encoder import MAX_CHUNK_MS
+from cedar_voice_service.audio.formats import EncodedChunk, Sound
 from cedar_voice_service.errors import CallerError, EngineError, Stage
 from cedar_voice_service.providers.protocols import SpeechRequest, SpeechRestarted, Synthesizer
 from cedar_voice_service.runtime.backpressure import PlayoutBackpressure

@@ -1,4 +1,4 @@
-"""What a client can configure, and how a patch changes it."""
+"""The configuration of a session, and its limits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -81,7 +81,7 @@ class SessionConfig:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a client must respect, as `cedar_voice.v1.Limits` states it."""
+    """Limits for a client, as in `cedar_voice.v1.Limits`."""
 
     max_message_bytes: int = 1 << 20
     max_audio_chunk_bytes: int = 256 << 10

@@ -15,6 +15,7 @@ from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import Limits, SessionConfig
+from cedar_voice_service.session.events import ClientMessage
 from cedar_voice_service.session.history import History
 from cedar_voice_service.session.resume.position import NO_PAST, Past
 from cedar_voice_service.session.resume.sequences import Sequences
@@ -39,18 +40,6 @@ class Phase(Enum):
     LISTENING = "listening"
     TRANSCRIBING = "transcribing"
     RESPONDING = "responding"
-
-
-@dataclass(frozen=True, slots=True)
-class ClientMessage:
-    """A message of the client with its sequence number, and the last event that the client has.
-
-    `event` is None where the message carries nothing else, or nothing that is known.
-    """
-
-    event: on.RequestEvent | None
-    sequence: int = 0
-    ack: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +124,11 @@ class Session:
         return self._user.unassigned_from_ms
 
     @property
+    def state(self) -> states.State:
+        """The state of turn-taking."""
+        return self._states.state
+
+    @property
     def phase(self) -> Phase:
         """The present activity; while an answer is held, that answer."""
         state = self._states.state
@@ -198,21 +192,9 @@ class Session:
             tuple(commands),
             self.phase,
             self.deadline_ms,
-            self._backlog_ms,
+            self._agent.backlog_ms,
             self.keep_audio_from_ms,
         )
-
-    @property
-    def _backlog_ms(self) -> int:
-        match self._states.state:
-            case states.ListeningWithDraft(drafted=response):
-                return response.playout.backlog_ms
-            case states.TranscribingWithDraft(drafted=response):
-                return response.playout.backlog_ms
-            case state if isinstance(state, states.Answering):
-                return state.response.playout.backlog_ms
-            case _:
-                return 0
 
     def _process(self, event: on.Event) -> None:
         match event:

@@ -1,4 +1,4 @@
-"""The tools a client declares, and what a model's call of one becomes: an action or a refusal."""
+"""Tool calls of the model: each becomes an action for the client, or an error."""
 
 import json
 

@@ -13,7 +13,8 @@ from cedar_voice_cli import inventory, rehearsal
 from cedar_voice_cli.inventory import Finding, Verdict
 from cedar_voice_service.audio.formats import AudioBlock, Pcm
 from cedar_voice_service.errors import EngineError, Stage
-from cedar_voice_service.providers.catalog import EngineMissing, Engines
+from cedar_voice_service.providers.catalog import EngineMissing
+from cedar_voice_service.providers.engines import Engines
 from cedar_voice_service.providers.protocols import (
     EngineInfo,
     Hypothesis,

@@ -19,8 +19,8 @@ from cedar_voice_service.runtime.input_batch import (
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import TurnDetection, TurnMode
+from cedar_voice_service.session.events import ClientMessage
 from cedar_voice_service.session.resume.durability import Durability
-from cedar_voice_service.session.session import ClientMessage
 from cedar_voice_service.workers.decoding import Decoding, LiveDecoder
 from tests.support.conversing import CONFIG, Client, converse
 from tests.support.media import decoded_live, recorded

@@ -26,8 +26,8 @@ from cedar_voice_service.session.config import (
     Tool,
     VoiceSettings,
 )
+from cedar_voice_service.session.events import ClientMessage
 from cedar_voice_service.session.history import ToolOutcome
-from cedar_voice_service.session.session import ClientMessage
 from tests.support.conversing import Client, converse
 from tests.support.recordings import speech_pcm
 

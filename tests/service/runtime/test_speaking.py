@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cedar_voice_service.audio.encoder import MAX_CHUNK_MS
+from cedar_voice_service.audio.encoders.stream_encoder import MAX_CHUNK_MS
 from cedar_voice_service.audio.formats import AudioFormat, Encoding, Framing, Mp3, Pcm, Sound
 from cedar_voice_service.errors import Code
 from cedar_voice_service.providers.protocols import SpeechRequest, SpeechRestarted, Synthesizer

@@ -1,20 +1,18 @@
-"""Audio files being written: samples in, bytes out as soon as they stand."""
+"""Audio files that are written piece by piece: samples in, bytes out as soon as they are final."""
 
-import io
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from fractions import Fraction
-from functools import cached_property
-from typing import Protocol, cast
+from typing import Protocol
 
-import av
-from av.audio.stream import AudioStream
-from av.codec import Codec
-from av.packet import Packet
+from cedar_voice_service.audio.encoders.coded_file import MP3, OGG_OPUS, WEBM_OPUS, CodedFile
+from cedar_voice_service.audio.formats import SAMPLE_BYTES, AudioFormat, Encoding
 
-from cedar_voice_service.audio.formats import SAMPLE_BYTES, Pcm
-from cedar_voice_service.audio.resampler import frame_of
+CODINGS = {
+    Encoding.MP3: MP3,
+    Encoding.OGG_OPUS: OGG_OPUS,
+    Encoding.WEBM_OPUS: WEBM_OPUS,
+}
+"""Coding of each output encoding that libav encodes."""
 
 
 class AudioFile(Protocol):
@@ -22,20 +20,20 @@ class AudioFile(Protocol):
 
     @property
     def sounding_samples(self) -> int:
-        """How much sound the bytes given out so far are, give or take a packet."""
+        """Number of samples in the bytes returned so far, give or take a packet."""
         ...
 
     def write(self, samples: bytes) -> bytes:
-        """Add samples; the bytes of the file that follow those given out before."""
+        """Add samples; return the bytes of the file that follow those returned before."""
         ...
 
     def close(self) -> bytes:
-        """End the file; its last bytes."""
+        """End the file; return its last bytes."""
         ...
 
 
 class LateFile:
-    """A file that is opened when something is written: MP3 that is passed on needs no encoder."""
+    """A file that is opened by its first samples, since MP3 that is passed on needs no encoder."""
 
     def __init__(self, opening: Callable[[], AudioFile]) -> None:
         self._opening = opening
@@ -75,7 +73,7 @@ class RawFile:
 
 
 class WavFile:
-    """RIFF WAVE. The header tells the length, so all of it comes at the end."""
+    """RIFF WAVE. The header contains the length, so all bytes come at the end."""
 
     def __init__(self, sample_rate_hz: int) -> None:
         self._sample_rate_hz = sample_rate_hz
@@ -98,123 +96,42 @@ class WavFile:
         return header + struct.pack("<4sI", b"data", data_size) + bytes(self._samples)
 
 
-@dataclass(frozen=True)
-class Coding:
-    """A codec in a container, with the options of libav's encoder and muxer for them.
+class WavSeries:
+    """A stream of WAV: one file per piece, since browsers play no other."""
 
-    `stream_options` make bytes come as soon as they stand; `file_options` make a whole file tell
-    its length and what players leave out at its ends. `pads_streams`: without that knowledge,
-    encoder delay is heard.
-    """
-
-    container: str
-    codec: str
-    bit_rate: int
-    pads_streams: bool
-    codec_options: dict[str, str] = field(default_factory=dict)
-    stream_options: dict[str, str] = field(default_factory=dict)
-    file_options: dict[str, str] = field(default_factory=dict)
-
-    @cached_property
-    def rates_hz(self) -> tuple[int, ...]:
-        """The sample rates that the codec knows."""
-        return tuple(Codec(self.codec, "w").audio_rates or ())
-
-
-# Without reservoir every frame holds its own bits, so a stream can be cut between any two.
-# Level 7 does without LAME's psychoacoustics: half the cost, and speech comes out nearer to itself.
-MP3 = Coding(
-    "mp3",
-    "libmp3lame",
-    64_000,
-    True,
-    codec_options={"reservoir": "0", "compression_level": "7"},
-    stream_options={"write_xing": "0", "id3v2_version": "0"},
-    file_options={"write_xing": "1", "id3v2_version": "0"},
-)
-OGG_OPUS = Coding(
-    "ogg",
-    "libopus",
-    32_000,
-    False,
-    stream_options={"page_duration": "1", "flush_packets": "1"},
-)
-WEBM_OPUS = Coding(
-    "webm",
-    "libopus",
-    32_000,
-    False,
-    stream_options={"live": "1", "cluster_time_limit": "0", "flush_packets": "1"},
-)
-
-
-class CodedFile:
-    """A file in one of the codings above, or a stream: a file whose bytes come while it is written.
-
-    Its rate is one of `Coding.rates_hz`.
-    """
-
-    def __init__(self, coding: Coding, sample_rate_hz: int, *, is_stream: bool) -> None:
-        self._sink = _StreamSink() if is_stream else _FileSink()
-        options = coding.stream_options if is_stream else coding.file_options
-        self._container = av.open(self._sink, "w", format=coding.container, options=options)
-        stream = self._container.add_stream(
-            coding.codec, rate=sample_rate_hz, options=coding.codec_options
-        )
-        self._stream = cast(AudioStream, stream)
-        self._stream.codec_context.layout = "mono"
-        self._stream.codec_context.bit_rate = coding.bit_rate
-        self._stream.codec_context.open()
+    def __init__(self, sample_rate_hz: int) -> None:
         self._sample_rate_hz = sample_rate_hz
-        self._is_padded = is_stream and coding.pads_streams
-        self._written_samples = 0
-        self._packets = 0
-
-    @property
-    def sounding_samples(self) -> int:
-        """See `AudioFile.sounding_samples`."""
-        coded = self._packets * self._stream.codec_context.frame_size
-        return coded if self._is_padded else min(coded, self._written_samples)
+        self.sounding_samples = 0
 
     def write(self, samples: bytes) -> bytes:
         """See `AudioFile.write`."""
         if not samples:
             return b""
-        frame = frame_of(Pcm(samples, self._sample_rate_hz))
-        frame.pts = self._written_samples
-        frame.time_base = Fraction(1, self._sample_rate_hz)
-        self._written_samples += frame.samples
-        self._mux(self._stream.encode(frame))
-        return self._sink.take()
+        self.sounding_samples += len(samples) // SAMPLE_BYTES
+        file = WavFile(self._sample_rate_hz)
+        return file.write(samples) + file.close()
 
     def close(self) -> bytes:
         """See `AudioFile.close`."""
-        self._mux(self._stream.encode(None))
-        self._container.close()
-        return self._sink.take(is_closed=True)
-
-    def _mux(self, packets: "list[Packet[AudioStream]]") -> None:
-        self._packets += len(packets)
-        self._container.mux(packets)
+        return b""
 
 
-class _StreamSink:
-    """What a muxer writes to when it cannot go back."""
-
-    def __init__(self) -> None:
-        self._written = bytearray()
-
-    def write(self, data: bytes) -> int:
-        self._written += data
-        return len(data)
-
-    def take(self, *, is_closed: bool = False) -> bytes:
-        taken, self._written = bytes(self._written), bytearray()
-        return taken
+def open_stream(audio_format: AudioFormat) -> AudioFile:
+    """Open a file that is sent while it is written."""
+    if audio_format.encoding is Encoding.WAV:
+        return WavSeries(audio_format.sample_rate_hz)
+    return _open(audio_format, is_stream=True)
 
 
-class _FileSink(io.BytesIO):
-    """What a muxer writes to when it goes back to complete the header."""
+def open_file(audio_format: AudioFormat) -> AudioFile:
+    """Open a file that is sent once it is complete."""
+    if audio_format.encoding is Encoding.WAV:
+        return WavFile(audio_format.sample_rate_hz)
+    return _open(audio_format, is_stream=False)
 
-    def take(self, *, is_closed: bool = False) -> bytes:
-        return self.getvalue() if is_closed else b""
+
+def _open(audio_format: AudioFormat, *, is_stream: bool) -> AudioFile:
+    if audio_format.encoding is Encoding.PCM_S16LE:
+        return RawFile()
+    coding = CODINGS[audio_format.encoding]
+    return LateFile(lambda: CodedFile(coding, audio_format.sample_rate_hz, is_stream=is_stream))
