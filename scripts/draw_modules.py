@@ -9,6 +9,7 @@ PAGE = ROOT / "docs/modules.md"
 OVERVIEW = ROOT / "ARCHITECTURE.md"
 PACKAGES = (
     "protos/cedar_voice",
+    "shared/cedar_voice_shared",
     "service/cedar_voice_service",
     "bridge/cedar_voice_bridge",
     "clients/python/cedar_voice_client",

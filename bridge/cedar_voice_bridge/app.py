@@ -11,18 +11,18 @@ import grpc
 import structlog
 from aiohttp import web
 
-from cedar_voice_bridge.auth.gate import Entrance
-from cedar_voice_bridge.credentials import Verifier, check_exposure
+from cedar_voice_bridge.auth.gate import Gate
 from cedar_voice_bridge.docs import documents
 from cedar_voice_bridge.docs.asyncapi import asyncapi
 from cedar_voice_bridge.docs.openapi import openapi
 from cedar_voice_bridge.http import page
-from cedar_voice_bridge.http.cors import naming_origins
-from cedar_voice_bridge.http.origins import Admission
-from cedar_voice_bridge.http.refusals import answer_refusals, answering
-from cedar_voice_bridge.routes import Surface
+from cedar_voice_bridge.http.cors import origin_headers
+from cedar_voice_bridge.http.origins import OriginPolicy
+from cedar_voice_bridge.http.refusals import answering, convert_refusals
+from cedar_voice_bridge.routes import VoiceApi
 from cedar_voice_bridge.settings import BridgeSettings
 from cedar_voice_client import Unauthenticated, VoiceClient, VoiceClientError
+from cedar_voice_shared.credentials import Verifier, check_exposure
 
 log = structlog.get_logger("cedar_voice.bridge")
 
@@ -30,7 +30,7 @@ log = structlog.get_logger("cedar_voice.bridge")
 # What handlers raise is logged by our middleware.
 _SILENT = logging.Logger("silent", level=logging.CRITICAL + 1)
 
-_SURFACE = web.AppKey("surface", Surface)
+_SURFACE = web.AppKey("surface", VoiceApi)
 
 READY_TIMEOUT_S = 1.0
 """How long the service may take to say that it serves."""
@@ -95,11 +95,11 @@ async def open_bridge(
 
 def build(settings: BridgeSettings, client: VoiceClient) -> web.Application:
     """The application: every dialect, their documents, the page, the health check."""
-    admission = Admission(settings.allowed_origins)
+    admission = OriginPolicy(settings.allowed_origins)
     verifier = Verifier(settings)
-    surface = Surface(settings, Entrance(admission, verifier, settings), client)
+    surface = VoiceApi(settings, Gate(admission, verifier, settings), client)
     root = page.folder()
-    app = web.Application(middlewares=[answer_refusals])
+    app = web.Application(middlewares=[convert_refusals])
     app[_SURFACE] = surface
     app.add_routes(surface.routes(page.index(root)))
     health = [web.get("/healthz", _healthy), web.get("/readyz", partial(_ready, client, surface))]
@@ -108,7 +108,7 @@ def build(settings: BridgeSettings, client: VoiceClient) -> web.Application:
     app.add_routes([documents.route("/asyncapi.json", asyncapi(settings.base_paths))])
     app.add_routes(page.routes(root))
     app.on_response_prepare.append(answering)
-    app.on_response_prepare.append(naming_origins(admission))
+    app.on_response_prepare.append(origin_headers(admission))
     app.on_response_prepare.append(_harden)
     app.cleanup_ctx.append(surface.serving)
     app.on_shutdown.append(surface.stop)
@@ -128,7 +128,7 @@ def _tls(settings: BridgeSettings) -> bool | grpc.ChannelCredentials:
     return grpc.ssl_channel_credentials(ca, key, certificate)
 
 
-async def _ready(client: VoiceClient, surface: Surface, _: web.Request) -> web.Response:
+async def _ready(client: VoiceClient, surface: VoiceApi, _: web.Request) -> web.Response:
     """Whether conversations can be opened: the service takes some, and nothing stops."""
     if surface.is_draining:
         return web.Response(status=503, text="the bridge stops\n")

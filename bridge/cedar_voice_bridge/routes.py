@@ -4,26 +4,26 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import hdrs, web
 
-from cedar_voice_bridge.auth.gate import Entrance
+from cedar_voice_bridge.auth.gate import Gate
 from cedar_voice_bridge.auth.tickets import Caller
-from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
-from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
-from cedar_voice_bridge.dialects.streaming import StreamingSeed
-from cedar_voice_bridge.endpoints.cedar_os import ExchangeEndpoint
-from cedar_voice_bridge.endpoints.streaming import StreamingEndpoint
+from cedar_voice_bridge.dialects.cedar_os.endpoint import CedarOsEndpoint
+from cedar_voice_bridge.dialects.cedar_websocket.translator import CedarWebSocketTranslator
+from cedar_voice_bridge.dialects.streaming.endpoint import StreamingEndpoint
+from cedar_voice_bridge.dialects.streaming.translator import StreamingTranslator
 from cedar_voice_bridge.endpoints.websocket import (
     SocketConnection,
-    SocketDialect,
+    SocketTranslator,
     WebSocketEndpoint,
 )
 from cedar_voice_bridge.http import cors
 from cedar_voice_bridge.http.forms import Form, read_form
 from cedar_voice_bridge.http.page import Handler
-from cedar_voice_bridge.sessions.event_log import History, ReaderKind
-from cedar_voice_bridge.sessions.hub import Conversation, Hub, Response
-from cedar_voice_bridge.sessions.service_session import Sessions
-from cedar_voice_bridge.sessions.upstream import Line
+from cedar_voice_bridge.sessions.event_log import EventLog, ReaderKind
+from cedar_voice_bridge.sessions.hub import Hub, Response, SharedSession
+from cedar_voice_bridge.sessions.service_session import ServiceSessions
+from cedar_voice_bridge.sessions.upstream import Upstream
 from cedar_voice_bridge.settings import BridgeSettings
+from cedar_voice_bridge.translation.configuration import chunk_by_chunk_config
 from cedar_voice_client import Recovery, VoiceClient
 
 CEDAR = ReaderKind("cedar", is_single=True)
@@ -33,26 +33,26 @@ STREAMING = ReaderKind("streaming")
 """The sockets of streaming clients."""
 
 
-class Surface:
+class VoiceApi:
     """Every dialect, and what they share."""
 
-    def __init__(self, settings: BridgeSettings, entrance: Entrance, client: VoiceClient) -> None:
+    def __init__(self, settings: BridgeSettings, gate: Gate, client: VoiceClient) -> None:
         self._settings = settings
-        sessions = Sessions(
+        sessions = ServiceSessions(
             client,
             open_timeout_s=settings.open_timeout_ms / 1000,
             recovery=Recovery(give_up_after_s=settings.service_outage_ms / 1000),
         )
-        self._entrance = entrance
+        self._gate = gate
         self._hub = Hub(sessions, self._conversation)
         waits = {
             "idle_s": settings.session_idle_ms / 1000,
             "send_timeout_s": settings.send_timeout_ms / 1000,
         }
-        self._streaming = StreamingEndpoint(entrance, self._hub, **waits)
-        self._exchange = ExchangeEndpoint(self._hub, **waits)
-        self._cedar_sockets = self._sockets(CedarWebSocket, CEDAR)
-        self._streaming_sockets = self._sockets(StreamingSeed, STREAMING)
+        self._streaming = StreamingEndpoint(gate, self._hub, **waits)
+        self._exchange = CedarOsEndpoint(self._hub, **waits)
+        self._cedar_sockets = self._sockets(CedarWebSocketTranslator, CEDAR)
+        self._streaming_sockets = self._sockets(StreamingTranslator, STREAMING)
 
     def routes(self, index: Handler) -> list[web.RouteDef]:
         """The routes of the API; `/` is a socket for whoever asks for one, else `index`."""
@@ -72,7 +72,7 @@ class Surface:
                 web.post(paths[0], self._answer),
                 web.post(paths[1], self._stream),
                 web.get(paths[2], self._streaming.events, allow_head=False),
-                web.post(paths[3], self._entrance.sell),
+                web.post(paths[3], self._gate.issue_ticket),
                 *(web.options(path, cors.preflight) for path in paths),
             ]
         return routes
@@ -109,19 +109,21 @@ class Surface:
         return await self._streaming.upload(request, form, caller)
 
     async def _form(self, request: web.Request) -> tuple[Form, Caller]:
-        caller = await self._entrance.admit(request)
+        caller = await self._gate.admit(request)
         return await read_form(request, self._settings.max_upload_bytes), caller
 
-    def _sockets(self, dialect: Callable[[], SocketDialect], kind: ReaderKind) -> WebSocketEndpoint:
+    def _sockets(
+        self, dialect: Callable[[], SocketTranslator], kind: ReaderKind
+    ) -> WebSocketEndpoint:
         return WebSocketEndpoint(
             self._settings,
-            self._entrance,
-            lambda browser: SocketConnection(browser, self._entrance, self._hub, dialect(), kind),
+            self._gate,
+            lambda browser: SocketConnection(browser, self._gate, self._hub, dialect(), kind),
         )
 
-    def _conversation(self, session_id: str, caller: Caller) -> Conversation:
-        history: History[Response] = History(
+    def _conversation(self, session_id: str, caller: Caller) -> SharedSession:
+        history: EventLog[Response] = EventLog(
             self._settings.session_history_bytes, size_of=Response.ByteSize
         )
-        line = Line(self._settings.send_timeout_ms / 1000)
-        return Conversation(played_chunk_by_chunk(session_id), caller, history, line)
+        line = Upstream(self._settings.send_timeout_ms / 1000)
+        return SharedSession(chunk_by_chunk_config(session_id), caller, history, line)

@@ -10,7 +10,7 @@ from cedar_voice_service.providers.catalog import describe
 from cedar_voice_service.providers.engines import Engines
 from cedar_voice_service.server import serve
 from cedar_voice_service.settings import ServiceSettings
-from cedar_voice_service.telemetry import configure_logs
+from cedar_voice_shared.logs import configure_logs
 
 
 async def run(settings: ServiceSettings) -> None:

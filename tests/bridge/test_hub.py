@@ -355,8 +355,8 @@ async def test_a_reader_that_takes_nothing_for_a_while_is_told_and_closed(
     for module in (
         "browser_socket",
         "event_stream",
-    ):  # so that it hears it, however late it listens
-        monkeypatch.setattr(f"cedar_voice_bridge.http.{module}.LAST_WORDS_S", 2 * PATIENCE_S)
+    ):  # read, however late
+        monkeypatch.setattr(f"cedar_voice_bridge.http.{module}.LAST_SEND_TIMEOUT_S", 2 * PATIENCE_S)
     chunk_count = 0
     async with (
         serving(ScriptedService(flood)) as address,

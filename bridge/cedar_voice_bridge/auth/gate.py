@@ -13,14 +13,14 @@ import structlog
 from aiohttp import web
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.auth.rate_limit import Rate
+from cedar_voice_bridge.auth.rate_limit import RateLimiter
 from cedar_voice_bridge.auth.tickets import Caller, Tickets, TooManyTickets
-from cedar_voice_bridge.credentials import CredentialRefused, Verifier
-from cedar_voice_bridge.dialects.problems import DialectError
-from cedar_voice_bridge.http.browser_socket import Browser
-from cedar_voice_bridge.http.origins import Admission, bearer_token, client_address
-from cedar_voice_bridge.http.refusals import Refusal
+from cedar_voice_bridge.http.browser_socket import BrowserSocket
+from cedar_voice_bridge.http.origins import OriginPolicy, bearer_token, client_address
+from cedar_voice_bridge.http.refusals import HttpRefusal
 from cedar_voice_bridge.settings import BridgeSettings
+from cedar_voice_bridge.translation.errors import DialectError
+from cedar_voice_shared.credentials import CredentialRefused, Verifier
 
 log = structlog.get_logger("cedar_voice.bridge")
 
@@ -34,7 +34,7 @@ class Ticket(msgspec.Struct, rename="camel"):
     expires_in_ms: int
 
 
-class TokenDialect(Protocol):
+class AuthTranslator(Protocol):
     """What admission needs of the dialect of a socket."""
 
     def token_in(self, frame: str) -> str | None:
@@ -46,7 +46,7 @@ class TokenDialect(Protocol):
         ...
 
 
-class Entrance:
+class Gate:
     """Lets requests in by their origin, and by a token or a ticket.
 
     Args:
@@ -55,25 +55,27 @@ class Entrance:
         settings: times, and whether tokens may come in addresses.
     """
 
-    def __init__(self, admission: Admission, verifier: Verifier, settings: BridgeSettings) -> None:
+    def __init__(
+        self, admission: OriginPolicy, verifier: Verifier, settings: BridgeSettings
+    ) -> None:
         self._admission = admission
         self._verifier = verifier
         is_limited = verifier.needs_token  # else everybody is one
         per_minute = settings.principal_tickets_per_minute if is_limited else 0
         self._tickets = Tickets(settings.ticket_ms / 1000, per_minute)
-        self._refusals = Rate(settings.refusals_per_minute)
+        self._refusals = RateLimiter(settings.refusals_per_minute)
         self._settings = settings
 
     def check(self, request: web.Request) -> None:
         """Turn away pages that may not use this bridge, and who has tried too often.
 
         Raises:
-            Refusal: 403 or 429.
+            HttpRefusal: 403 or 429.
         """
         origin = request.headers.get("Origin")
         if not self._admission.admits_origin(origin, request.host):
             log.info("origin refused", origin=origin)
-            raise Refusal(403, "origin_refused", "this origin may not connect")
+            raise HttpRefusal(403, "origin_refused", "this origin may not connect")
         if wait_s := self._refusals.wait_s(self._address_of(request)):
             message = f"at most {self._refusals.per_minute} attempts a minute without a good token"
             raise _rate_limited(message, wait_s)
@@ -82,14 +84,14 @@ class Entrance:
         """Who asks.
 
         Raises:
-            Refusal: 401, 403 or 429.
+            HttpRefusal: 401, 403 or 429.
         """
         self.check(request)
         with self._noting_refusals(request):
             return await self._by_address(request) or await self._by_header(request)
 
     async def admit_socket(
-        self, request: web.Request, browser: Browser, dialect: TokenDialect
+        self, request: web.Request, browser: BrowserSocket, dialect: AuthTranslator
     ) -> Caller:
         """Who asks: by the request, else by the first `auth` frame when one is needed.
 
@@ -104,7 +106,7 @@ class Entrance:
             raise
 
     async def _at_socket(
-        self, request: web.Request, browser: Browser, dialect: TokenDialect
+        self, request: web.Request, browser: BrowserSocket, dialect: AuthTranslator
     ) -> Caller:
         caller = await self._by_address(request)
         if caller is not None:
@@ -119,7 +121,7 @@ class Entrance:
             raise CredentialRefused("no token came") from None
         return await self._identify(token)
 
-    async def renew(self, caller: Caller, frame: str, dialect: TokenDialect) -> Caller | None:
+    async def renew(self, caller: Caller, frame: str, dialect: AuthTranslator) -> Caller | None:
         """The caller with the fresh token of an `auth` frame; None for any other frame.
 
         Raises:
@@ -155,11 +157,11 @@ class Entrance:
                 warn(self.remaining_s(caller) or 0.0)
                 await _passes(self.remaining_s(caller), caller.renewed)
 
-    async def sell(self, request: web.Request) -> web.Response:
+    async def issue_ticket(self, request: web.Request) -> web.Response:
         """Answer a request for a ticket.
 
         Raises:
-            Refusal: 401, 403 or 429.
+            HttpRefusal: 401, 403 or 429.
         """
         self.check(request)
         with self._noting_refusals(request):
@@ -179,7 +181,7 @@ class Entrance:
             yield
         except CredentialRefused as refusal:
             self._note_refusal(request)
-            raise Refusal(401, "unauthenticated", str(refusal)) from None
+            raise HttpRefusal(401, "unauthenticated", str(refusal)) from None
 
     def _note_refusal(self, request: web.Request) -> None:
         if (address := self._address_of(request)) is not None:
@@ -214,8 +216,8 @@ class Entrance:
         return f"//{request.host}" if is_own else origin
 
 
-def _rate_limited(limit: str, wait_s: float) -> Refusal:
-    return Refusal(429, "rate_limited", limit, retry_after_s=ceil(wait_s))
+def _rate_limited(limit: str, wait_s: float) -> HttpRefusal:
+    return HttpRefusal(429, "rate_limited", limit, retry_after_s=ceil(wait_s))
 
 
 async def _passes(duration_s: float | None, renewed: asyncio.Event) -> bool:
@@ -228,7 +230,7 @@ async def _passes(duration_s: float | None, renewed: asyncio.Event) -> bool:
     return False
 
 
-async def _token_by_frame(browser: Browser, dialect: TokenDialect) -> str | None:
+async def _token_by_frame(browser: BrowserSocket, dialect: AuthTranslator) -> str | None:
     try:
         token = dialect.token_in(await browser.read())
         if token is None:

@@ -4,13 +4,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Hashable
 
-from cedar_voice_bridge.token_bucket import Clock, TokenBucket
+from cedar_voice_shared.token_bucket import Clock, TokenBucket
 
 MAX_KEPT = 10_000
 """Of whom is remembered what they did; the longest idle is forgotten first."""
 
 
-class Rate:
+class RateLimiter:
     """So often a minute, and as much at once.
 
     Args:
@@ -38,4 +38,4 @@ class Rate:
         self._buckets[who] = bucket
         if len(self._buckets) > MAX_KEPT:
             self._buckets.popitem(last=False)
-        return bucket.take()
+        return bucket.consume()

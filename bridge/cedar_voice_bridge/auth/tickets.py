@@ -8,8 +8,8 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cedar_voice_bridge.auth.rate_limit import Rate
-from cedar_voice_bridge.credentials import Identity
+from cedar_voice_bridge.auth.rate_limit import RateLimiter
+from cedar_voice_shared.credentials import Identity
 
 MAX_TICKETS = 10_000
 MAX_TICKETS_OF_ONE = 20
@@ -76,7 +76,7 @@ class Tickets:
         self, ticket_s: float, per_minute: int = 0, clock_s: Callable[[], float] = time.monotonic
     ) -> None:
         self._ticket_s = ticket_s
-        self._rate = Rate(per_minute, clock_s)
+        self._rate = RateLimiter(per_minute, clock_s)
         self._clock_s = clock_s
         self._issued: OrderedDict[bytes, _Issued] = OrderedDict()
         self._counts: Counter[Caller] = Counter()

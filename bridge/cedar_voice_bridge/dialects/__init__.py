@@ -1,1 +1,1 @@
-"""Pure translators, one file per dialect: browser frames to protobuf and back."""
+"""Dialects of browsers, one folder each: frames, translator, endpoint, and what is registered."""

@@ -6,8 +6,8 @@ from typing import get_args
 
 import msgspec
 
-from cedar_voice_bridge.dialects import streaming
 from cedar_voice_bridge.dialects.cedar_websocket import frames
+from cedar_voice_bridge.dialects.streaming import translator as streaming
 from cedar_voice_bridge.docs.documents import TEXT, TITLE, JsonObject, schemas
 
 

@@ -7,12 +7,13 @@ from typing import get_args
 import msgspec
 
 from cedar_voice_bridge.auth.gate import Ticket
-from cedar_voice_bridge.dialects import cedar_os, streaming
-from cedar_voice_bridge.dialects.configuration import Settings
+from cedar_voice_bridge.dialects.cedar_os import translator as cedar_os
+from cedar_voice_bridge.dialects.streaming import translator as streaming
+from cedar_voice_bridge.dialects.streaming.endpoint import PartialResult
 from cedar_voice_bridge.docs.documents import REF, TEXT, TITLE, JsonObject, schemas
-from cedar_voice_bridge.endpoints.streaming import PartialResult
 from cedar_voice_bridge.http.forms import MAX_PARTS
 from cedar_voice_bridge.http.refusals import Problem
+from cedar_voice_bridge.translation.configuration import Settings
 
 _BINARY = {"type": "string", "contentMediaType": "application/octet-stream"}
 _RECORDING = {**_BINARY, "format": "binary", "minLength": 1}

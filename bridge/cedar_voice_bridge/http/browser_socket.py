@@ -7,16 +7,16 @@ import structlog
 from aiohttp import WSMsgType, web
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.problems import DialectError
-from cedar_voice_bridge.http.close_codes import Ending
+from cedar_voice_bridge.http.close_codes import SocketClose
 from cedar_voice_bridge.settings import BridgeSettings
+from cedar_voice_bridge.translation.errors import DialectError
 
 log = structlog.get_logger("cedar_voice.bridge")
 
 CLOSE_TIMEOUT_S = 2.0
 """How long a browser may take to answer a close."""
 
-LAST_WORDS_S = 1.0
+LAST_SEND_TIMEOUT_S = 1.0
 """How long a browser may take to read why it is left."""
 
 TRANSPORT_LIMIT_FACTOR = 4
@@ -31,7 +31,7 @@ class BrowserLags(BrowserGone):
     """The browser does not take what it is sent in time; it may still be told so."""
 
 
-class Browser:
+class BrowserSocket:
     """One socket. One task may read while others say."""
 
     def __init__(self, request: web.Request, settings: BridgeSettings) -> None:
@@ -83,13 +83,13 @@ class Browser:
         """
         await self._send(frames, self._send_timeout_s)
 
-    async def say_last(self, frames: Iterable[str]) -> None:
+    async def send_last(self, frames: Iterable[str]) -> None:
         """Send frames, if that takes no more than a moment; no others follow.
 
         Raises:
             BrowserGone: they cannot be delivered.
         """
-        await self._send(frames, LAST_WORDS_S)
+        await self._send(frames, LAST_SEND_TIMEOUT_S)
 
     async def _send(self, frames: Iterable[str], within_s: float) -> None:
         try:
@@ -102,7 +102,7 @@ class Browser:
         except ConnectionError:
             raise BrowserGone from None
 
-    async def close(self, ending: Ending) -> None:
+    async def close(self, ending: SocketClose) -> None:
         """Close the socket, whether the browser plays along or not."""
         try:
             async with asyncio.timeout(2 * CLOSE_TIMEOUT_S):

@@ -13,7 +13,7 @@ TAKEN_OVER_CLOSE_CODE = 4409
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class SocketClose:
     """How a socket is closed. `reason` has at most 123 bytes, as the protocol asks."""
 
     close_code: int
@@ -21,13 +21,13 @@ class Ending:
     error: pb.Error | None = None
 
 
-GONE = Ending(WSCloseCode.OK)
+GONE = SocketClose(WSCloseCode.OK)
 """The browser has closed the socket."""
 
-UNAUTHORIZED = Ending(WSCloseCode.POLICY_VIOLATION, "Unauthorized")
+UNAUTHORIZED = SocketClose(WSCloseCode.POLICY_VIOLATION, "Unauthorized")
 """No token, or a wrong one."""
 
-EXPIRED = Ending(
+EXPIRED = SocketClose(
     WSCloseCode.POLICY_VIOLATION,
     "the token has expired",
     pb.Error(
@@ -40,7 +40,7 @@ EXPIRED = Ending(
 )
 """The token was right for a while; the session waits for a socket with a fresh one."""
 
-STOPPING = Ending(WSCloseCode.GOING_AWAY, "the bridge stops")
+STOPPING = SocketClose(WSCloseCode.GOING_AWAY, "the bridge stops")
 """The bridge itself goes away."""
 
 _CLOSE_CODES: Mapping[ErrorCode, int] = {
@@ -60,28 +60,28 @@ _PUBLIC_MESSAGES: Mapping[ErrorCode, str] = {
 }
 
 
-def refused(failure: VoiceClientError) -> Ending:
+def refused(failure: VoiceClientError) -> SocketClose:
     """No session could be opened."""
     if isinstance(failure, Unavailable):
-        return Ending(WSCloseCode.TRY_AGAIN_LATER, error=_error_of(failure))
+        return SocketClose(WSCloseCode.TRY_AGAIN_LATER, error=_error_of(failure))
     return broken(failure)
 
 
-def broken(failure: VoiceClientError) -> Ending:
+def broken(failure: VoiceClientError) -> SocketClose:
     """The stream of a session broke."""
     if failure.code is ErrorCode.UNAUTHENTICATED:
         return UNAUTHORIZED
     close_code = _CLOSE_CODES.get(failure.code, WSCloseCode.INTERNAL_ERROR)
-    return Ending(close_code, error=_error_of(failure))
+    return SocketClose(close_code, error=_error_of(failure))
 
 
-def taken_over() -> Ending:
+def taken_over() -> SocketClose:
     """The session goes on at another socket."""
     message = "the session goes on at another socket"
     return broken(SessionRefused(message, code=ErrorCode.SESSION_TAKEN_OVER))
 
 
-def lagging() -> Ending:
+def lagging() -> SocketClose:
     """The browser does not read."""
     failure = SessionRefused("events are not read", code=ErrorCode.SLOW_CONSUMER, retryable=True)
     return broken(failure)

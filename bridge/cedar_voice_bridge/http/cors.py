@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from cedar_voice_bridge.http.origins import Admission
+from cedar_voice_bridge.http.origins import OriginPolicy
 
 ALLOWED_METHODS = "GET, POST"
 ALLOWED_HEADERS = "authorization, content-type, last-event-id"
@@ -27,7 +27,7 @@ async def preflight(_: web.Request) -> web.Response:
     )
 
 
-def naming_origins(admission: Admission) -> Signal:
+def origin_headers(admission: OriginPolicy) -> Signal:
     """A signal that lets admitted origins read every response, refusals and streams included."""
 
     async def name_origin(request: web.Request, response: web.StreamResponse) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import structlog
 from aiohttp import web
 
-from cedar_voice_bridge.http.browser_socket import LAST_WORDS_S, BrowserGone, BrowserLags
+from cedar_voice_bridge.http.browser_socket import LAST_SEND_TIMEOUT_S, BrowserGone, BrowserLags
 
 log = structlog.get_logger("cedar_voice.bridge")
 
@@ -62,7 +62,7 @@ class EventStream:
         """Leave a browser, which has a moment to read why."""
         words = "".join(f"data: {event}\n\n" for event in last_words)
         try:
-            async with asyncio.timeout(LAST_WORDS_S):
+            async with asyncio.timeout(LAST_SEND_TIMEOUT_S):
                 await self.response.write(words.encode())
         except (TimeoutError, ConnectionError):
             if self._request.transport is not None:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-class Admission:
+class OriginPolicy:
     """The rules of one bridge.
 
     Args:

@@ -8,8 +8,8 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from cedar_voice_bridge.dialects.problems import DialectError, code_name
 from cedar_voice_bridge.http.close_codes import public_message
+from cedar_voice_bridge.translation.errors import DialectError, code_name
 from cedar_voice_client import ErrorCode, VoiceClientError
 
 log = structlog.get_logger("cedar_voice.bridge")
@@ -48,7 +48,7 @@ class Problem(msgspec.Struct, rename="camel", omit_defaults=True):
     retryable: bool = False
 
 
-class Refusal(Exception):
+class HttpRefusal(Exception):
     """A request that is not served.
 
     Args:
@@ -82,16 +82,16 @@ class Refusal(Exception):
         return response
 
 
-def refusal_of(failure: VoiceClientError | DialectError) -> Refusal:
+def refusal_of(failure: VoiceClientError | DialectError) -> HttpRefusal:
     """The refusal that says what a failure says."""
     if isinstance(failure, DialectError):
         code = code_name(failure.code)
-        return Refusal(400, code, failure.message, field=failure.field)
+        return HttpRefusal(400, code, failure.message, field=failure.field)
     status = _STATUSES.get(failure.code, 500)
     if status == 422 and failure.retryable:  # nothing is wrong with what was sent
         status = 503
     retry_after_s = max(1, math.ceil(failure.retry_after_ms / 1000)) if status in (429, 503) else 0
-    return Refusal(
+    return HttpRefusal(
         status,
         failure.code.name.lower(),
         public_message(failure),
@@ -106,13 +106,13 @@ async def answering(request: web.Request, _: web.StreamResponse) -> None:
 
 
 @web.middleware
-async def answer_refusals(
+async def convert_refusals(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     """Turn what handlers raise into responses, unless one has begun."""
     try:
         return await handler(request)
-    except Refusal as refusal:
+    except HttpRefusal as refusal:
         return refusal.response()
     except (VoiceClientError, DialectError) as failure:
         return refusal_of(failure).response()
@@ -122,13 +122,13 @@ async def answer_refusals(
         log.exception("request broke")
         if _IS_ANSWERED in request:
             raise
-        return Refusal(500, "internal", "internal error").response()
+        return HttpRefusal(500, "internal", "internal error").response()
 
 
 def _refusal_of_aiohttp(error: web.HTTPError) -> web.Response:
     """What aiohttp says in words, as we say it: no such path, another method, no socket."""
     code = "invalid_message" if error.status == 400 else HTTPStatus(error.status).name.lower()
-    response = Refusal(error.status, code, " ".join((error.text or "").split())).response()
+    response = HttpRefusal(error.status, code, " ".join((error.text or "").split())).response()
     if "Allow" in error.headers:
         response.headers["Allow"] = error.headers["Allow"]
     return response

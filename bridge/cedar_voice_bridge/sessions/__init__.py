@@ -1,1 +1,1 @@
-"""Sessions that a browser shares between its sockets, event streams and uploads."""
+"""ServiceSessions that a browser shares between its sockets, event streams and uploads."""

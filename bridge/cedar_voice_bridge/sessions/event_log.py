@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from cedar_voice_bridge.http import close_codes as endings
-from cedar_voice_bridge.http.close_codes import Ending
+from cedar_voice_bridge.http import close_codes
+from cedar_voice_bridge.http.close_codes import SocketClose
 from cedar_voice_client import VoiceClientError
 
 T = TypeVar("T")
 
-MAX_ASIDE = 64
+MAX_OUT_OF_BAND = 64
 """Words to one reader alone that may wait for it."""
 
 
-class ReadersLag(Exception):
+class ReaderLagged(Exception):
     """What the reader wants next is no longer kept."""
 
 
@@ -25,18 +25,22 @@ class ReaderReplaced(Exception):
     """Another reader has taken the place of this one."""
 
 
-class ConversationOver(Exception):
+class SessionOver(Exception):
     """Nothing more comes; the cause is the failure, where there was one."""
 
 
-def ending_of(over: ReadersLag | ReaderReplaced | ConversationOver) -> Ending:
+def close_for(over: ReaderLagged | ReaderReplaced | SessionOver) -> SocketClose:
     """How a socket ends whose reading ended so."""
-    if isinstance(over, ReadersLag):
-        return endings.lagging()
+    if isinstance(over, ReaderLagged):
+        return close_codes.lagging()
     if isinstance(over, ReaderReplaced):
-        return endings.taken_over()
+        return close_codes.taken_over()
     failure = over.__cause__
-    return endings.broken(failure) if isinstance(failure, VoiceClientError) else endings.STOPPING
+    return (
+        close_codes.broken(failure)
+        if isinstance(failure, VoiceClientError)
+        else close_codes.STOPPING
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class Entry(Generic[T]):
     item: T
 
 
-class History(Generic[T]):
+class EventLog(Generic[T]):
     """The last of what a session said.
 
     Args:
@@ -76,7 +80,7 @@ class History(Generic[T]):
         self._max_bytes = max_bytes
         self._size_of = size_of
         self._bytes = 0
-        self._readers: set[Reader[T]] = set()
+        self._readers: set[LogReader[T]] = set()
         self._places: dict[str, int] = {}
         """By kind of reader: the last entry that the next one does not want."""
         self._heard = self._heard_before = 0
@@ -105,7 +109,7 @@ class History(Generic[T]):
             self.entries.append(left)
             self._bytes += self._size_of(left.item)
 
-    def tell_all(self, item: T) -> None:
+    def broadcast(self, item: T) -> None:
         """Say something to those alone who read at present."""
         for reader in self._readers:
             reader.tell(item)
@@ -117,13 +121,13 @@ class History(Generic[T]):
             self.failure = failure
             self._wake()
 
-    def read(self, after: int | None, kind: ReaderKind | None) -> "Reader[T]":
-        """See `Conversation.read`."""
+    def read(self, after: int | None, kind: ReaderKind | None) -> "LogReader[T]":
+        """See `SharedSession.read`."""
         if after is None or not 0 <= after <= self.last_number:
             after = self._place_of(kind)
-        return Reader(self, after, kind)
+        return LogReader(self, after, kind)
 
-    def join(self, reader: "Reader[T]") -> None:
+    def join(self, reader: "LogReader[T]") -> None:
         """A reader waits for what comes."""
         if reader.kind is not None and reader.kind.is_single:
             for other in self._readers:
@@ -131,7 +135,7 @@ class History(Generic[T]):
                     other.replace()
         self._readers.add(reader)
 
-    def leave(self, reader: "Reader[T]") -> None:
+    def leave(self, reader: "LogReader[T]") -> None:
         """A reader is gone."""
         self._readers.discard(reader)
 
@@ -139,13 +143,13 @@ class History(Generic[T]):
         """The entry of this number; None while there is none.
 
         Raises:
-            ReadersLag: it is no longer kept.
+            ReaderLagged: it is no longer kept.
         """
         if number > self.last_number:
             return None
         first = self._first_number
         if number < first:
-            raise ReadersLag
+            raise ReaderLagged
         return self.entries[number - first]
 
     def heard(self, number: int, kind: ReaderKind | None, *, ends_turn: bool) -> None:
@@ -181,16 +185,16 @@ class History(Generic[T]):
             reader.wake()
 
 
-class Reader(Generic[T]):
+class LogReader(Generic[T]):
     """A place in a history. Use as a context; one task reads."""
 
-    def __init__(self, history: History[T], after: int, kind: ReaderKind | None) -> None:
+    def __init__(self, history: EventLog[T], after: int, kind: ReaderKind | None) -> None:
         self.place = after
         """Number of the last entry that was read."""
         self.kind = kind
         self._arrived: int | None = None
         self._history = history
-        self._aside: deque[T] = deque(maxlen=MAX_ASIDE)
+        self._aside: deque[T] = deque(maxlen=MAX_OUT_OF_BAND)
         self._is_replaced = False
         self._changed = asyncio.Event()
 
@@ -242,13 +246,13 @@ class Reader(Generic[T]):
         """The next entry. Cancelled, it loses nothing.
 
         Raises:
-            ReadersLag: it is no longer kept.
+            ReaderLagged: it is no longer kept.
             ReaderReplaced: another reader goes on here.
-            ConversationOver: there is none.
+            SessionOver: there is none.
         """
         while (entry := self._waiting()) is None:
             if self._history.is_over:
-                raise ConversationOver from self._history.failure
+                raise SessionOver from self._history.failure
             self._changed.clear()
             await self._changed.wait()
         self.place = max(self.place, entry.number)

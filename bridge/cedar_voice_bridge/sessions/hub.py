@@ -1,4 +1,4 @@
-"""Sessions that a browser shares between its sockets, event streams and uploads.
+"""ServiceSessions that a browser shares between its sockets, event streams and uploads.
 
 The hub owns one stream of the service per session. What comes down is kept, bounded by bytes, and
 every reader has a place of its own in it, and puts it into its own dialect. What goes up, goes up
@@ -15,10 +15,10 @@ import structlog
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.tickets import Caller
 from cedar_voice_bridge.http.close_codes import unavailable
-from cedar_voice_bridge.sessions.event_log import History, Reader, ReaderKind
-from cedar_voice_bridge.sessions.service_session import BrowserSession, Sessions
-from cedar_voice_bridge.sessions.shared_config import Wishes
-from cedar_voice_bridge.sessions.upstream import Line
+from cedar_voice_bridge.sessions.event_log import EventLog, LogReader, ReaderKind
+from cedar_voice_bridge.sessions.service_session import ServiceSession, ServiceSessions
+from cedar_voice_bridge.sessions.shared_config import SharedConfig
+from cedar_voice_bridge.sessions.upstream import Upstream
 from cedar_voice_client import VoiceClientError
 
 log = structlog.get_logger("cedar_voice.bridge")
@@ -33,7 +33,7 @@ Response = pb.VoiceSessionResponse
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class BrowserPosition:
     """Where a browser is in what its session says. The term is 0 where it does not know it."""
 
     sequence: int
@@ -45,7 +45,7 @@ class Position:
         return 0 < response.sequence <= self.sequence and not is_later
 
 
-class Conversation:
+class SharedSession:
     """One session of the service and everything that its browser has open for it.
 
     Args:
@@ -56,10 +56,10 @@ class Conversation:
     """
 
     def __init__(
-        self, config: pb.SessionConfig, caller: Caller, history: History[Response], line: Line
+        self, config: pb.SessionConfig, caller: Caller, history: EventLog[Response], line: Upstream
     ) -> None:
-        self.line = line
-        self.wishes = Wishes(config)
+        self.upstream = line
+        self.shared_config = SharedConfig(config)
         self.is_over = False
         self.is_recording: bool | None = False
         """Whether an upload has begun a recording and none has ended it; None where another bridge
@@ -77,7 +77,7 @@ class Conversation:
     @contextmanager
     def read(
         self, after: int | None = None, *, kind: ReaderKind | None = None, keep_s: float = 0.0
-    ) -> Iterator[Reader[Response]]:
+    ) -> Iterator[LogReader[Response]]:
         """A reader of what comes, for as long as the context lasts.
 
         Args:
@@ -90,9 +90,9 @@ class Conversation:
             with self._history.read(after, kind) as reader:
                 yield reader
         finally:
-            self.line.keep(keep_s)
+            self.upstream.keep(keep_s)
 
-    def place_of(self, position: Position | None) -> int | None:
+    def last_number_at(self, position: BrowserPosition | None) -> int | None:
         """Number of the last event that who is there needs no more; None where nobody can be."""
         entries = self._history.entries
         if position is None or self._is_ahead(position):
@@ -101,11 +101,11 @@ class Conversation:
         first = entries[0].number if entries else 1
         return max(known, default=first - 1)
 
-    def greeting(self, position: Position | None = None) -> Response:
+    def greeting(self, position: BrowserPosition | None = None) -> Response:
         """The configuration in force, for who joins; who was further than this is at another
         session of the name.
         """
-        greeting = Response(ready=self.line.ready, ack=self.line.accepted_sequence)
+        greeting = Response(ready=self.upstream.ready, ack=self.upstream.accepted_sequence)
         greeting.ready.resumed |= self._was_greeted
         greeting.ready.resumed &= position is None or not self._is_ahead(position)
         greeting.ready.restored = False  # who joins has lost nothing
@@ -113,12 +113,12 @@ class Conversation:
         return greeting
 
     async def upload(self, requests: Iterable[pb.VoiceSessionRequest]) -> int:
-        """See `Line.upload`."""
+        """See `Upstream.upload`."""
         self._was_greeted = True
         try:
-            return await self.line.upload(requests)
+            return await self.upstream.upload(requests)
         except VoiceClientError:
-            self.wishes.forget()
+            self.shared_config.forget()
             self.is_recording = False
             raise
 
@@ -130,9 +130,9 @@ class Conversation:
         """
         if self._caller.renew(caller):
             renewal = pb.TokenRenewal(token=caller.token or "")
-            await self.line.send([pb.VoiceSessionRequest(token_renewal=renewal)])
+            await self.upstream.send([pb.VoiceSessionRequest(token_renewal=renewal)])
 
-    async def live(self, sessions: Sessions) -> None:
+    async def live(self, sessions: ServiceSessions) -> None:
         """Hold the session until it is idle, ended, or cannot be held any more."""
         try:
             async with sessions.open(
@@ -140,7 +140,7 @@ class Conversation:
             ) as opened:
                 if opened.opening.ready.resumed:
                     await self._catch_up(opened)
-                with self.line.connected(opened):
+                with self.upstream.connected(opened):
                     await self._copy()
         except VoiceClientError as failure:
             self._fail(failure)
@@ -149,43 +149,43 @@ class Conversation:
         """End the session: nobody comes back to it."""
         self.is_over = True
         with suppress(VoiceClientError):
-            await self.line.end_session()
+            await self.upstream.end_session()
 
     async def drain(self, timeout_s: float) -> None:
         """Tell every reader that the bridge stops, let a turn in progress end, and end."""
-        self._history.tell_all(Response(go_away=pb.GoAway(time_left_ms=int(1000 * timeout_s))))
+        self._history.broadcast(Response(go_away=pb.GoAway(time_left_ms=int(1000 * timeout_s))))
         try:
             async with asyncio.timeout(timeout_s):
-                while self._ended_turn_id < self.line.last_turn_id and not self.is_over:
+                while self._ended_turn_id < self.upstream.last_turn_id and not self.is_over:
                     self._has_changed.clear()
                     await self._has_changed.wait()
         except TimeoutError:
-            log.info("turn cut off", turn_id=self.line.last_turn_id)
+            log.info("turn cut off", turn_id=self.upstream.last_turn_id)
         self.end()
 
     def end(self) -> None:
         """Nothing more comes."""
         self.is_over = True
         self._has_changed.set()
-        self.line.fail(unavailable("the conversation is over"))
+        self.upstream.fail(unavailable("the conversation is over"))
         self._history.end(None)
 
     def _fail(self, failure: VoiceClientError) -> None:
         log.info("conversation over", code=failure.code.name)
         self.is_over = True
         self._has_changed.set()
-        self.line.fail(failure)
+        self.upstream.fail(failure)
         self._history.end(failure)
 
-    async def _catch_up(self, session: BrowserSession) -> None:
+    async def _catch_up(self, session: ServiceSession) -> None:
         """Know again what a bridge before this one knew.
 
         It may have told all of it: who names no place begins with what comes next.
         """
-        self.wishes.forget()
+        self.shared_config.forget()
         self.is_recording = None
         for response in await session.replayed():
-            self.line.note(response)
+            self.upstream.note(response)
             self._keep(response)
         self._history.heard(self._history.last_number, None, ends_turn=True)
 
@@ -194,17 +194,17 @@ class Conversation:
         kept = (entry.item.sequence for entry in self._history.entries if entry.item.sequence)
         return next(kept, 1) - 1
 
-    def _is_ahead(self, position: Position) -> bool:
+    def _is_ahead(self, position: BrowserPosition) -> bool:
         """Whether the session has not come so far yet."""
         said = (entry.item.sequence for entry in reversed(self._history.entries))
         return position.sequence > next(filter(None, said), 0)
 
     async def _copy(self) -> None:
-        self.line.keep(OPENING_S)
-        while (left_s := self.line.wanted_for_s) > 0 or self._history.has_readers:
+        self.upstream.keep(OPENING_S)
+        while (left_s := self.upstream.lease_s) > 0 or self._history.has_readers:
             try:
                 async with asyncio.timeout(left_s if left_s > 0 else CHECK_S):
-                    response = await self.line.receive()
+                    response = await self.upstream.receive()
             except TimeoutError:
                 continue
             if response is None:
@@ -254,12 +254,12 @@ class Hub:
 
     def __init__(
         self,
-        sessions: Sessions,
-        open_conversation: Callable[[str, Caller], Conversation],
+        sessions: ServiceSessions,
+        open_conversation: Callable[[str, Caller], SharedSession],
     ) -> None:
         self._sessions = sessions
         self._open_conversation = open_conversation
-        self._conversations: dict[tuple[Caller, str], Conversation] = {}
+        self._conversations: dict[tuple[Caller, str], SharedSession] = {}
         self._group = asyncio.TaskGroup()
         self._tasks: set[asyncio.Task[None]] = set()
         self.is_draining = False
@@ -276,7 +276,7 @@ class Hub:
 
     async def conversation(
         self, session_id: str, caller: Caller, *, keep_s: float = 0.0
-    ) -> Conversation:
+    ) -> SharedSession:
         """The conversation of this name, opened unless it is.
 
         Args:
@@ -298,8 +298,8 @@ class Hub:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         await conversation.renew(caller)
-        await conversation.line.opened()
-        conversation.line.keep(max(keep_s, OPENING_S))
+        await conversation.upstream.opened()
+        conversation.upstream.keep(max(keep_s, OPENING_S))
         return conversation
 
     async def drain(self, timeout_s: float) -> None:
@@ -315,7 +315,7 @@ class Hub:
         for conversation in self._conversations.values():
             conversation.end()
 
-    async def _hold(self, key: tuple[Caller, str], conversation: Conversation) -> None:
+    async def _hold(self, key: tuple[Caller, str], conversation: SharedSession) -> None:
         with structlog.contextvars.bound_contextvars(session_id=key[1]):
             try:
                 await conversation.live(self._sessions)

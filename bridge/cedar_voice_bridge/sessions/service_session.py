@@ -1,4 +1,4 @@
-"""Sessions of the service on behalf of browsers: opened, or come back to."""
+"""ServiceSessions of the service on behalf of browsers: opened, or come back to."""
 
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,7 +21,7 @@ Read = Callable[[pb.SessionReady], Awaitable[pb.GetSessionResponse]]
 """Asks the service for the conversation of a session."""
 
 
-class BrowserSession:
+class ServiceSession:
     """A session that goes on through breaks of its stream. Send and receive as on the stream."""
 
     def __init__(
@@ -57,7 +57,7 @@ class BrowserSession:
         return said
 
 
-class Sessions:
+class ServiceSessions:
     """Opens sessions, or comes back to them: whoever has held them, this process or another.
 
     A session is found by its name: who names it at the bridge shares it, so its secret is made of
@@ -83,7 +83,7 @@ class Sessions:
         caller: Caller,
         *,
         done_with: Callable[[], int] | None = None,
-    ) -> AsyncIterator[BrowserSession]:
+    ) -> AsyncIterator[ServiceSession]:
         """Go on with the session of this name and user, or open it; left, it can be resumed.
 
         Args:
@@ -105,12 +105,12 @@ class Sessions:
                 if refusal.code is not ErrorCode.SESSION_ID_IN_USE:
                     raise
             else:
-                yield BrowserSession(stream, opening, partial(self._read, caller))
+                yield ServiceSession(stream, opening, partial(self._read, caller))
                 return
         attempt.session_id = ""  # a program of the user's holds the name: the session gets another
         async with self._stream(caller, done_with) as stream:
             opening = await stream.open(attempt, timeout_s=self._open_timeout_s)
-            yield BrowserSession(stream, opening, partial(self._read, caller))
+            yield ServiceSession(stream, opening, partial(self._read, caller))
 
     async def _read(self, caller: Caller, ready: pb.SessionReady) -> pb.GetSessionResponse:
         return await self._client.conversation(

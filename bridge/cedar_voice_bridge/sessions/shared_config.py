@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
+from cedar_voice_bridge.translation.configuration import chunk_by_chunk_config
 
 _SPEAKING = frozenset({"audio", "text", "start_listening", "say", "create_response"})
 
 
-class Wishes:
+class SharedConfig:
     """The configuration in force, as far as writers may disagree about it.
 
     The manner, which is how turns end and in what form answers come, is that of whoever speaks: a
@@ -18,9 +18,9 @@ class Wishes:
 
     def __init__(self, opening: pb.SessionConfig) -> None:
         self._said = b""
-        self._manner = _written(manner_of(opening))
+        self._manner = _written(profile_of(opening))
 
-    def settle(self, config: pb.SessionConfig) -> list[pb.VoiceSessionRequest]:
+    def change_to(self, config: pb.SessionConfig) -> list[pb.VoiceSessionRequest]:
         """What makes this the configuration in force; nothing when it was the last one asked for.
 
         Uploads say the same with every chunk.
@@ -31,7 +31,7 @@ class Wishes:
         self._said = wanted
         return [pb.VoiceSessionRequest(config=config)]
 
-    def adopt(self, manner: pb.SessionConfig) -> list[pb.VoiceSessionRequest]:
+    def adopt_profile(self, manner: pb.SessionConfig) -> list[pb.VoiceSessionRequest]:
         """What makes this the manner in force."""
         wanted = _written(manner)
         if wanted == self._manner:
@@ -42,7 +42,7 @@ class Wishes:
     def note(self, config: pb.SessionConfig) -> None:
         """Somebody configures the session, its manner as a whole or not at all."""
         self._said = b""
-        manner = manner_of(config)
+        manner = profile_of(config)
         if manner.ByteSize():
             self._manner = _written(manner)
 
@@ -51,26 +51,28 @@ class Wishes:
         self._said = self._manner = b""
 
 
-class Writer:
+class ConfigWriter:
     """One writer that goes on: what it asks, in its own manner."""
 
-    def __init__(self, wishes: Wishes) -> None:
+    def __init__(self, wishes: SharedConfig) -> None:
         self._wishes = wishes
-        self._manner = manner_of(played_chunk_by_chunk(""))
+        self._manner = profile_of(chunk_by_chunk_config(""))
 
-    def asking(self, requests: Iterable[pb.VoiceSessionRequest]) -> list[pb.VoiceSessionRequest]:
+    def with_profile(
+        self, requests: Iterable[pb.VoiceSessionRequest]
+    ) -> list[pb.VoiceSessionRequest]:
         """The requests, and before what is spoken what makes the session hear it as it is meant."""
         asked: list[pb.VoiceSessionRequest] = []
         for request in requests:
             if request.HasField("config"):
                 self._configure(request.config)
             elif _asked_by(request) in _SPEAKING:
-                asked += self._wishes.adopt(self._manner)
+                asked += self._wishes.adopt_profile(self._manner)
             asked.append(request)
         return asked
 
     def _configure(self, config: pb.SessionConfig) -> None:
-        change = manner_of(config)
+        change = profile_of(config)
         if change.ByteSize():
             if change.HasField("output_audio"):
                 self._manner.ClearField("output_audio")
@@ -79,7 +81,7 @@ class Writer:
         self._wishes.note(config)
 
 
-def manner_of(config: pb.SessionConfig) -> pb.SessionConfig:
+def profile_of(config: pb.SessionConfig) -> pb.SessionConfig:
     """What of a configuration is the manner of a writer."""
     manner = pb.SessionConfig()
     if config.HasField("output_audio"):

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.http.close_codes import unavailable
-from cedar_voice_bridge.sessions.service_session import BrowserSession
+from cedar_voice_bridge.sessions.service_session import ServiceSession
 from cedar_voice_client import VoiceClientError
 from cedar_voice_client.errors import error_from_proto
 
@@ -29,7 +29,7 @@ def nobody(_: pb.VoiceSessionResponse | None) -> None:
     """Nobody waits for the answer."""
 
 
-class Line:
+class Upstream:
     """What goes up to a session. It outlives the streams of the session.
 
     Args:
@@ -51,12 +51,12 @@ class Line:
         self._wanted_until_s = 0.0
         self._spoke_at_s = clock_s()  # a socket may be about to
         self._may_write = asyncio.Lock()
-        self._session: asyncio.Future[BrowserSession] = asyncio.get_running_loop().create_future()
+        self._session: asyncio.Future[ServiceSession] = asyncio.get_running_loop().create_future()
         self._pongs: deque[OnPong] = deque()
         self._refusals: deque[pb.Error] = deque(maxlen=16)
 
     @contextmanager
-    def connected(self, session: BrowserSession) -> Iterator[None]:
+    def connected(self, session: ServiceSession) -> Iterator[None]:
         """Write to this stream for as long as the context lasts."""
         self.note(session.opening)
         self._session.set_result(session)
@@ -86,7 +86,7 @@ class Line:
         self._wanted_until_s = max(self._wanted_until_s, self._clock_s() + duration_s)
 
     @property
-    def wanted_for_s(self) -> float:
+    def lease_s(self) -> float:
         """How long from now somebody may come back."""
         return self._wanted_until_s - self._clock_s()
 
@@ -105,7 +105,7 @@ class Line:
                     self._spoke_at_s = self._clock_s()
                 await self._write(request, on_pong)
 
-    async def until_quiet(self) -> None:
+    async def wait_quiet(self) -> None:
         """Wait until sockets have sent no audio for a moment.
 
         An upload that ends a recording overtakes what a socket has sent before it.

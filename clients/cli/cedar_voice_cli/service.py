@@ -18,7 +18,7 @@ def service(given: Given) -> None:
     from cedar_voice_service.providers.catalog import EngineMissing, describe
     from cedar_voice_service.providers.engines import Engines
     from cedar_voice_service.server import serve
-    from cedar_voice_service.telemetry import configure_logs
+    from cedar_voice_shared.logs import configure_logs
 
     def ready(address: str, engines: Engines) -> None:
         announce({"gRPC": address}, describe(engines))

@@ -9,7 +9,7 @@ from math import ceil
 from cedar_voice_service.errors import RateLimited, Stage
 from cedar_voice_service.providers.protocols import ReplyPart, ReplyRequest, Responder
 from cedar_voice_service.session.history import ToolOutcome
-from cedar_voice_service.token_bucket import Clock, TokenBucket
+from cedar_voice_shared.token_bucket import Clock, TokenBucket
 
 MAX_IDLE_QUOTAS = 1_000
 """Users whose quotas are kept; above that, quotas that are full again are dropped."""
@@ -148,7 +148,7 @@ def _bucket(per_s: float, burst: float, clock_s: Clock) -> TokenBucket | None:
 
 
 def _charge(bucket: TokenBucket | None, amount: float, limit: str, stage: Stage) -> None:
-    wait_s = bucket.take(amount) if bucket is not None else 0.0
+    wait_s = bucket.consume(amount) if bucket is not None else 0.0
     if wait_s:
         raise RateLimited(limit, stage, retry_after_ms=ceil(wait_s * 1000))
 

@@ -23,7 +23,7 @@ from cedar_voice_service.session import events as on
 from cedar_voice_service.session.answer_parts import SpokenChunk
 from cedar_voice_service.session.config import SessionConfig
 from cedar_voice_service.session.response.playout import room_ms
-from cedar_voice_service.session.text import joined
+from cedar_voice_shared.text import joined
 
 SEGMENTS_AT_ONCE = 2
 """The segment being encoded, and the next one, whose audio is fetched before it is needed."""

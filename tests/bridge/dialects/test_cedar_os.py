@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.cedar_os import (
+from cedar_voice_bridge.dialects.cedar_os.translator import (
     CedarOsTurn,
     Delivery,
     SetState,
     request_of,
     task_of,
 )
-from cedar_voice_bridge.dialects.problems import DialectError
+from cedar_voice_bridge.translation.errors import DialectError
 
 GOLDEN = sorted((Path(__file__).parent / "golden" / "cedar_os").glob("*.jsonl"))
 SENT_BY_CEDAR_OS = (

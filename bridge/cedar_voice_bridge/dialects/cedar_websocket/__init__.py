@@ -5,7 +5,3 @@ own, and adds a message to its chat for every final transcription and every answ
 files, each when the one before it has been played, and of what was said what its chat lacks. Other
 clients replace what they show of a turn, and get the whole of it.
 """
-
-from cedar_voice_bridge.dialects.cedar_websocket.connection import CedarWebSocket
-
-__all__ = ["CedarWebSocket"]

@@ -10,32 +10,23 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
-from cedar_voice_bridge.dialects.configuration import Settings as Settings
-from cedar_voice_bridge.dialects.numbering import MAX_NUMBER
+import cedar_voice.v1 as pb
+from cedar_voice_bridge.translation.configuration import Settings as Settings
+from cedar_voice_bridge.translation.contract_fields import with_fields_of
+from cedar_voice_bridge.translation.numbering import MAX_NUMBER
+from cedar_voice_shared import options
 
 UInt32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Encoding = Literal["mp3", "wav", "pcm_s16le", "ogg_opus", "webm_opus"]
 Framing = Literal["continuous", "self_contained", "whole"]
-TurnMode = Literal["manual", "server_vad"]
 
 # -- what browsers send --------------------------------------------------------------------------
 
 
-class TurnDetection(Struct, rename="camel"):
-    """How the user's turn is found, named as in the contract."""
-
-    mode: TurnMode | UnsetType = UNSET
-    threshold: float | UnsetType = UNSET
-    prefix_padding_ms: UInt32 | UnsetType = UNSET
-    silence_duration_ms: UInt32 | UnsetType = UNSET
-    min_speech_ms: UInt32 | UnsetType = UNSET
-    max_utterance_ms: UInt32 | UnsetType = UNSET
-    no_input_timeout_ms: UInt32 | UnsetType = UNSET
-    create_response: bool | UnsetType = UNSET
-    interrupt_response: bool | UnsetType = UNSET
-    min_interruption_ms: UInt32 | UnsetType = UNSET
-    adaptive: bool | UnsetType = UNSET
+@with_fields_of(pb.TurnDetection, options.TurnDetection)
+class TurnDetection(Struct):
+    """Turn detection, named as in the contract."""
 
 
 class Output(Struct, rename="camel"):
@@ -76,7 +67,7 @@ class Config(Struct, tag="config", rename="camel"):
     draft_replies: bool | UnsetType = UNSET
 
 
-class Said(Struct, kw_only=True):
+class Numbered(Struct, kw_only=True):
     """What has to be heard once may have a number: what has one already is passed over.
 
     Numbers grow from frame to frame.
@@ -85,17 +76,17 @@ class Said(Struct, kw_only=True):
     seq: Annotated[int, Meta(ge=0, le=MAX_NUMBER)] = 0
 
 
-class AudioChunk(Said, tag="audio_chunk"):
+class AudioChunk(Numbered, tag="audio_chunk"):
     """Microphone audio in base64."""
 
     data: str
 
 
-class StartListening(Said, tag="start_listening"):
+class StartListening(Numbered, tag="start_listening"):
     """The following audio is new input."""
 
 
-class StopListening(Said, tag="stop_listening"):
+class StopListening(Numbered, tag="stop_listening"):
     """The user's turn is over."""
 
 
@@ -105,20 +96,20 @@ class Auth(Struct, tag="auth"):
     token: str | None = None
 
 
-class Interrupt(Said, tag="interrupt", rename="camel"):
+class Interrupt(Numbered, tag="interrupt", rename="camel"):
     """Stop a response, 0 for whichever is in progress; `playedMs` of it were heard."""
 
     response_id: UInt32 = 0
     played_ms: UInt32 | UnsetType = UNSET
 
 
-class Text(Said, tag="text"):
+class Text(Numbered, tag="text"):
     """A typed user turn."""
 
     text: str
 
 
-class Say(Said, tag="say", rename="camel"):
+class Say(Numbered, tag="say", rename="camel"):
     """Speak this text as it is, an answer without the language model.
 
     Speech may interrupt it, and the conversation keeps it, unless told otherwise.
@@ -129,7 +120,7 @@ class Say(Said, tag="say", rename="camel"):
     add_to_history: bool | UnsetType = UNSET
 
 
-class CreateResponse(Said, tag="create_response"):
+class CreateResponse(Numbered, tag="create_response"):
     """Answer the conversation as it stands, by instructions for this answer alone."""
 
     instructions: str = ""

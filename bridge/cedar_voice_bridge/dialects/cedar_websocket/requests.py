@@ -9,8 +9,9 @@ from msgspec import UNSET
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.cedar_websocket import frames
-from cedar_voice_bridge.dialects.configuration import named, tools_in, unwrapped
-from cedar_voice_bridge.dialects.problems import DialectError
+from cedar_voice_bridge.translation.configuration import set_values, tools_in, unwrap_context
+from cedar_voice_bridge.translation.errors import DialectError
+from cedar_voice_shared.mirror import write
 
 AUDIO_PIECE_BYTES = 64 << 10
 """Longer chunks travel in pieces: the contract lets audio be cut anywhere."""
@@ -56,7 +57,7 @@ def requests_of(frame: frames.UpFrame) -> list[pb.VoiceSessionRequest]:
         case frames.CreateResponse(instructions=instructions):
             return [_control(create_response=pb.CreateResponse(instructions=instructions))]
         case frames.Playback():
-            return [pb.VoiceSessionRequest(playback=pb.PlaybackReport(**named(frame)))]
+            return [pb.VoiceSessionRequest(playback=pb.PlaybackReport(**set_values(frame)))]
         case frames.Ping(sent_at=sent_at, last_seq=last_seq):
             return [pb.VoiceSessionRequest(ack=last_seq, ping=pb.Ping(sent_at_ms=sent_at))]
         case frames.Auth():
@@ -65,8 +66,8 @@ def requests_of(frame: frames.UpFrame) -> list[pb.VoiceSessionRequest]:
             assert_never(frame)
 
 
-def _asked(frame: frames.Said) -> dict[str, Any]:
-    return {name: value for name, value in named(frame).items() if name != "seq"}
+def _asked(frame: frames.Numbered) -> dict[str, Any]:
+    return {name: value for name, value in set_values(frame).items() if name != "seq"}
 
 
 def _control(**command: Any) -> pb.VoiceSessionRequest:
@@ -99,14 +100,14 @@ def pieces_of(audio: bytes) -> list[pb.VoiceSessionRequest]:
 def _config(frame: frames.Config) -> pb.SessionConfig:
     config = pb.SessionConfig()
     if frame.settings is not UNSET:
-        config.settings.CopyFrom(pb.VoiceSettings(**named(frame.settings)))
+        config.settings.CopyFrom(pb.VoiceSettings(**set_values(frame.settings)))
     if frame.context is not UNSET:
-        config.context_json = unwrapped(bytes(frame.context).decode())
+        config.context_json = unwrap_context(bytes(frame.context).decode())
         _declare_tools(config)
     if frame.output is not UNSET:
         config.output_audio.CopyFrom(_output_audio(frame.output))
     if frame.turn_detection is not UNSET:
-        config.turn_detection.CopyFrom(_turn_detection(frame.turn_detection))
+        write(set_values(frame.turn_detection), config.turn_detection)
     if frame.tools is not UNSET:
         config.tools.CopyFrom(pb.ToolSet(tools=map(_tool, frame.tools)))
     if frame.system_prompt is not UNSET:
@@ -131,13 +132,6 @@ def _output_audio(output: frames.Output) -> pb.OutputAudioConfig:
         max_lead_ms=output.max_lead_ms,
         supports_hold=output.supports_hold,
     )
-
-
-def _turn_detection(detection: frames.TurnDetection) -> pb.TurnDetection:
-    values = named(detection)
-    if detection.mode is not UNSET:
-        values["mode"] = pb.TurnDetectionMode.Value(f"TURN_DETECTION_MODE_{detection.mode.upper()}")
-    return pb.TurnDetection(**values)
 
 
 def _tool(tool: frames.Tool) -> pb.ToolDefinition:

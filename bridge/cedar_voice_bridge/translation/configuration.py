@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec import UNSET, Struct
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.problems import DialectError
+from cedar_voice_bridge.translation.contract_fields import with_fields_of
+from cedar_voice_bridge.translation.errors import DialectError
+from cedar_voice_shared import options
 
 ARGUMENT = "value"
 """Name of the one argument of a setter that does not take an object."""
@@ -16,25 +18,13 @@ ARGUMENT = "value"
 _NAME_CHARS = 64
 _NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{_NAME_CHARS}}}")
 
-# The service checks them; these say so in the documents.
-Multiplier = Annotated[float, Meta(extra_json_schema={"minimum": 0.5, "maximum": 2.0})]
-Gain = Annotated[float, Meta(extra_json_schema={"minimum": 0.0, "maximum": 1.0})]
 
-
-class Settings(Struct, rename="camel"):
+@with_fields_of(pb.VoiceSettings, options.VoiceSettings)
+class Settings(Struct):
     """Voice settings, named as in the contract."""
 
-    language: str | UnsetType = UNSET
-    voice_id: str | UnsetType = UNSET
-    pitch: Multiplier | UnsetType = UNSET
-    rate: Multiplier | UnsetType = UNSET
-    volume: Gain | UnsetType = UNSET
-    use_browser_tts: bool | UnsetType = field(default=UNSET, name="useBrowserTTS")
-    auto_add_to_messages: bool | UnsetType = UNSET
-    stream: bool | UnsetType = UNSET
 
-
-def played_chunk_by_chunk(session_id: str) -> pb.SessionConfig:
+def chunk_by_chunk_config(session_id: str) -> pb.SessionConfig:
     """How a session opens whose client plays every chunk on arrival, in an element of its own."""
     return pb.SessionConfig(
         session_id=session_id,
@@ -47,13 +37,13 @@ def played_chunk_by_chunk(session_id: str) -> pb.SessionConfig:
     )
 
 
-def is_played_chunk_by_chunk(output: pb.OutputAudioConfig) -> bool:
+def is_chunk_by_chunk(output: pb.OutputAudioConfig) -> bool:
     """Whether the output in force is that of a client which says nothing of it."""
     is_ahead = output.max_lead_ms > 0 or output.supports_hold
     return output.framing == pb.CHUNK_FRAMING_SELF_CONTAINED and not is_ahead
 
 
-def named(struct: Struct) -> dict[str, Any]:
+def set_values(struct: Struct) -> dict[str, Any]:
     """The values that are set; fields are named as in the contract."""
     values = msgspec.structs.asdict(struct)
     return {name: value for name, value in values.items() if value is not UNSET}
@@ -66,7 +56,7 @@ def settings_of(text: str) -> pb.VoiceSettings:
         DialectError: they are not JSON, or one of them is of another type.
     """
     try:
-        return pb.VoiceSettings(**named(msgspec.json.decode(text, type=Settings)))
+        return pb.VoiceSettings(**set_values(msgspec.json.decode(text, type=Settings)))
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `$")
         place = f"settings{path.removesuffix('`')}"
@@ -81,10 +71,10 @@ def context_of(text: str) -> str:
         msgspec.json.decode(text, type=msgspec.Raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return msgspec.json.encode(text).decode()
-    return unwrapped(text)
+    return unwrap_context(text)
 
 
-def unwrapped(context_json: str) -> str:
+def unwrap_context(context_json: str) -> str:
     """The context as JSON; a client that has made a string of its object means the object."""
     if not context_json.startswith('"'):
         return context_json

@@ -11,11 +11,11 @@ from msgspec import Struct
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.cedar_websocket import frames
 from cedar_voice_bridge.dialects.cedar_websocket.requests import audio_of, read, requests_of
-from cedar_voice_bridge.dialects.cedar_websocket.responses import action_request, written
-from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
-from cedar_voice_bridge.dialects.problems import DialectError, code_name
-from cedar_voice_bridge.dialects.silence import SILENT_MP3
-from cedar_voice_bridge.dialects.utterances import GIVEN_AGAIN
+from cedar_voice_bridge.dialects.cedar_websocket.responses import action_request, encode_frame
+from cedar_voice_bridge.dialects.streaming.silence import SILENT_MP3
+from cedar_voice_bridge.translation.configuration import chunk_by_chunk_config
+from cedar_voice_bridge.translation.errors import DialectError, code_name
+from cedar_voice_bridge.translation.transcript_diff import REPLACED_ANSWER_REASONS
 
 # -- what browsers send --------------------------------------------------------------------------
 
@@ -91,7 +91,7 @@ class StreamPing(StreamedEvent, tag="ping"):
     """The event stream lives."""
 
 
-PING = written(StreamPing())
+PING = encode_frame(StreamPing())
 
 DownFrame = (
     Transcription
@@ -108,7 +108,7 @@ _DECODER = msgspec.json.Decoder(UpFrame)
 _COMPLETE = '{"type":"complete"'
 
 
-class StreamingSeed:
+class StreamingTranslator:
     """One session in the dialect. It remembers what the turn in progress has said."""
 
     def __init__(self) -> None:
@@ -121,7 +121,7 @@ class StreamingSeed:
 
     def open(self, session_id: str) -> pb.SessionConfig:
         """The configuration that a session of this dialect opens with."""
-        return played_chunk_by_chunk(session_id)
+        return chunk_by_chunk_config(session_id)
 
     def greet(self, session_id: str) -> list[str]:
         """The frames that a browser gets at once: none."""
@@ -157,18 +157,18 @@ class StreamingSeed:
 
     def encode(self, response: pb.VoiceSessionResponse) -> list[str]:
         """The frames that say what the service says; none for what this dialect does not know."""
-        return [written(event) for event in self._events(response, response.turn_id)]
+        return [encode_frame(event) for event in self._events(response, response.turn_id)]
 
     def refuse(self, error: DialectError) -> list[str]:
         """The frames that tell a browser what is wrong with a frame of its own."""
-        return [written(StreamedFailure(message=error.message, code=code_name(error.code)))]
+        return [encode_frame(StreamedFailure(message=error.message, code=code_name(error.code)))]
 
     def close(self, error: pb.Error | None) -> list[str]:
         """The last frames of a session that cannot go on; its client waits for `complete`."""
         failure = StreamedFailure(message="the session is over", code="unavailable")
         if error is not None:
             failure = StreamedFailure(message=error.message, code=code_name(error.code))
-        return [written(failure), written(Complete(transcription="", response=""))]
+        return [encode_frame(failure), encode_frame(Complete(transcription="", response=""))]
 
     def _events(self, response: pb.VoiceSessionResponse, turn_id: int) -> list[Struct]:
         match response.WhichOneof("payload"):
@@ -183,7 +183,7 @@ class StreamingSeed:
             case "error":
                 return self._failed(response.error, turn_id)
             case "interruption":
-                if response.interruption.reason in GIVEN_AGAIN:
+                if response.interruption.reason in REPLACED_ANSWER_REASONS:
                     self._answering_turn_id = 0  # its answer is none
                 return []
             case "metrics":

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
-from cedar_voice_bridge.dialects.utterances import GIVEN_AGAIN
+from cedar_voice_bridge.dialects.cedar_websocket.translator import CedarWebSocketTranslator
+from cedar_voice_bridge.translation.transcript_diff import REPLACED_ANSWER_REASONS
 
 WORDS = ["show", "me", "the", "report", "please"]
 
@@ -24,7 +24,7 @@ class Browser(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.dialect = CedarWebSocket()
+        self.dialect = CedarWebSocketTranslator()
         self.frames: list[dict[str, Any]] = []
         self.sequence = self.turn_id = self.response_id = 0
         self.said: dict[int, list[str]] = {}
@@ -84,14 +84,14 @@ class Browser(RuleBasedStateMachine):
             self.sounded.add(self.response_id)
 
     @precondition(lambda self: not self.is_silent)
-    @rule(reason=st.sampled_from([1, 2, 3, *GIVEN_AGAIN]))
+    @rule(reason=st.sampled_from([1, 2, 3, *REPLACED_ANSWER_REASONS]))
     def interrupt(self, reason: pb.InterruptionReason.ValueType) -> None:
         """Cut the answer off: its text and its sound end with it."""
-        if reason in GIVEN_AGAIN and not self.is_unheard:
+        if reason in REPLACED_ANSWER_REASONS and not self.is_unheard:
             return
         cut = pb.Interruption(response_id=self.response_id, reason=reason)
         self.tell(interruption=cut)
-        if reason in GIVEN_AGAIN:
+        if reason in REPLACED_ANSWER_REASONS:
             self.void.add(self.response_id)
         if self.is_writing:
             self.complete(pb.FINISH_REASON_INTERRUPTED)

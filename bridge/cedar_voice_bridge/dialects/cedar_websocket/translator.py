@@ -1,35 +1,35 @@
 """One connection in the dialect: frames in, requests out, and back."""
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.cedar_websocket.chat import Chat
-from cedar_voice_bridge.dialects.cedar_websocket.frames import AudioComplete, Auth, Said
+from cedar_voice_bridge.dialects.cedar_websocket.deduplication import MessageDeduplicator
+from cedar_voice_bridge.dialects.cedar_websocket.frames import AudioComplete, Auth, Numbered
 from cedar_voice_bridge.dialects.cedar_websocket.requests import read, requests_of
 from cedar_voice_bridge.dialects.cedar_websocket.responses import (
+    encode_frame,
     frames_of,
     greeting,
     refusal,
-    written,
 )
-from cedar_voice_bridge.dialects.configuration import (
-    is_played_chunk_by_chunk,
-    played_chunk_by_chunk,
+from cedar_voice_bridge.translation.configuration import (
+    chunk_by_chunk_config,
+    is_chunk_by_chunk,
 )
-from cedar_voice_bridge.dialects.numbering import sequence_of
-from cedar_voice_bridge.dialects.problems import DialectError
+from cedar_voice_bridge.translation.errors import DialectError
+from cedar_voice_bridge.translation.numbering import sequence_of
 
 _TURN_METRICS = '{"type":"turn_metrics"'
 
 
-class CedarWebSocket:
+class CedarWebSocketTranslator:
     """One connection. It remembers which responses still owe the client their `audio_complete`."""
 
     def __init__(self) -> None:
         self._sounding: set[int] = set()
-        self._chat = Chat()
+        self._chat = MessageDeduplicator()
 
     def open(self, session_id: str) -> pb.SessionConfig:
         """The configuration that a session of this dialect opens with."""
-        return played_chunk_by_chunk(session_id)
+        return chunk_by_chunk_config(session_id)
 
     def greet(self, session_id: str) -> list[str]:
         """The frames that a browser gets at once."""
@@ -43,7 +43,7 @@ class CedarWebSocket:
         """
         message = read(frame)
         requests = requests_of(message)
-        if isinstance(message, Said) and message.seq:
+        if isinstance(message, Numbered) and message.seq:
             requests[-1].sequence = sequence_of(message.seq)
         return requests
 
@@ -61,7 +61,7 @@ class CedarWebSocket:
         match response.WhichOneof("payload"):
             case "ready":
                 output = response.ready.output_audio
-                self._chat.adds_messages = is_played_chunk_by_chunk(output)
+                self._chat.adds_messages = is_chunk_by_chunk(output)
             case "response" if response.response.HasField("started"):
                 self._sounding.add(response.response.response_id)
             case "audio" if response.audio.is_last:
@@ -79,10 +79,10 @@ class CedarWebSocket:
     def close(self, error: pb.Error | None) -> list[str]:
         """What is owed when nothing more comes: an end to every response and sound; the reason."""
         owed, self._sounding = sorted(self._sounding), set()
-        last = self._chat.withheld()
+        last = self._chat.release_withheld()
         reason = [] if error is None else [pb.VoiceSessionResponse(error=error)]
         return [
             *(frame for told in last for frame in frames_of(told)),
-            *(written(AudioComplete(response_id=response_id)) for response_id in owed),
+            *(encode_frame(AudioComplete(response_id=response_id)) for response_id in owed),
             *(frame for told in reason for frame in frames_of(told)),
         ]

@@ -1,10 +1,10 @@
 """The chat of clients that add a message for every final transcription and every answer."""
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.utterances import GIVEN_AGAIN, rest_of
+from cedar_voice_bridge.translation.transcript_diff import REPLACED_ANSWER_REASONS, text_after
 
 
-class Chat:
+class MessageDeduplicator:
     """What such a client is told, so that no message is one too many.
 
     A user who goes on before the answer is heard makes a longer utterance of the one that was told,
@@ -26,7 +26,7 @@ class Chat:
         """What to tell the client of a response, in this order."""
         self._sequence = max(self._sequence, response.sequence)
         if not self.adds_messages:
-            return [*self.withheld(), response]
+            return [*self.release_withheld(), response]
         match response.WhichOneof("payload"):
             case "transcription":
                 return [self._transcribed(response)]
@@ -34,14 +34,14 @@ class Chat:
                 return self._completed(response)
             case "audio":
                 self._sounding_id = max(self._sounding_id, response.audio.response_id)
-                return [*self.withheld(), response]
+                return [*self.release_withheld(), response]
             case "interruption":
                 self._interrupted(response.interruption)
             case _:
                 pass
         return [response]
 
-    def withheld(self) -> list[pb.VoiceSessionResponse]:
+    def release_withheld(self) -> list[pb.VoiceSessionResponse]:
         """The text of an answer that the client is still to be told."""
         written, self._written = self._written, None
         if written is None:
@@ -57,7 +57,7 @@ class Chat:
         rest.CopyFrom(response)
         said = rest.transcription
         whole = said.text
-        said.text = rest_of(whole, self._utterance)
+        said.text = text_after(whole, self._utterance)
         said.stable_text = said.stable_text[len(whole) - len(said.text) :]
         if said.is_final:
             self._utterance = whole
@@ -75,6 +75,6 @@ class Chat:
         return []
 
     def _interrupted(self, interruption: pb.Interruption) -> None:
-        if interruption.reason in GIVEN_AGAIN:
+        if interruption.reason in REPLACED_ANSWER_REASONS:
             self._void_id = interruption.response_id
             self._written = None

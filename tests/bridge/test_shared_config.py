@@ -1,22 +1,22 @@
 """The configuration in force where several write to one session."""
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
-from cedar_voice_bridge.sessions.shared_config import Wishes, Writer, manner_of
+from cedar_voice_bridge.sessions.shared_config import ConfigWriter, SharedConfig, profile_of
+from cedar_voice_bridge.translation.configuration import chunk_by_chunk_config
 
 MANUAL = pb.TURN_DETECTION_MODE_MANUAL
 AUDIO = pb.VoiceSessionRequest(audio=pb.InputAudio(data=b"x"))
 PING = pb.VoiceSessionRequest(ping=pb.Ping())
 
 
-def wishes() -> Wishes:
+def wishes() -> SharedConfig:
     """Those of a session that was just opened."""
-    return Wishes(played_chunk_by_chunk("one"))
+    return SharedConfig(chunk_by_chunk_config("one"))
 
 
 def uploaded() -> pb.SessionConfig:
     """The manner of uploads."""
-    manner = manner_of(played_chunk_by_chunk(""))
+    manner = profile_of(chunk_by_chunk_config(""))
     manner.turn_detection.mode = MANUAL
     return manner
 
@@ -28,40 +28,42 @@ def kinds(requests: list[pb.VoiceSessionRequest]) -> list[str | None]:
 
 def test_a_session_with_one_writer_is_told_nothing_that_it_knows() -> None:
     said = wishes()
-    assert kinds(Writer(said).asking([AUDIO, AUDIO])) == ["audio", "audio"]
-    assert said.adopt(manner_of(played_chunk_by_chunk(""))) == []
+    assert kinds(ConfigWriter(said).with_profile([AUDIO, AUDIO])) == ["audio", "audio"]
+    assert said.adopt_profile(profile_of(chunk_by_chunk_config(""))) == []
     french = pb.SessionConfig(settings=pb.VoiceSettings(language="fr-FR"))
-    assert kinds(said.settle(french)) == ["config"]
-    assert said.settle(french) == []
+    assert kinds(said.change_to(french)) == ["config"]
+    assert said.change_to(french) == []
 
 
 def test_whoever_speaks_is_heard_in_a_manner_of_its_own() -> None:
     said = wishes()
-    socket = Writer(said)
-    assert kinds(said.adopt(uploaded())) == ["config"]
-    assert said.adopt(uploaded()) == []
-    assert kinds(socket.asking([PING])) == ["ping"]
-    back, audio = socket.asking([AUDIO])
+    socket = ConfigWriter(said)
+    assert kinds(said.adopt_profile(uploaded())) == ["config"]
+    assert said.adopt_profile(uploaded()) == []
+    assert kinds(socket.with_profile([PING])) == ["ping"]
+    back, audio = socket.with_profile([AUDIO])
     assert back.config.turn_detection.mode == pb.TURN_DETECTION_MODE_SERVER_VAD
     assert audio is AUDIO
-    assert kinds(said.adopt(uploaded())) == ["config"]
+    assert kinds(said.adopt_profile(uploaded())) == ["config"]
 
 
 def test_a_writer_that_changes_its_manner_says_all_of_it() -> None:
     said = wishes()
-    socket = Writer(said)
-    said.adopt(uploaded())
+    socket = ConfigWriter(said)
+    said.adopt_profile(uploaded())
     lead = pb.OutputAudioConfig(framing=pb.CHUNK_FRAMING_CONTINUOUS, max_lead_ms=1_000)
-    (asked,) = socket.asking([pb.VoiceSessionRequest(config=pb.SessionConfig(output_audio=lead))])
+    (asked,) = socket.with_profile(
+        [pb.VoiceSessionRequest(config=pb.SessionConfig(output_audio=lead))]
+    )
     assert asked.config.output_audio == lead
     assert asked.config.turn_detection.mode == pb.TURN_DETECTION_MODE_SERVER_VAD
-    assert kinds(socket.asking([AUDIO])) == ["audio"]
+    assert kinds(socket.with_profile([AUDIO])) == ["audio"]
 
 
 def test_settings_that_somebody_else_has_changed_are_said_again() -> None:
     said = wishes()
     french = pb.SessionConfig(settings=pb.VoiceSettings(language="fr-FR"))
     german = pb.SessionConfig(settings=pb.VoiceSettings(language="de-DE"))
-    said.settle(french)
-    Writer(said).asking([pb.VoiceSessionRequest(config=german)])
-    assert kinds(said.settle(french)) == ["config"]
+    said.change_to(french)
+    ConfigWriter(said).with_profile([pb.VoiceSessionRequest(config=german)])
+    assert kinds(said.change_to(french)) == ["config"]

@@ -1,8 +1,4 @@
-"""How a process logs: one line an event, never what was said, never a credential.
-
-The service and the bridge each have this file, letter by letter, because neither may import the
-other; a test holds them alike.
-"""
+"""Logs of a process: one line an event, never a text of a conversation, never a credential."""
 
 import io
 import logging
@@ -34,7 +30,7 @@ def configure_logs(level: str, log_format: Literal["auto", "console", "json"]) -
 
 
 class _Lossy(io.TextIOBase, TextIO):
-    """A stream that loses what it cannot write: a full disk must not fail who only tells of it."""
+    """A stream that drops lines it cannot write: a full disk must not fail the code that logs."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -8,37 +8,37 @@ import msgspec
 from aiohttp import web
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.auth.gate import Entrance, session_id_of
+from cedar_voice_bridge.auth.gate import Gate, session_id_of
 from cedar_voice_bridge.auth.tickets import Caller
-from cedar_voice_bridge.dialects.cedar_os import configuration_of
+from cedar_voice_bridge.dialects.cedar_os.translator import configuration_of
 from cedar_voice_bridge.dialects.cedar_websocket.requests import pieces_of
-from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
-from cedar_voice_bridge.dialects.problems import DialectError
-from cedar_voice_bridge.dialects.recordings import begins_recording
-from cedar_voice_bridge.dialects.streaming import PING, StreamingSeed
-from cedar_voice_bridge.http import close_codes as endings
+from cedar_voice_bridge.dialects.streaming.translator import PING, StreamingTranslator
+from cedar_voice_bridge.http import close_codes
 from cedar_voice_bridge.http.browser_socket import BrowserGone, BrowserLags
 from cedar_voice_bridge.http.event_stream import EventStream
 from cedar_voice_bridge.http.forms import Form
-from cedar_voice_bridge.http.refusals import Refusal, refusal_of
+from cedar_voice_bridge.http.refusals import HttpRefusal, refusal_of
 from cedar_voice_bridge.sessions.event_log import (
-    ConversationOver,
-    Reader,
+    LogReader,
     ReaderKind,
+    ReaderLagged,
     ReaderReplaced,
-    ReadersLag,
-    ending_of,
+    SessionOver,
+    close_for,
 )
-from cedar_voice_bridge.sessions.hub import Conversation, Hub, Position, Response
-from cedar_voice_bridge.sessions.shared_config import manner_of
+from cedar_voice_bridge.sessions.hub import BrowserPosition, Hub, Response, SharedSession
+from cedar_voice_bridge.sessions.shared_config import profile_of
+from cedar_voice_bridge.translation.configuration import chunk_by_chunk_config
+from cedar_voice_bridge.translation.errors import DialectError
 from cedar_voice_client import VoiceClientError
+from cedar_voice_shared.containers import recognize
 
 PING_INTERVAL_S = 30.0
 """How long an event stream is silent at most."""
 
 EVENTS = ReaderKind("events")
 
-UPLOADED = manner_of(played_chunk_by_chunk(""))
+UPLOADED = profile_of(chunk_by_chunk_config(""))
 """Who uploads says where the turn ends."""
 UPLOADED.turn_detection.mode = pb.TURN_DETECTION_MODE_MANUAL
 
@@ -64,16 +64,14 @@ class StreamingEndpoint:
     """Answers uploads and event streams.
 
     Args:
-        entrance: who is let in.
+        gate: who is let in.
         hub: the sessions.
         idle_s: how long a session waits for the next upload or event stream.
         send_timeout_s: longest wait for a browser to take an event.
     """
 
-    def __init__(
-        self, entrance: Entrance, hub: Hub, *, idle_s: float, send_timeout_s: float
-    ) -> None:
-        self._entrance = entrance
+    def __init__(self, gate: Gate, hub: Hub, *, idle_s: float, send_timeout_s: float) -> None:
+        self._gate = gate
         self._hub = hub
         self._idle_s = idle_s
         self._send_timeout_s = send_timeout_s
@@ -85,10 +83,10 @@ class StreamingEndpoint:
             conversation = await self._hub.conversation(chunk.session_id, caller)
             with conversation.read():  # somebody is here
                 if chunk.is_complete:
-                    await conversation.line.until_quiet()
+                    await conversation.upstream.wait_quiet()
                 await conversation.upload(_requests_of(chunk, conversation))
-            conversation.line.keep(self._idle_s)  # not for one that is refused
-        except Refusal as refusal:
+            conversation.upstream.keep(self._idle_s)  # not for one that is refused
+        except HttpRefusal as refusal:
             return refusal.response(as_text=True)
         except (VoiceClientError, DialectError) as failure:
             return refusal_of(failure).response(as_text=True)
@@ -101,33 +99,33 @@ class StreamingEndpoint:
         """Stream what the session says, from where the browser left it.
 
         Raises:
-            Refusal: the request cannot be served.
+            HttpRefusal: the request cannot be served.
             VoiceClientError: there is no session; the class says why.
         """
-        caller = await self._entrance.admit(request)
+        caller = await self._gate.admit(request)
         name = request.query.get("sessionId", "")
         if not name:
-            raise Refusal(400, "invalid_message", "Session ID required", field="sessionId")
+            raise HttpRefusal(400, "invalid_message", "Session ID required", field="sessionId")
         conversation = await self._hub.conversation(session_id_of(name), caller)
         place = request.headers.get("Last-Event-ID") or request.query.get("lastEventId", "")
         stream = EventStream(request, send_timeout_s=self._send_timeout_s)
         try:
             await stream.open()
-            after = conversation.place_of(position_of(place))
+            after = conversation.last_number_at(position_of(place))
             with conversation.read(after, kind=EVENTS, keep_s=self._idle_s) as reader:
-                async with asyncio.timeout(self._entrance.remaining_s(caller)):
+                async with asyncio.timeout(self._gate.remaining_s(caller)):
                     await _copy(reader, stream)
         except TimeoutError:
-            await stream.leave(StreamingSeed().close(endings.EXPIRED.error))
+            await stream.leave(StreamingTranslator().close(close_codes.EXPIRED.error))
         except BrowserLags:
-            await stream.leave(StreamingSeed().close(endings.lagging().error))
+            await stream.leave(StreamingTranslator().close(close_codes.lagging().error))
         except BrowserGone:
             pass
         return stream.response
 
 
-async def _copy(reader: Reader[Response], stream: EventStream) -> None:
-    dialect = StreamingSeed()
+async def _copy(reader: LogReader[Response], stream: EventStream) -> None:
+    dialect = StreamingTranslator()
     for response in reader.passed:
         dialect.encode(response)
     while True:
@@ -137,8 +135,8 @@ async def _copy(reader: Reader[Response], stream: EventStream) -> None:
         except TimeoutError:
             await stream.send((PING,))
             continue
-        except (ConversationOver, ReaderReplaced, ReadersLag) as over:
-            await stream.send(dialect.close(ending_of(over).error))
+        except (SessionOver, ReaderReplaced, ReaderLagged) as over:
+            await stream.send(dialect.close(close_for(over).error))
             return
         if frames := dialect.encode(entry.item):
             await stream.send(frames, place=_place_of(entry.item))
@@ -148,7 +146,7 @@ async def _copy(reader: Reader[Response], stream: EventStream) -> None:
 def _chunk_of(request: web.Request, form: Form) -> _Chunk:
     name = form.text("sessionId") or request.query.get("sessionId", "")
     if not name:
-        raise Refusal(400, "invalid_message", "Session ID required", field="sessionId")
+        raise HttpRefusal(400, "invalid_message", "Session ID required", field="sessionId")
     audio = form.files.get("audioChunk", b"")
     is_complete = form.text("isComplete").strip().lower() == "true"
     if not audio and not is_complete:
@@ -157,21 +155,21 @@ def _chunk_of(request: web.Request, form: Form) -> _Chunk:
     return _Chunk(session_id_of(name), audio, is_complete, config)
 
 
-def _requests_of(chunk: _Chunk, conversation: Conversation) -> list[pb.VoiceSessionRequest]:
+def _requests_of(chunk: _Chunk, conversation: SharedSession) -> list[pb.VoiceSessionRequest]:
     """What an upload asks of the session.
 
     A recording begins with the header of its file, and a chunk that a slow connection brings after
     the end of its own recording does not interrupt the answer.
 
     Raises:
-        Refusal: 422, the chunk belongs to no recording.
+        HttpRefusal: 422, the chunk belongs to no recording.
     """
-    requests = conversation.wishes.settle(chunk.config)
+    requests = conversation.shared_config.change_to(chunk.config)
     if chunk.audio:
-        requests += conversation.wishes.adopt(UPLOADED)
-    begins = begins_recording(chunk.audio)
+        requests += conversation.shared_config.adopt_profile(UPLOADED)
+    begins = recognize(chunk.audio).may_begin
     if chunk.audio and not begins and conversation.is_recording is False:
-        raise Refusal(
+        raise HttpRefusal(
             422,
             "audio_decode_failed",
             "audioChunk: the beginning of the recording is missing",
@@ -194,7 +192,7 @@ def _place_of(response: Response) -> str:
     return f"{response.term}-{response.sequence}" if response.sequence else ""
 
 
-def position_of(place: str) -> Position | None:
+def position_of(place: str) -> BrowserPosition | None:
     """What a `Last-Event-ID` says; None for nonsense."""
     found = re.fullmatch(r"([0-9]{1,9})-([0-9]{1,15})", place)
-    return Position(int(found[2]), int(found[1])) if found else None
+    return BrowserPosition(int(found[2]), int(found[1])) if found else None

@@ -12,16 +12,21 @@ from aiohttp import web
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.gate import session_id_of
 from cedar_voice_bridge.auth.tickets import Caller
-from cedar_voice_bridge.dialects.cedar_os import CedarOsTurn, Delivery, failed, request_of
-from cedar_voice_bridge.http import close_codes as endings
+from cedar_voice_bridge.dialects.cedar_os.translator import (
+    CedarOsTurn,
+    Delivery,
+    failed,
+    request_of,
+)
+from cedar_voice_bridge.http import close_codes
 from cedar_voice_bridge.http.accept import AnswerForm, wanted_form
 from cedar_voice_bridge.http.browser_socket import BrowserGone, BrowserLags
 from cedar_voice_bridge.http.close_codes import unavailable
 from cedar_voice_bridge.http.event_stream import EventStream
 from cedar_voice_bridge.http.forms import Form
 from cedar_voice_bridge.http.refusals import refusal_of
-from cedar_voice_bridge.sessions.event_log import ConversationOver, Reader, ReadersLag
-from cedar_voice_bridge.sessions.hub import Conversation, Hub, Response
+from cedar_voice_bridge.sessions.event_log import LogReader, ReaderLagged, SessionOver
+from cedar_voice_bridge.sessions.hub import Hub, Response, SharedSession
 from cedar_voice_client import VoiceClientError
 from cedar_voice_client.errors import error_from_proto
 
@@ -34,8 +39,8 @@ class _Turn:
     """A turn that is being answered."""
 
     turn_id: int
-    conversation: Conversation
-    reader: Reader[Response]
+    conversation: SharedSession
+    reader: LogReader[Response]
 
     async def responses(self) -> AsyncGenerator[Response, None]:
         """What the service says of the turn, and what was said of the recording in others.
@@ -53,7 +58,7 @@ class _Turn:
                     entry = await self.reader.next()
             except TimeoutError:
                 raise unavailable("the service does not answer") from None
-            except (ConversationOver, ReadersLag) as over:
+            except (SessionOver, ReaderLagged) as over:
                 failure = over.__cause__
                 if isinstance(failure, VoiceClientError):
                     raise failure from None
@@ -65,7 +70,7 @@ class _Turn:
                 turn_id = max(turn_id, entry.turn_id + 1)
 
 
-class ExchangeEndpoint:
+class CedarOsEndpoint:
     """Answers recordings.
 
     Args:
@@ -83,7 +88,7 @@ class ExchangeEndpoint:
         """Answer a recording as a whole.
 
         Raises:
-            Refusal: the request cannot be served, or the answer failed.
+            HttpRefusal: the request cannot be served, or the answer failed.
             VoiceClientError: the service fails or refuses; the class says why.
         """
         said = CedarOsTurn()
@@ -103,7 +108,7 @@ class ExchangeEndpoint:
         """Answer a recording as a stream of events, which ends in `done` or `error`.
 
         Raises:
-            Refusal: the request cannot be served.
+            HttpRefusal: the request cannot be served.
             VoiceClientError: the service fails or refuses; the class says why.
         """
         stream = EventStream(request, send_timeout_s=self._send_timeout_s)
@@ -117,7 +122,7 @@ class ExchangeEndpoint:
                     await stream.leave((failed("events are not read"),))
                 # By its number: the same session may have the next recording already.
                 stop = pb.Control(interrupt=pb.Interrupt(response_id=said.response_id))
-                await turn.conversation.line.send([pb.VoiceSessionRequest(control=stop)])
+                await turn.conversation.upstream.send([pb.VoiceSessionRequest(control=stop)])
         return stream.response
 
     async def _tell(self, turn: _Turn, said: CedarOsTurn, stream: EventStream) -> None:
@@ -129,7 +134,7 @@ class ExchangeEndpoint:
                     if said.is_over:
                         break
         except VoiceClientError as failure:
-            await stream.send((failed(endings.public_message(failure)),))
+            await stream.send((failed(close_codes.public_message(failure)),))
 
     @asynccontextmanager
     async def _turn(self, form: Form, caller: Caller, delivery: Delivery) -> AsyncIterator[_Turn]:
@@ -144,7 +149,7 @@ class ExchangeEndpoint:
         )
         try:
             with conversation.read(keep_s=self._idle_s) as reader:
-                conversation.wishes.note(requests[0].config)
+                conversation.shared_config.note(requests[0].config)
                 turn_id = await conversation.upload(requests)
                 yield _Turn(turn_id, conversation, reader)
         finally:

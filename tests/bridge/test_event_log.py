@@ -7,24 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cedar_voice_bridge.sessions.event_log import (
-    ConversationOver,
-    History,
-    Reader,
+    EventLog,
+    LogReader,
     ReaderKind,
+    ReaderLagged,
     ReaderReplaced,
-    ReadersLag,
+    SessionOver,
 )
 
 EVENTS, SOCKETS = ReaderKind("events"), ReaderKind("sockets")
 ONE = ReaderKind("one", is_single=True)
 
 
-def history(max_bytes: int = 1_000) -> History[str]:
+def history(max_bytes: int = 1_000) -> EventLog[str]:
     """A history of words."""
-    return History(max_bytes, size_of=len)
+    return EventLog(max_bytes, size_of=len)
 
 
-async def read(reader: Reader[str], count: int) -> list[str]:
+async def read(reader: LogReader[str], count: int) -> list[str]:
     """The next words, delivered; "." ends a turn."""
     words = []
     for _ in range(count):
@@ -156,7 +156,7 @@ async def test_a_reader_that_lags_is_told() -> None:
     with said.read(None, EVENTS) as reader:
         for word in "abcd":
             said.add(word, 1)
-        with pytest.raises(ReadersLag):
+        with pytest.raises(ReaderLagged):
             await reader.next()
     with said.read(None, EVENTS) as reader:
         assert await read(reader, 2) == ["c", "d"]
@@ -173,6 +173,6 @@ async def test_readers_wait_and_are_let_go_at_the_end() -> None:
         entry = waiting.result()
         assert (entry.item, entry.turn_id, entry.number) == ("a", 7, 1)
         said.end(None)
-        with pytest.raises(ConversationOver):
+        with pytest.raises(SessionOver):
             await reader.next()
     assert not said.has_readers

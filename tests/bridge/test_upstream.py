@@ -3,14 +3,14 @@
 import pytest
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.sessions.upstream import Line
+from cedar_voice_bridge.sessions.upstream import Upstream
 
 
 @pytest.mark.parametrize(("continues", "newest"), [(False, 3), (True, 4)])
 async def test_a_turn_that_continues_has_another_one_that_is_waited_for(
     continues: bool, newest: int
 ) -> None:
-    line = Line(send_timeout_s=1.0)
+    line = Upstream(send_timeout_s=1.0)
     said = pb.Transcription(text="first part", is_final=True, continues=continues)
     line.note(pb.VoiceSessionResponse(turn_id=3, transcription=said))
     line.note(pb.VoiceSessionResponse(turn_id=3, metrics=pb.TurnMetrics()))

@@ -13,9 +13,11 @@ from msgspec import Struct, field
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.cedar_websocket.frames import Usage
 from cedar_voice_bridge.dialects.cedar_websocket.requests import pieces_of
-from cedar_voice_bridge.dialects.cedar_websocket.responses import mirror, written
-from cedar_voice_bridge.dialects.configuration import context_of, settings_of, tools_in
-from cedar_voice_bridge.dialects.utterances import GIVEN_AGAIN, joined, rest_of
+from cedar_voice_bridge.dialects.cedar_websocket.responses import encode_frame
+from cedar_voice_bridge.translation.configuration import context_of, settings_of, tools_in
+from cedar_voice_bridge.translation.transcript_diff import REPLACED_ANSWER_REASONS, text_after
+from cedar_voice_shared.mirror import read
+from cedar_voice_shared.text import joined
 
 Delivery = Literal["whole", "stream"]
 """One answer when all of it is there, or events as they come."""
@@ -183,7 +185,7 @@ class CedarOsTurn:
         self.is_over = self.is_over or (self._is_written and self._is_spoken)
         if self.is_over:
             events.append(self._ending())
-        return [written(event) for event in events]
+        return [encode_frame(event) for event in events]
 
     def _events(self, response: pb.VoiceSessionResponse) -> list[Struct]:
         match response.WhichOneof("payload"):
@@ -211,7 +213,7 @@ class CedarOsTurn:
     def _heard(self, said: pb.Transcription) -> list[Struct]:
         """A message for the user's chat; a turn that goes on adds what its chat lacks."""
         text = joined(self._said_before, said.text)
-        rest = rest_of(text, self._answer.transcription)
+        rest = text_after(text, self._answer.transcription)
         self._answer.transcription = text
         if said.continues:
             self._said_before = text
@@ -220,7 +222,7 @@ class CedarOsTurn:
 
     def _interrupted(self, interruption: pb.Interruption) -> None:
         """The answer to a turn that goes on is none."""
-        if interruption.reason in GIVEN_AGAIN:
+        if interruption.reason in REPLACED_ANSWER_REASONS:
             self._taken_back_id = interruption.response_id
             self._answer.text, self.answer_audio = "", b""
             self._is_answering = self._is_written = self._is_spoken = False
@@ -235,7 +237,7 @@ class CedarOsTurn:
             case "completed":
                 self._is_written = True
                 if event.completed.HasField("usage"):
-                    self._answer.usage = mirror(Usage, event.completed.usage)
+                    self._answer.usage = read(Usage, event.completed.usage)
                 if not self._answer.text:  # it was not streamed
                     return self._add(event.completed.text)
             case _:
@@ -275,4 +277,4 @@ def task_of(action: pb.Action) -> Task:
 
 def failed(message: str) -> str:
     """The event that ends an answer which cannot go on."""
-    return written(ErrorEvent(message))
+    return encode_frame(ErrorEvent(message))

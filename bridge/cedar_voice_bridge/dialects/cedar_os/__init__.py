@@ -1,0 +1,1 @@
+"""The dialect of the package cedar-os: one recording up, one answer down."""
