@@ -1,4 +1,4 @@
-"""The settings of a bridge process: built once at the edge, handed down as values.
+"""The settings of a bridge process: read once at the start, passed on as values.
 
 Every field is an environment variable with the prefix `CEDAR_`. Lists are separated by commas.
 """
@@ -25,16 +25,16 @@ Separated = (NoDecode, BeforeValidator(_split))
 
 
 class BridgeSettings(BaseSettings):
-    """How one bridge process runs."""
+    """The settings of one bridge process."""
 
     model_config = SettingsConfigDict(env_prefix="CEDAR_", extra="ignore", frozen=True)
 
     http_address: str = Field(
         "127.0.0.1:8080",
         pattern=r":\d{1,5}$",
-        description="where the page and the WebSocket are served",
+        description="address of the page and the WebSocket",
     )
-    grpc_address: str = Field("127.0.0.1:50051", description="where the gRPC service is")
+    grpc_address: str = Field("127.0.0.1:50051", description="address of the gRPC service")
     base_paths: Annotated[tuple[Annotated[str, AfterValidator(_as_path)], ...], *Separated] = Field(
         ("/api/voice", "/api/chat/voice", "/api/chat/voice-execute"),
         description="paths under which the voice API is served",
