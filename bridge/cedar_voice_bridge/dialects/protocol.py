@@ -1,4 +1,4 @@
-"""The description of a dialect: the routes that the bridge serves, and what documents say of them.
+"""The description of a dialect: the routes that the bridge serves, and their documentation.
 
 A dialect adds sockets, requests over HTTP, or both. A path in it is a template: `{base}` is
 replaced by each of the base paths that the bridge is configured with.
@@ -78,7 +78,6 @@ class DialectSpec:
     has sockets alone needs none.
     """
 
-    name: str
     sockets: tuple[SocketRoute, ...] = ()
     requests: tuple[HttpRoute, ...] = ()
     open_endpoint: Callable[[BridgeServices], object] | None = None

@@ -36,7 +36,6 @@ def has_recording(form: Form) -> bool:
 
 
 CEDAR_OS = DialectSpec(
-    name="cedar_os",
     open_endpoint=CedarOsEndpoint,
     requests=(
         HttpRoute(

@@ -11,7 +11,6 @@ SOCKETS = ReaderKind("cedar", is_single=True)
 """Sockets of voice slices: each is the microphone and loudspeaker of one page, so one at a time."""
 
 CEDAR_WEBSOCKET = DialectSpec(
-    name="cedar_websocket",
     sockets=(
         SocketRoute(
             path="{base}/ws",

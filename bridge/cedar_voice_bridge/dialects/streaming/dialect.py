@@ -43,7 +43,6 @@ _FORM = FormSchema(
 )
 
 STREAMING = DialectSpec(
-    name="streaming",
     sockets=(
         SocketRoute(
             path="/",
