@@ -8,6 +8,7 @@ ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "ARCHITECTURE.md"
 PACKAGES = (
     "protos/cedar_voice",
+    "shared/cedar_voice_shared",
     "service/cedar_voice_service",
     "bridge/cedar_voice_bridge",
     "clients/python/cedar_voice_client",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from cedar_voice_bridge.app import serve
 from cedar_voice_bridge.settings import BridgeSettings
-from cedar_voice_bridge.telemetry import configure_logs
+from cedar_voice_shared.logs import configure_logs
 
 
 async def run(settings: BridgeSettings) -> None:

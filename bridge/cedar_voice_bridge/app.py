@@ -12,7 +12,6 @@ import structlog
 from aiohttp import web
 
 from cedar_voice_bridge.auth.gate import Gate
-from cedar_voice_bridge.credentials import Verifier, check_exposure
 from cedar_voice_bridge.dialects.protocol import DialectSpec
 from cedar_voice_bridge.dialects.registry import DIALECTS
 from cedar_voice_bridge.docs import documents
@@ -25,6 +24,7 @@ from cedar_voice_bridge.http.refusals import convert_refusals, mark_begun
 from cedar_voice_bridge.routes import VoiceApi
 from cedar_voice_bridge.settings import BridgeSettings
 from cedar_voice_client import Unauthenticated, VoiceClient, VoiceClientError
+from cedar_voice_shared.credentials import Verifier, check_exposure
 
 log = structlog.get_logger("cedar_voice.bridge")
 

@@ -1,18 +1,13 @@
-"""The settings of a bridge process: read once at the start, passed on as values.
+"""The settings of a bridge process: built once at the edge, handed down as values.
 
 Every field is an environment variable with the prefix `CEDAR_`. Lists are separated by commas.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, Field
 
-
-def _split(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return tuple(part for part in map(str.strip, value.split(",")) if part)
+from cedar_voice_shared.settings import ProcessSettings, Separated
 
 
 def _as_path(path: str) -> str:
@@ -21,20 +16,15 @@ def _as_path(path: str) -> str:
     return path.rstrip("/")
 
 
-Separated = (NoDecode, BeforeValidator(_split))
-
-
-class BridgeSettings(BaseSettings):
-    """The settings of one bridge process."""
-
-    model_config = SettingsConfigDict(env_prefix="CEDAR_", extra="ignore", frozen=True)
+class BridgeSettings(ProcessSettings):
+    """How one bridge process runs."""
 
     http_address: str = Field(
         "127.0.0.1:8080",
         pattern=r":\d{1,5}$",
-        description="address of the page and the WebSocket",
+        description="where the page and the WebSocket are served",
     )
-    grpc_address: str = Field("127.0.0.1:50051", description="address of the gRPC service")
+    grpc_address: str = Field("127.0.0.1:50051", description="where the gRPC service is")
     base_paths: Annotated[tuple[Annotated[str, AfterValidator(_as_path)], ...], *Separated] = Field(
         ("/api/voice", "/api/chat/voice", "/api/chat/voice-execute"),
         description="paths under which the voice API is served",
@@ -43,28 +33,6 @@ class BridgeSettings(BaseSettings):
         (),
         description="web origins that may connect beside the page's own; empty adds localhost on "
         "any port, * lets every origin in",
-    )
-    auth_tokens: Annotated[tuple[SecretStr, ...], *Separated] = Field(
-        (), description="bearer tokens that are let in, separated by commas; empty lets everyone in"
-    )
-    jwt_key: SecretStr = Field(
-        SecretStr(""), description="key of 32 bytes or more that JWTs are signed with, by HS256"
-    )
-    jwt_jwks: str = Field(
-        "", description="file or URL of the keys that JWTs are signed with, by RS256 or ES256"
-    )
-    jwt_audience: Annotated[tuple[str, ...], *Separated] = Field(
-        (), description="audiences of which a JWT has to name one; needed with CEDAR_JWT_JWKS"
-    )
-    jwt_issuer: str = Field("", description="issuer that a JWT has to name; empty asks for none")
-    jwt_tenant_claim: str = Field(
-        "", description="claim that tells users apart beside `sub`; empty takes `sub` alone"
-    )
-    jwt_leeway_ms: int = Field(
-        30_000, ge=0, le=300_000, description="how far the clock of who issues JWTs may be off"
-    )
-    allow_public_without_auth: bool = Field(
-        False, description="let everyone in from everywhere; otherwise no token means loopback only"
     )
     allow_token_in_address: bool = Field(
         True,
@@ -97,12 +65,6 @@ class BridgeSettings(BaseSettings):
         "", description="PEM file of the certificate chain to show to the service"
     )
     grpc_client_key: str = Field("", description="PEM file of its key")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="least severe log line shown"
-    )
-    log_format: Literal["auto", "console", "json"] = Field(
-        "auto", description="auto is console on a terminal and json elsewhere"
-    )
     max_frame_bytes: int = Field(
         1 << 20, ge=1 << 10, le=64 << 20, description="largest frame taken from a browser"
     )
@@ -130,12 +92,6 @@ class BridgeSettings(BaseSettings):
     )
     send_timeout_ms: int = Field(
         10_000, ge=100, description="longest wait for a browser or the service to take a message"
-    )
-    drain_timeout_ms: int = Field(
-        30_000,
-        ge=0,
-        description="how long turns in progress may take when the process is asked to end; "
-        "a second signal ends them at once",
     )
     heartbeat_ms: int = Field(
         20_000, ge=100, description="silence after which a browser is asked whether it is there"

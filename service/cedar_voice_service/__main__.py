@@ -9,7 +9,7 @@ from collections.abc import Callable
 from cedar_voice_service.providers.catalog import Engines, describe
 from cedar_voice_service.server import serve
 from cedar_voice_service.settings import ServiceSettings
-from cedar_voice_service.telemetry import configure_logs
+from cedar_voice_shared.logs import configure_logs
 
 
 async def run(settings: ServiceSettings) -> None:

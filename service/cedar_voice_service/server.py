@@ -14,7 +14,6 @@ import cedar_voice.v1 as pb
 from cedar_voice.v1 import voice_service_pb2_grpc
 from cedar_voice_service.audio.formats import INPUT_ENCODINGS, OUTPUT_ENCODINGS
 from cedar_voice_service.audio.silero import load_network
-from cedar_voice_service.credentials import Verifier, check_exposure
 from cedar_voice_service.grpc_status import ErrorMapping
 from cedar_voice_service.providers.catalog import Engines, open_engines
 from cedar_voice_service.runtime.lag import measured
@@ -33,6 +32,7 @@ from cedar_voice_service.settings import ServiceSettings
 from cedar_voice_service.transport_security import server_credentials
 from cedar_voice_service.wire.enums import ENCODING_TO_PB, STAGE_TO_PB
 from cedar_voice_service.wire.responses import encode_limits
+from cedar_voice_shared.credentials import Verifier, check_exposure
 
 log = structlog.get_logger("cedar_voice.server")
 

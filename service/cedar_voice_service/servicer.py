@@ -10,7 +10,6 @@ import structlog
 
 import cedar_voice.v1 as pb
 from cedar_voice.v1 import voice_service_pb2_grpc
-from cedar_voice_service.credentials import CredentialRefused, Identity, Verifier
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, RateLimited, Stage
 from cedar_voice_service.incoming import Context, Incoming, Taking, message_of
 from cedar_voice_service.runtime.delivery import (
@@ -39,6 +38,7 @@ from cedar_voice_service.wire.responses import (
     encode_limits,
     encode_ready,
 )
+from cedar_voice_shared.credentials import CredentialRefused, Identity, Verifier
 
 log = structlog.get_logger("cedar_voice.converse")
 

@@ -4,62 +4,27 @@ Every field is an environment variable with the prefix `CEDAR_`. `OPENAI_API_KEY
 `OPENAI_BASE_URL` stand in where a stage names no key or base URL of its own.
 """
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr
+
+from cedar_voice_shared.settings import ProcessSettings
 
 EngineChoice = Literal["auto", "openai", "local"]
 FallbackChoice = Literal["none", "openai", "local"]
 TranscriberChoice = Literal["auto", "openai", "openai-realtime", "local"]
 
 
-def _split(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return tuple(part for part in map(str.strip, value.split(",")) if part)
-
-
-class ServiceSettings(BaseSettings):
+class ServiceSettings(ProcessSettings):
     """How one service process runs."""
 
-    model_config = SettingsConfigDict(env_prefix="CEDAR_", extra="ignore", frozen=True)
-
     grpc_address: str = Field("127.0.0.1:50051", description="where the gRPC service listens")
-    auth_tokens: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = Field(
-        (), description="bearer tokens that are let in, separated by commas; empty lets everyone in"
-    )
-    jwt_key: SecretStr = Field(
-        SecretStr(""), description="key of 32 bytes or more that JWTs are signed with, by HS256"
-    )
-    jwt_jwks: str = Field(
-        "", description="file or URL of the keys that JWTs are signed with, by RS256 or ES256"
-    )
-    jwt_audience: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
-        (), description="audiences of which a JWT has to name one; needed with CEDAR_JWT_JWKS"
-    )
-    jwt_issuer: str = Field("", description="issuer that a JWT has to name; empty asks for none")
-    jwt_tenant_claim: str = Field(
-        "", description="claim that tells users apart beside `sub`; empty takes `sub` alone"
-    )
-    jwt_leeway_ms: int = Field(
-        30_000, ge=0, le=300_000, description="how far the clock of who issues JWTs may be off"
-    )
-    allow_public_without_auth: bool = Field(
-        False, description="let everyone in from everywhere; otherwise no token means loopback only"
-    )
     grpc_tls_certificate: str = Field(
         "", description="PEM file of the certificate chain that is served with; empty is no TLS"
     )
     grpc_tls_key: str = Field("", description="PEM file of its key")
     grpc_tls_client_ca: str = Field(
         "", description="PEM file of who signs clients' certificates; set, every client needs one"
-    )
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="least severe log line shown"
-    )
-    log_format: Literal["auto", "console", "json"] = Field(
-        "auto", description="auto is console on a terminal and json elsewhere"
     )
 
     stt_engine: TranscriberChoice = Field(
@@ -149,12 +114,6 @@ class ServiceSettings(BaseSettings):
     max_utterance_ms: int = Field(60_000, ge=1_000, description="longest user turn")
     max_output_lead_ms: int = Field(
         1_000, ge=0, description="how far answer audio is sent ahead of its playback"
-    )
-    drain_timeout_ms: int = Field(
-        30_000,
-        ge=0,
-        description="how long turns in progress may take when the process is asked to end; "
-        "a second signal ends them at once",
     )
     resume_window_ms: int = Field(
         30_000, ge=0, description="how long a dropped session can be resumed"

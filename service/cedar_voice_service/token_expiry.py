@@ -2,9 +2,9 @@
 
 import asyncio
 
-from cedar_voice_service.credentials import CredentialRefused, Identity, Verifier
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, Stage
 from cedar_voice_service.runtime.delivery import Attachment, TokenExpiring
+from cedar_voice_shared.credentials import CredentialRefused, Identity, Verifier
 
 
 class Expiry:

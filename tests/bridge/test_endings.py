@@ -14,7 +14,6 @@ from aiohttp.test_utils import TestServer
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.gate import Gate
 from cedar_voice_bridge.auth.tickets import Caller
-from cedar_voice_bridge.credentials import Verifier
 from cedar_voice_bridge.dialects.cedar_websocket.translator import CedarWebSocketTranslator
 from cedar_voice_bridge.endpoints.websocket import WebSocketEndpoint
 from cedar_voice_bridge.http.origins import OriginPolicy
@@ -25,6 +24,7 @@ from cedar_voice_bridge.sessions.shared_session import SharedSession
 from cedar_voice_bridge.sessions.upstream import Upstream
 from cedar_voice_bridge.settings import BridgeSettings
 from cedar_voice_client import ErrorCode, Unavailable, VoiceClient
+from cedar_voice_shared.credentials import Verifier
 from tests.support.bridge import Socket, bridging
 from tests.support.scripted_service import Conversation, ScriptedService, serving
 

@@ -6,10 +6,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.tickets import Caller
-from cedar_voice_bridge.credentials import Identity
 from cedar_voice_bridge.sessions.service_session import ServiceSession, ServiceSessions, secret_of
 from cedar_voice_client import VoiceClient
 from cedar_voice_service.server import open_server
+from cedar_voice_shared.credentials import Identity
 from tests.support.bridge import PATIENCE_S
 from tests.support.identities import AUDIENCE, KEY, signed
 from tests.support.service import LOCAL, settings

@@ -14,18 +14,15 @@ import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.gate import session_id_of
 from cedar_voice_bridge.dialects.cedar_os import translator as cedar_os
 from cedar_voice_bridge.dialects.cedar_websocket.translator import CedarWebSocketTranslator
-from cedar_voice_bridge.dialects.recordings import begins_recording
 from cedar_voice_bridge.dialects.streaming.endpoint import position_of
 from cedar_voice_bridge.dialects.streaming.translator import StreamingTranslator
 from cedar_voice_bridge.http.accept import AnswerForm, preferred_form
 from cedar_voice_bridge.http.origins import OriginPolicy, bearer_token
 from cedar_voice_bridge.translation.errors import DialectError
 from cedar_voice_service.audio.containers.elementary import ElementaryReader, Mp3Reader
-from cedar_voice_service.audio.containers.header import MAX_HEADER_BYTES, Header
 from cedar_voice_service.audio.containers.mp4 import Mp4Reader
 from cedar_voice_service.audio.containers.ogg import OggReader
 from cedar_voice_service.audio.containers.parts import Part, Reader, Track
-from cedar_voice_service.audio.containers.recognition import Verdict, recognize
 from cedar_voice_service.audio.containers.wav import WavReader
 from cedar_voice_service.audio.containers.webm import WebmReader
 from cedar_voice_service.audio.decoder import MAX_AHEAD_MS, MAX_MS_PER_BYTE, open_decoder
@@ -36,6 +33,7 @@ from cedar_voice_service.session.config import Limits, SessionConfig
 from cedar_voice_service.session.events import Configured
 from cedar_voice_service.wire import requests as wire
 from cedar_voice_service.wire.responses import encode_ready
+from cedar_voice_shared.containers import MAX_HEADER_BYTES, RecordingHeader, recognize
 
 Target = Callable[[bytes], None]
 Proto = TypeVar("Proto", bound=Message)
@@ -71,9 +69,9 @@ def decode_recording(data: bytes) -> None:
 def go_on_in_the_middle(data: bytes) -> None:
     """What comes after a place, which the first byte names, is decoded by the header before it."""
     place = data[0] * len(data) // 256 if data else 0
-    header = Header()
+    header = RecordingHeader()
     for piece in _pieces(data[1:place], 100):
-        header.note(piece)
+        header.add(piece)
     assert len(header.setup) <= MAX_HEADER_BYTES
     decoder = open_decoder(AudioFormat())
     try:
@@ -148,11 +146,10 @@ def cut_mp3(data: bytes) -> None:
 
 def recognize_encoding(data: bytes) -> None:
     """Twelve bytes decide, and more bytes change nothing."""
-    verdicts = [recognize(data[:length]) for length in range(min(len(data), 40) + 1)]
-    decided = [verdict for verdict in verdicts if verdict is not Verdict.UNDECIDED]
+    heads = [recognize(data[:length]) for length in range(min(len(data), 40) + 1)]
+    decided = [head for head in heads if head.begins is not None]
     assert len(set(decided)) <= 1
     assert len(data) < 12 or decided
-    begins_recording(data)
 
 
 # -- browsers --------------------------------------------------------------------------------------

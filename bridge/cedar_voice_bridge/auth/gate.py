@@ -14,13 +14,13 @@ from aiohttp import web
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.rate_limit import RateLimiter
 from cedar_voice_bridge.auth.tickets import Caller, Tickets, TooManyTickets
-from cedar_voice_bridge.credentials import CredentialRefused, Verifier
 from cedar_voice_bridge.http.browser_socket import BrowserSocket
 from cedar_voice_bridge.http.origins import OriginPolicy, bearer_token, client_address
 from cedar_voice_bridge.http.refusals import HttpRefusal
 from cedar_voice_bridge.settings import BridgeSettings
 from cedar_voice_bridge.translation.errors import DialectError
 from cedar_voice_bridge.translation.protocol import AuthTranslator
+from cedar_voice_shared.credentials import CredentialRefused, Verifier
 
 log = structlog.get_logger("cedar_voice.bridge")
 

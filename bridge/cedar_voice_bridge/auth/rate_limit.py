@@ -4,7 +4,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Hashable
 
-from cedar_voice_bridge.token_bucket import Clock, TokenBucket
+from cedar_voice_shared.token_bucket import Clock, TokenBucket
 
 MAX_KEPT = 10_000
 """Number of keys whose use is remembered; the one that was idle longest is forgotten first."""

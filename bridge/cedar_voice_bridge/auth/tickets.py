@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cedar_voice_bridge.auth.rate_limit import RateLimiter
-from cedar_voice_bridge.credentials import Identity
+from cedar_voice_shared.credentials import Identity
 
 MAX_TICKETS = 10_000
 MAX_TICKETS_OF_ONE = 20

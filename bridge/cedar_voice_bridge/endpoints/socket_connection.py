@@ -11,7 +11,6 @@ from aiohttp import web
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.gate import Gate, session_id_of
 from cedar_voice_bridge.auth.tickets import Caller
-from cedar_voice_bridge.credentials import CredentialRefused
 from cedar_voice_bridge.http import close_codes
 from cedar_voice_bridge.http.browser_socket import (
     LAST_SEND_TIMEOUT_S,
@@ -34,6 +33,7 @@ from cedar_voice_bridge.sessions.shared_session import BrowserPosition, Response
 from cedar_voice_bridge.translation.errors import DialectError
 from cedar_voice_bridge.translation.protocol import SocketTranslator
 from cedar_voice_client import InvalidRequest, VoiceClientError
+from cedar_voice_shared.credentials import CredentialRefused
 
 log = structlog.get_logger("cedar_voice.bridge")
 

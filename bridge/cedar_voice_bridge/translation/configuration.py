@@ -1,30 +1,20 @@
 """The configuration of a session as clients of every dialect send it. Pure."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType, field
+from msgspec import UNSET, Struct
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.translation.context import context_of, tools_in
+from cedar_voice_bridge.translation.contract_fields import with_fields_of
 from cedar_voice_bridge.translation.errors import DialectError
-
-# The service checks these ranges; the annotations bring them into the documents.
-Multiplier = Annotated[float, Meta(extra_json_schema={"minimum": 0.5, "maximum": 2.0})]
-Gain = Annotated[float, Meta(extra_json_schema={"minimum": 0.0, "maximum": 1.0})]
+from cedar_voice_shared import options
 
 
-class Settings(Struct, rename="camel"):
+@with_fields_of(pb.VoiceSettings, options.VoiceSettings)
+class Settings(Struct):
     """Voice settings, named as in the contract."""
-
-    language: str | UnsetType = UNSET
-    voice_id: str | UnsetType = UNSET
-    pitch: Multiplier | UnsetType = UNSET
-    rate: Multiplier | UnsetType = UNSET
-    volume: Gain | UnsetType = UNSET
-    use_browser_tts: bool | UnsetType = field(default=UNSET, name="useBrowserTTS")
-    auto_add_to_messages: bool | UnsetType = UNSET
-    stream: bool | UnsetType = UNSET
 
 
 def chunk_by_chunk_config(session_id: str) -> pb.SessionConfig:

@@ -8,31 +8,22 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
+import cedar_voice.v1 as pb
 from cedar_voice_bridge.translation.configuration import Settings
+from cedar_voice_bridge.translation.contract_fields import with_fields_of
 from cedar_voice_bridge.translation.numbering import MAX_NUMBER
+from cedar_voice_shared import options
 
 UInt32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Encoding = Literal["mp3", "wav", "pcm_s16le", "ogg_opus", "webm_opus"]
 Framing = Literal["continuous", "self_contained", "whole"]
-TurnMode = Literal["manual", "server_vad"]
 
 # -- sent by browsers ----------------------------------------------------------------------------
 
 
-class TurnDetection(Struct, rename="camel"):
-    """Detection of the user's turn, named as in the contract."""
-
-    mode: TurnMode | UnsetType = UNSET
-    threshold: float | UnsetType = UNSET
-    prefix_padding_ms: UInt32 | UnsetType = UNSET
-    silence_duration_ms: UInt32 | UnsetType = UNSET
-    min_speech_ms: UInt32 | UnsetType = UNSET
-    max_utterance_ms: UInt32 | UnsetType = UNSET
-    no_input_timeout_ms: UInt32 | UnsetType = UNSET
-    create_response: bool | UnsetType = UNSET
-    interrupt_response: bool | UnsetType = UNSET
-    min_interruption_ms: UInt32 | UnsetType = UNSET
-    adaptive: bool | UnsetType = UNSET
+@with_fields_of(pb.TurnDetection, options.TurnDetection)
+class TurnDetection(Struct):
+    """Turn detection, named as in the contract."""
 
 
 class Output(Struct, rename="camel"):

@@ -12,6 +12,7 @@ from cedar_voice_bridge.translation import frames
 from cedar_voice_bridge.translation.configuration import set_values
 from cedar_voice_bridge.translation.context import tools_in, unwrap_context
 from cedar_voice_bridge.translation.errors import DialectError
+from cedar_voice_shared.mirror import write
 
 AUDIO_PIECE_BYTES = 64 << 10
 """Size of the pieces that longer audio is sent in: the contract allows to cut audio anywhere."""
@@ -101,7 +102,7 @@ def _config(frame: frames.Config) -> pb.SessionConfig:
     if frame.output is not UNSET:
         config.output_audio.CopyFrom(_output_audio(frame.output))
     if frame.turn_detection is not UNSET:
-        config.turn_detection.CopyFrom(_turn_detection(frame.turn_detection))
+        write(set_values(frame.turn_detection), config.turn_detection)
     if frame.tools is not UNSET:
         config.tools.CopyFrom(pb.ToolSet(tools=map(_tool, frame.tools)))
     if frame.system_prompt is not UNSET:
@@ -126,13 +127,6 @@ def _output_audio(output: frames.Output) -> pb.OutputAudioConfig:
         max_lead_ms=output.max_lead_ms,
         supports_hold=output.supports_hold,
     )
-
-
-def _turn_detection(detection: frames.TurnDetection) -> pb.TurnDetection:
-    values = set_values(detection)
-    if detection.mode is not UNSET:
-        values["mode"] = pb.TurnDetectionMode.Value(f"TURN_DETECTION_MODE_{detection.mode.upper()}")
-    return pb.TurnDetection(**values)
 
 
 def _tool(tool: frames.Tool) -> pb.ToolDefinition:

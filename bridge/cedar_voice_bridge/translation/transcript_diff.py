@@ -1,38 +1,37 @@
-"""Differences of transcripts, for clients that add a message for every final transcription. Pure.
+"""The difference between two transcripts of a turn, for clients that append each final one. Pure.
 
-A user who resumes speaking before the answer is audible causes another final transcription, which
-begins with the text of the previous one. Without a difference such a client shows words twice.
+A user who continues before the answer is audible gets another final transcript, which begins with
+the one before. Such a client would show its words twice.
 """
 
 import re
+import unicodedata
 
 import cedar_voice.v1 as pb
+from cedar_voice_shared.text import UNSPACED
 
 REPLACED_ANSWER_REASONS = frozenset(
     {pb.INTERRUPTION_REASON_TURN_REOPENED, pb.INTERRUPTION_REASON_SESSION_RESTORED}
 )
-"""Reasons of an interruption after which the turn gets another answer in place of this one."""
+"""Reasons that void an answer: its turn gets another one."""
 
-# A word is a run of letters and digits; in scripts without spaces, one character.
-_UNSPACED = r"\u3040-\u30ff\u3400-\u9fff"
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+")
-_ENDS_UNSPACED = re.compile(rf"[{_UNSPACED}\u3000-\u303f\uff00-\uff60]\Z")
-_BEGINS_UNSPACED = re.compile(rf"[{_UNSPACED}]")
+_WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
+"""A word; in a script without spaces, a character."""
 
 
-def joined(before: str, after: str) -> str:
-    """Join the texts of two turns, with a space between them if their scripts use spaces."""
-    is_tight = _ENDS_UNSPACED.search(before) and _BEGINS_UNSPACED.match(after)
-    return f"{before}{after}" if is_tight else f"{before} {after}".strip()
+def text_after(text: str, sent: str) -> str:
+    """Return the part of a text after the words already sent; all of it if it begins otherwise.
 
-
-def text_after(text: str, beginning: str) -> str:
-    """Return the part of a text after a beginning; the whole text if it begins otherwise.
-
-    Only words are compared, regardless of case and of the characters between them.
+    Words are compared without case, punctuation and spaces.
     """
-    known = [match[0].casefold() for match in _WORD.finditer(beginning)]
+    sent_words = [match[0].casefold() for match in _WORD.finditer(sent)]
     words = list(_WORD.finditer(text))
-    if not known or [match[0].casefold() for match in words[: len(known)]] != known:
+    if not sent_words or [word[0].casefold() for word in words[: len(sent_words)]] != sent_words:
         return text
-    return text[words[len(known)].start() :] if len(words) > len(known) else ""
+    rest = text[words[len(sent_words)].start() :] if len(words) > len(sent_words) else ""
+    return text if _begins_with_mark(rest) else rest
+
+
+def _begins_with_mark(text: str) -> bool:
+    """Whether the text begins with a mark, which changes the character before it."""
+    return text != "" and unicodedata.category(text[0]).startswith("M")

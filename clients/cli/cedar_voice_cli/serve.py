@@ -24,7 +24,7 @@ def serve(given: Given) -> None:
     service, bridge = load("service", given), load("bridge", given)
     from cedar_voice_service.errors import EngineError
     from cedar_voice_service.providers.catalog import EngineMissing
-    from cedar_voice_service.telemetry import configure_logs
+    from cedar_voice_shared.logs import configure_logs
 
     configure_logs(service.log_level, service.log_format)
     addresses = {"--grpc-address": service.grpc_address, "--http-address": bridge.http_address}

@@ -17,7 +17,7 @@ def service(given: Given) -> None:
     from cedar_voice_service.errors import EngineError
     from cedar_voice_service.providers.catalog import EngineMissing, Engines, describe
     from cedar_voice_service.server import serve
-    from cedar_voice_service.telemetry import configure_logs
+    from cedar_voice_shared.logs import configure_logs
 
     def ready(address: str, engines: Engines) -> None:
         announce({"gRPC": address}, describe(engines))

@@ -9,7 +9,6 @@ from cedar_voice_service.audio.containers.mp4 import Mp4Reader
 from cedar_voice_service.audio.containers.ogg import OggReader
 from cedar_voice_service.audio.containers.parts import Part, Reader, Track, broken, unsupported
 from cedar_voice_service.audio.containers.raw import PcmReader
-from cedar_voice_service.audio.containers.recognition import Verdict, recognize
 from cedar_voice_service.audio.containers.wav import WavReader
 from cedar_voice_service.audio.containers.webm import WebmReader
 from cedar_voice_service.audio.formats import (
@@ -19,6 +18,7 @@ from cedar_voice_service.audio.formats import (
     Encoding,
 )
 from cedar_voice_service.errors import CallerError
+from cedar_voice_shared.containers import Container, recognize
 
 MAX_AHEAD_MS = 120_000
 """Most sound that one call of `feed` or `flush` gives out."""
@@ -102,21 +102,21 @@ class RecordingDecoder:
     def _begins_anew(self, data: bytes) -> bool:
         """Whether a new recording begins here, though the one before may end inside a packet."""
         found = recognize(data)
-        if self._reader is None or found not in _UNMISTAKABLE:
+        if self._reader is None or found.container is None or not found.begins_header:
             return False
-        if found is self._encoding:
-            return found is not Encoding.OGG_OPUS  # every page begins so, and its reader can tell
+        if _ENCODINGS[found.container] is self._encoding:
+            return found.container is not Container.OGG  # its reader can continue with the next one
         return self._format.encoding is Encoding.AUTO
 
     def _recognize(self, data: bytes) -> bytes:
         """Find the reader, if this is enough to tell; the bytes it has to begin with."""
         self._head += data
         found = recognize(self._head)
-        if found is Verdict.UNKNOWN:
-            raise unsupported("the encoding of the audio is not recognized")
-        if isinstance(found, Encoding):
-            self._open(found)
+        if found.container is not None:
+            self._open(_ENCODINGS[found.container])
             data, self._head = self._head, b""
+        elif not found.may_begin:
+            raise unsupported("the encoding of the audio is not recognized")
         return data
 
     def _sound_of(self, part: Part) -> bytes:
@@ -159,13 +159,14 @@ class Allowance:
             raise broken("the audio holds more sound than is decoded at once")
 
 
-_UNMISTAKABLE = (
-    Encoding.WEBM_OPUS,
-    Encoding.OGG_OPUS,
-    Encoding.MP4,
-    Encoding.FLAC,
-    Encoding.WAV,
-)
+_ENCODINGS = {
+    Container.WEBM: Encoding.WEBM_OPUS,
+    Container.OGG: Encoding.OGG_OPUS,
+    Container.WAV: Encoding.WAV,
+    Container.FLAC: Encoding.FLAC,
+    Container.MP4: Encoding.MP4,
+    Container.MP3: Encoding.MP3,
+}
 
 
 def _open_reader(encoding: Encoding, audio_format: AudioFormat) -> Reader:

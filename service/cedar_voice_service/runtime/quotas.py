@@ -9,7 +9,7 @@ from math import ceil
 from cedar_voice_service.errors import RateLimited, Stage
 from cedar_voice_service.providers.protocols import ReplyPart, ReplyRequest, Responder
 from cedar_voice_service.session.history import ToolOutcome
-from cedar_voice_service.token_bucket import Clock, TokenBucket
+from cedar_voice_shared.token_bucket import Clock, TokenBucket
 
 MAX_IDLE_QUOTAS = 1_000
 """Users without a trace in their quota that are remembered; then they are forgotten."""

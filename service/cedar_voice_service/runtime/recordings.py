@@ -1,9 +1,9 @@
 """What a client sends, recording after recording, on its way to becoming samples."""
 
-from cedar_voice_service.audio.containers.recognition import Verdict, recognize
 from cedar_voice_service.audio.formats import AudioFormat, Encoding
 from cedar_voice_service.errors import CallerError, EngineError
 from cedar_voice_service.workers.decoding import Decoding, LiveDecoder
+from cedar_voice_shared.containers import recognize
 
 MAX_DEATHS = 2
 """Decoder processes that a recording may lose; one that loses more may be why they die."""
@@ -89,14 +89,9 @@ class Recordings:
         self._head += data
         is_raw = self._format.encoding is Encoding.PCM_S16LE
         found = recognize(self._head)
-        if found is Verdict.UNDECIDED and not is_raw:
+        if found.begins is None and not is_raw:
             return b""
         data, self._head = self._head, b""
-        if is_raw or isinstance(found, Encoding):
+        if is_raw or found.begins:
             self._listen(self._format)
         return data
-
-
-def begins_recording(data: bytes) -> bool:
-    """Whether these bytes are, or may be, the header of a recording."""
-    return recognize(data) is not Verdict.UNKNOWN

@@ -23,7 +23,6 @@ from cedar_voice_service.runtime.delivery import Attachment, Delivery, Pong, Rea
 from cedar_voice_service.runtime.input_batch import HEARD_BYTES
 from cedar_voice_service.runtime.llm_stage import Reciter, Writer
 from cedar_voice_service.runtime.quotas import UNLIMITED, Quota
-from cedar_voice_service.runtime.recordings import begins_recording
 from cedar_voice_service.runtime.stt_stage import transcribe
 from cedar_voice_service.runtime.tts_stage import Speaker
 from cedar_voice_service.session import commands as do
@@ -35,6 +34,7 @@ from cedar_voice_service.session.messages import TurnMetrics
 from cedar_voice_service.session.resume.durability import Watermark
 from cedar_voice_service.session.resume.inbox import Inbox
 from cedar_voice_service.session.resume.position import NO_PAST, Past, Position
+from cedar_voice_shared.containers import recognize
 
 log = structlog.get_logger("cedar_voice.session")
 
@@ -199,7 +199,7 @@ class SessionRunner:
             case on.Pinged(sent_at_ms):
                 self.delivery.notify(Pong(sent_at_ms))
             case on.AudioReceived(data):
-                if begins_recording(data):  # told by its first bytes, which no others may precede
+                if recognize(data).may_begin:  # a header is recognized at the front of a piece only
                     await self._hear_all(group)
                 self._listener.unheard.add(data, item.sequence)
                 if not self._may_hear_later or self._listener.unheard.is_worth_hearing(clock_ms()):

@@ -14,7 +14,6 @@ from typing import Protocol
 
 import msgspec
 
-from cedar_voice_service.audio.containers.header import Header
 from cedar_voice_service.audio.decoder import Decoder, open_decoder
 from cedar_voice_service.audio.formats import SAMPLE_BYTES, AudioFormat, Encoding
 from cedar_voice_service.errors import CallerError, Code, EngineError, Stage
@@ -22,6 +21,7 @@ from cedar_voice_service.settings import ServiceSettings
 from cedar_voice_service.workers.child_process import ChildProcess
 from cedar_voice_service.workers.decoding_worker import NUMBER, REFUSED, SAMPLES, Refusal
 from cedar_voice_service.workers.frames import BEGIN, DATA, END
+from cedar_voice_shared.containers import RecordingHeader
 
 MAX_DECODERS = 128
 """Recordings that one worker decodes at a time."""
@@ -194,14 +194,14 @@ class _DecoderThere:
     def __init__(self, audio_format: AudioFormat, workers: Sequence[Worker]) -> None:
         self._format = audio_format
         self._workers = workers
-        self._header = Header()
+        self._header = RecordingHeader()
         self._worker: Worker | None = None
         self._number = 0
 
     async def feed(self, data: bytes) -> bytes:
         if self._worker is None:
             await self._open()
-        self._header.note(data)
+        self._header.add(data)
         return await self._ask(DATA, data)
 
     async def flush(self) -> bytes:

@@ -12,7 +12,7 @@ from cedar_voice_client.recovery.backoff import wait_s
 from cedar_voice_service.errors import Code, RateLimited
 from cedar_voice_service.runtime.quotas import Quota, Quotas, Rates
 from cedar_voice_service.server import rates_of
-from cedar_voice_service.token_bucket import TokenBucket
+from cedar_voice_shared.token_bucket import TokenBucket
 from tests.support.service import settings
 
 

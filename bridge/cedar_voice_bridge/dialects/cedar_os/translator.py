@@ -22,12 +22,10 @@ from cedar_voice_bridge.dialects.cedar_os.frames import (
 from cedar_voice_bridge.translation.configuration import form_config
 from cedar_voice_bridge.translation.frames import Usage
 from cedar_voice_bridge.translation.requests import control_request, pieces_of
-from cedar_voice_bridge.translation.responses import encode_frame, mirror
-from cedar_voice_bridge.translation.transcript_diff import (
-    REPLACED_ANSWER_REASONS,
-    joined,
-    text_after,
-)
+from cedar_voice_bridge.translation.responses import encode_frame
+from cedar_voice_bridge.translation.transcript_diff import REPLACED_ANSWER_REASONS, text_after
+from cedar_voice_shared.mirror import read
+from cedar_voice_shared.text import joined
 
 Delivery = Literal["whole", "stream"]
 """One JSON object once the answer is complete, or events as they come."""
@@ -159,7 +157,7 @@ class CedarOsTurn:
             case "completed":
                 self._has_text = True
                 if event.completed.HasField("usage"):
-                    self._answer.usage = mirror(Usage, event.completed.usage)
+                    self._answer.usage = read(Usage, event.completed.usage)
                 if not self._answer.text:  # it was not streamed
                     return self._add_text(event.completed.text)
             case _:

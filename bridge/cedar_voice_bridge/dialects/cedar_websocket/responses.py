@@ -7,11 +7,11 @@ from msgspec import UNSET
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.cedar_websocket import frames
-from cedar_voice_bridge.translation.configuration import Settings
 from cedar_voice_bridge.translation.errors import DialectError, code_name
-from cedar_voice_bridge.translation.frames import Event, Output, TurnDetection, Usage
+from cedar_voice_bridge.translation.frames import Event, Output
 from cedar_voice_bridge.translation.numbering import number_in
-from cedar_voice_bridge.translation.responses import action_request, encode_frame, mirror
+from cedar_voice_bridge.translation.responses import action_request, encode_frame
+from cedar_voice_shared.mirror import read
 
 # Fields of the contract that have another name or place in the frames.
 _MOVED = (
@@ -61,14 +61,13 @@ def frames_of(response: pb.VoiceSessionResponse) -> list[str]:
         case "ready":
             events = [_ready(response.ready, received=number_in(response.ack))]
         case "speech":
-            events = [mirror(frames.Speech, response.speech, **place)]
+            events = [read(frames.Speech, response.speech, **place)]
         case "interruption":
-            events = [mirror(frames.Interruption, response.interruption, **place)]
+            events = [read(frames.Interruption, response.interruption, **place)]
         case "hold":
-            events = [mirror(frames.Hold, response.hold, **place)]
+            events = [read(frames.Hold, response.hold, **place)]
         case "metrics":
-            metrics = response.metrics
-            events = [mirror(frames.Metrics, metrics, usage=_usage(metrics), **place)]
+            events = [read(frames.Metrics, response.metrics, **place)]
         case "token_expiring":
             events = [frames.TokenExpiring(time_left_ms=response.token_expiring.time_left_ms)]
         case "go_away":
@@ -89,8 +88,8 @@ def frames_of(response: pb.VoiceSessionResponse) -> list[str]:
 
 def _transcription(transcription: pb.Transcription, place: dict[str, int]) -> Event:
     if transcription.is_final:
-        return mirror(frames.FinalTranscription, transcription, **place)
-    return mirror(frames.PartialTranscription, transcription, **place)
+        return read(frames.FinalTranscription, transcription, **place)
+    return read(frames.PartialTranscription, transcription, **place)
 
 
 def _response(event: pb.ResponseEvent, place: dict[str, int]) -> list[Event]:
@@ -104,28 +103,16 @@ def _response(event: pb.ResponseEvent, place: dict[str, int]) -> list[Event]:
             completed = event.completed
             if not completed.text and completed.finish_reason != pb.FINISH_REASON_STOP:
                 return []  # it ended before its first word; clients would show an empty message
-            usage = _usage(completed)
-            return [mirror(frames.ResponseComplete, completed, usage=usage, **place)]
+            return [read(frames.ResponseComplete, completed, **place)]
         case _:
             return []
-
-
-def _usage(message: pb.ResponseCompleted | pb.TurnMetrics) -> Usage | None:
-    return mirror(Usage, message.usage) if message.HasField("usage") else None
 
 
 def _audio(audio: pb.OutputAudio, place: dict[str, int]) -> list[Event]:
     events: list[Event] = []
     if audio.data:
-        has_format = audio.HasField("format")
-        chunk = mirror(
-            frames.SpokenChunk,
-            audio,
-            data=pybase64.b64encode_as_string(audio.data),
-            format=mirror(frames.AudioFormat, audio.format) if has_format else None,
-            **place,
-        )
-        events.append(chunk)
+        data = pybase64.b64encode_as_string(audio.data)
+        events.append(read(frames.SpokenChunk, audio, data=data, **place))
     if audio.is_last:
         events.append(frames.AudioComplete(response_id=audio.response_id, **place))
     return events
@@ -136,17 +123,15 @@ def _failure(error: pb.Error, place: dict[str, int]) -> frames.Failure:
     for theirs, ours in _MOVED:
         field = field.replace(theirs, ours)
     field = re.sub(r"_([a-z])", lambda match: match[1].upper(), field)
-    return mirror(frames.Failure, error, field=field, **place)
+    return read(frames.Failure, error, field=field, **place)
 
 
 def _ready(ready: pb.SessionReady, received: int) -> frames.Ready:
-    encoding = mirror(frames.AudioFormat, ready.output_audio.format).encoding
-    return frames.Ready(
-        session_id=ready.session_id,
-        resumed=ready.resumed,
+    encoding = read(frames.AudioFormat, ready.output_audio.format).encoding
+    return read(
+        frames.Ready,
+        ready,
         received=received,
         restored=ready.restored or UNSET,
-        settings=mirror(Settings, ready.settings),
-        output=mirror(Output, ready.output_audio, encoding=encoding),
-        turn_detection=mirror(TurnDetection, ready.turn_detection),
+        output=read(Output, ready.output_audio, encoding=encoding),
     )

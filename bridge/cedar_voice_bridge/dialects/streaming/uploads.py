@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.recordings import begins_recording
 from cedar_voice_bridge.http.refusals import HttpRefusal
 from cedar_voice_bridge.sessions.shared_config import profile_of
 from cedar_voice_bridge.sessions.shared_session import SharedSession
 from cedar_voice_bridge.translation.configuration import chunk_by_chunk_config
 from cedar_voice_bridge.translation.requests import control_request, pieces_of
 from cedar_voice_client import VoiceClientError
+from cedar_voice_shared.containers import recognize
 
 UPLOAD_PROFILE = profile_of(chunk_by_chunk_config(""))
 """Profile of a client that uploads: it marks the end of the turn itself."""
@@ -79,7 +79,7 @@ class SessionUploads:
         requests = config.change_to(chunk.config)
         if chunk.audio:
             requests += config.adopt_profile(UPLOAD_PROFILE)
-            requests += self._beginning(begins_recording(chunk.audio), session)
+            requests += self._beginning(recognize(chunk.audio).may_begin, session)
         requests += pieces_of(chunk.audio)
         self._is_recording = not chunk.is_complete
         if chunk.is_complete:

@@ -1,8 +1,4 @@
-"""Who a bearer token speaks for: a token of a list, or a JWT signed by a known key.
-
-The service and the bridge each have this file, letter by letter, because neither may import the
-other; a test holds them alike.
-"""
+"""Identities of bearer tokens: a token of a list, or a JWT signed by a known key."""
 
 import asyncio
 import hashlib
@@ -14,11 +10,11 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import jwt
 import structlog
-from pydantic import SecretStr
+
+from cedar_voice_shared.settings import ProcessSettings
 
 log = structlog.get_logger("cedar_voice.credentials")
 
@@ -65,28 +61,7 @@ class Identity:
         return self.expires_at_s is None or self.expires_at_s > other.expires_at_s
 
 
-class AuthSettings(Protocol):
-    """The settings that say who is let in."""
-
-    @property
-    def auth_tokens(self) -> tuple[SecretStr, ...]: ...
-    @property
-    def jwt_key(self) -> SecretStr: ...
-    @property
-    def jwt_jwks(self) -> str: ...
-    @property
-    def jwt_audience(self) -> tuple[str, ...]: ...
-    @property
-    def jwt_issuer(self) -> str: ...
-    @property
-    def jwt_tenant_claim(self) -> str: ...
-    @property
-    def jwt_leeway_ms(self) -> int: ...
-    @property
-    def allow_public_without_auth(self) -> bool: ...
-
-
-def check_exposure(settings: AuthSettings, address: str, *, has_client_ca: bool = False) -> None:
+def check_exposure(settings: ProcessSettings, address: str, *, has_client_ca: bool = False) -> None:
     """Refuse to let everyone in from everywhere, unless that is what the settings say.
 
     Raises:
@@ -181,7 +156,7 @@ class Verifier:
 
     def __init__(
         self,
-        settings: AuthSettings,
+        settings: ProcessSettings,
         *,
         keys: KeySet | None = None,
         clock_s: Callable[[], float] = time.time,

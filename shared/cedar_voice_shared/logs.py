@@ -1,8 +1,4 @@
-"""How a process logs: one line an event, never what was said, never a credential.
-
-The service and the bridge each have this file, letter by letter, because neither may import the
-other; a test holds them alike.
-"""
+"""Logs of a process: one line an event, never a text of a conversation, never a credential."""
 
 import io
 import logging

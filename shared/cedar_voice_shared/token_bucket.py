@@ -1,8 +1,7 @@
-"""A token bucket: how much may be had at once, and how soon there is more. Pure.
+"""A token bucket: a burst that may be used at once, and a rate at which it refills. Pure.
 
-The service and the bridge each have this file, letter by letter, because neither may import the
-other; a test holds them alike. It is our own because it counts fractions and takes its clock from
-outside; what the libraries of the field offer counts whole hits in windows of the wall clock.
+It is our own because it counts fractions and is given its clock; the libraries of the field count
+whole hits in windows of the wall clock.
 """
 
 from collections.abc import Callable
