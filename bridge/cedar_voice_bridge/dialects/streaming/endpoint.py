@@ -12,7 +12,7 @@ from cedar_voice_bridge.auth.tickets import Caller
 from cedar_voice_bridge.dialects.protocol import BridgeServices
 from cedar_voice_bridge.dialects.streaming.frames import PartialResult
 from cedar_voice_bridge.dialects.streaming.translator import PING, StreamingTranslator
-from cedar_voice_bridge.dialects.streaming.uploads import Chunk, SessionUploads
+from cedar_voice_bridge.dialects.streaming.uploads import SessionUploads, UploadedChunk
 from cedar_voice_bridge.http import close_codes
 from cedar_voice_bridge.http.browser_socket import BrowserGone, BrowserLags
 from cedar_voice_bridge.http.event_stream import EventStream
@@ -123,7 +123,7 @@ async def _copy(reader: LogReader[Response], stream: EventStream) -> None:
             reader.record_delivery(entry, ends_turn=translator.ends_turn(frames[-1]))
 
 
-def _chunk_of(request: web.Request, form: Form) -> Chunk:
+def _chunk_of(request: web.Request, form: Form) -> UploadedChunk:
     name = form.text("sessionId") or request.query.get("sessionId", "")
     if not name:
         raise HttpRefusal(400, "invalid_message", "Session ID required", field="sessionId")
@@ -132,7 +132,7 @@ def _chunk_of(request: web.Request, form: Form) -> Chunk:
     if not audio and not is_complete:
         raise form.missing("audioChunk")
     config = form_config(form.text("settings"), form.text("context"))
-    return Chunk(session_id_of(name), audio, is_complete, config)
+    return UploadedChunk(session_id_of(name), audio, is_complete, config)
 
 
 def _event_id_of(response: Response) -> str:

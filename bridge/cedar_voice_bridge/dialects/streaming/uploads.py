@@ -17,7 +17,7 @@ UPLOAD_PROFILE.turn_detection.mode = pb.TURN_DETECTION_MODE_MANUAL
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class UploadedChunk:
     """One upload: a piece of a recording, the end of one, or both."""
 
     session_id: str
@@ -53,7 +53,7 @@ class SessionUploads:
                 return entry.item.transcription
         return pb.Transcription()
 
-    async def send(self, chunk: Chunk, session: SharedSession) -> None:
+    async def send(self, chunk: UploadedChunk, session: SharedSession) -> None:
         """Send a chunk to the session, and wait until the service has accepted it.
 
         Raises:
@@ -69,18 +69,21 @@ class SessionUploads:
             self._is_recording = False
             raise
 
-    def _requests_of(self, chunk: Chunk, session: SharedSession) -> list[pb.VoiceSessionRequest]:
+    def _requests_of(
+        self, chunk: UploadedChunk, session: SharedSession
+    ) -> list[pb.VoiceSessionRequest]:
         """Return the requests of a chunk.
 
         A recording begins with the header of its file. So a chunk that a slow connection delivers
         after the end of its own recording begins no new one, which would interrupt the answer.
         """
+        has_header = recognize(chunk.audio).may_begin
+        beginning = self._beginning(has_header, session) if chunk.audio else []
         config = session.shared_config
         requests = config.change_to(chunk.config)
         if chunk.audio:
             requests += config.adopt_profile(UPLOAD_PROFILE)
-            requests += self._beginning(recognize(chunk.audio).may_begin, session)
-        requests += pieces_of(chunk.audio)
+        requests += [*beginning, *pieces_of(chunk.audio)]
         self._is_recording = not chunk.is_complete
         if chunk.is_complete:
             requests.append(control_request(stop_listening=pb.StopListening()))
