@@ -64,7 +64,7 @@ class Config(Struct, tag="config", rename="camel"):
     draft_replies: bool | UnsetType = UNSET
 
 
-class Numbered(Struct, kw_only=True):
+class NumberedFrame(Struct, kw_only=True):
     """A frame that may have a number, so that it is processed once: a known number is ignored.
 
     Numbers grow from frame to frame.
@@ -73,11 +73,11 @@ class Numbered(Struct, kw_only=True):
     seq: Annotated[int, Meta(ge=0, le=MAX_NUMBER)] = 0
 
 
-class StartListening(Numbered, tag="start_listening"):
+class StartListening(NumberedFrame, tag="start_listening"):
     """The following audio is new input."""
 
 
-class StopListening(Numbered, tag="stop_listening"):
+class StopListening(NumberedFrame, tag="stop_listening"):
     """The user's turn is over."""
 
 
@@ -87,14 +87,14 @@ class Auth(Struct, tag="auth"):
     token: str | None = None
 
 
-class Interrupt(Numbered, tag="interrupt", rename="camel"):
+class Interrupt(NumberedFrame, tag="interrupt", rename="camel"):
     """Stop a response, 0 for the one in progress; `playedMs` of it have been played."""
 
     response_id: UInt32 = 0
     played_ms: UInt32 | UnsetType = UNSET
 
 
-class Text(Numbered, tag="text"):
+class Text(NumberedFrame, tag="text"):
     """A typed user turn."""
 
     text: str

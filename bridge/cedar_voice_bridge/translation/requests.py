@@ -55,7 +55,7 @@ def requests_of(frame: frames.CommonUpFrame) -> list[pb.VoiceSessionRequest]:
             assert_never(frame)
 
 
-def unnumbered_values(frame: frames.Numbered) -> dict[str, Any]:
+def unnumbered_values(frame: frames.NumberedFrame) -> dict[str, Any]:
     """Return the values of a frame that are set, without its sequence number."""
     return {name: value for name, value in set_values(frame).items() if name != "seq"}
 

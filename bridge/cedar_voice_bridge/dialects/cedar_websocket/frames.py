@@ -14,7 +14,7 @@ from cedar_voice_bridge.translation.frames import (
     ActionRequest,
     CommonUpFrame,
     Event,
-    Numbered,
+    NumberedFrame,
     Output,
     TurnDetection,
     UInt32,
@@ -26,13 +26,13 @@ Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 # -- sent by browsers ----------------------------------------------------------------------------
 
 
-class AudioChunk(Numbered, tag="audio_chunk"):
+class AudioChunk(NumberedFrame, tag="audio_chunk"):
     """Microphone audio in base64."""
 
     data: str
 
 
-class Say(Numbered, tag="say", rename="camel"):
+class Say(NumberedFrame, tag="say", rename="camel"):
     """Speak this text verbatim, an answer without the language model.
 
     By default speech of the user may interrupt it, and the conversation history keeps it.
@@ -43,7 +43,7 @@ class Say(Numbered, tag="say", rename="camel"):
     add_to_history: bool | UnsetType = UNSET
 
 
-class CreateResponse(Numbered, tag="create_response"):
+class CreateResponse(NumberedFrame, tag="create_response"):
     """Answer the conversation as it stands, by instructions for this answer alone."""
 
     instructions: str = ""

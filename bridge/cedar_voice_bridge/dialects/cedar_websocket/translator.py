@@ -7,7 +7,7 @@ from cedar_voice_bridge.dialects.cedar_websocket.requests import read, requests_
 from cedar_voice_bridge.dialects.cedar_websocket.responses import frames_of, greeting, refusal
 from cedar_voice_bridge.translation.configuration import is_chunk_by_chunk
 from cedar_voice_bridge.translation.errors import DialectError
-from cedar_voice_bridge.translation.frames import Auth, Numbered
+from cedar_voice_bridge.translation.frames import Auth, NumberedFrame
 from cedar_voice_bridge.translation.numbering import sequence_of
 from cedar_voice_bridge.translation.responses import encode_frame
 
@@ -36,7 +36,7 @@ class CedarWebSocketTranslator:
         """
         message = read(frame)
         requests = requests_of(message)
-        if isinstance(message, Numbered) and message.seq:
+        if isinstance(message, NumberedFrame) and message.seq:
             requests[-1].sequence = sequence_of(message.seq)
         return requests
 
