@@ -126,7 +126,7 @@ class RecordingHeader:
 
 
 def _match(head: bytes, parts: tuple[tuple[int, bytes], ...]) -> bool | None:
-    """Whether `head` has all parts of a signature; None while it may still get them."""
+    """Return whether bytes have all parts of a signature; None if more bytes may complete them."""
     is_whole = True
     for at, magic in parts:
         found = head[at : at + len(magic)]
@@ -137,7 +137,7 @@ def _match(head: bytes, parts: tuple[tuple[int, bytes], ...]) -> bool | None:
 
 
 def _is_first(container: Container, head: bytes) -> bool | None:
-    """Whether a recording begins with its signature: every page of Ogg has one."""
+    """Return whether a recording begins with the signature; in Ogg, later pages have one too."""
     if container is not Container.OGG:
         return True
     return bool(head[_OGG_FLAGS_AT] & _OGG_FIRST_PAGE) if len(head) > _OGG_FLAGS_AT else None

@@ -19,19 +19,19 @@ from cedar_voice_shared.settings import ProcessSettings
 log = structlog.get_logger("cedar_voice.credentials")
 
 MIN_KEY_BYTES = 32
-"""Of a key for HS256: as long as what it signs with (RFC 7518, 3.2)."""
+"""Shortest key for HS256: the length of its hash (RFC 7518, 3.2)."""
 
 NOTICE_S = 60.0
-"""How long before it expires a token should be renewed."""
+"""Time before its expiry at which a token should be renewed."""
 
 FRESH_S = 600.0
-"""How long fetched keys are used without asking again."""
+"""Time for which fetched keys are used without another request."""
 
 STALE_S = 86_400.0
-"""How long keys are used while they cannot be fetched again."""
+"""Time for which keys are used while they cannot be fetched again."""
 
 RETRY_S = 30.0
-"""How long after asking for keys they are not asked for again, whoever names an unknown one."""
+"""Shortest time between two requests for keys, however many tokens name an unknown one."""
 
 FETCH_TIMEOUT_S = 5.0
 MAX_KEY_SET_BYTES = 1 << 20
@@ -41,31 +41,32 @@ _LOCAL = re.compile(r"(unix:.*|((localhost|127(\.\d{1,3}){3}|\[?::1\]?):\d+))")
 
 
 class CredentialRefused(Exception):
-    """The token does not open the door; `str()` says why, and nothing of the token."""
+    """A token is not accepted; `str()` is the reason and holds nothing of the token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whom a token speaks for.
+    """The caller that a token identifies.
 
-    `principal` tells callers apart and is no secret; `expires_at_s` is Unix time, None never ends.
+    `principal` distinguishes callers and is no secret; `expires_at_s` is Unix time, None for an
+    identity that never expires.
     """
 
     principal: str
     expires_at_s: float | None = None
 
     def outlasts(self, other: "Identity") -> bool:
-        """Whether this one expires later."""
+        """Whether this identity expires later than the other."""
         if other.expires_at_s is None:
             return False
         return self.expires_at_s is None or self.expires_at_s > other.expires_at_s
 
 
 def check_exposure(settings: ProcessSettings, address: str, *, has_client_ca: bool = False) -> None:
-    """Refuse to let everyone in from everywhere, unless that is what the settings say.
+    """Refuse to accept every caller at a public address, unless the settings allow it.
 
     Raises:
-        PermissionError: the address is not of this machine alone, and nobody is asked for a token.
+        PermissionError: other machines can reach the address, and no caller needs a token.
     """
     is_guarded = has_client_ca or bool(
         settings.auth_tokens or settings.jwt_key.get_secret_value() or settings.jwt_jwks
@@ -73,14 +74,14 @@ def check_exposure(settings: ProcessSettings, address: str, *, has_client_ca: bo
     if is_guarded or settings.allow_public_without_auth or _LOCAL.fullmatch(address.lower()):
         return
     raise PermissionError(
-        f"{address} can be reached from other machines and no token is asked for: set "
-        "CEDAR_AUTH_TOKENS, CEDAR_JWT_KEY or CEDAR_JWT_JWKS, or listen on 127.0.0.1, or let "
-        "everyone in with CEDAR_ALLOW_PUBLIC_WITHOUT_AUTH=true"
+        f"{address} can be reached from other machines and no token is required: set "
+        "CEDAR_AUTH_TOKENS, CEDAR_JWT_KEY or CEDAR_JWT_JWKS, or listen on 127.0.0.1, or accept "
+        "every caller with CEDAR_ALLOW_PUBLIC_WITHOUT_AUTH=true"
     )
 
 
 def _read(location: str) -> bytes:
-    """The bytes of a file or of an address; blocks."""
+    """Read a file or an address; blocks."""
     if not location.startswith(("http://", "https://")):
         return Path(location).read_bytes()
     with urllib.request.urlopen(location, timeout=FETCH_TIMEOUT_S) as answer:
@@ -95,8 +96,8 @@ class KeySet:
 
     Args:
         location: path or URL of the set.
-        read: reads it; runs in a thread.
-        clock_s: a clock that never goes back.
+        read: reads the set; runs in a thread.
+        clock_s: a monotonic clock.
     """
 
     def __init__(
@@ -115,7 +116,7 @@ class KeySet:
         self._is_asking = asyncio.Lock()
 
     async def key(self, key_id: str) -> jwt.PyJWK | None:
-        """The key of this id; None when there is none that can be trusted."""
+        """Return the key of an id; None if no trusted key has it."""
         if self._is_due(key_id):
             async with self._is_asking:
                 if self._is_due(key_id):
@@ -143,15 +144,15 @@ class KeySet:
 
 
 class Verifier:
-    """Tells whom tokens speak for. Without tokens and keys it asks nobody for one.
+    """Identifies callers by their tokens. Without tokens and keys in the settings none is needed.
 
     Args:
-        settings: the tokens and keys, and what a JWT has to claim.
-        keys: of the issuer, in place of those that the settings name.
+        settings: the tokens and keys, and the claims that a JWT needs.
+        keys: keys of the issuer, in place of those that the settings name.
         clock_s: Unix time.
 
     Raises:
-        PermissionError: the settings would let in whom they should not.
+        PermissionError: the settings would accept callers that they should not.
     """
 
     def __init__(
@@ -170,14 +171,14 @@ class Verifier:
 
     @property
     def needs_token(self) -> bool:
-        """Whether a token is needed to be let in."""
+        """Whether a caller needs a token."""
         return bool(self._tokens or self._secret or self._keys)
 
     async def identify(self, token: str | None) -> Identity:
-        """Whom a token speaks for; without tokens and keys of ours, anybody.
+        """Return the identity of a token; without tokens and keys of ours, any token has one.
 
         Raises:
-            CredentialRefused: it is missing, wrong or has expired.
+            CredentialRefused: the token is missing, wrong or expired.
         """
         if token is not None and not _TOKEN.fullmatch(token):
             raise CredentialRefused("the token is missing or wrong")
@@ -196,15 +197,16 @@ class Verifier:
             raise CredentialRefused("the token is missing or wrong") from None
 
     def remaining_s(self, identity: Identity) -> float | None:
-        """How long from now an identity lasts, leeway included; None for ever."""
+        """Return the seconds until an identity expires, leeway included; None for never."""
         if identity.expires_at_s is None:
             return None
         leeway_s = self._settings.jwt_leeway_ms / 1000
         return max(0.0, identity.expires_at_s + leeway_s - self._clock_s())
 
     def notice_in_s(self, identity: Identity) -> float | None:
-        """When to tell that an identity expires, from now: halfway, or later if that will do, so
-        that one that lasts a moment is not renewed without end; None for never.
+        """Return the seconds until a caller should renew its identity; None for never.
+
+        An identity that lasts a moment is renewed halfway, so that it is not renewed without end.
         """
         remaining_s = self.remaining_s(identity)
         return None if remaining_s is None else max(remaining_s / 2, remaining_s - NOTICE_S)
@@ -220,7 +222,7 @@ class Verifier:
             algorithms=algorithms,
             audience=audience or None,
             issuer=issuer or None,
-            # The clock is ours, so that a test can set it.
+            # Times are checked by our clock, which a test can set.
             options={
                 "require": [claim for claim, is_wanted in wanted.items() if is_wanted],
                 "verify_exp": False,
@@ -237,7 +239,7 @@ class Verifier:
         return identity
 
     async def _key_of(self, token: str) -> tuple[jwt.PyJWK | str, Sequence[str]]:
-        """The key that has to have signed a token, and how."""
+        """Return the key that must have signed a token, and the accepted algorithms."""
         if self._keys is None:
             if not self._secret:
                 raise jwt.InvalidTokenError
@@ -255,7 +257,7 @@ class Verifier:
             raise PermissionError(f"CEDAR_JWT_KEY needs at least {MIN_KEY_BYTES} bytes")
         if self._keys and not self._settings.jwt_audience:
             raise PermissionError(
-                "CEDAR_JWT_JWKS needs CEDAR_JWT_AUDIENCE: the issuer signs for others too"
+                "CEDAR_JWT_JWKS needs CEDAR_JWT_AUDIENCE: the issuer signs for other services too"
             )
 
 

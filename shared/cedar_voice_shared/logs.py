@@ -30,7 +30,7 @@ def configure_logs(level: str, log_format: Literal["auto", "console", "json"]) -
 
 
 class _Lossy(io.TextIOBase, TextIO):
-    """A stream that loses what it cannot write: a full disk must not fail who only tells of it."""
+    """A stream that drops lines it cannot write: a full disk must not fail the code that logs."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

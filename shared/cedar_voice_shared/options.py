@@ -1,7 +1,7 @@
 """Options of voice and turn detection: each with its type, default and range, declared once.
 
-The service's configuration holds them, and the bridge's frames have their fields and ranges. Which
-fields there are, and what they mean, is the contract's: `cedar_voice.v1`. Pure.
+The service's configuration holds them, and the bridge's documents state their ranges. Names and
+meanings are those of the contract, `cedar_voice.v1`, which describes each option. Pure.
 """
 
 from collections.abc import Mapping

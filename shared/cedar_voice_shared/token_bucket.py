@@ -7,16 +7,16 @@ whole hits in windows of the wall clock.
 from collections.abc import Callable
 
 Clock = Callable[[], float]
-"""Seconds that never go back."""
+"""A monotonic clock, in seconds."""
 
 
 class TokenBucket:
-    """Refills at a rate, up to what may be taken at once.
+    """Refills at a rate, up to a burst.
 
     Args:
         per_s: the rate.
-        burst: what may be taken at once.
-        clock_s: a clock that never goes back.
+        burst: the largest amount that can be used at once.
+        clock_s: a monotonic clock.
     """
 
     def __init__(self, per_s: float, burst: float, clock_s: Clock) -> None:
@@ -28,22 +28,22 @@ class TokenBucket:
 
     @property
     def is_full(self) -> bool:
-        """Whether nothing was taken of late."""
+        """Whether the whole burst is available."""
         self._refill()
         return self._left >= self._burst
 
     def wait_s(self, amount: float = 1.0) -> float:
-        """How many seconds from now an amount can be taken; 0.0 for at once.
+        """Return the seconds until an amount is available; 0.0 for at once.
 
-        More than a burst can never be had at once: the wait is that for a full bucket.
+        More than a burst is never available: the wait is then that for a full bucket.
         """
         self._refill()
         if amount <= self._left:
             return 0.0
         return (min(amount, self._burst) - self._left) / self._per_s or 1.0
 
-    def take(self, amount: float = 1.0) -> float:
-        """Take an amount; 0.0, or how many seconds from now it can be, and none taken."""
+    def consume(self, amount: float = 1.0) -> float:
+        """Use an amount; returns 0.0, or the seconds until it is available, and uses none."""
         wait_s = self.wait_s(amount)
         if not wait_s:
             self._left -= amount

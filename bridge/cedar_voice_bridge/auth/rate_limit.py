@@ -38,4 +38,4 @@ class RateLimiter:
         self._buckets[key] = bucket
         if len(self._buckets) > MAX_KEPT:
             self._buckets.popitem(last=False)
-        return bucket.take()
+        return bucket.consume()

@@ -148,7 +148,7 @@ def _bucket(per_s: float, burst: float, clock_s: Clock) -> TokenBucket | None:
 
 
 def _take(bucket: TokenBucket | None, amount: float, what: str, stage: Stage) -> None:
-    wait_s = bucket.take(amount) if bucket is not None else 0.0
+    wait_s = bucket.consume(amount) if bucket is not None else 0.0
     if wait_s:
         raise RateLimited(what, stage, retry_after_ms=ceil(wait_s * 1000))
 

@@ -26,7 +26,7 @@ from cedar_voice_shared.options import ranges_of
 _PCM_RATES_HZ = range(8_000, 48_001)
 _MAX_CHANNELS = 8
 _MAX_NAME_CHARS = 256
-"""Of a language or a voice."""
+"""Longest name of a language or a voice."""
 
 _UNPACED_MS = 24 * 3_600_000
 """Lead of an answer that is received as a whole: no client plays it before it is complete."""
@@ -96,7 +96,7 @@ def _changes(options: type, message: Message, path: str) -> dict[str, Any]:
 
 
 def _check_bytes(field: str, text: str, limits: Limits) -> None:
-    """What the language model is given with every answer is as long as it may be."""
+    """Check the length of a text that the language model receives with every answer."""
     if len(text.encode()) > limits.max_context_bytes:
         raise CallerError(
             f"{field} is longer than {limits.max_context_bytes} bytes",

@@ -4,7 +4,7 @@ from typing import assert_never
 
 import cedar_voice.v1 as pb
 from cedar_voice_service.errors import CedarVoiceError
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages
 from cedar_voice_service.session.config import Limits, SessionConfig
 from cedar_voice_service.session.resume.outbox import Numbered
 from cedar_voice_shared.mirror import write
@@ -40,27 +40,27 @@ def encode_limits(limits: Limits) -> pb.Limits:
     return message
 
 
-def _set_payload(response: pb.VoiceSessionResponse, message: say.Message) -> None:
+def _set_payload(response: pb.VoiceSessionResponse, message: messages.Message) -> None:
     match message:
-        case say.SpeechActivity(kind, at_ms):
+        case messages.SpeechActivity(kind, at_ms):
             write({"event": kind, "audio_offset_ms": at_ms}, response.speech)
-        case say.Transcription():
+        case messages.Transcription():
             write(message, response.transcription)
-        case say.ResponseStarted() | say.ResponseDelta() | say.ResponseCompleted():
+        case messages.ResponseStarted() | messages.ResponseDelta() | messages.ResponseCompleted():
             _set_response_event(response.response, message)
-        case say.Speech():
+        case messages.Speech():
             write(message, response.audio)
-        case say.ActionRequested(response_id, action):
+        case messages.ActionRequested(response_id, action):
             response.action.response_id = response_id
             write(action, response.action)
-        case say.Interrupted():
+        case messages.Interrupted():
             write(message, response.interruption)
-        case say.PlaybackHeld():
+        case messages.PlaybackHeld():
             write(message, response.hold)
-        case say.Failed(error, client_sequence):
+        case messages.Failed(error, client_sequence):
             response.error.client_sequence = client_sequence
             write(error, response.error)
-        case say.TurnMetrics():
+        case messages.TurnMetrics():
             write(message, response.metrics)
         case _:
             assert_never(message)
@@ -68,15 +68,15 @@ def _set_payload(response: pb.VoiceSessionResponse, message: say.Message) -> Non
 
 def _set_response_event(
     event: pb.ResponseEvent,
-    message: say.ResponseStarted | say.ResponseDelta | say.ResponseCompleted,
+    message: messages.ResponseStarted | messages.ResponseDelta | messages.ResponseCompleted,
 ) -> None:
     event.response_id = message.response_id
     match message:
-        case say.ResponseStarted():
+        case messages.ResponseStarted():
             write(message, event.started)
-        case say.ResponseDelta():
+        case messages.ResponseDelta():
             write(message, event.delta)
-        case say.ResponseCompleted():
+        case messages.ResponseCompleted():
             write(message, event.completed)
         case _:
             assert_never(message)
