@@ -24,8 +24,9 @@ from cedar_voice_client import events
 from cedar_voice_client.wire import config_from_options, event_from_proto
 from cedar_voice_service.audio.formats import Encoding, Framing
 from cedar_voice_service.errors import CallerError, Code, Stage
+from cedar_voice_service.session.answer_parts import FinishReason
 from cedar_voice_service.session.config import Generation, Limits, SessionConfig
-from cedar_voice_service.session.messages import FinishReason, InterruptionReason, SpeechKind
+from cedar_voice_service.session.messages import InterruptionReason, SpeechKind
 from cedar_voice_service.wire.config import patch_of
 from cedar_voice_service.wire.responses import encode_ready
 from cedar_voice_shared import mirror, options

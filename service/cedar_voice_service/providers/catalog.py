@@ -1,12 +1,13 @@
 """Chooses the engine of each stage by the settings, and opens them for as long as they serve."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import TypeVar
 
 from cedar_voice_service.errors import Stage
+from cedar_voice_service.providers.engines import Engines
 from cedar_voice_service.providers.protocols import (
     EngineInfo,
     Responder,
@@ -30,7 +31,7 @@ from cedar_voice_service.providers.wrappers.retry import (
 )
 from cedar_voice_service.session.load_shedding import Pressure
 from cedar_voice_service.settings import ServiceSettings
-from cedar_voice_service.workers.decoding import HERE, Decoding, open_decoding
+from cedar_voice_service.workers.decoding import open_decoding
 
 Engine = TypeVar("Engine")
 
@@ -43,17 +44,6 @@ STAGE_NAMES = {
 
 class EngineMissing(Exception):
     """An engine was chosen whose packages are not installed; the message says how to get them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Engines:
-    """The engines in use, one per stage, and what they are good for."""
-
-    transcriber: Transcriber
-    responder: Responder
-    synthesizer: Synthesizer
-    infos: Mapping[Stage, EngineInfo]
-    decoding: Decoding = HERE
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from cedar_voice_service.audio.ear import Heard
+from cedar_voice_service.audio.formats import AudioBlock
 from cedar_voice_service.recognition.audio_budget import Spending
 from cedar_voice_service.recognition.closing import (
     MOST_WINDOW_MS,
@@ -53,7 +53,7 @@ class Utterance:
 
     # -- hearing -------------------------------------------------------------------------------
 
-    def hear(self, block: Heard) -> Shown | None:
+    def hear(self, block: AudioBlock) -> Shown | None:
         """Take more sound. What is known may be settled by the pause that it makes known."""
         if self._origin_ms is None:
             self._origin_ms = block.end_ms - round(block.pcm.duration_ms)

@@ -10,15 +10,15 @@ import cedar_voice.v1 as pb
 from cedar_voice_service.audio.formats import OUTPUT_ENCODINGS, AudioFormat, Encoding, Framing
 from cedar_voice_service.errors import CallerError, Code
 from cedar_voice_service.session.config import (
-    ConfigPatch,
     Generation,
     Limits,
     OutputAudio,
+    Tool,
     TurnDetection,
     VoiceSettings,
 )
+from cedar_voice_service.session.config_patch import ConfigPatch
 from cedar_voice_service.session.schemas import MAX_VALUES, count_values, problem_of
-from cedar_voice_service.session.tools import Tool
 from cedar_voice_service.wire.names import is_name
 from cedar_voice_shared import mirror
 from cedar_voice_shared.options import ranges_of

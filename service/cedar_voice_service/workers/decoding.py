@@ -19,7 +19,7 @@ from cedar_voice_service.audio.formats import SAMPLE_BYTES, AudioFormat, Encodin
 from cedar_voice_service.errors import CallerError, Code, EngineError, Stage
 from cedar_voice_service.settings import ServiceSettings
 from cedar_voice_service.workers.child_process import ChildProcess
-from cedar_voice_service.workers.decoding_worker import NUMBER, REFUSED, SAMPLES, Refusal
+from cedar_voice_service.workers.decoding_messages import NUMBER, REFUSED, SAMPLES, DecodingRefusal
 from cedar_voice_service.workers.frames import BEGIN, DATA, END
 from cedar_voice_shared.containers import RecordingHeader
 
@@ -27,7 +27,7 @@ MAX_DECODERS = 128
 """Recordings that one worker decodes at a time."""
 
 _WORKER = "cedar_voice_service.workers.decoding_worker"
-_decode_refusal = msgspec.json.Decoder(Refusal).decode
+_decode_refusal = msgspec.json.Decoder(DecodingRefusal).decode
 _PLAIN = (Encoding.PCM_S16LE, Encoding.WAV)
 
 

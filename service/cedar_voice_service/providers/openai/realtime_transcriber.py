@@ -10,9 +10,7 @@ from openai.types.realtime import (
     InputAudioBufferCommittedEvent,
 )
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import Pcm
-from cedar_voice_service.audio.speech_detector import EdgeKind
+from cedar_voice_service.audio.formats import AudioBlock, EdgeKind, Pcm
 from cedar_voice_service.providers.openai.connection import Endpoint, timed_results
 from cedar_voice_service.providers.openai.realtime_connection import (
     RealtimeSession,
@@ -49,7 +47,7 @@ class OpenAIRealtimeTranscriber:
         self._endpoint = endpoint
 
     async def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
+        self, audio: AsyncIterator[AudioBlock], language: str
     ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
         """Recognize one utterance. See `Transcriber.transcribe`."""
         spoken = language.partition("-")[0].lower()
@@ -88,11 +86,11 @@ class _Utterance:
         """Whether something that was committed has not been transcribed yet."""
         return self._transcript.complete_count < self._commit_count
 
-    async def take(self, item: Heard | Told) -> Hypothesis | AudioSent | None:
+    async def take(self, item: AudioBlock | Told) -> Hypothesis | AudioSent | None:
         """Send what was heard, or note what was told, which may give a partial."""
         transcript = self._transcript
         match item:
-            case Heard():
+            case AudioBlock():
                 return await self._hear(item)
             case InputAudioBufferCommittedEvent():
                 transcript.begin(item.item_id)
@@ -115,7 +113,7 @@ class _Utterance:
         """All that was said."""
         return self._transcript.final()
 
-    async def _hear(self, heard: Heard) -> AudioSent | None:
+    async def _hear(self, heard: AudioBlock) -> AudioSent | None:
         for edge in heard.edges:
             if edge.kind is EdgeKind.STARTED:
                 self._has_uncommitted_speech = True
@@ -148,8 +146,8 @@ class _Utterance:
 
 
 async def _while_heard(
-    audio: AsyncIterator[Heard], events: AsyncGenerator[Told, None]
-) -> AsyncGenerator[Heard | Told, None]:
+    audio: AsyncIterator[AudioBlock], events: AsyncGenerator[Told, None]
+) -> AsyncGenerator[AudioBlock | Told, None]:
     """What is heard and what is told meanwhile, as it comes, until the audio ends."""
     async with aclosing(events):
         hearing = asyncio.ensure_future(anext(audio, None))

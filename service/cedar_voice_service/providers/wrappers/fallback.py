@@ -13,8 +13,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import Sound
+from cedar_voice_service.audio.formats import AudioBlock, Sound
 from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.providers.protocols import (
     AudioSent,
@@ -62,7 +61,7 @@ class FallbackTranscriber:
         self._engines = engines
 
     async def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
+        self, audio: AsyncIterator[AudioBlock], language: str
     ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
         """Recognize one utterance. See `Transcriber.transcribe`."""
         utterance = Utterance(audio)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 
-from cedar_voice_service.audio.ear import Heard
+from cedar_voice_service.audio.formats import AudioBlock
 
 
 class Utterance:
@@ -14,18 +14,18 @@ class Utterance:
     """
 
     def __init__(
-        self, audio: AsyncIterator[Heard], ended: Callable[[], None] = lambda: None
+        self, audio: AsyncIterator[AudioBlock], ended: Callable[[], None] = lambda: None
     ) -> None:
         self._audio = audio
         self._ended = ended
-        self._kept: list[Heard] = []
+        self._kept: list[AudioBlock] = []
         self._is_complete = False
 
-    def from_start(self) -> AsyncIterator[Heard]:
+    def from_start(self) -> AsyncIterator[AudioBlock]:
         """All that was heard, and then what is heard from here on. One reader at a time."""
         return _Reader(self)
 
-    async def block(self, index: int) -> Heard:
+    async def block(self, index: int) -> AudioBlock:
         """A block, as soon as it is heard.
 
         Raises:
@@ -52,7 +52,7 @@ class _Reader:
     def __aiter__(self) -> "_Reader":
         return self
 
-    async def __anext__(self) -> Heard:
+    async def __anext__(self) -> AudioBlock:
         block = await self._utterance.block(self._index)
         self._index += 1
         return block

@@ -8,8 +8,7 @@ deadline of its stage, or an error does.
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import Sound
+from cedar_voice_service.audio.formats import AudioBlock, Sound
 from cedar_voice_service.providers.protocols import (
     AudioSent,
     Hypothesis,
@@ -34,7 +33,7 @@ class RetriedTranscriber:
         self._patience = patience
 
     async def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
+        self, audio: AsyncIterator[AudioBlock], language: str
     ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
         """Recognize one utterance. See `Transcriber.transcribe`."""
         attempts = Attempts[Hypothesis | AudioSent](self._patience, is_final)

@@ -6,8 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.audio.formats import AudioBlock, Pcm
 from cedar_voice_service.errors import EngineError
 from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, is_final
 from cedar_voice_service.providers.wrappers.attempts import Attempts, Patience
@@ -63,7 +62,7 @@ class WindowedTranscriber:
         self._load = Load()
 
     async def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
+        self, audio: AsyncIterator[AudioBlock], language: str
     ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
         """Recognize one utterance. See `Transcriber.transcribe`."""
         has_partials = self._wants_partials()
@@ -95,10 +94,10 @@ class _Work:
         self._asking: asyncio.Task[Recognized] | None = None
 
     async def hear(
-        self, audio: AsyncIterator[Heard]
+        self, audio: AsyncIterator[AudioBlock]
     ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
         """Ask about what is heard, as long as something is."""
-        hearing: asyncio.Future[Heard | None] | None = None
+        hearing: asyncio.Future[AudioBlock | None] | None = None
         try:
             while True:
                 if (sent := await self._ask()) is not None:
