@@ -15,11 +15,12 @@ import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.gate import Gate
 from cedar_voice_bridge.auth.tickets import Caller
 from cedar_voice_bridge.dialects.cedar_websocket.translator import CedarWebSocketTranslator
-from cedar_voice_bridge.endpoints.websocket import SocketConnection, WebSocketEndpoint
+from cedar_voice_bridge.endpoints.websocket import WebSocketEndpoint
 from cedar_voice_bridge.http.origins import OriginPolicy
 from cedar_voice_bridge.sessions.event_log import EventLog, ReaderKind
-from cedar_voice_bridge.sessions.hub import Hub, SharedSession
+from cedar_voice_bridge.sessions.hub import Hub
 from cedar_voice_bridge.sessions.service_session import ServiceSession, ServiceSessions
+from cedar_voice_bridge.sessions.shared_session import SharedSession
 from cedar_voice_bridge.sessions.upstream import Upstream
 from cedar_voice_bridge.settings import BridgeSettings
 from cedar_voice_client import ErrorCode, Unavailable, VoiceClient
@@ -180,14 +181,10 @@ async def test_the_last_words_of_a_service_are_passed_on() -> None:
     async with VoiceClient() as client, aiohttp.ClientSession() as http:
         sessions = DyingSessions(client, open_timeout_s=1)
         settings = BridgeSettings()
-        entrance = Gate(OriginPolicy(()), Verifier(settings), settings)
+        gate = Gate(OriginPolicy(()), Verifier(settings), settings)
         hub = Hub(sessions, a_conversation)
         endpoint = WebSocketEndpoint(
-            settings,
-            entrance,
-            lambda browser: SocketConnection(
-                browser, entrance, hub, CedarWebSocketTranslator(), ReaderKind("cedar")
-            ),
+            settings, gate, hub, CedarWebSocketTranslator, ReaderKind("cedar")
         )
         app = web.Application()
         app.add_routes([web.get("/ws", endpoint.handle)])

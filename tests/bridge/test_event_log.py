@@ -29,7 +29,7 @@ async def read(reader: LogReader[str], count: int) -> list[str]:
     words = []
     for _ in range(count):
         entry = await reader.next()
-        reader.delivered(entry, ends_turn=entry.item == ".")
+        reader.record_delivery(entry, ends_turn=entry.item == ".")
         words.append(entry.item)
     return words
 
@@ -38,7 +38,7 @@ async def read(reader: LogReader[str], count: int) -> list[str]:
 def test_it_keeps_the_newest_within_its_bound(words: list[str], max_bytes: int) -> None:
     kept = history(max_bytes)
     for word in words:
-        kept.add(word, 1)
+        kept.append(word, 1)
     items = [entry.item for entry in kept.entries]
     assert items == words[len(words) - len(items) :]
     assert sum(map(len, items)) <= max_bytes or len(items) == 1
@@ -49,48 +49,48 @@ def test_it_keeps_the_newest_within_its_bound(words: list[str], max_bytes: int) 
 
 async def test_every_reader_has_a_place_of_its_own() -> None:
     said = history()
-    said.add("a", 1)
-    with said.read(None, EVENTS) as early, said.read(None, None) as late:
-        said.add("b", 1)
+    said.append("a", 1)
+    with said.open_reader(None, EVENTS) as early, said.open_reader(None, None) as late:
+        said.append("b", 1)
         assert await read(early, 2) == ["a", "b"]
         assert await read(late, 1) == ["b"]
-    with said.read(1, EVENTS) as back:
+    with said.open_reader(1, EVENTS) as back:
         assert await read(back, 1) == ["b"]
 
 
 async def test_a_turn_seen_to_its_end_is_not_told_again_to_readers_of_the_kind() -> None:
     said = history()
     for word in ("a", ".", "b"):
-        said.add(word, 1)
-    with said.read(None, EVENTS) as reader:
+        said.append(word, 1)
+    with said.open_reader(None, EVENTS) as reader:
         assert await read(reader, 3) == ["a", ".", "b"]
-    with said.read(None, EVENTS) as reader:
+    with said.open_reader(None, EVENTS) as reader:
         assert await read(reader, 1) == ["b"]  # its turn has not ended
 
 
 async def test_a_kind_that_was_never_here_begins_with_a_turn_that_nobody_has_heard() -> None:
     said = history()
     for word in ("a", ".", "b", "c"):
-        said.add(word, 1)
-    with said.read(None, SOCKETS) as reader:
+        said.append(word, 1)
+    with said.open_reader(None, SOCKETS) as reader:
         assert await read(reader, 1) == ["a"]
-    with said.read(None, ONE) as reader:
+    with said.open_reader(None, ONE) as reader:
         assert await read(reader, 3) == ["a", ".", "b"]
-    with said.read(None, EVENTS) as reader:
+    with said.open_reader(None, EVENTS) as reader:
         assert await read(reader, 1) == ["b"]
-    with said.read(None, SOCKETS) as reader:
+    with said.open_reader(None, SOCKETS) as reader:
         assert await read(reader, 1) == ["b"]
 
 
 async def test_of_a_single_kind_the_newest_goes_on_where_the_one_before_it_was() -> None:
     said = history()
     for word in "abc":
-        said.add(word, 1)
-    with said.read(None, ONE) as first, said.read(None, EVENTS) as other:
+        said.append(word, 1)
+    with said.open_reader(None, ONE) as first, said.open_reader(None, EVENTS) as other:
         assert await read(first, 2) == ["a", "b"]
-        with said.read(None, ONE) as second:
+        with said.open_reader(None, ONE) as second:
             assert await read(second, 1) == ["c"]
-            assert second.passed == ["a", "b", "c"]
+            assert second.earlier_items == ["a", "b", "c"]
             with pytest.raises(ReaderReplaced):
                 await first.next()
         assert await read(other, 3) == ["a", "b", "c"]
@@ -98,15 +98,15 @@ async def test_of_a_single_kind_the_newest_goes_on_where_the_one_before_it_was()
 
 async def test_what_everybody_has_heard_is_kept_for_a_turn_and_no_longer() -> None:
     said = history()
-    with said.read(None, ONE) as quick, said.read(None, EVENTS) as slow:
+    with said.open_reader(None, ONE) as quick, said.open_reader(None, EVENTS) as slow:
         for turn in range(1, 9):
-            said.add("a", turn)
-            said.add(".", turn)
+            said.append("a", turn)
+            said.append(".", turn)
             await read(quick, 2)
         assert len(said.entries) == 16
         await read(slow, 16)
-        said.add("a", 9)
-        said.add(".", 9)
+        said.append("a", 9)
+        said.append(".", 9)
         await read(quick, 2)
         assert [entry.turn_id for entry in said.entries] == [9, 9]
         assert await read(slow, 2) == ["a", "."]
@@ -114,11 +114,11 @@ async def test_what_everybody_has_heard_is_kept_for_a_turn_and_no_longer() -> No
 
 async def test_what_a_browser_does_not_tell_to_have_is_kept_though_it_was_sent() -> None:
     said = history()
-    with said.read(None, ONE) as reader:
+    with said.open_reader(None, ONE) as reader:
         reader.acknowledge(0)
         for turn in range(1, 5):
-            said.add("a", turn)
-            said.add(".", turn)
+            said.append("a", turn)
+            said.append(".", turn)
             await read(reader, 2)
         assert len(said.entries) == 8
         reader.acknowledge(4)
@@ -129,47 +129,47 @@ async def test_what_a_browser_does_not_tell_to_have_is_kept_though_it_was_sent()
 
 async def test_what_is_rewritten_keeps_its_number_and_weighs_what_is_left() -> None:
     talk = history(max_bytes=10)
-    with talk.read(0, None) as reader:
+    with talk.open_reader(0, None) as reader:
         for word in ("one", "two", "tea"):
-            talk.add(word, 1)
+            talk.append(word, 1)
         assert await read(reader, 1) == ["one"]
         talk.rewrite(lambda word: word[:1])
         assert [entry.number for entry in talk.entries] == [1, 2, 3]
-        talk.add("7 bytes", 1)  # for which there would be no room beside the words
+        talk.append("7 bytes", 1)  # for which there would be no room beside the words
         assert [entry.number for entry in talk.entries] == [1, 2, 3, 4]
-        talk.add("1", 1)  # for which there is none
+        talk.append("1", 1)  # for which there is none
         assert await read(reader, 4) == ["t", "t", "7 bytes", "1"]
         assert [entry.number for entry in talk.entries] == [2, 3, 4, 5]
 
 
 async def test_a_word_aside_is_heard_by_one_reader_and_first() -> None:
     said = history()
-    said.add("a", 1)
-    with said.read(0, ONE) as asked, said.read(0, EVENTS) as other:
-        asked.tell("pong")
+    said.append("a", 1)
+    with said.open_reader(0, ONE) as asked, said.open_reader(0, EVENTS) as other:
+        asked.send_out_of_band("pong")
         assert await read(asked, 2) == ["pong", "a"]
         assert await read(other, 1) == ["a"]
 
 
 async def test_a_reader_that_lags_is_told() -> None:
     said = history(max_bytes=2)
-    with said.read(None, EVENTS) as reader:
+    with said.open_reader(None, EVENTS) as reader:
         for word in "abcd":
-            said.add(word, 1)
+            said.append(word, 1)
         with pytest.raises(ReaderLagged):
             await reader.next()
-    with said.read(None, EVENTS) as reader:
+    with said.open_reader(None, EVENTS) as reader:
         assert await read(reader, 2) == ["c", "d"]
 
 
 async def test_readers_wait_and_are_let_go_at_the_end() -> None:
     said = history()
-    with said.read(None, EVENTS) as reader:
+    with said.open_reader(None, EVENTS) as reader:
         assert said.has_readers
         async with asyncio.TaskGroup() as group:
             waiting = group.create_task(reader.next())
             await asyncio.sleep(0)
-            said.add("a", 7)
+            said.append("a", 7)
         entry = waiting.result()
         assert (entry.item, entry.turn_id, entry.number) == ("a", 7, 1)
         said.end(None)

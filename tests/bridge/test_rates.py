@@ -22,11 +22,11 @@ class Clock:
 def test_each_has_as_many_at_once_as_a_minute_brings() -> None:
     clock = Clock()
     rate = RateLimiter(3, clock)
-    assert [rate.take("ann") for _ in range(4)] == [0.0, 0.0, 0.0, pytest.approx(20.0)]
+    assert [rate.count("ann") for _ in range(4)] == [0.0, 0.0, 0.0, pytest.approx(20.0)]
     assert rate.wait_s("ann") == pytest.approx(20.0)
-    assert rate.wait_s("bob") == rate.take("bob") == 0.0
+    assert rate.wait_s("bob") == rate.count("bob") == 0.0
     clock.at_s = 20.1
-    assert rate.wait_s("ann") == rate.take("ann") == 0.0
+    assert rate.wait_s("ann") == rate.count("ann") == 0.0
 
 
 def test_pages_that_reconnect_with_backoff_never_trip() -> None:
@@ -36,23 +36,23 @@ def test_pages_that_reconnect_with_backoff_never_trip() -> None:
     due = [(0.0, 0, page) for page in range(5)]
     while due[0][0] < 3_600.0:
         clock.at_s, attempt, page = heappop(due)
-        assert rate.take("ann") == 0.0
+        assert rate.count("ann") == 0.0
         pause_s = min(8.0, 0.5 * 2**attempt) * chance.uniform(0.5, 1.0)
         heappush(due, (clock.at_s + pause_s, attempt + 1, page))
 
 
 def test_nought_is_no_limit() -> None:
     rate = RateLimiter(0, Clock())
-    assert not any(rate.take("ann") for _ in range(1_000))
+    assert not any(rate.count("ann") for _ in range(1_000))
 
 
 def test_it_remembers_a_bounded_number_and_forgets_the_longest_idle() -> None:
     rate = RateLimiter(1, Clock())
     for name in ("ann", "bob"):
-        rate.take(name)
+        rate.count(name)
     for number in range(MAX_KEPT - 2):
-        rate.take(number)
-    rate.take("ann")
-    rate.take("one more")
+        rate.count(number)
+    rate.count("ann")
+    rate.count("one more")
     assert rate.wait_s("ann") > 0
     assert rate.wait_s("bob") == 0.0

@@ -10,8 +10,8 @@ from cedar_voice_bridge.sessions.upstream import Upstream
 async def test_a_turn_that_continues_has_another_one_that_is_waited_for(
     continues: bool, newest: int
 ) -> None:
-    line = Upstream(send_timeout_s=1.0)
+    upstream = Upstream(send_timeout_s=1.0)
     said = pb.Transcription(text="first part", is_final=True, continues=continues)
-    line.note(pb.VoiceSessionResponse(turn_id=3, transcription=said))
-    line.note(pb.VoiceSessionResponse(turn_id=3, metrics=pb.TurnMetrics()))
-    assert line.last_turn_id == newest
+    upstream.record(pb.VoiceSessionResponse(turn_id=3, transcription=said))
+    upstream.record(pb.VoiceSessionResponse(turn_id=3, metrics=pb.TurnMetrics()))
+    assert upstream.last_turn_id == newest

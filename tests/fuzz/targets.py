@@ -16,7 +16,7 @@ from cedar_voice_bridge.dialects.cedar_os import translator as cedar_os
 from cedar_voice_bridge.dialects.cedar_websocket.translator import CedarWebSocketTranslator
 from cedar_voice_bridge.dialects.streaming.endpoint import position_of
 from cedar_voice_bridge.dialects.streaming.translator import StreamingTranslator
-from cedar_voice_bridge.http.accept import AnswerForm, wanted_form
+from cedar_voice_bridge.http.accept import AnswerForm, preferred_form
 from cedar_voice_bridge.http.origins import OriginPolicy, bearer_token
 from cedar_voice_bridge.translation.errors import DialectError
 from cedar_voice_service.audio.containers.elementary import ElementaryReader, Mp3Reader
@@ -176,7 +176,7 @@ def read_form(data: bytes) -> None:
     """The fields of a form: settings, a zero byte, context."""
     settings, _, context = data.decode(errors="replace").partition("\0")
     with suppress(DialectError):
-        _check_requests(cedar_os.request_of(b"sound", settings, context, "stream"))
+        _check_requests(cedar_os.requests_of(b"sound", settings, context, "stream"))
 
 
 def _check_requests(requests: list[pb.VoiceSessionRequest]) -> None:
@@ -196,7 +196,7 @@ def read_headers(data: bytes) -> None:
     """Headers and queries, split at zero bytes."""
     text = data.decode(errors="surrogateescape")
     first, _, second = text.partition("\0")
-    assert wanted_form(first) in AnswerForm
+    assert preferred_form(first) in AnswerForm
     position = position_of(first)
     assert position is None or min(position.sequence, position.term) >= 0
     admission = OriginPolicy(["https://app.example"])

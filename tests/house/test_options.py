@@ -17,7 +17,9 @@ import pytest
 
 import cedar_voice.v1 as pb
 import cedar_voice_client as sdk
-from cedar_voice_bridge.dialects.cedar_websocket import frames, requests, responses
+from cedar_voice_bridge.dialects.cedar_websocket import requests, responses
+from cedar_voice_bridge.translation import frames
+from cedar_voice_bridge.translation.configuration import Settings
 from cedar_voice_client import events
 from cedar_voice_client.wire import config_from_options, event_from_proto
 from cedar_voice_service.audio.formats import Encoding, Framing
@@ -73,14 +75,14 @@ def test_an_option_of_the_contract_is_an_option_everywhere() -> None:
     assert set(frames.TurnDetection.__struct_fields__) == NAMES
     settings = set(pb.VoiceSettings.DESCRIPTOR.fields_by_name)
     assert {field.name for field in fields(options.VoiceSettings)} == settings
-    assert set(frames.Settings.__struct_fields__) == settings
+    assert set(Settings.__struct_fields__) == settings
     generation = set(pb.PipelineConfig.DESCRIPTOR.fields_by_name)
     assert {field.name for field in fields(Generation)} == generation | {"apology"}
 
 
 @pytest.mark.parametrize(
     "struct",
-    [frames.Settings, frames.TurnDetection, frames.Output, frames.Tool],
+    [Settings, frames.TurnDetection, frames.Output, frames.Tool],
     ids=lambda struct: struct.__name__,
 )
 def test_the_types_for_javascript_name_the_same(struct: type[msgspec.Struct]) -> None:

@@ -15,8 +15,9 @@ from unittest.mock import patch
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.tickets import Caller
 from cedar_voice_bridge.sessions.event_log import EventLog, LogReader, ReaderKind, SessionOver
-from cedar_voice_bridge.sessions.hub import BrowserPosition, Hub, Response, SharedSession
+from cedar_voice_bridge.sessions.hub import Hub
 from cedar_voice_bridge.sessions.service_session import ServiceSessions
+from cedar_voice_bridge.sessions.shared_session import BrowserPosition, Response, SharedSession
 from cedar_voice_bridge.sessions.upstream import Upstream
 from cedar_voice_bridge.translation.numbering import number_in, sequence_of
 from cedar_voice_client import (
@@ -147,7 +148,7 @@ class BridgedStream:
         async with Hub(sessions, self._conversation) as hub:
             while True:
                 try:
-                    conversation = await hub.conversation(NAME, Caller())
+                    conversation = await hub.session(NAME, Caller())
                 except VoiceClientError:
                     await asyncio.sleep(PAUSE_S)
                     continue
@@ -179,7 +180,7 @@ class BridgedStream:
         after = conversation.last_number_at(BrowserPosition(self._place))
         wire: asyncio.Queue[Response] = asyncio.Queue()
         wire.put_nowait(greeting)
-        with conversation.read(after, kind=PAGE, keep_s=PATIENCE_S) as reader:
+        with conversation.open_reader(after, kind=PAGE, keep_s=PATIENCE_S) as reader:
             reader.acknowledge(after)
             tasks = [
                 asyncio.create_task(self._write(conversation.upstream)),
@@ -235,7 +236,7 @@ async def _read(reader: LogReader[Response], wire: "asyncio.Queue[Response]") ->
         while True:
             entry = await reader.next()
             wire.put_nowait(entry.item)
-            reader.delivered(entry, ends_turn=entry.item.HasField("metrics"))
+            reader.record_delivery(entry, ends_turn=entry.item.HasField("metrics"))
     except SessionOver:
         return
 

@@ -9,8 +9,8 @@ from unittest.mock import patch
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.sessions import service_session as sessions
-from cedar_voice_bridge.sessions.hub import SharedSession
 from cedar_voice_bridge.sessions.service_session import ServiceSession
+from cedar_voice_bridge.sessions.shared_session import SharedSession
 from cedar_voice_client.options import Recovery
 from cedar_voice_client.recovery.conversation_log import Account
 from cedar_voice_client.recovery.send_buffer import Unsettled
@@ -41,7 +41,7 @@ _ATTACH = Delivery.attach
 
 
 def _newest(conversation: SharedSession) -> int:
-    return max((entry.item.sequence for entry in conversation._history.entries), default=0)
+    return max((entry.item.sequence for entry in conversation.events.entries), default=0)
 
 
 async def _nothing(_: ServiceSession) -> list[pb.VoiceSessionResponse]:
@@ -50,7 +50,7 @@ async def _nothing(_: ServiceSession) -> list[pb.VoiceSessionResponse]:
 
 BRIDGE_SAFEGUARDS: Mapping[str, Off] = {
     "what readers have not heard is not acknowledged": _replaced(
-        SharedSession, "_forgotten", _newest
+        SharedSession, "_released_sequence", _newest
     ),
     "who names a place goes on there": _replaced(SharedSession, "last_number_at", lambda *_: None),
     "a bridge knows again what was said before": _replaced(ServiceSession, "replayed", _nothing),

@@ -1,1 +1,1 @@
-"""Dialects of browsers, one folder each: frames, translator, endpoint, and what is registered."""
+"""Dialects of browsers: each is a folder with its frames, translator, endpoint and description."""

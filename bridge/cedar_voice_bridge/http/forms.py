@@ -1,4 +1,4 @@
-"""Forms with files, read part by part and bounded before anything looks into them."""
+"""Forms with files, read part by part within limits of size and time."""
 
 import asyncio
 from collections.abc import Mapping
@@ -11,31 +11,35 @@ from cedar_voice_bridge.http.refusals import HttpRefusal
 
 MAX_PARTS = 64
 MAX_FIELD_BYTES = 1 << 20
-"""Of one text field; Cedar's context is the longest."""
+"""Limit of one text field; Cedar's context is the longest."""
 
 READ_TIMEOUT_S = 60.0
-"""How long an upload may take to arrive."""
+"""Longest time for an upload to arrive."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The fields of a form: text by name, and files by name."""
+    """The fields of a form: texts by name, and files by name."""
 
     fields: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
 
     def text(self, name: str) -> str:
-        """A text field; empty when it is missing."""
+        """Return a text field; empty if it is missing."""
         return self.fields.get(name, "")
 
     def missing(self, name: str) -> HttpRefusal:
-        """Why a file is not there."""
+        """Return the refusal of a form without this file."""
         problem = "is not a file" if name in self.fields else "is missing"
         return HttpRefusal(400, "invalid_message", f"{name}: {problem}", field=name)
 
 
 async def read_form(request: web.Request, max_bytes: int) -> Form:
-    """Read the form of a request, at most `max_bytes` of it.
+    """Read the form of a request.
+
+    Args:
+        request: its body is read.
+        max_bytes: limit of all fields and files together.
 
     Raises:
         HttpRefusal: 400, 408, 413 or 415.

@@ -1,1 +1,1 @@
-"""ServiceSessions that a browser shares between its sockets, event streams and uploads."""
+"""Sessions that a browser shares between its sockets, event streams and uploads."""

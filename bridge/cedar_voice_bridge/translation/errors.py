@@ -1,15 +1,15 @@
-"""What is wrong with a frame of a browser."""
+"""Errors in what a browser sends."""
 
 import cedar_voice.v1 as pb
 
 
 class DialectError(Exception):
-    """A frame that cannot be understood; the connection lives.
+    """A frame or form field that cannot be translated; the connection stays open.
 
     Args:
-        message: for people, in English.
-        code: for programs.
-        field: path of the offending field in the frame, such as "settings.rate"; empty when none.
+        message: English text for people.
+        code: error code for programs.
+        field: path of the offending field in the frame, such as "settings.rate"; empty without one.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class DialectError(Exception):
 
 
 def code_name(code: "pb.ErrorCode.ValueType") -> str:
-    """The name of an error code as browsers are told it, such as "invalid_message"."""
-    if code not in pb.ErrorCode.values():  # of a service that knows more codes
+    """Return the name of an error code as browsers receive it, such as "invalid_message"."""
+    if code not in pb.ErrorCode.values():  # from a service with a newer contract
         code = pb.ERROR_CODE_UNSPECIFIED
     return pb.ErrorCode.Name(code).removeprefix("ERROR_CODE_").lower()

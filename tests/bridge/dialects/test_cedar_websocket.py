@@ -13,18 +13,20 @@ from msgspec.structs import fields
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.cedar_websocket import frames
-from cedar_voice_bridge.dialects.cedar_websocket.requests import AUDIO_PIECE_BYTES
 from cedar_voice_bridge.dialects.cedar_websocket.translator import CedarWebSocketTranslator
+from cedar_voice_bridge.translation.configuration import Settings, chunk_by_chunk_config
 from cedar_voice_bridge.translation.errors import DialectError
+from cedar_voice_bridge.translation.frames import Output, Tool, TurnDetection
+from cedar_voice_bridge.translation.requests import AUDIO_PIECE_BYTES
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.jsonl"))
 KINDS = [str(frame.__struct_config__.tag) for frame in get_args(frames.UpFrame)]
 PARTS = (
     *get_args(frames.UpFrame),
-    frames.Settings,
-    frames.TurnDetection,
-    frames.Output,
-    frames.Tool,
+    Settings,
+    TurnDetection,
+    Output,
+    Tool,
 )
 
 json_floats = st.floats(allow_nan=False, allow_infinity=False)
@@ -74,7 +76,7 @@ def test_transcript(path: Path) -> None:
 
 
 def test_a_session_opens_with_what_clients_need_that_play_each_chunk_alone() -> None:
-    config = CedarWebSocketTranslator().open("abc")
+    config = chunk_by_chunk_config("abc")
     assert config.session_id == "abc"
     assert config.output_audio.format.encoding == pb.AUDIO_ENCODING_MP3
     assert config.output_audio.framing == pb.CHUNK_FRAMING_SELF_CONTAINED

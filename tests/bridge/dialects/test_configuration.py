@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.cedar_websocket.translator import CedarWebSocketTranslator
-from cedar_voice_bridge.translation.configuration import tools_in
+from cedar_voice_bridge.translation.context import tools_in
 
 OBJECT = {"type": "object", "properties": {"theme": {"enum": ["light", "dark"]}}}
 NAMED = {

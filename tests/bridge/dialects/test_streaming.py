@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cedar_voice.v1 as pb
+from cedar_voice_bridge.dialects.streaming.frames import UpFrame
 from cedar_voice_bridge.dialects.streaming.silence import SILENT_MP3
-from cedar_voice_bridge.dialects.streaming.translator import StreamingTranslator, UpFrame
+from cedar_voice_bridge.dialects.streaming.translator import StreamingTranslator
 from cedar_voice_bridge.translation.errors import DialectError
 from tests.support.hearing import listen
 

@@ -1,18 +1,17 @@
-"""The frames that tell a browser what the service says."""
+"""Frames of the Cedar WebSocket dialect from responses of the contract. Pure."""
 
 import re
 
-import msgspec
 import pybase64
 from msgspec import UNSET
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.cedar_websocket import frames
 from cedar_voice_bridge.translation.errors import DialectError, code_name
+from cedar_voice_bridge.translation.frames import Event, Output
 from cedar_voice_bridge.translation.numbering import number_in
+from cedar_voice_bridge.translation.responses import action_request, encode_frame
 from cedar_voice_shared.mirror import read
-
-_ENCODER = msgspec.json.Encoder()
 
 # Fields of the contract that have another name or place in the frames.
 _MOVED = (
@@ -30,12 +29,12 @@ _MOVED = (
 
 
 def greeting(session_id: str) -> str:
-    """The frame that tells a browser that it is connected."""
+    """Return the frame that confirms the connection of a browser."""
     return encode_frame(frames.Connected(session_id=session_id))
 
 
 def refusal(error: DialectError) -> str:
-    """The frame that tells a browser what is wrong with a frame of its own."""
+    """Return the frame that reports an error in a frame of the browser."""
     failure = frames.Failure(
         code=code_name(error.code),
         message=error.message,
@@ -46,13 +45,11 @@ def refusal(error: DialectError) -> str:
 
 
 def frames_of(response: pb.VoiceSessionResponse) -> list[str]:
-    """The frames that say what a response says; none for what this dialect does not know."""
+    """Return the frames of a response; none for a payload that the dialect does not know."""
     place = {"turn_id": response.turn_id, "seq": response.sequence}
     match response.WhichOneof("payload"):
         case "transcription":
-            said = response.transcription
-            kind = frames.FinalTranscription if said.is_final else frames.PartialTranscription
-            events: list[frames.Event] = [read(kind, said, **place)]
+            events: list[Event] = [_transcription(response.transcription, place)]
         case "response":
             events = _response(response.response, place)
         case "audio":
@@ -89,12 +86,13 @@ def frames_of(response: pb.VoiceSessionResponse) -> list[str]:
     return [encode_frame(event) for event in events]
 
 
-def encode_frame(frame: msgspec.Struct) -> str:
-    """The frame as JSON."""
-    return _ENCODER.encode(frame).decode()
+def _transcription(transcription: pb.Transcription, place: dict[str, int]) -> Event:
+    if transcription.is_final:
+        return read(frames.FinalTranscription, transcription, **place)
+    return read(frames.PartialTranscription, transcription, **place)
 
 
-def _response(event: pb.ResponseEvent, place: dict[str, int]) -> list[frames.Event]:
+def _response(event: pb.ResponseEvent, place: dict[str, int]) -> list[Event]:
     place = {**place, "response_id": event.response_id}
     match event.WhichOneof("event"):
         case "started":
@@ -110,8 +108,8 @@ def _response(event: pb.ResponseEvent, place: dict[str, int]) -> list[frames.Eve
             return []
 
 
-def _audio(audio: pb.OutputAudio, place: dict[str, int]) -> list[frames.Event]:
-    events: list[frames.Event] = []
+def _audio(audio: pb.OutputAudio, place: dict[str, int]) -> list[Event]:
+    events: list[Event] = []
     if audio.data:
         data = pybase64.b64encode_as_string(audio.data)
         events.append(read(frames.SpokenChunk, audio, data=data, **place))
@@ -135,17 +133,5 @@ def _ready(ready: pb.SessionReady, received: int) -> frames.Ready:
         ready,
         received=received,
         restored=ready.restored or UNSET,
-        output=read(frames.Output, ready.output_audio, encoding=encoding),
-    )
-
-
-def action_request(action: pb.Action, **place: int) -> frames.ActionRequest:
-    """The frame that asks the application to act."""
-    args = msgspec.json.decode(action.args_json or "[]")
-    return read(
-        frames.ActionRequest,
-        action,
-        args=args if isinstance(args, list) else [args],  # clients spread a list, and nothing else
-        arguments=msgspec.json.decode(action.arguments_json or "{}"),
-        **place,
+        output=read(Output, ready.output_audio, encoding=encoding),
     )

@@ -1,4 +1,4 @@
-"""A moment of silence as an MP3 file, for where a dialect has to say something in sound."""
+"""A moment of silence as an MP3 file, for a last chunk that has no speech left to carry."""
 
 _HEADER = bytes((0xFF, 0xF3, 0x44, 0xC0))
 """MPEG-2 layer III, 32 kbit/s, 24 kHz, mono."""
