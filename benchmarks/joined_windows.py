@@ -23,9 +23,9 @@ from benchmarks.figures import p95
 from cedar_voice_service.audio.ear import Ear, Heard
 from cedar_voice_service.audio.speech_detector import EdgeKind
 from cedar_voice_service.providers.pocketsphinx.recognizer import Recognizer
-from cedar_voice_service.recognition.request import Request
 from cedar_voice_service.recognition.rolling_window import Utterance
 from cedar_voice_service.recognition.transcript import Shown
+from cedar_voice_service.recognition.window import Request
 from cedar_voice_service.recognition.words import keys, split
 from tests.support.recordings import speech_pcm
 

@@ -4,17 +4,23 @@ from dataclasses import replace
 
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.recognition.audio_budget import Spending
-from cedar_voice_service.recognition.closing import (
+from cedar_voice_service.recognition.sample_buffer import Sound
+from cedar_voice_service.recognition.speech import LEAD_MS, TAIL_MS, Gap, Speech
+from cedar_voice_service.recognition.transcript import (
+    LEAST_SPEECH_MS,
+    Reading,
+    Shown,
+    Transcript,
+    is_plausible,
+)
+from cedar_voice_service.recognition.window import (
     MOST_WINDOW_MS,
     OVERLAP_MS,
     QUIET_SEARCH_MS,
+    Purpose,
+    Request,
     closes,
 )
-from cedar_voice_service.recognition.plausibility import LEAST_SPEECH_MS, is_plausible
-from cedar_voice_service.recognition.request import Purpose, Request
-from cedar_voice_service.recognition.sample_buffer import Sound
-from cedar_voice_service.recognition.speech import LEAD_MS, TAIL_MS, Gap, Speech
-from cedar_voice_service.recognition.transcript import Reading, Shown, Transcript
 from cedar_voice_service.recognition.words import split
 
 LEAST_TAIL_MS = 60

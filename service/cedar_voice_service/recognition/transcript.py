@@ -1,18 +1,35 @@
 """What is known of an utterance: the words of closed windows, and what was shown of all of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cedar_voice_service.recognition.agreement import Agreement
 from cedar_voice_service.recognition.words import (
     Word,
+    common_count,
     follow,
     join,
     keeping,
+    keys,
     without_overlap,
 )
 
 PROMPT_CHARS = 200
 """How much of the words before a window its recognizer is told."""
+
+LEAST_MORE_MS = 300
+"""Sound that a hypothesis must have more than the one before, for their agreement to count."""
+
+LEAST_SPEECH_MS = 250
+"""Speech below this is too little to ask about, unless it is all that was said."""
+
+MOST_CHARS_PER_S = 25
+"""Letters in a second of sound that nobody exceeds."""
+
+MOST_REPEATS = 3
+"""How often the same words may follow each other."""
+
+_LONGEST_REPEATED_WORDS = 6
+_GRACE_CHARS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +51,35 @@ class Shown:
     text: str
     stable_text: str
     is_settled: bool
+
+
+class Agreement:
+    """The hypotheses of one window, one after the other.
+
+    The last agreed word stays open: a word at the edge of the sound may be half of one. Stable
+    words are never taken back: every hypothesis has to begin with them.
+    """
+
+    def __init__(self) -> None:
+        self.stable: tuple[Word, ...] = ()
+        self.tail: tuple[Word, ...] = ()
+        self._last: tuple[Word, ...] | None = None
+        self._last_until_ms = 0
+
+    def take(self, words: Sequence[Word], until_ms: int, *, is_at_pause: bool) -> None:
+        """Take a hypothesis about the window's sound up to `until_ms`.
+
+        Args:
+            is_at_pause: whether silence follows, so that no word is cut.
+        """
+        words = tuple(words)
+        last, self._last = self._last, words
+        has_more = until_ms - self._last_until_ms >= LEAST_MORE_MS
+        self._last_until_ms = until_ms
+        count = len(self.stable)
+        if last is not None and has_more:
+            count = max(count, common_count(last, words) - (not is_at_pause))
+        self.stable, self.tail = words[:count], words[count:]
 
 
 class Transcript:
@@ -101,3 +147,21 @@ class Transcript:
         if not self._closed or not self._is_certainty_known:
             return None
         return self._certainty / len(self._closed)
+
+
+def is_plausible(words: Sequence[Word], sound_ms: int) -> bool:
+    """Whether so much can have been said in so much sound, and makes no loop."""
+    letters = sum(len(word.key) for word in words)
+    if letters > _GRACE_CHARS + MOST_CHARS_PER_S * sound_ms / 1000:
+        return False
+    said = keys(words)
+    return not any(_loops(said, size) for size in range(1, _LONGEST_REPEATED_WORDS + 1))
+
+
+def _loops(said: Sequence[str], size: int) -> bool:
+    alike = 0
+    for at in range(size, len(said)):
+        alike = alike + 1 if said[at] == said[at - size] else 0
+        if alike >= size * MOST_REPEATS:
+            return True
+    return False

@@ -12,9 +12,9 @@ from cedar_voice_service.errors import EngineError
 from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, is_final
 from cedar_voice_service.providers.wrappers.attempts import Attempts, Patience
 from cedar_voice_service.recognition.load import Load
-from cedar_voice_service.recognition.request import Request
 from cedar_voice_service.recognition.rolling_window import Utterance
 from cedar_voice_service.recognition.transcript import Shown
+from cedar_voice_service.recognition.window import Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.audio.speech_detector import EdgeKind, SpeechEdge
-from cedar_voice_service.recognition.closing import MOST_WINDOW_MS
 from cedar_voice_service.recognition.load import CROWDED, SLOW_MS, Load
-from cedar_voice_service.recognition.request import Purpose, Request
 from cedar_voice_service.recognition.rolling_window import Utterance
+from cedar_voice_service.recognition.window import MOST_WINDOW_MS, Purpose, Request
 
 BLOCK_MS = 20
 START_KNOWN_MS, STOP_KNOWN_MS = 100, 128

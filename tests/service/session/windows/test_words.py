@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedar_voice_service.recognition.agreement import Agreement
-from cedar_voice_service.recognition.plausibility import is_plausible
+from cedar_voice_service.recognition.transcript import Agreement, is_plausible
 from cedar_voice_service.recognition.words import (
     common_count,
     follow,

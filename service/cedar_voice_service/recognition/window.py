@@ -1,5 +1,9 @@
-"""When a window is closed, so that it is not sent again: in pauses that fit its length."""
+"""A window of an utterance: the request about it, and the pauses that close it."""
 
+from dataclasses import dataclass
+from enum import Enum
+
+from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.recognition.speech import Gap
 
 PAUSE_MS = 200
@@ -22,6 +26,29 @@ QUIET_SEARCH_MS = 2_000
 
 OVERLAP_MS = 500
 """Sound that the next window has in common with one closed within speech."""
+
+
+class Purpose(Enum):
+    """Why the recognizer is asked."""
+
+    PARTIAL = "partial"
+    CLOSING = "closing"
+    CUT = "cut"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Ask the recognizer about a window; the request before it, if open, is to be given up.
+
+    `pcm` is its sound without most of the pauses, `until_ms` is where that ends; `prompt` is what
+    was said before the window.
+    """
+
+    number: int
+    purpose: Purpose
+    pcm: Pcm
+    until_ms: int
+    prompt: str
 
 
 def closes(gap: Gap, start_ms: int) -> bool:
