@@ -17,7 +17,7 @@ from cedar_voice_service.providers.openai.transcriber import OpenAIRecognizer
 from cedar_voice_service.providers.protocols import EngineInfo, Synthesizer
 from cedar_voice_service.providers.wrappers.attempts import patience_of
 from cedar_voice_service.providers.wrappers.pitch import PitchedSynthesizer
-from cedar_voice_service.providers.wrappers.rolling_window import WindowedTranscriber
+from cedar_voice_service.providers.wrappers.stream_adapter import WindowedTranscriber
 from cedar_voice_service.session.load_shedding import Pressure
 from cedar_voice_service.settings import ServiceSettings
 

@@ -14,7 +14,7 @@ from cedar_voice_service.audio.speech_detector import EdgeKind, SpeechEdge
 from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, Transcriber
 from cedar_voice_service.providers.wrappers.attempts import Patience
-from cedar_voice_service.providers.wrappers.rolling_window import Recognized, WindowedTranscriber
+from cedar_voice_service.providers.wrappers.stream_adapter import Recognized, WindowedTranscriber
 from tests.support.hypotheses import told_of
 from tests.support.virtual_time import run_virtually
 
