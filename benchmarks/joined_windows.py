@@ -23,9 +23,9 @@ from benchmarks.figures import p95
 from cedar_voice_service.audio.ear import Ear, Heard
 from cedar_voice_service.audio.speech_detector import EdgeKind
 from cedar_voice_service.providers.pocketsphinx.recognizer import Recognizer
-from cedar_voice_service.recognition.rolling_window import Utterance
-from cedar_voice_service.recognition.transcript import Shown
-from cedar_voice_service.recognition.window import Request
+from cedar_voice_service.recognition.rolling_window import RollingWindow
+from cedar_voice_service.recognition.transcript import PartialTranscript
+from cedar_voice_service.recognition.window import WindowRequest
 from cedar_voice_service.recognition.words import keys, split
 from tests.support.recordings import speech_pcm
 
@@ -117,13 +117,13 @@ def speech_ms(blocks: Sequence[Heard]) -> int:
 def play(recognizer: Recognizer, turn: Turn) -> Played:
     """Hear a turn in windows, every answer a round trip after its request."""
     blocks = heard(turn.pcm)
-    windowed, played = Utterance(), Played(speech_ms=speech_ms(blocks))
+    windowed, played = RollingWindow(), Played(speech_ms=speech_ms(blocks))
     stable: list[str] = []
     stable_text = ""
-    request: Request | None = None
+    request: WindowRequest | None = None
     answer_at_ms = 0
 
-    def show(shown: Shown | None, now_ms: int) -> None:
+    def show(shown: PartialTranscript | None, now_ms: int) -> None:
         nonlocal stable_text
         if shown is None:
             return

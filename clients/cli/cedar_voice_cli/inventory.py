@@ -14,7 +14,7 @@ _NEEDED = ("service", "bridge")
 _OFFERED = ("local", "microphone")
 
 
-class Verdict(Enum):
+class Status(Enum):
     """What a finding means for `cedar-voice serve`."""
 
     FINE = "ok"
@@ -28,7 +28,7 @@ class Finding:
 
     subject: str
     text: str
-    verdict: Verdict = Verdict.FINE
+    status: Status = Status.FINE
 
 
 def versions() -> Iterator[Finding]:
@@ -46,7 +46,7 @@ def extras() -> Iterator[Finding]:
             yield Finding(
                 f"extra {extra}",
                 f"without {', '.join(missing)}: pip install '{DISTRIBUTION}[{extra}]'",
-                Verdict.MISSING if extra in _NEEDED else Verdict.NOTE,
+                Status.MISSING if extra in _NEEDED else Status.NOTE,
             )
         else:
             named = (f"{package} {_version_of(package)}" for package in packages)
@@ -60,14 +60,14 @@ def page() -> Finding:
     try:
         return Finding("voice page", str(folder()))
     except FileNotFoundError as error:
-        return Finding("voice page", str(error), Verdict.MISSING)
+        return Finding("voice page", str(error), Status.MISSING)
 
 
 def address(subject: str, host_and_port: str) -> Finding:
     """Whether an address can be listened on now."""
     obstacle = obstacle_at(host_and_port)
     if obstacle:
-        return Finding(subject, f"{host_and_port}: {obstacle}", Verdict.NOTE)
+        return Finding(subject, f"{host_and_port}: {obstacle}", Status.NOTE)
     return Finding(subject, f"{host_and_port} is free")
 
 

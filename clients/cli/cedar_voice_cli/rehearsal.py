@@ -7,7 +7,7 @@ from contextlib import aclosing
 from random import Random
 from typing import Any
 
-from cedar_voice_cli.inventory import Finding, Verdict
+from cedar_voice_cli.inventory import Finding, Status
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES, Pcm
 from cedar_voice_service.errors import CedarVoiceError, Stage
@@ -29,9 +29,9 @@ async def rehearse(settings: ServiceSettings) -> list[Finding]:
                 for stage, info in engines.infos.items()
             ]
     except TimeoutError:
-        return [Finding("engines", f"not ready within {_TIMEOUT_S:g} s", Verdict.MISSING)]
+        return [Finding("engines", f"not ready within {_TIMEOUT_S:g} s", Status.MISSING)]
     except (CedarVoiceError, EngineMissing, OSError) as error:
-        return [Finding("engines", str(error), Verdict.MISSING)]
+        return [Finding("engines", str(error), Status.MISSING)]
 
 
 async def _rehearse_stage(
@@ -44,9 +44,9 @@ async def _rehearse_stage(
     try:
         results = await _count(_work(engines, stage))
     except CedarVoiceError as error:
-        return Finding(stage.value, f"{name} does not work: {error}", Verdict.MISSING)
+        return Finding(stage.value, f"{name} does not work: {error}", Status.MISSING)
     if not results:
-        return Finding(stage.value, f"{name} gives no result", Verdict.MISSING)
+        return Finding(stage.value, f"{name} gives no result", Status.MISSING)
     took_ms = (time.perf_counter() - started_s) * 1_000
     return Finding(stage.value, f"{name}: {info.description} (tried, {took_ms:.0f} ms)")
 
@@ -56,7 +56,7 @@ def _remote(settings: ServiceSettings, stage: Stage, found: Finding) -> Finding:
     endpoint = endpoint_of(settings, stage)
     if endpoint.api_key or not endpoint.is_openais_own:
         return found
-    return Finding(found.subject, f"{found.text}: set OPENAI_API_KEY", Verdict.MISSING)
+    return Finding(found.subject, f"{found.text}: set OPENAI_API_KEY", Status.MISSING)
 
 
 def _work(engines: Engines, stage: Stage) -> AsyncGenerator[Any, None]:

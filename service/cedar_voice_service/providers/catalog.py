@@ -13,16 +13,16 @@ from cedar_voice_service.providers.protocols import (
     Synthesizer,
     Transcriber,
 )
-from cedar_voice_service.providers.wrappers.attempts import patience_of
-from cedar_voice_service.providers.wrappers.circuit_breaker import Breaker
+from cedar_voice_service.providers.wrappers.attempts import retry_policy_of
+from cedar_voice_service.providers.wrappers.circuit_breaker import CircuitBreaker
 from cedar_voice_service.providers.wrappers.fallback import (
     FallbackResponder,
     FallbackSynthesizer,
     FallbackTranscriber,
-    Named,
-    Pair,
+    NamedEngine,
+    PrimaryAndFallback,
 )
-from cedar_voice_service.providers.wrappers.load_shedding import SheddingTranscriber
+from cedar_voice_service.providers.wrappers.load_shedding import LoadSheddingTranscriber
 from cedar_voice_service.providers.wrappers.retry import (
     RetriedResponder,
     RetriedSynthesizer,
@@ -73,7 +73,7 @@ async def open_engines(
         responder, llm_info = await _lasting_responder(settings, stack)
         synthesizer, tts_info = await _lasting_synthesizer(settings, stack)
         infos = {Stage.STT: stt_info, Stage.LLM: llm_info, Stage.TTS: tts_info}
-        shedding = SheddingTranscriber(transcriber, pressure)
+        shedding = LoadSheddingTranscriber(transcriber, pressure)
         yield Engines(shedding, responder, synthesizer, infos, decoding)
 
 
@@ -132,14 +132,14 @@ async def _lasting_transcriber(
 async def _lasting_responder(
     settings: ServiceSettings, stack: AsyncExitStack
 ) -> tuple[Responder, EngineInfo]:
-    patience = patience_of(settings, Stage.LLM)
+    policy = retry_policy_of(settings, Stage.LLM)
     engine, info = await _open_responder(settings, stack)
-    first: Responder = RetriedResponder(engine, patience)
+    first: Responder = RetriedResponder(engine, policy)
     other = fallback_settings(settings, Stage.LLM)
     if other is None:
         return first, info
     engine, other_info = await _open_responder(other, stack)
-    second: Responder = RetriedResponder(engine, patience)
+    second: Responder = RetriedResponder(engine, policy)
     pair = _pair(settings, Stage.LLM, _named(first, info), _named(second, other_info))
     return FallbackResponder(pair), _with_fallback(info, other_info)
 
@@ -147,27 +147,27 @@ async def _lasting_responder(
 async def _lasting_synthesizer(
     settings: ServiceSettings, stack: AsyncExitStack
 ) -> tuple[Synthesizer, EngineInfo]:
-    patience = patience_of(settings, Stage.TTS)
+    policy = retry_policy_of(settings, Stage.TTS)
     engine, info = await _open_synthesizer(settings, stack)
-    first: Synthesizer = RetriedSynthesizer(engine, patience)
+    first: Synthesizer = RetriedSynthesizer(engine, policy)
     other = fallback_settings(settings, Stage.TTS)
     if other is None:
         return first, info
     engine, other_info = await _open_synthesizer(other, stack)
-    second: Synthesizer = RetriedSynthesizer(engine, patience)
+    second: Synthesizer = RetriedSynthesizer(engine, policy)
     pair = _pair(settings, Stage.TTS, _named(first, info), _named(second, other_info))
     return FallbackSynthesizer(pair), _with_fallback(info, other_info)
 
 
-def _named(engine: Engine, info: EngineInfo) -> Named[Engine]:
-    return Named(" ".join(filter(None, (info.name, info.model))), engine)
+def _named(engine: Engine, info: EngineInfo) -> NamedEngine[Engine]:
+    return NamedEngine(" ".join(filter(None, (info.name, info.model))), engine)
 
 
 def _pair(
-    settings: ServiceSettings, stage: Stage, first: Named[Engine], second: Named[Engine]
-) -> Pair[Engine]:
-    breaker = Breaker(settings.engine_max_failures, settings.engine_probe_interval_ms)
-    return Pair(stage, first, second, breaker)
+    settings: ServiceSettings, stage: Stage, first: NamedEngine[Engine], second: NamedEngine[Engine]
+) -> PrimaryAndFallback[Engine]:
+    breaker = CircuitBreaker(settings.engine_max_failures, settings.engine_probe_interval_ms)
+    return PrimaryAndFallback(stage, first, second, breaker)
 
 
 def _with_fallback(info: EngineInfo, other: EngineInfo) -> EngineInfo:
@@ -182,7 +182,7 @@ async def _open_transcriber(
     settings: ServiceSettings, pressure: Pressure, stack: AsyncExitStack
 ) -> tuple[Transcriber, EngineInfo]:
     """An engine that is asked again when it fails: each in its way."""
-    patience = patience_of(settings, Stage.STT)
+    policy = retry_policy_of(settings, Stage.STT)
     choice = chosen(settings, Stage.STT)
     if choice == "openai":
         from cedar_voice_service.providers.openai import engines as openai
@@ -193,12 +193,12 @@ async def _open_transcriber(
         from cedar_voice_service.providers.openai import engines as openai
 
         live = await stack.enter_async_context(openai.open_openai_realtime_transcriber(settings))
-        return RetriedTranscriber(live, patience), openai.openai_realtime_transcriber_info(settings)
+        return RetriedTranscriber(live, policy), openai.openai_realtime_transcriber_info(settings)
     _require("pocketsphinx", Stage.STT)
     from cedar_voice_service.providers.pocketsphinx import engine as pocketsphinx
 
     local = await stack.enter_async_context(pocketsphinx.open_pocketsphinx(settings))
-    return RetriedTranscriber(local, patience), pocketsphinx.INFO
+    return RetriedTranscriber(local, policy), pocketsphinx.INFO
 
 
 async def _open_responder(

@@ -15,7 +15,7 @@ GRACE_MS = 320
 _MOST_DOUBLINGS = 4
 
 
-class Spending:
+class AudioBudget:
     """Keeps the audio sent for an utterance within `MOST_SENT` times its speech, and a constant.
 
     Nothing is asked that would leave too little for the last request, which is made in any case. So

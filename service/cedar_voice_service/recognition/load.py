@@ -13,7 +13,7 @@ _REMEMBERED = 40
 _STOP_FACTOR = 2
 
 
-class Load:
+class RecognizerLoad:
     """The round trips of all utterances of one recognizer.
 
     Partials come half as often over a limit, and not at all over twice of it. Finals are never

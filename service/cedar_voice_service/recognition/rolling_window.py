@@ -3,14 +3,14 @@
 from dataclasses import replace
 
 from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.recognition.audio_budget import Spending
-from cedar_voice_service.recognition.sample_buffer import Sound
-from cedar_voice_service.recognition.speech import LEAD_MS, TAIL_MS, Gap, Speech
+from cedar_voice_service.recognition.audio_budget import AudioBudget
+from cedar_voice_service.recognition.sample_buffer import SampleBuffer
+from cedar_voice_service.recognition.speech import LEAD_MS, TAIL_MS, Gap, SpeechTimeline
 from cedar_voice_service.recognition.transcript import (
     LEAST_SPEECH_MS,
+    PartialTranscript,
     Reading,
-    Shown,
-    Transcript,
+    WindowedTranscript,
     is_plausible,
 )
 from cedar_voice_service.recognition.window import (
@@ -18,7 +18,7 @@ from cedar_voice_service.recognition.window import (
     OVERLAP_MS,
     QUIET_SEARCH_MS,
     Purpose,
-    Request,
+    WindowRequest,
     closes,
 )
 from cedar_voice_service.recognition.words import split
@@ -30,27 +30,27 @@ SHORTEST_RECORDING_MS = 100
 """Anything shorter cannot hold a word."""
 
 
-class Utterance:
+class RollingWindow:
     """Pure: hears blocks, tells what is `due`, takes answers by the number of their request.
 
     Times are milliseconds of sound since the utterance began. There is at most one request at a
     time; the answer to any but the newest is dropped. After `end`, `due` gives a request, or one
     is open, or `is_over`; a request that fails then is due again.
 
-    What is sent stays within the limit of `Spending`. While the allowance is short, partials wait,
-    then windows are closed in shorter pauses than they would be, then requests at pauses wait too.
-    The last request never does.
+    The audio sent stays within the limit of `AudioBudget`. While the allowance is short, partials
+    wait, then windows are closed in shorter pauses than otherwise, then requests at pauses wait
+    too. The last request never does.
     """
 
     def __init__(self) -> None:
-        self._sound = Sound()
-        self._speech = Speech()
-        self._spending = Spending()
-        self._transcript = Transcript()
+        self._sound = SampleBuffer()
+        self._speech = SpeechTimeline()
+        self._budget = AudioBudget()
+        self._transcript = WindowedTranscript()
         self._origin_ms: int | None = None
         self._window_ms = 0
         """Where the open window begins."""
-        self._asked: Request | None = None
+        self._asked: WindowRequest | None = None
         self._reading: Reading | None = None
         """The newest reading of the open window."""
         self._settled_at_ms = -1
@@ -59,7 +59,7 @@ class Utterance:
 
     # -- hearing -------------------------------------------------------------------------------
 
-    def hear(self, block: Heard) -> Shown | None:
+    def hear(self, block: Heard) -> PartialTranscript | None:
         """Take more sound. What is known may be settled by the pause that it makes known."""
         if self._origin_ms is None:
             self._origin_ms = block.end_ms - round(block.pcm.duration_ms)
@@ -75,7 +75,7 @@ class Utterance:
 
     # -- asking --------------------------------------------------------------------------------
 
-    def due(self, step_factor: int | None) -> Request | None:
+    def due(self, step_factor: int | None) -> WindowRequest | None:
         """What to ask now, in place of what is awaited.
 
         Args:
@@ -83,7 +83,7 @@ class Utterance:
         """
         if self._has_ended:
             return None if self._is_served or self.is_over else self._ask_last()
-        if self._spending.is_held(self._sound.end_ms):
+        if self._budget.is_held(self._sound.end_ms):
             return None
         if self._asked is not None and self._asked.purpose is Purpose.CUT:
             return None
@@ -93,8 +93,8 @@ class Utterance:
             return None
         if self._sound.end_ms - self._start_ms >= MOST_WINDOW_MS:
             return self._ask_cut()
-        new_ms = self._spending.new_ms(self._sound.end_ms, self._speech.start_ms or 0)
-        is_due = step_factor is not None and new_ms >= self._spending.wait_ms(step_factor)
+        new_ms = self._budget.new_ms(self._sound.end_ms, self._speech.start_ms or 0)
+        is_due = step_factor is not None and new_ms >= self._budget.wait_ms(step_factor)
         # The closing pass at the next pause must be affordable too.
         if is_due and self._affords(self._sound.end_ms, spare=1):
             return self._ask(Purpose.PARTIAL, self._sound.end_ms)
@@ -109,12 +109,12 @@ class Utterance:
         # All that the last request would have to send, were nothing more said.
         open_ms = self._cost_ms(self._sound.end_ms + TAIL_MS)
         cost_ms = self._cost_ms(until_ms) + (1 + spare) * open_ms
-        return self._spending.allows(cost_ms, self._speech.total_ms)
+        return self._budget.allows(cost_ms, self._speech.total_ms)
 
     def _cost_ms(self, until_ms: int) -> int:
         return sum(end - start for start, end in self._speech.parts(self._start_ms, until_ms))
 
-    def _ask_at_pause(self) -> Request | None:
+    def _ask_at_pause(self) -> WindowRequest | None:
         speech = self._speech
         if speech.start_ms is None or speech.duration_ms < LEAST_SPEECH_MS:
             return None
@@ -125,32 +125,32 @@ class Utterance:
             self._close_at_last_pause()
         return self._ask(Purpose.CLOSING, until_ms) if self._affords(until_ms) else None
 
-    def _ask_last(self) -> Request:
+    def _ask_last(self) -> WindowRequest:
         end_ms = self._sound.end_ms
         speech_end_ms = self._speech.end_ms if self._speech.is_known else end_ms
         return self._ask(Purpose.CLOSING, min(speech_end_ms + TAIL_MS, end_ms))
 
-    def _ask_cut(self) -> Request | None:
+    def _ask_cut(self) -> WindowRequest | None:
         end_ms = self._start_ms + MOST_WINDOW_MS
         quiet_ms = self._sound.quietest_ms(end_ms - QUIET_SEARCH_MS, end_ms)
         return self._ask(Purpose.CUT, quiet_ms) if self._affords(quiet_ms) else None
 
-    def _ask(self, purpose: Purpose, until_ms: int) -> Request:
-        self._spending.spend(self._sound.end_ms, self._cost_ms(until_ms))
+    def _ask(self, purpose: Purpose, until_ms: int) -> WindowRequest:
+        self._budget.spend(self._sound.end_ms, self._cost_ms(until_ms))
         pcm = self._sound.joined(self._speech.parts(self._start_ms, until_ms))
-        number = self._spending.request_count
-        self._asked = Request(number, purpose, pcm, until_ms, self._transcript.prompt)
+        number = self._budget.request_count
+        self._asked = WindowRequest(number, purpose, pcm, until_ms, self._transcript.prompt)
         return self._asked
 
     # -- being answered ------------------------------------------------------------------------
 
-    def take(self, number: int, text: str, confidence: float | None) -> Shown | None:
+    def take(self, number: int, text: str, confidence: float | None) -> PartialTranscript | None:
         """Take the answer to a request; None if there is nothing to show for it."""
         asked = self._asked
         if asked is None or asked.number != number:
             return None
         self._asked = None
-        self._spending.succeeded()
+        self._budget.succeeded()
         reading = self._read(asked, text, confidence)
         if reading is None:
             return None
@@ -173,9 +173,9 @@ class Utterance:
         """
         if self._asked is not None and self._asked.number == number:
             self._asked = None
-            self._spending.failed(self._sound.end_ms, pause_ms)
+            self._budget.failed(self._sound.end_ms, pause_ms)
 
-    def _read(self, asked: Request, text: str, confidence: float | None) -> Reading | None:
+    def _read(self, asked: WindowRequest, text: str, confidence: float | None) -> Reading | None:
         words = split(text)
         if not is_plausible(words, round(asked.pcm.duration_ms)):
             if asked.purpose is Purpose.PARTIAL:
@@ -188,7 +188,7 @@ class Utterance:
 
     # -- closing -------------------------------------------------------------------------------
 
-    def _conclude(self) -> Shown | None:
+    def _conclude(self) -> PartialTranscript | None:
         """Close the window, if a pause allows it, and tell what is settled."""
         reading = self._reading
         gap = self._gap_after(reading.until_ms) if reading else None
@@ -229,7 +229,7 @@ class Utterance:
         self._transcript.close(self._reading, overlaps=overlaps)
         self._speech.forget(cut_ms)
         self._sound.forget(cut_ms)
-        self._spending.start_window()
+        self._budget.start_window()
         self._window_ms = cut_ms
         # What is still awaited is about the window that is closed.
         self._asked = self._reading = None
@@ -259,7 +259,7 @@ class Utterance:
     @property
     def sent_ms(self) -> int:
         """Audio that was sent for it."""
-        return self._spending.sent_ms
+        return self._budget.sent_ms
 
     @property
     def _is_nothing_left(self) -> bool:

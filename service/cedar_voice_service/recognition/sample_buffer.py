@@ -10,7 +10,7 @@ _MS_BYTES = LISTENING_RATE_HZ // 1000 * SAMPLE_BYTES
 _FRAME_MS = 20
 
 
-class Sound:
+class SampleBuffer:
     """16 kHz mono sound by its milliseconds, counted from the utterance's start."""
 
     def __init__(self) -> None:

@@ -26,7 +26,7 @@ class Gap:
         return self.end_ms - self.start_ms
 
 
-class Speech:
+class SpeechTimeline:
     """Stretches of speech by the edges that the ear tells. Times count from the utterance's start.
 
     Without any edge nothing is known, which is not the same as silence.

@@ -42,7 +42,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PartialTranscript:
     """The utterance so far, as it may be shown: `stable_text` begins `text` and only grows.
 
     `is_settled` tells that it is the final, were nothing more said.
@@ -53,7 +53,7 @@ class Shown:
     is_settled: bool
 
 
-class Agreement:
+class LocalAgreement:
     """The hypotheses of one window, one after the other.
 
     The last agreed word stays open: a word at the edge of the sound may be half of one. Stable
@@ -82,7 +82,7 @@ class Agreement:
         self.stable, self.tail = words[:count], words[count:]
 
 
-class Transcript:
+class WindowedTranscript:
     """Joins windows. What was shown as stable stays, in the final too.
 
     A reading may contradict what two before it agreed on: it is laid onto that, and so tells only
@@ -90,7 +90,7 @@ class Transcript:
     """
 
     def __init__(self) -> None:
-        self._agreement = Agreement()
+        self._agreement = LocalAgreement()
         self._closed: tuple[Word, ...] = ()
         self._overlaps = False
         self._certainty = 0.0
@@ -113,15 +113,15 @@ class Transcript:
             words = without_overlap(self._closed, words)
         return keeping(self._agreement.stable, follow(self._closed, words))
 
-    def read(self, reading: Reading, *, is_at_pause: bool) -> Shown:
+    def read(self, reading: Reading, *, is_at_pause: bool) -> PartialTranscript:
         """Take a reading of the open window."""
         self._agreement.take(reading.words, reading.until_ms, is_at_pause=is_at_pause)
         return self.show(is_settled=False)
 
-    def show(self, *, is_settled: bool) -> Shown:
+    def show(self, *, is_settled: bool) -> PartialTranscript:
         """All of it; settled where nothing is said of which nothing was read."""
         stable = (*self._closed, *self._agreement.stable)
-        return Shown(join((*stable, *self._agreement.tail)), join(stable), is_settled)
+        return PartialTranscript(join((*stable, *self._agreement.tail)), join(stable), is_settled)
 
     def close(self, reading: Reading, *, overlaps: bool) -> None:
         """A window's last reading stands.
@@ -130,7 +130,7 @@ class Transcript:
             overlaps: whether the next window begins with sound of this one.
         """
         self._closed += reading.words
-        self._agreement = Agreement()
+        self._agreement = LocalAgreement()
         self._overlaps = overlaps
         if reading.words:
             self._is_certainty_known &= reading.confidence is not None

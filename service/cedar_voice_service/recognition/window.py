@@ -37,7 +37,7 @@ class Purpose(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class WindowRequest:
     """Ask the recognizer about a window; the request before it, if open, is to be given up.
 
     `pcm` is its sound without most of the pauses, `until_ms` is where that ends; `prompt` is what

@@ -20,14 +20,14 @@ from cedar_voice_service.audio.formats import SAMPLE_BYTES, AudioFormat, Encodin
 from cedar_voice_service.errors import CallerError, Code, EngineError, Stage
 from cedar_voice_service.settings import ServiceSettings
 from cedar_voice_service.workers.child_process import ChildProcess
-from cedar_voice_service.workers.decoding_worker import NUMBER, REFUSED, SAMPLES, Refusal
+from cedar_voice_service.workers.decoding_worker import NUMBER, REFUSED, SAMPLES, DecodingRefusal
 from cedar_voice_service.workers.frames import BEGIN, DATA, END
 
 MAX_DECODERS = 128
 """Recordings that one worker decodes at a time."""
 
 _WORKER = "cedar_voice_service.workers.decoding_worker"
-_decode_refusal = msgspec.json.Decoder(Refusal).decode
+_decode_refusal = msgspec.json.Decoder(DecodingRefusal).decode
 _PLAIN = (Encoding.PCM_S16LE, Encoding.WAV)
 
 
@@ -60,7 +60,7 @@ class LiveDecoder(Protocol):
 class Decoding:
     """Opens decoders: in the workers, or without any in our own process."""
 
-    def __init__(self, workers: Sequence["Worker"] = ()) -> None:
+    def __init__(self, workers: Sequence["DecodingWorker"] = ()) -> None:
         self._workers = workers
 
     def open(self, audio_format: AudioFormat) -> LiveDecoder:
@@ -81,7 +81,7 @@ HERE = Decoding()
 @asynccontextmanager
 async def open_decoding(settings: ServiceSettings) -> AsyncIterator[Decoding]:
     """Decode as long as the context lasts; a worker is started when it is first needed."""
-    workers = [Worker(settings) for _ in range(settings.decoding_workers)]
+    workers = [DecodingWorker(settings) for _ in range(settings.decoding_workers)]
     # No TaskGroup: what ends the context has to come out of it as it is.
     tasks = [asyncio.create_task(worker.run()) for worker in workers]
     try:
@@ -93,7 +93,7 @@ async def open_decoding(settings: ServiceSettings) -> AsyncIterator[Decoding]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class _DecoderRequest:
     """Something asked of a decoder; the future is its answer."""
 
     kind: bytes
@@ -102,7 +102,7 @@ class _Request:
     reply: asyncio.Future[bytes]
 
 
-class Worker:
+class DecodingWorker:
     """One process, and the task that asks it: one request after the other, whoever they are from.
 
     A session that leaves takes its request along and not the process.
@@ -113,7 +113,7 @@ class Worker:
         bounds = (str(settings.decoding_memory_mb << 20), str(self._timeout_ms / 1000))
         self._process = ChildProcess(_WORKER, Stage.AUDIO_INPUT, bounds)
         # Every session waits for what it asks, but for the end of a decoder: two of each at most.
-        self._requests: asyncio.Queue[_Request] = asyncio.Queue()
+        self._requests: asyncio.Queue[_DecoderRequest] = asyncio.Queue()
         self._numbers = count(1)
         self._decoders: set[int] = set()
 
@@ -132,7 +132,7 @@ class Worker:
         The process did not start, died or hangs, or has died since the decoder was opened.
         """
         reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._requests.put_nowait(_Request(kind, number, body, reply))
+        self._requests.put_nowait(_DecoderRequest(kind, number, body, reply))
         return reply
 
     async def run(self) -> None:
@@ -150,7 +150,7 @@ class Worker:
         finally:
             await self._process.stop()
 
-    async def _answer(self, request: _Request) -> bytes:
+    async def _answer(self, request: _DecoderRequest) -> bytes:
         if not self._process.is_usable:
             self._decoders.clear()
             if request.kind != BEGIN:
@@ -191,11 +191,11 @@ class _DecoderHere:
 class _DecoderThere:
     """See `LiveDecoder`. Decodes in a worker, and in another one once that has died."""
 
-    def __init__(self, audio_format: AudioFormat, workers: Sequence[Worker]) -> None:
+    def __init__(self, audio_format: AudioFormat, workers: Sequence[DecodingWorker]) -> None:
         self._format = audio_format
         self._workers = workers
         self._header = Header()
-        self._worker: Worker | None = None
+        self._worker: DecodingWorker | None = None
         self._number = 0
 
     async def feed(self, data: bytes) -> bytes:

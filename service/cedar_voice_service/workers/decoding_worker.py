@@ -27,7 +27,7 @@ _OPEN_FILES = 4
 _decode_format = msgspec.msgpack.Decoder(AudioFormat).decode
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class DecodingRefusal(msgspec.Struct, frozen=True):
     """A `CallerError` on its way to the service."""
 
     code: Code
@@ -47,7 +47,7 @@ class _Decoders:
         try:
             return SAMPLES + self._samples(kind, number, body[NUMBER.size :])
         except CallerError as error:
-            refusal = Refusal(error.code, error.message, error.field)
+            refusal = DecodingRefusal(error.code, error.message, error.field)
             return REFUSED + msgspec.json.encode(refusal)
 
     def _samples(self, kind: bytes, number: int, data: bytes) -> bytes:

@@ -14,13 +14,13 @@ from cedar_voice_service.providers.protocols import (
     SpeechRequest,
     SpeechRestarted,
 )
-from cedar_voice_service.providers.wrappers.circuit_breaker import Breaker
+from cedar_voice_service.providers.wrappers.circuit_breaker import CircuitBreaker
 from cedar_voice_service.providers.wrappers.fallback import (
     FallbackResponder,
     FallbackSynthesizer,
     FallbackTranscriber,
-    Named,
-    Pair,
+    NamedEngine,
+    PrimaryAndFallback,
 )
 from tests.support.failing_engines import (
     FailingResponder,
@@ -38,9 +38,13 @@ Engine = TypeVar("Engine", FailingResponder, FailingSynthesizer, FailingTranscri
 DOWN = Run(error=failed(Stage.LLM))
 
 
-def pair(stage: Stage, first: Engine, second: Engine, max_failures: int = 3) -> Pair[Any]:
-    breaker = Breaker(max_failures, 1_000)
-    return Pair(stage, Named("first", first), Named("second", second), breaker)
+def pair(
+    stage: Stage, first: Engine, second: Engine, max_failures: int = 3
+) -> PrimaryAndFallback[Any]:
+    breaker = CircuitBreaker(max_failures, 1_000)
+    return PrimaryAndFallback(
+        stage, NamedEngine("first", first), NamedEngine("second", second), breaker
+    )
 
 
 async def written(responder: FallbackResponder) -> str:

@@ -15,7 +15,11 @@ from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.providers.pocketsphinx.engine import PocketSphinx, open_pocketsphinx
-from cedar_voice_service.providers.pocketsphinx.recognizer import Recognizer, Transcript, Utterance
+from cedar_voice_service.providers.pocketsphinx.recognizer import (
+    DecodedSpeech,
+    DecodedUtterance,
+    Recognizer,
+)
 from cedar_voice_service.providers.protocols import Hypothesis
 from cedar_voice_service.settings import ServiceSettings
 from cedar_voice_service.workers.pool import open_worker_pool
@@ -42,9 +46,9 @@ def recognizer() -> Recognizer:
     return Recognizer()
 
 
-def hear(recognizer: Recognizer, audio: bytes) -> tuple[list[str], Transcript]:
+def hear(recognizer: Recognizer, audio: bytes) -> tuple[list[str], DecodedSpeech]:
     """What an utterance looks like after each 100 ms, and in the end."""
-    utterance = Utterance(recognizer)
+    utterance = DecodedUtterance(recognizer)
     starts = range(0, len(audio), PIECE_BYTES)
     partials = [utterance.hear(audio[start : start + PIECE_BYTES]) for start in starts]
     return partials, utterance.finish()
@@ -97,7 +101,7 @@ def test_words_show_up_while_they_are_spoken(recognizer: Recognizer) -> None:
     "audio", [b"", silence(3_000), noise(3_000, 5), noise(2_000, 300), noise(2_000, 3_000)]
 )
 def test_silence_and_noise_have_no_words(recognizer: Recognizer, audio: bytes) -> None:
-    assert hear(recognizer, audio)[1] == Transcript()
+    assert hear(recognizer, audio)[1] == DecodedSpeech()
 
 
 def test_an_utterance_shorter_than_any_measurement_is_heard(recognizer: Recognizer) -> None:

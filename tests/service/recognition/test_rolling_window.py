@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.audio.speech_detector import EdgeKind, SpeechEdge
-from cedar_voice_service.recognition.load import CROWDED, SLOW_MS, Load
-from cedar_voice_service.recognition.rolling_window import Utterance
-from cedar_voice_service.recognition.window import MOST_WINDOW_MS, Purpose, Request
+from cedar_voice_service.recognition.load import CROWDED, SLOW_MS, RecognizerLoad
+from cedar_voice_service.recognition.rolling_window import RollingWindow
+from cedar_voice_service.recognition.window import MOST_WINDOW_MS, Purpose, WindowRequest
 
 BLOCK_MS = 20
 START_KNOWN_MS, STOP_KNOWN_MS = 100, 128
@@ -48,7 +48,7 @@ def numbered(start_ms: int, end_ms: int) -> Pcm:
     return Pcm(np.repeat(np.arange(start_ms, end_ms) // WORD_MS, 16).astype("<i2").tobytes())
 
 
-def spoken_in(request: Request) -> str:
+def spoken_in(request: WindowRequest) -> str:
     """The words of which a request holds at least a half."""
     numbers, lengths = np.unique(np.frombuffer(request.pcm.data, "<i2"), return_counts=True)
     whole = numbers[lengths >= WORD_MS * 16 // 2]
@@ -59,8 +59,8 @@ def spoken_in(request: Request) -> str:
 class Run:
     """An utterance played to the policy; each answer comes a while after its request."""
 
-    utterance: Utterance = field(default_factory=Utterance)
-    requests: list[Request] = field(default_factory=list)
+    utterance: RollingWindow = field(default_factory=RollingWindow)
+    requests: list[WindowRequest] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     stable: list[str] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
@@ -78,7 +78,7 @@ class Run:
             if shown.is_settled:  # type: ignore[attr-defined]
                 self.settled.append(shown.text)  # type: ignore[attr-defined]
 
-    def answer(self, request: Request, text: str | None) -> None:
+    def answer(self, request: WindowRequest, text: str | None) -> None:
         if text is None:
             self.utterance.fail(request.number)
         else:
@@ -95,7 +95,7 @@ def play(
     """Play an utterance to its end with a recognizer that answers after a round trip."""
     run = Run()
     at_ms = 0
-    due: dict[int, tuple[int, Request]] = {}
+    due: dict[int, tuple[int, WindowRequest]] = {}
     for block in blocks_of(stretches):
         at_ms += BLOCK_MS
         run.note(run.utterance.hear(block))
@@ -286,7 +286,7 @@ def test_the_last_request_is_due_again_when_it_fails() -> None:
 def test_what_is_sent_is_bounded_whatever_fails(
     said: list[Stretch], longest_ms: int, round_trip_ms: int
 ) -> None:
-    def answer(request: Request) -> str | None:
+    def answer(request: WindowRequest) -> str | None:
         return None if request.pcm.duration_ms > longest_ms else spoken_in(request)
 
     run = play(said, round_trip_ms=round_trip_ms, answer=answer)
@@ -311,7 +311,7 @@ def test_of_a_long_pause_little_is_sent() -> None:
 
 
 def test_a_busy_recognizer_gets_fewer_partials_and_then_none() -> None:
-    load = Load()
+    load = RecognizerLoad()
     factors = []
     for _ in range(2 * CROWDED):
         factors.append(load.step_factor)
@@ -341,7 +341,7 @@ def test_a_busy_recognizer_gets_fewer_partials_and_then_none() -> None:
 )
 @pytest.mark.parametrize("silence_ms", [140, 700])
 def test_the_final_keeps_what_was_shown_as_stable(silence_ms: int, last: str, final: str) -> None:
-    def answer(request: Request) -> str:
+    def answer(request: WindowRequest) -> str:
         return "open the door now" if request.purpose is Purpose.PARTIAL else last
 
     run = play([(3_000, silence_ms)], answer=answer)

@@ -8,16 +8,20 @@ import pytest
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.errors import Stage
 from cedar_voice_service.providers.protocols import Hypothesis, Transcriber
-from cedar_voice_service.providers.wrappers.attempts import Patience
-from cedar_voice_service.providers.wrappers.circuit_breaker import Breaker
-from cedar_voice_service.providers.wrappers.fallback import FallbackTranscriber, Named, Pair
+from cedar_voice_service.providers.wrappers.attempts import RetryPolicy
+from cedar_voice_service.providers.wrappers.circuit_breaker import CircuitBreaker
+from cedar_voice_service.providers.wrappers.fallback import (
+    FallbackTranscriber,
+    NamedEngine,
+    PrimaryAndFallback,
+)
 from cedar_voice_service.providers.wrappers.retry import RetriedTranscriber
 from cedar_voice_service.runtime.stt_stage import transcribe
 from cedar_voice_service.session import events as on
 from tests.support.failing_engines import FailingTranscriber, Run, failed, fed
 from tests.support.virtual_time import run_virtually
 
-TWICE = Patience(Stage.STT, 2, 5_000)
+TWICE = RetryPolicy(Stage.STT, 2, 5_000)
 CUT = Run(2, failed(Stage.STT))
 
 
@@ -54,7 +58,9 @@ def reported(transcriber: Transcriber, kind: Any = WORDS) -> list[Any]:
 
 def both(first: Transcriber, second: Transcriber) -> FallbackTranscriber:
     """Two engines, of which the second stands in for the first."""
-    pair = Pair(Stage.STT, Named("a", first), Named("b", second), Breaker(3, 1_000))
+    pair = PrimaryAndFallback(
+        Stage.STT, NamedEngine("a", first), NamedEngine("b", second), CircuitBreaker(3, 1_000)
+    )
     return FallbackTranscriber(pair)
 
 

@@ -15,7 +15,7 @@ _BUFFER_MS = 100
 _FALLBACK_LANGUAGE = "en-us"
 
 
-class _Voice(ctypes.Structure):
+class _VoiceRecord(ctypes.Structure):
     _fields_ = (
         ("name", ctypes.c_char_p),
         ("languages", ctypes.c_void_p),
@@ -93,7 +93,7 @@ class EspeakLibrary:
 
     def _voices_by_language(self) -> dict[str, str]:
         # Of the voices that know a language, the one with the lowest priority number is its own.
-        self._library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
+        self._library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_VoiceRecord))
         listed = self._library.espeak_ListVoices(None)
         best: dict[str, tuple[int, str]] = {}
         index = 0
@@ -106,7 +106,7 @@ class EspeakLibrary:
         return {language: identifier for language, (_, identifier) in best.items()}
 
 
-def _languages_of(voice: _Voice) -> list[tuple[int, str]]:
+def _languages_of(voice: _VoiceRecord) -> list[tuple[int, str]]:
     # A list of (priority byte, zero-terminated tag), ended by a zero byte.
     languages = []
     address = voice.languages

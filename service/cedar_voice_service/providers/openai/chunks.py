@@ -59,7 +59,7 @@ class TokenCounts(msgspec.Struct):
     completion_tokens: int
 
 
-class Chunk(msgspec.Struct):
+class CompletionChunk(msgspec.Struct):
     """One event; `error` is what a server reports in the middle of a stream."""
 
     choices: list[Choice] | None = None
@@ -67,10 +67,10 @@ class Chunk(msgspec.Struct):
     error: Any = None
 
 
-_decode = msgspec.json.Decoder(Chunk).decode
+_decode = msgspec.json.Decoder(CompletionChunk).decode
 
 
-async def chunks_of(pieces: AsyncIterator[bytes]) -> AsyncGenerator[list[Chunk], None]:
+async def chunks_of(pieces: AsyncIterator[bytes]) -> AsyncGenerator[list[CompletionChunk], None]:
     """Read an event stream, however it is cut into pieces: the chunks that each piece completes.
 
     Raises:

@@ -15,9 +15,9 @@ from cedar_voice_service.providers.openai.responder import OpenAIResponder
 from cedar_voice_service.providers.openai.synthesizer import OpenAISynthesizer
 from cedar_voice_service.providers.openai.transcriber import OpenAIRecognizer
 from cedar_voice_service.providers.protocols import EngineInfo, Synthesizer
-from cedar_voice_service.providers.wrappers.attempts import patience_of
-from cedar_voice_service.providers.wrappers.pitch import PitchedSynthesizer
-from cedar_voice_service.providers.wrappers.stream_adapter import WindowedTranscriber
+from cedar_voice_service.providers.wrappers.attempts import retry_policy_of
+from cedar_voice_service.providers.wrappers.pitch import PitchShiftingSynthesizer
+from cedar_voice_service.providers.wrappers.stream_adapter import StreamAdapter
 from cedar_voice_service.session.load_shedding import Pressure
 from cedar_voice_service.settings import ServiceSettings
 
@@ -25,7 +25,7 @@ from cedar_voice_service.settings import ServiceSettings
 @asynccontextmanager
 async def open_openai_transcriber(
     settings: ServiceSettings, pressure: Pressure | None = None
-) -> AsyncIterator[WindowedTranscriber]:
+) -> AsyncIterator[StreamAdapter]:
     """Speech to text, without partials under pressure. The first request makes the connection."""
 
     def wants_partials() -> bool:
@@ -34,8 +34,8 @@ async def open_openai_transcriber(
     endpoint = endpoint_of(settings, Stage.STT)
     async with connected(endpoint) as client:
         recognizer = OpenAIRecognizer(client, endpoint)
-        patience = patience_of(settings, Stage.STT)
-        yield WindowedTranscriber(recognizer, patience, wants_partials=wants_partials)
+        policy = retry_policy_of(settings, Stage.STT)
+        yield StreamAdapter(recognizer, policy, wants_partials=wants_partials)
 
 
 @asynccontextmanager
@@ -61,7 +61,7 @@ async def open_openai_synthesizer(settings: ServiceSettings) -> AsyncIterator[Sy
     """Text to speech; the connection is made by the first request."""
     endpoint = endpoint_of(settings, Stage.TTS)
     async with connected(endpoint) as client:
-        yield PitchedSynthesizer(OpenAISynthesizer(client, endpoint, settings.tts_voice))
+        yield PitchShiftingSynthesizer(OpenAISynthesizer(client, endpoint, settings.tts_voice))
 
 
 def openai_transcriber_info(settings: ServiceSettings) -> EngineInfo:

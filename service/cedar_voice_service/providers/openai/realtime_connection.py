@@ -44,7 +44,7 @@ _MAX_EVENT_BYTES = 1 << 20
 _CLOSE_TIMEOUT_S = 1.0
 _LANGUAGE_LIST_MODELS = ("gpt-transcribe", "gpt-live-transcribe")
 
-Told = (
+TranscriptEvent = (
     InputAudioBufferCommittedEvent
     | ConversationItemInputAudioTranscriptionDeltaEvent
     | ConversationItemInputAudioTranscriptionCompletedEvent
@@ -151,7 +151,7 @@ class RealtimeSession:
             await self._connection.input_audio_buffer.commit()
         self._uncommitted_bytes = 0
 
-    async def events(self) -> AsyncGenerator[Told, None]:
+    async def events(self) -> AsyncGenerator[TranscriptEvent, None]:
         """What the server tells from here on, endlessly. Closing it early loses no event.
 
         Raises:
@@ -171,7 +171,7 @@ class RealtimeSession:
         self._uncommitted_bytes += len(self._unsent)
         self._unsent.clear()
 
-    def _checked(self, event: RealtimeServerEvent) -> Told | None:
+    def _checked(self, event: RealtimeServerEvent) -> TranscriptEvent | None:
         """The event if it brings a transcript forward. The SDK types what it reads, unchecked."""
         match event:
             case RealtimeErrorEvent() | ConversationItemInputAudioTranscriptionFailedEvent():

@@ -17,9 +17,9 @@ from cedar_voice_service.providers.openai.connection import Endpoint, timed_resu
 from cedar_voice_service.providers.openai.realtime_connection import (
     RealtimeSession,
     RealtimeSessions,
-    Told,
+    TranscriptEvent,
 )
-from cedar_voice_service.providers.openai.realtime_transcript import Transcript
+from cedar_voice_service.providers.openai.realtime_transcript import RealtimeTranscript
 from cedar_voice_service.providers.protocols import AudioSent, Hypothesis
 
 SHORTEST_UTTERANCE_MS = 100
@@ -54,7 +54,7 @@ class OpenAIRealtimeTranscriber:
         """Recognize one utterance. See `Transcriber.transcribe`."""
         spoken = language.partition("-")[0].lower()
         async with self._sessions.open(spoken) as session:
-            utterance = _Utterance(session, Transcript(spoken))
+            utterance = _RealtimeUtterance(session, RealtimeTranscript(spoken))
             async with aclosing(_while_heard(audio, session.events())) as news:
                 async for item in news:
                     if (told := await utterance.take(item)) is not None:
@@ -69,10 +69,10 @@ class OpenAIRealtimeTranscriber:
             yield utterance.final()
 
 
-class _Utterance:
+class _RealtimeUtterance:
     """An utterance on its way: what was committed of it, and what has been told."""
 
-    def __init__(self, session: RealtimeSession, transcript: Transcript) -> None:
+    def __init__(self, session: RealtimeSession, transcript: RealtimeTranscript) -> None:
         self._session = session
         self._transcript = transcript
         self._held: list[Pcm] = []
@@ -88,7 +88,7 @@ class _Utterance:
         """Whether something that was committed has not been transcribed yet."""
         return self._transcript.complete_count < self._commit_count
 
-    async def take(self, item: Heard | Told) -> Hypothesis | AudioSent | None:
+    async def take(self, item: Heard | TranscriptEvent) -> Hypothesis | AudioSent | None:
         """Send what was heard, or note what was told, which may give a partial."""
         transcript = self._transcript
         match item:
@@ -148,8 +148,8 @@ class _Utterance:
 
 
 async def _while_heard(
-    audio: AsyncIterator[Heard], events: AsyncGenerator[Told, None]
-) -> AsyncGenerator[Heard | Told, None]:
+    audio: AsyncIterator[Heard], events: AsyncGenerator[TranscriptEvent, None]
+) -> AsyncGenerator[Heard | TranscriptEvent, None]:
     """What is heard and what is told meanwhile, as it comes, until the audio ends."""
     async with aclosing(events):
         hearing = asyncio.ensure_future(anext(audio, None))

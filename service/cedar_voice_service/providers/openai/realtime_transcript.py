@@ -21,7 +21,7 @@ class _Item:
     is_complete: bool = False
 
 
-class Transcript:
+class RealtimeTranscript:
     """The words of one utterance as they come.
 
     The protocol never takes a delta back, but the transcript that completes an item may differ from

@@ -12,7 +12,7 @@ from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.providers.openai.chunks import (
     CallFragment,
     Choice,
-    Chunk,
+    CompletionChunk,
     TokenCounts,
     chunks_of,
 )
@@ -48,7 +48,7 @@ class OpenAIResponder:
                     yield part
         yield reply.end()
 
-    async def _chunks(self, request: ReplyRequest) -> AsyncGenerator[list[Chunk], None]:
+    async def _chunks(self, request: ReplyRequest) -> AsyncGenerator[list[CompletionChunk], None]:
         """Those chunks of the stream that bring the answer forward, as they come.
 
         After the first phrase they are fetched on beats, a few at a time: whoever speaks or reads
@@ -83,14 +83,14 @@ class OpenAIResponder:
                     await asyncio.sleep(until_beat_s(now_s))
 
 
-def _is_useful(chunk: Chunk) -> bool:
+def _is_useful(chunk: CompletionChunk) -> bool:
     return bool(chunk.usage) or any(
         choice.finish_reason or choice.text or (choice.delta and choice.delta.tool_calls)
         for choice in chunk.choices or ()
     )
 
 
-def _text_of(bunch: Sequence[Chunk]) -> str:
+def _text_of(bunch: Sequence[CompletionChunk]) -> str:
     return "".join(choice.text for chunk in bunch for choice in chunk.choices or ())
 
 
@@ -123,7 +123,7 @@ class _Reply:
         self._finish_reason = ""
         self._usage: TokenCounts | None = None
 
-    def read(self, bunch: Sequence[Chunk]) -> Iterator[ReplyPart]:
+    def read(self, bunch: Sequence[CompletionChunk]) -> Iterator[ReplyPart]:
         texts = [choice.text for chunk in bunch for choice in chunk.choices or () if choice.text]
         if texts:
             yield ReplyText("".join(texts), len(texts))

@@ -30,7 +30,7 @@ _FILLER_STARTS = ("<", "[", "+")
 
 
 @dataclass(frozen=True, slots=True)
-class Transcript:
+class DecodedSpeech:
     """What was said; `confidence` is the mean probability of its words, None without words."""
 
     text: str = ""
@@ -38,7 +38,7 @@ class Transcript:
 
 
 class Recognizer:
-    """A decoder that serves many utterances, each an object of `Utterance`."""
+    """A decoder that serves many utterances, each an object of `DecodedUtterance`."""
 
     def __init__(self) -> None:
         # Of many settings tried on recorded speech these halve the time at the end of an utterance
@@ -73,7 +73,7 @@ class Recognizer:
         self._decoder.process_raw(audio)
         return self._text()
 
-    def decode_whole(self, audio: bytes) -> Transcript:
+    def decode_whole(self, audio: bytes) -> DecodedSpeech:
         """Decode an utterance that is complete."""
         self.stop()
         # Without this the decoder goes on normalizing as for audio that is still coming.
@@ -83,10 +83,10 @@ class Recognizer:
         self._is_decoding = True
         return self.stop()
 
-    def stop(self) -> Transcript:
+    def stop(self) -> DecodedSpeech:
         """End what is being decoded, if anything is, and tell what it was."""
         if not self._is_decoding:
-            return Transcript()
+            return DecodedSpeech()
         self._decoder.end_utt()
         self._is_decoding = False
         text = self._text()
@@ -96,8 +96,8 @@ class Recognizer:
             if not segment.word.startswith(_FILLER_STARTS)
         ]
         if not text or not probabilities:
-            return Transcript(text)
-        return Transcript(text, min(1.0, sum(probabilities) / len(probabilities)))
+            return DecodedSpeech(text)
+        return DecodedSpeech(text, min(1.0, sum(probabilities) / len(probabilities)))
 
     def _text(self) -> str:
         hypothesis = self._decoder.hyp()
@@ -106,7 +106,7 @@ class Recognizer:
         return " ".join(_PRONUNCIATION.sub("", word) for word in spoken)
 
 
-class Utterance:
+class DecodedUtterance:
     """One utterance: `hear` it piece by piece, then `finish`."""
 
     def __init__(self, recognizer: Recognizer) -> None:
@@ -115,7 +115,7 @@ class Utterance:
         self._loudness = Loudness()
         self._text = ""
         self._measured: SpeechSpan | None = None
-        self._closing: Transcript | None = None
+        self._closing: DecodedSpeech | None = None
         self._closed_ms = 0
 
     def hear(self, audio: bytes) -> str:
@@ -134,13 +134,13 @@ class Utterance:
             self._prepare_closing(span)
         return self._text
 
-    def finish(self) -> Transcript:
+    def finish(self) -> DecodedSpeech:
         """End the utterance and tell what was said; empty for silence."""
         span = self._loudness.span()
         if self._closing is None and span is not None:
             can_stop = self._measured is not None and self._is_good_enough(span, self._measured)
             self._closing = self._recognizer.stop() if can_stop else self._decode_whole(span)
-        return self._closing or Transcript()
+        return self._closing or DecodedSpeech()
 
     def _is_measure_due(self, span: SpeechSpan) -> bool:
         measured = self._measured
@@ -179,7 +179,7 @@ class Utterance:
         is_settled = measured.voiced_ms >= _SETTLED_SHARE * span.voiced_ms
         return is_settled and span.length_bytes > _CHEAP_CLOSING_BYTES
 
-    def _decode_whole(self, span: SpeechSpan) -> Transcript:
+    def _decode_whole(self, span: SpeechSpan) -> DecodedSpeech:
         return self._recognizer.decode_whole(self._cut(span))
 
     def _cut(self, span: SpeechSpan) -> bytes:

@@ -6,14 +6,14 @@ answered with the words so far, `END` is answered with the transcript as JSON.
 
 import json
 
-from cedar_voice_service.providers.pocketsphinx.recognizer import Recognizer, Utterance
+from cedar_voice_service.providers.pocketsphinx.recognizer import DecodedUtterance, Recognizer
 from cedar_voice_service.workers.frames import DATA, END, serve
 
 
-class _Worker:
+class _RecognizerWorker:
     def __init__(self) -> None:
         self._recognizer = Recognizer()
-        self._utterance = Utterance(self._recognizer)
+        self._utterance = DecodedUtterance(self._recognizer)
 
     def answer(self, kind: bytes, body: bytes) -> bytes:
         if kind == DATA:
@@ -21,9 +21,9 @@ class _Worker:
         if kind == END:
             transcript = self._utterance.finish()
             return json.dumps([transcript.text, transcript.confidence]).encode()
-        self._utterance = Utterance(self._recognizer)
+        self._utterance = DecodedUtterance(self._recognizer)
         return b""
 
 
 if __name__ == "__main__":
-    serve(_Worker().answer)
+    serve(_RecognizerWorker().answer)

@@ -45,7 +45,7 @@ def find_command(text: str, tools: Sequence[Tool]) -> SpokenCommand | None:
     if not named:
         return None
     name, tool = max(named, key=lambda found: len(found[0]))
-    heard = _Heard(_after(words, name))
+    heard = _SpokenArguments(_after(words, name))
     properties: Mapping[str, Any] = tool.parameters.get("properties", {})
     values = {key: heard.value(key, properties) for key in properties}
     arguments = {key: value for key, value in values.items() if value is not None}
@@ -71,7 +71,7 @@ def _after(words: list[str], name: list[str]) -> list[str]:
     return words[max(lowered.index(part) for part in name) + 1 :]
 
 
-class _Heard:
+class _SpokenArguments:
     """The words that follow the tool's name."""
 
     def __init__(self, words: list[str]) -> None:

@@ -29,7 +29,7 @@ _HEARD_NOTHING = "I did not hear any words. Please try again."
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ScriptedAnswer:
     """What is said, and the tool that is called after it."""
 
     text: str
@@ -43,20 +43,20 @@ class Rules:
         self._replies = {" ".join(words_of(key)).lower(): text for key, text in replies.items()}
         self._now = now
 
-    def answer(self, request: ReplyRequest) -> Answer:
+    def answer(self, request: ReplyRequest) -> ScriptedAnswer:
         """Answer the last user message, or report the tool outcomes that follow it."""
         outcomes = _closing_outcomes(request.history)
         if outcomes:
-            return Answer(_report(outcomes))
+            return ScriptedAnswer(_report(outcomes))
         spoken = _last_words_of_user(request.history)
         said = " ".join(words_of(spoken)).lower()
         scripted = next((text for key, text in self._replies.items() if _says(said, key)), None)
         if scripted is not None:
-            return Answer(scripted)
+            return ScriptedAnswer(scripted)
         command = find_command(spoken, request.tools)
         if command is not None:
             return _obey(command, request.history)
-        return Answer(self._small_talk(request, spoken, said))
+        return ScriptedAnswer(self._small_talk(request, spoken, said))
 
     def _small_talk(self, request: ReplyRequest, spoken: str, said: str) -> str:
         if not any(isinstance(item, UserMessage) for item in request.history):
@@ -101,14 +101,14 @@ def _failed(outcome: ToolOutcome) -> bool:
     return isinstance(output, dict) and bool(output.get("error"))
 
 
-def _obey(command: SpokenCommand, history: tuple[HistoryItem, ...]) -> Answer:
+def _obey(command: SpokenCommand, history: tuple[HistoryItem, ...]) -> ScriptedAnswer:
     if command.missing:
-        return Answer(
+        return ScriptedAnswer(
             f"I can do {command.spoken_name}, but I miss {' and '.join(command.missing)}."
         )
     values = ", ".join(str(value) for value in command.arguments.values())
     call = ToolCall(_next_call_id(history), command.tool.name, json.dumps(command.arguments))
-    return Answer(f"Okay, {command.spoken_name}{': ' + values if values else ''}.", call)
+    return ScriptedAnswer(f"Okay, {command.spoken_name}{': ' + values if values else ''}.", call)
 
 
 def _next_call_id(history: tuple[HistoryItem, ...]) -> str:

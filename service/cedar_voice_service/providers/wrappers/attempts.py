@@ -18,7 +18,7 @@ _BACKOFF = wait_random_exponential(multiplier=0.2, max=2.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How often an engine is asked, and for how long: milliseconds to the first useful result."""
 
     stage: Stage
@@ -26,10 +26,10 @@ class Patience:
     first_result_ms: int
 
 
-def patience_of(settings: ServiceSettings, stage: Stage) -> Patience:
-    """How patient the settings are with the engines of a stage."""
+def retry_policy_of(settings: ServiceSettings, stage: Stage) -> RetryPolicy:
+    """How often the settings let engines of a stage be asked."""
     first_result_ms = deadlines_of(settings, stage).first_result_ms
-    return Patience(stage, settings.engine_attempts, first_result_ms)
+    return RetryPolicy(stage, settings.engine_attempts, first_result_ms)
 
 
 def _always(_: object) -> bool:
@@ -47,12 +47,12 @@ class Attempts(Generic[Result]):
 
     def __init__(
         self,
-        patience: Patience,
+        policy: RetryPolicy,
         counts: Callable[[Result], bool] = _always,
         void: Result | None = None,
     ) -> None:
-        self.first_result = FirstResult(patience.stage, patience.first_result_ms)
-        self._max_attempts = patience.max_attempts
+        self.first_result = FirstResult(policy.stage, policy.first_result_ms)
+        self._max_attempts = policy.max_attempts
         self._counts = counts
         self._void = void
         self._has_counted = False

@@ -1,7 +1,7 @@
 """A circuit breaker: whether an engine that failed is asked again. Pure; times are data."""
 
 
-class Breaker:
+class CircuitBreaker:
     """Keeps requests from an engine that fails, all but one in an interval, which probes it.
 
     Args:

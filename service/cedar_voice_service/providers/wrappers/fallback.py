@@ -28,8 +28,8 @@ from cedar_voice_service.providers.protocols import (
     Transcriber,
     is_final,
 )
-from cedar_voice_service.providers.wrappers.circuit_breaker import Breaker
-from cedar_voice_service.providers.wrappers.replayable_audio import Utterance
+from cedar_voice_service.providers.wrappers.circuit_breaker import CircuitBreaker
+from cedar_voice_service.providers.wrappers.replayable_audio import ReplayableAudio
 
 log = structlog.get_logger("cedar_voice.engines")
 
@@ -38,7 +38,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Named(Generic[Engine]):
+class NamedEngine(Generic[Engine]):
     """An engine, and what it is called in the log."""
 
     name: str
@@ -46,26 +46,26 @@ class Named(Generic[Engine]):
 
 
 @dataclass(frozen=True, slots=True)
-class Pair(Generic[Engine]):
+class PrimaryAndFallback(Generic[Engine]):
     """The engine of a stage, the one that stands in for it, and when that is."""
 
     stage: Stage
-    first: Named[Engine]
-    second: Named[Engine]
-    breaker: Breaker
+    first: NamedEngine[Engine]
+    second: NamedEngine[Engine]
+    breaker: CircuitBreaker
 
 
 class FallbackTranscriber:
     """Speech to text; the second engine gets the utterance from its beginning."""
 
-    def __init__(self, engines: Pair[Transcriber]) -> None:
+    def __init__(self, engines: PrimaryAndFallback[Transcriber]) -> None:
         self._engines = engines
 
     async def transcribe(
         self, audio: AsyncIterator[Heard], language: str
     ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
         """Recognize one utterance. See `Transcriber.transcribe`."""
-        utterance = Utterance(audio)
+        utterance = ReplayableAudio(audio)
         request = _Request[Transcriber, Hypothesis | AudioSent](self._engines, is_final)
         results = request.run(lambda engine: engine.transcribe(utterance.from_start(), language))
         async with aclosing(results):
@@ -76,7 +76,7 @@ class FallbackTranscriber:
 class FallbackResponder:
     """Language model; a reply of which a part was given is not begun anew."""
 
-    def __init__(self, engines: Pair[Responder]) -> None:
+    def __init__(self, engines: PrimaryAndFallback[Responder]) -> None:
         self._engines = engines
 
     async def respond(self, request: ReplyRequest) -> AsyncGenerator[ReplyPart, None]:
@@ -90,7 +90,7 @@ class FallbackResponder:
 class FallbackSynthesizer:
     """Text to speech; goes on with the phrase in which the first engine failed."""
 
-    def __init__(self, engines: Pair[Synthesizer]) -> None:
+    def __init__(self, engines: PrimaryAndFallback[Synthesizer]) -> None:
         self._engines = engines
 
     async def synthesize(
@@ -120,7 +120,7 @@ class _Request(Generic[Engine, Result]):
 
     def __init__(
         self,
-        engines: Pair[Engine],
+        engines: PrimaryAndFallback[Engine],
         counts: Callable[[Result], bool] = _always,
         void: Result | None = None,
     ) -> None:

@@ -8,7 +8,7 @@ from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, Trans
 from cedar_voice_service.session.load_shedding import Pressure
 
 
-class SheddingTranscriber:
+class LoadSheddingTranscriber:
     """Drops partials under pressure; those that drafts are begun on under more of it."""
 
     def __init__(self, transcriber: Transcriber, pressure: Pressure) -> None:

@@ -9,7 +9,7 @@ from cedar_voice_service.audio.pitch import PitchShifter
 from cedar_voice_service.providers.protocols import SpeechRequest, SpeechRestarted, Synthesizer
 
 
-class PitchedSynthesizer:
+class PitchShiftingSynthesizer:
     """Changes the pitch of what another engine says; that one is asked for its own."""
 
     def __init__(self, synthesizer: Synthesizer) -> None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from cedar_voice_service.audio.ear import Heard
 
 
-class Utterance:
+class ReplayableAudio:
     """The audio of one utterance.
 
     Args:
@@ -23,7 +23,7 @@ class Utterance:
 
     def from_start(self) -> AsyncIterator[Heard]:
         """All that was heard, and then what is heard from here on. One reader at a time."""
-        return _Reader(self)
+        return _Replay(self)
 
     async def block(self, index: int) -> Heard:
         """A block, as soon as it is heard.
@@ -42,14 +42,14 @@ class Utterance:
         return self._kept[index]
 
 
-class _Reader:
+class _Replay:
     """No generator: one that is cancelled while it waits could not be asked again."""
 
-    def __init__(self, utterance: Utterance) -> None:
+    def __init__(self, utterance: ReplayableAudio) -> None:
         self._utterance = utterance
         self._index = 0
 
-    def __aiter__(self) -> "_Reader":
+    def __aiter__(self) -> "_Replay":
         return self
 
     async def __anext__(self) -> Heard:

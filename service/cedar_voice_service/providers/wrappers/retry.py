@@ -22,23 +22,23 @@ from cedar_voice_service.providers.protocols import (
     Transcriber,
     is_final,
 )
-from cedar_voice_service.providers.wrappers.attempts import Attempts, Patience
-from cedar_voice_service.providers.wrappers.replayable_audio import Utterance
+from cedar_voice_service.providers.wrappers.attempts import Attempts, RetryPolicy
+from cedar_voice_service.providers.wrappers.replayable_audio import ReplayableAudio
 
 
 class RetriedTranscriber:
     """Speech to text; a new attempt gets the utterance from its beginning."""
 
-    def __init__(self, transcriber: Transcriber, patience: Patience) -> None:
+    def __init__(self, transcriber: Transcriber, policy: RetryPolicy) -> None:
         self._transcriber = transcriber
-        self._patience = patience
+        self._patience = policy
 
     async def transcribe(
         self, audio: AsyncIterator[Heard], language: str
     ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
         """Recognize one utterance. See `Transcriber.transcribe`."""
         attempts = Attempts[Hypothesis | AudioSent](self._patience, is_final)
-        utterance = Utterance(audio, attempts.first_result.start)
+        utterance = ReplayableAudio(audio, attempts.first_result.start)
         results = attempts.run(
             lambda: self._transcriber.transcribe(utterance.from_start(), language)
         )
@@ -50,9 +50,9 @@ class RetriedTranscriber:
 class RetriedResponder:
     """Language model."""
 
-    def __init__(self, responder: Responder, patience: Patience) -> None:
+    def __init__(self, responder: Responder, policy: RetryPolicy) -> None:
         self._responder = responder
-        self._patience = patience
+        self._patience = policy
 
     async def respond(self, request: ReplyRequest) -> AsyncGenerator[ReplyPart, None]:
         """Answer the conversation so far. See `Responder.respond`."""
@@ -66,9 +66,9 @@ class RetriedResponder:
 class RetriedSynthesizer:
     """Text to speech; a phrase that was cut is begun anew."""
 
-    def __init__(self, synthesizer: Synthesizer, patience: Patience) -> None:
+    def __init__(self, synthesizer: Synthesizer, policy: RetryPolicy) -> None:
         self._synthesizer = synthesizer
-        self._patience = patience
+        self._patience = policy
 
     async def synthesize(
         self, request: SpeechRequest

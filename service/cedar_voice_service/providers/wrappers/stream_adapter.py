@@ -10,11 +10,11 @@ from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.errors import EngineError
 from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, is_final
-from cedar_voice_service.providers.wrappers.attempts import Attempts, Patience
-from cedar_voice_service.recognition.load import Load
-from cedar_voice_service.recognition.rolling_window import Utterance
-from cedar_voice_service.recognition.transcript import Shown
-from cedar_voice_service.recognition.window import Request
+from cedar_voice_service.providers.wrappers.attempts import Attempts, RetryPolicy
+from cedar_voice_service.recognition.load import RecognizerLoad
+from cedar_voice_service.recognition.rolling_window import RollingWindow
+from cedar_voice_service.recognition.transcript import PartialTranscript
+from cedar_voice_service.recognition.window import WindowRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class BatchRecognizer(Protocol):
         ...
 
 
-class WindowedTranscriber:
+class StreamAdapter:
     """A `Transcriber` that gives partials, and a final that is ready when silence has lasted.
 
     The policy is `session.windows`. One request of an utterance is under way at a time. Only the
@@ -53,14 +53,14 @@ class WindowedTranscriber:
     def __init__(
         self,
         recognizer: BatchRecognizer,
-        patience: Patience,
+        policy: RetryPolicy,
         *,
         wants_partials: Callable[[], bool] = lambda: True,
     ) -> None:
         self._recognizer = recognizer
-        self._patience = patience
+        self._patience = policy
         self._wants_partials = wants_partials
-        self._load = Load()
+        self._load = RecognizerLoad()
 
     async def transcribe(
         self, audio: AsyncIterator[Heard], language: str
@@ -85,13 +85,18 @@ class _Work:
     """One utterance, and the request that is under way for it."""
 
     def __init__(
-        self, recognizer: BatchRecognizer, load: Load, language: str, *, has_partials: bool
+        self,
+        recognizer: BatchRecognizer,
+        load: RecognizerLoad,
+        language: str,
+        *,
+        has_partials: bool,
     ) -> None:
         self._recognizer = recognizer
         self._load = load
         self._language = language
         self._has_partials = has_partials
-        self._utterance = Utterance()
+        self._utterance = RollingWindow()
         self._asking: asyncio.Task[Recognized] | None = None
 
     async def hear(
@@ -158,7 +163,7 @@ class _Work:
         self._asking = asyncio.ensure_future(self._recognize(request))
         return AudioSent(round(request.pcm.duration_ms))
 
-    def _try_to_take(self) -> Shown | None:
+    def _try_to_take(self) -> PartialTranscript | None:
         if self._asking is None or not self._asking.done():
             return None
         try:
@@ -166,7 +171,7 @@ class _Work:
         except EngineError:
             return None  # the last request holds what this one was about
 
-    def _take_answer(self) -> Shown | None:
+    def _take_answer(self) -> PartialTranscript | None:
         number, asking, self._asking = self._utterance.awaited, self._asking, None
         assert number is not None and asking is not None
         try:
@@ -176,7 +181,7 @@ class _Work:
             raise
         return self._utterance.take(number, answer.text, answer.confidence)
 
-    async def _recognize(self, request: Request) -> Recognized:
+    async def _recognize(self, request: WindowRequest) -> Recognized:
         loop = asyncio.get_running_loop()
         began_s, round_trip_ms = loop.time(), None
         self._load.begin()
@@ -187,7 +192,7 @@ class _Work:
         finally:
             self._load.end(round_trip_ms)
 
-    def _partial(self, shown: Shown | None) -> Hypothesis | None:
+    def _partial(self, shown: PartialTranscript | None) -> Hypothesis | None:
         if shown is None or not shown.text:
             return None
         return Hypothesis(
