@@ -15,7 +15,8 @@ from cedar_voice_bridge.dialects.cedar_websocket.frames import Usage
 from cedar_voice_bridge.dialects.cedar_websocket.requests import pieces_of
 from cedar_voice_bridge.dialects.cedar_websocket.responses import mirror, written
 from cedar_voice_bridge.dialects.configuration import context_of, settings_of, tools_in
-from cedar_voice_bridge.dialects.utterances import GIVEN_AGAIN, joined, rest_of
+from cedar_voice_bridge.dialects.utterances import GIVEN_AGAIN, rest_of
+from cedar_voice_shared.text import joined
 
 Delivery = Literal["whole", "stream"]
 """One answer when all of it is there, or events as they come."""

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from cedar_voice_service.session.text import UNSPACED
+from cedar_voice_shared.text import UNSPACED, needs_space
 
 LONGEST_OVERLAP_WORDS = 5
 """How many words two windows may share where the sound of both holds them."""
@@ -56,8 +56,8 @@ def follow(before: Sequence[Word], words: Sequence[Word]) -> tuple[Word, ...]:
     if not before or not words:
         return tuple(words)
     first = words[0]
-    is_spaced = not (_is_unspaced(before[-1]) and _is_unspaced(first))
-    return (Word(first.text, first.key, is_spaced), *words[1:])
+    is_spaced = needs_space(before[-1].text, first.text)
+    return (replace(first, is_spaced=is_spaced), *words[1:])
 
 
 def keys(words: Iterable[Word]) -> tuple[str, ...]:
@@ -126,8 +126,3 @@ def _key(piece: str) -> str:
 
 def _counts(char: str) -> bool:
     return unicodedata.category(char)[0] in "LNM"
-
-
-def _is_unspaced(word: Word) -> bool:
-    piece = _PIECE.match(word.text)
-    return piece is not None and len(piece.group()) == 1 and not word.text[0].isascii()

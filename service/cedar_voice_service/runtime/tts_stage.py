@@ -26,7 +26,7 @@ from cedar_voice_service.runtime.stt_stage import Report
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import SessionConfig
 from cedar_voice_service.session.response.playout import SpokenChunk, room_ms
-from cedar_voice_service.session.text import joined
+from cedar_voice_shared.text import joined
 
 BREATHS_AT_ONCE = 2
 """The one that is encoded, and the next one, whose audio is fetched before it is needed."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 from cedar_voice_service.session.pacing import on_beat
-from cedar_voice_service.session.text import first_words, joined
+from cedar_voice_service.session.text import first_words
+from cedar_voice_shared.text import joined
 
 MAX_BUNCH_MS = 600
 """Audio that is handed out together, where the lead allows: every message costs at each hop."""

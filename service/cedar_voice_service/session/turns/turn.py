@@ -11,8 +11,8 @@ from cedar_voice_service.session.events import FinalTranscribed, PartialTranscri
 from cedar_voice_service.session.messages import Transcription, TurnMetrics
 from cedar_voice_service.session.response.response import Response
 from cedar_voice_service.session.response.timings import InputTimings
-from cedar_voice_service.session.text import joined
 from cedar_voice_service.session.turns.draft import Draft
+from cedar_voice_shared.text import joined
 
 
 @dataclass(slots=True)
