@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from dataclasses import dataclass
 from math import ceil
 
@@ -127,20 +126,22 @@ class Quotas:
         }
 
 
-class RationedResponder:
+class RateLimitedResponder:
     """A responder that answers as often as a quota allows. See `Responder`."""
 
     def __init__(self, responder: Responder, quota: Quota) -> None:
         self._responder = responder
         self._quota = quota
 
-    async def respond(self, request: ReplyRequest) -> AsyncGenerator[ReplyPart, None]:
-        """Answer; going on after a tool call is the same answer."""
+    def respond(self, request: ReplyRequest) -> AsyncGenerator[ReplyPart, None]:
+        """Answer; a request with the outcome of a tool call belongs to the answer before it.
+
+        Raises:
+            RateLimited: of stage LLM.
+        """
         if not (request.history and isinstance(request.history[-1], ToolOutcome)):
             self._quota.begin_answer()
-        async with aclosing(self._responder.respond(request)) as parts:
-            async for part in parts:
-                yield part
+        return self._responder.respond(request)
 
 
 def _bucket(per_s: float, burst: float, clock_s: Clock) -> TokenBucket | None:

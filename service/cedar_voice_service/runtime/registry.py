@@ -12,7 +12,7 @@ import structlog
 from cedar_voice_service.errors import CallerError, CapacityError, Code, EngineError, Stage
 from cedar_voice_service.providers.catalog import Engines
 from cedar_voice_service.runtime.delivery import Attachment, GoAway
-from cedar_voice_service.runtime.quotas import Quotas, RationedResponder
+from cedar_voice_service.runtime.quotas import Quotas, RateLimitedResponder
 from cedar_voice_service.runtime.runner import SessionRunner
 from cedar_voice_service.session.config import ConfigPatch, Limits, SessionConfig
 from cedar_voice_service.session.load_shedding import Pressure
@@ -143,7 +143,7 @@ class Registry:
         runner = SessionRunner(
             session_id,
             self._defaults.patched(patch),
-            replace(self._engines, responder=RationedResponder(self._engines.responder, quota)),
+            replace(self._engines, responder=RateLimitedResponder(self._engines.responder, quota)),
             self._limits,
             quota=quota,
             stage_timeout_ms=self._stage_timeout_ms,
