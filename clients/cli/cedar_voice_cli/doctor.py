@@ -38,10 +38,11 @@ def _findings(given: Given) -> Iterator[Finding]:
     yield from packages
     if any(finding.status is Status.MISSING for finding in packages):
         return  # nothing below can be looked at without them
-    from cedar_voice_cli.rehearsal import rehearse
+    from cedar_voice_cli.rehearsal import other_engines, rehearse
 
     service, bridge = load("service", given), load("bridge", given)
+    yield from other_engines()
     yield from run(rehearse(service))
     yield inventory.page()
     yield inventory.address("page address", bridge.http_address)
-    yield inventory.address("gRPC address", service.grpc_address)
+    yield inventory.address("gRPC address", service.grpc.address)

@@ -33,26 +33,15 @@ class Deadlines:
 
 def deadlines_of(settings: ServiceSettings, stage: Stage) -> Deadlines:
     """The deadlines of a stage; none is later than that of the turn."""
+    stt, llm, tts = settings.stt, settings.llm, settings.tts
     first_ms, next_ms, total_ms = {
-        Stage.STT: (
-            settings.stt_final_timeout_ms,
-            settings.stt_final_timeout_ms,
-            settings.stt_total_timeout_ms,
-        ),
-        Stage.LLM: (
-            settings.llm_first_timeout_ms,
-            settings.llm_next_timeout_ms,
-            settings.llm_total_timeout_ms,
-        ),
-        Stage.TTS: (
-            settings.tts_first_timeout_ms,
-            settings.tts_next_timeout_ms,
-            settings.tts_total_timeout_ms,
-        ),
+        Stage.STT: (stt.final_timeout_ms, stt.final_timeout_ms, stt.total_timeout_ms),
+        Stage.LLM: (llm.first_timeout_ms, llm.next_timeout_ms, llm.total_timeout_ms),
+        Stage.TTS: (tts.first_timeout_ms, tts.next_timeout_ms, tts.total_timeout_ms),
     }[stage]
-    longest_ms = settings.stage_timeout_ms
+    longest_ms = settings.reliability.stage_timeout_ms
     return Deadlines(
-        connect_ms=min(settings.connect_timeout_ms, longest_ms),
+        connect_ms=min(settings.reliability.connect_timeout_ms, longest_ms),
         first_result_ms=min(first_ms, longest_ms),
         next_result_ms=min(next_ms, longest_ms),
         total_ms=total_ms,

@@ -7,10 +7,10 @@ raises. Retry, fallback and metrics are wrappers that satisfy the same Protocol.
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import Sound
+from cedar_voice_service.audio.formats import Pcm, Sound
 from cedar_voice_service.session.history import HistoryItem
 from cedar_voice_service.session.tools import Tool
 
@@ -59,6 +59,32 @@ class Transcriber(Protocol):
 
         Yields any number of partial hypotheses and then exactly one final, also for silence. An
         engine that counts the audio it is sent tells of each piece.
+
+        Raises:
+            EngineError: of stage STT.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recognized:
+    """The transcript of a recording; `confidence` is a real figure, 0.0 to 1.0, or None."""
+
+    text: str
+    confidence: float | None = None
+
+
+@runtime_checkable
+class BatchRecognizer(Protocol):
+    """Speech to text of whole recordings; `StreamAdapter` makes a `Transcriber` of it."""
+
+    async def recognize(self, speech: Pcm, language: str, prompt: str) -> Recognized:
+        """Recognize a recording.
+
+        Args:
+            speech: 16 kHz mono.
+            language: BCP-47 tag of the speech.
+            prompt: transcript of the speech before it, "" at the beginning.
 
         Raises:
             EngineError: of stage STT.

@@ -18,7 +18,7 @@ from cedar_voice_service.audio.containers.header import Header
 from cedar_voice_service.audio.decoder import Decoder, open_decoder
 from cedar_voice_service.audio.formats import SAMPLE_BYTES, AudioFormat, Encoding
 from cedar_voice_service.errors import CallerError, Code, EngineError, Stage
-from cedar_voice_service.settings import ServiceSettings
+from cedar_voice_service.settings import DecodingSettings
 from cedar_voice_service.workers.child_process import ChildProcess
 from cedar_voice_service.workers.decoding_worker import NUMBER, REFUSED, SAMPLES, DecodingRefusal
 from cedar_voice_service.workers.frames import BEGIN, DATA, END
@@ -79,9 +79,9 @@ HERE = Decoding()
 
 
 @asynccontextmanager
-async def open_decoding(settings: ServiceSettings) -> AsyncIterator[Decoding]:
+async def open_decoding(settings: DecodingSettings) -> AsyncIterator[Decoding]:
     """Decode as long as the context lasts; a worker is started when it is first needed."""
-    workers = [DecodingWorker(settings) for _ in range(settings.decoding_workers)]
+    workers = [DecodingWorker(settings) for _ in range(settings.workers)]
     # No TaskGroup: what ends the context has to come out of it as it is.
     tasks = [asyncio.create_task(worker.run()) for worker in workers]
     try:
@@ -108,9 +108,9 @@ class DecodingWorker:
     A session that leaves takes its request along and not the process.
     """
 
-    def __init__(self, settings: ServiceSettings) -> None:
-        self._timeout_ms = settings.decoding_timeout_ms
-        bounds = (str(settings.decoding_memory_mb << 20), str(self._timeout_ms / 1000))
+    def __init__(self, settings: DecodingSettings) -> None:
+        self._timeout_ms = settings.timeout_ms
+        bounds = (str(settings.memory_mb << 20), str(self._timeout_ms / 1000))
         self._process = ChildProcess(_WORKER, Stage.AUDIO_INPUT, bounds)
         # Every session waits for what it asks, but for the end of a decoder: two of each at most.
         self._requests: asyncio.Queue[_DecoderRequest] = asyncio.Queue()

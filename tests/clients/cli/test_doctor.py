@@ -14,7 +14,7 @@ from cedar_voice_cli.inventory import Finding, Status
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.errors import EngineError, Stage
-from cedar_voice_service.providers.catalog import EngineMissing, Engines
+from cedar_voice_service.providers.catalog import Engines
 from cedar_voice_service.providers.protocols import (
     EngineInfo,
     Hypothesis,
@@ -22,6 +22,7 @@ from cedar_voice_service.providers.protocols import (
     ReplyRequest,
     SpeechRequest,
 )
+from cedar_voice_service.providers.registry import EngineMissing
 from cedar_voice_service.settings import ServiceSettings
 from tests.support.command import run_command
 

@@ -21,7 +21,6 @@ from cedar_voice_service.providers.pocketsphinx.recognizer import (
     Recognizer,
 )
 from cedar_voice_service.providers.protocols import Hypothesis
-from cedar_voice_service.settings import ServiceSettings
 from cedar_voice_service.workers.pool import open_worker_pool
 from tests.support.children import child_pids
 from tests.support.recordings import speech_pcm
@@ -38,7 +37,7 @@ TEXTS = {
 PIECE_BYTES = 3_200
 WORKER = "cedar_voice_service.providers.pocketsphinx.worker"
 PATIENCE_MS = 60_000
-ONE_WORKER = ServiceSettings(local_stt_workers=1)
+ONE_WORKER = {"worker_count": 1, "timeout_ms": 20_000}
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +127,7 @@ async def transcribed(engine: PocketSphinx, name: str) -> list[Hypothesis]:
 
 
 async def test_the_engine_yields_changing_partials_and_one_final() -> None:
-    async with open_pocketsphinx(ONE_WORKER) as engine:
+    async with open_pocketsphinx(**ONE_WORKER) as engine:
         hypotheses = await transcribed(engine, "weather_in_london")
     *partials, final = hypotheses
     assert final.is_final
@@ -156,7 +155,7 @@ async def test_two_workers_hear_two_utterances_at_once_and_a_third_later() -> No
 
 async def test_an_utterance_given_up_between_blocks_leaves_its_process_in_use() -> None:
     before = child_pids()
-    async with open_pocketsphinx(ONE_WORKER) as engine:
+    async with open_pocketsphinx(**ONE_WORKER) as engine:
         workers = child_pids() - before
         async with aclosing(engine.transcribe(spoken(speech_pcm()), "en-US")) as hypotheses:
             await anext(hypotheses)
@@ -166,7 +165,7 @@ async def test_an_utterance_given_up_between_blocks_leaves_its_process_in_use() 
 
 
 async def test_an_utterance_cancelled_in_the_middle_disturbs_no_other() -> None:
-    async with open_pocketsphinx(ONE_WORKER) as engine:
+    async with open_pocketsphinx(**ONE_WORKER) as engine:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
                 await transcribed(engine, "two_sentences")
@@ -175,7 +174,7 @@ async def test_an_utterance_cancelled_in_the_middle_disturbs_no_other() -> None:
 
 async def test_a_process_that_dies_costs_one_utterance() -> None:
     before = child_pids()
-    async with open_pocketsphinx(ONE_WORKER) as engine:
+    async with open_pocketsphinx(**ONE_WORKER) as engine:
         (pid,) = child_pids() - before
         async with aclosing(engine.transcribe(spoken(speech_pcm()), "en-US")) as hypotheses:
             await anext(hypotheses)

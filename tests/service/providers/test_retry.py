@@ -17,12 +17,8 @@ from cedar_voice_service.providers.protocols import (
     SpeechRequest,
     SpeechRestarted,
 )
-from cedar_voice_service.providers.wrappers.attempts import RetryPolicy
-from cedar_voice_service.providers.wrappers.retry import (
-    RetriedResponder,
-    RetriedSynthesizer,
-    RetriedTranscriber,
-)
+from cedar_voice_service.providers.wrappers.retry import RetryPolicy, retried
+from cedar_voice_service.providers.wrappers.stage import REPLY, SPEECH, TRANSCRIPTION
 from cedar_voice_service.runtime.audio_feed import AudioFeed
 from tests.support.failing_engines import (
     FailingResponder,
@@ -47,7 +43,7 @@ def policy(stage: Stage, *, attempts: int = 2, first_ms: int = 5_000) -> RetryPo
 async def written(engine: FailingResponder, how: RetryPolicy) -> list[str]:
     return [
         part.text if isinstance(part, ReplyText) else "end"
-        async for part in RetriedResponder(engine, how).respond(QUESTION)
+        async for part in retried(REPLY, engine, how).respond(QUESTION)
         if isinstance(part, ReplyText | ReplyEnd)
     ]
 
@@ -94,7 +90,7 @@ def test_a_reply_that_has_begun_is_not_begun_anew() -> None:
 
     async def listen() -> None:
         nonlocal told
-        async for _ in RetriedResponder(engine, policy(Stage.LLM)).respond(QUESTION):
+        async for _ in retried(REPLY, engine, policy(Stage.LLM)).respond(QUESTION):
             told += 1
 
     refused(listen())
@@ -137,7 +133,7 @@ def test_a_request_that_is_not_wanted_any_more_is_closed_and_not_repeated() -> N
     engine = FailingResponder("a", Run(5))
 
     async def leave() -> None:
-        async with aclosing(RetriedResponder(engine, policy(Stage.LLM)).respond(QUESTION)) as parts:
+        async with aclosing(retried(REPLY, engine, policy(Stage.LLM)).respond(QUESTION)) as parts:
             await anext(parts)
 
     run_virtually(leave())
@@ -160,7 +156,7 @@ def test_a_phrase_that_was_cut_is_spoken_anew() -> None:
     engine = FailingSynthesizer("a", Run(2, failed(Stage.TTS)), Run(3))
 
     async def speak() -> list[type]:
-        speech = RetriedSynthesizer(engine, policy(Stage.TTS)).synthesize(PHRASE)
+        speech = retried(SPEECH, engine, policy(Stage.TTS)).synthesize(PHRASE)
         return [type(sound) async for sound in speech]
 
     assert run_virtually(speak()) == [Pcm, Pcm, SpeechRestarted, Pcm, Pcm, Pcm]
@@ -170,7 +166,7 @@ def test_a_phrase_that_had_not_begun_is_not_restarted() -> None:
     engine = FailingSynthesizer("a", Run(error=failed(Stage.TTS)), Run(1))
 
     async def speak() -> list[type]:
-        speech = RetriedSynthesizer(engine, policy(Stage.TTS)).synthesize(PHRASE)
+        speech = retried(SPEECH, engine, policy(Stage.TTS)).synthesize(PHRASE)
         return [type(sound) async for sound in speech]
 
     assert run_virtually(speak()) == [Pcm]
@@ -186,7 +182,7 @@ async def blocks(*ends_ms: int, every_s: float = 0.0) -> AsyncIterator[Heard]:
 async def transcribed(
     engine: FailingTranscriber, audio: AsyncIterator[Heard], how: RetryPolicy
 ) -> list[tuple[str, bool]]:
-    results = RetriedTranscriber(engine, how).transcribe(audio, "en-US")
+    results = retried(TRANSCRIPTION, engine, how).transcribe(audio, "en-US")
     return [(heard.text, heard.is_final) async for heard in hypotheses_of(results)]
 
 
@@ -229,7 +225,7 @@ def test_the_wait_for_a_transcript_begins_with_the_end_of_the_utterance() -> Non
         asyncio.get_running_loop().call_later(3.0, speech.close)
         how = policy(Stage.STT, first_ms=800)
         with pytest.raises(EngineError) as caught:
-            async for _ in RetriedTranscriber(Silent(), how).transcribe(speech, "en-US"):
+            async for _ in retried(TRANSCRIPTION, Silent(), how).transcribe(speech, "en-US"):
                 pass
         assert caught.value.code is Code.STAGE_TIMEOUT
         return asyncio.get_running_loop().time()

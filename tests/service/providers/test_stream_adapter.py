@@ -12,9 +12,9 @@ from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.audio.speech_detector import EdgeKind, SpeechEdge
 from cedar_voice_service.errors import Code, EngineError, Stage
-from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, Transcriber
-from cedar_voice_service.providers.wrappers.attempts import RetryPolicy
-from cedar_voice_service.providers.wrappers.stream_adapter import Recognized, StreamAdapter
+from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, Recognized, Transcriber
+from cedar_voice_service.providers.wrappers.retry import RetryPolicy
+from cedar_voice_service.providers.wrappers.stream_adapter import StreamAdapter
 from tests.support.hypotheses import told_of
 from tests.support.virtual_time import run_virtually
 

@@ -12,16 +12,9 @@ from contextlib import asynccontextmanager
 from cedar_voice_service.audio.formats import SAMPLE_BYTES, Pcm
 from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.providers.espeak.text import plain, sentences_of
-from cedar_voice_service.providers.protocols import EngineInfo, SpeechRequest
-from cedar_voice_service.settings import ServiceSettings
+from cedar_voice_service.providers.protocols import SpeechRequest
 from cedar_voice_service.workers.frames import DATA
 from cedar_voice_service.workers.pool import WorkerPool, open_worker_pool
-
-INFO = EngineInfo(
-    name="espeak-ng",
-    model="",
-    description="offline, over a hundred languages, intelligible but plainly a machine",
-)
 
 VARIANTS = {"alloy": "", "echo": "m3", "fable": "m7", "onyx": "m1", "nova": "f2", "shimmer": "f4"}
 """The timbres behind the voice names that Cedar frontends offer."""
@@ -75,12 +68,12 @@ class EspeakSynthesizer:
 
 
 @asynccontextmanager
-async def open_espeak(settings: ServiceSettings) -> AsyncGenerator[EspeakSynthesizer, None]:
+async def open_espeak(stage_timeout_ms: int) -> AsyncGenerator[EspeakSynthesizer, None]:
     """Start the synthesizer process.
 
     Raises:
         EngineError: it does not start.
     """
-    timeout_ms = settings.stage_timeout_ms // _ATTEMPTS_IN_STAGE_TIMEOUT
+    timeout_ms = stage_timeout_ms // _ATTEMPTS_IN_STAGE_TIMEOUT
     async with open_worker_pool(_WORKER, Stage.TTS, size=1) as workers:
         yield EspeakSynthesizer(workers, timeout_ms)

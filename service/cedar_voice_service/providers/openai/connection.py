@@ -10,9 +10,8 @@ import math
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import anyio
 import httpx2
@@ -20,7 +19,8 @@ from openai import APIStatusError, AsyncOpenAI, DefaultAioHttpClient, OpenAIErro
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from cedar_voice_service.errors import EngineError, Stage
-from cedar_voice_service.providers.deadlines import STAGE_NAMES, Deadlines, too_slow
+from cedar_voice_service.providers.deadlines import STAGE_NAMES, too_slow
+from cedar_voice_service.providers.openai.endpoint import Endpoint
 
 KEEP_ALIVE_S = 300
 """How long an unused connection is held, so that a turn after a pause needs no new handshake."""
@@ -33,23 +33,6 @@ _LASTING_KINDS = ("invalid_request_error", "authentication_error", "permission_e
 _EXHAUSTED_CODES = ("insufficient_quota", "billing_hard_limit_reached")
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """The server of one stage; without a `base_url` it is OpenAI itself."""
-
-    stage: Stage
-    model: str
-    deadlines: Deadlines
-    base_url: str = ""
-    api_key: str = field(default="", repr=False)
-
-    @property
-    def is_openais_own(self) -> bool:
-        """Whether it is OpenAI itself, which offers more and insists on more than others do."""
-        host = urlsplit(self.base_url).hostname or ""
-        return not self.base_url or host.endswith(".openai.com")
 
 
 @asynccontextmanager

@@ -25,11 +25,11 @@ from websockets.asyncio.client import ClientConnection
 from cedar_voice_service.audio.formats import SAMPLE_BYTES, Pcm
 from cedar_voice_service.audio.resampler import Resampler, frame_of
 from cedar_voice_service.providers.openai.connection import (
-    Endpoint,
     reported_failure,
     timed_wait,
     translated_errors,
 )
+from cedar_voice_service.providers.openai.endpoint import Endpoint
 
 REALTIME_RATE_HZ: Literal[24_000] = 24_000
 """The one rate that the API takes."""

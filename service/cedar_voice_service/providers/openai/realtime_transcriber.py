@@ -13,7 +13,8 @@ from openai.types.realtime import (
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.audio.speech_detector import EdgeKind
-from cedar_voice_service.providers.openai.connection import Endpoint, timed_results
+from cedar_voice_service.providers.openai.connection import timed_results
+from cedar_voice_service.providers.openai.endpoint import Endpoint
 from cedar_voice_service.providers.openai.realtime_connection import (
     RealtimeSession,
     RealtimeSessions,

@@ -16,7 +16,8 @@ from cedar_voice_service.providers.openai.chunks import (
     TokenCounts,
     chunks_of,
 )
-from cedar_voice_service.providers.openai.connection import Endpoint, timed_results
+from cedar_voice_service.providers.openai.connection import timed_results
+from cedar_voice_service.providers.openai.endpoint import Endpoint
 from cedar_voice_service.providers.openai.prompt import messages_of, tools_of
 from cedar_voice_service.providers.protocols import (
     ReplyEnd,

@@ -16,7 +16,8 @@ from openai import (
 
 from cedar_voice_service.audio.formats import SAMPLE_BYTES, Mp3, Pcm, Sound
 from cedar_voice_service.errors import EngineError, Stage
-from cedar_voice_service.providers.openai.connection import Endpoint, timed_results
+from cedar_voice_service.providers.openai.connection import timed_results
+from cedar_voice_service.providers.openai.endpoint import Endpoint
 from cedar_voice_service.providers.protocols import SpeechRequest
 
 SPEECH_RATE_HZ = 24_000

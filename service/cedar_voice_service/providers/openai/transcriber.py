@@ -11,8 +11,9 @@ from openai.types.audio import Transcription, TranscriptionVerbose
 
 from cedar_voice_service.audio.formats import SAMPLE_BYTES, Pcm
 from cedar_voice_service.errors import EngineError, Stage
-from cedar_voice_service.providers.openai.connection import Endpoint, timed_wait
-from cedar_voice_service.providers.wrappers.stream_adapter import Recognized
+from cedar_voice_service.providers.openai.connection import timed_wait
+from cedar_voice_service.providers.openai.endpoint import Endpoint
+from cedar_voice_service.providers.protocols import Recognized
 
 SHORTEST_RECORDING_MS = 100
 """The API refuses anything shorter; it cannot hold a word."""

@@ -9,17 +9,9 @@ from contextlib import asynccontextmanager
 
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.errors import Stage
-from cedar_voice_service.providers.protocols import EngineInfo, Hypothesis
-from cedar_voice_service.settings import ServiceSettings
+from cedar_voice_service.providers.protocols import Hypothesis
 from cedar_voice_service.workers.frames import BEGIN, DATA, END
 from cedar_voice_service.workers.pool import WorkerPool, open_worker_pool
-
-INFO = EngineInfo(
-    name="pocketsphinx",
-    model="en-us",
-    description="offline, English only, demo quality: about one word in five is wrong in clean "
-    "speech, and most are in noise",
-)
 
 _WORKER = "cedar_voice_service.providers.pocketsphinx.worker"
 
@@ -52,11 +44,13 @@ class PocketSphinx:
 
 
 @asynccontextmanager
-async def open_pocketsphinx(settings: ServiceSettings) -> AsyncGenerator[PocketSphinx, None]:
+async def open_pocketsphinx(
+    worker_count: int, timeout_ms: int
+) -> AsyncGenerator[PocketSphinx, None]:
     """Start the recognizer processes, so that the first utterance need not wait for one.
 
     Raises:
         EngineError: a recognizer does not start.
     """
-    async with open_worker_pool(_WORKER, Stage.STT, size=settings.local_stt_workers) as workers:
-        yield PocketSphinx(workers, settings.stage_timeout_ms)
+    async with open_worker_pool(_WORKER, Stage.STT, size=worker_count) as workers:
+        yield PocketSphinx(workers, timeout_ms)

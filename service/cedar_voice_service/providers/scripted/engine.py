@@ -12,7 +12,6 @@ from itertools import cycle
 from cedar_voice_service.audio.ear import Heard
 from cedar_voice_service.audio.formats import SAMPLE_BYTES, Pcm
 from cedar_voice_service.providers.protocols import (
-    EngineInfo,
     Hypothesis,
     ReplyEnd,
     ReplyPart,
@@ -21,13 +20,6 @@ from cedar_voice_service.providers.protocols import (
     SpeechRequest,
 )
 from cedar_voice_service.providers.scripted.rules import Rules
-
-INFO = EngineInfo(
-    name="scripted",
-    model="",
-    description="rules instead of a language model: repeats what it understood, calls actions by "
-    "their name, offline, English",
-)
 
 _WORDS_PER_PIECE = 3
 _PARTIAL_INTERVAL_MS = 200

@@ -15,19 +15,11 @@ class PitchShiftingSynthesizer:
     def __init__(self, synthesizer: Synthesizer) -> None:
         self._synthesizer = synthesizer
 
-    async def synthesize(
-        self, request: SpeechRequest
-    ) -> AsyncGenerator[Sound | SpeechRestarted, None]:
+    def synthesize(self, request: SpeechRequest) -> AsyncGenerator[Sound | SpeechRestarted, None]:
         """Speak one phrase. See `Synthesizer.synthesize`."""
         if request.pitch == 1.0:
-            speech: AsyncGenerator[Sound | SpeechRestarted, None] = self._synthesizer.synthesize(
-                request
-            )
-        else:
-            speech = self._shifted(request)
-        async with aclosing(speech):
-            async for sound in speech:
-                yield sound
+            return self._synthesizer.synthesize(request)
+        return self._shifted(request)
 
     async def _shifted(self, request: SpeechRequest) -> AsyncGenerator[Sound, None]:
         shifter: PitchShifter | None = None

@@ -3,43 +3,22 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.errors import EngineError
-from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, is_final
-from cedar_voice_service.providers.wrappers.attempts import Attempts, RetryPolicy
+from cedar_voice_service.providers.protocols import (
+    AudioSent,
+    BatchRecognizer,
+    Hypothesis,
+    Recognized,
+    is_final,
+)
+from cedar_voice_service.providers.wrappers.retry import Attempts, RetryPolicy
 from cedar_voice_service.recognition.load import RecognizerLoad
 from cedar_voice_service.recognition.rolling_window import RollingWindow
 from cedar_voice_service.recognition.transcript import PartialTranscript
 from cedar_voice_service.recognition.window import WindowRequest
-
-
-@dataclass(frozen=True, slots=True)
-class Recognized:
-    """What was said in a recording; `confidence` is a real figure, 0.0 to 1.0, or None."""
-
-    text: str
-    confidence: float | None = None
-
-
-class BatchRecognizer(Protocol):
-    """Speech to text of whole recordings."""
-
-    async def recognize(self, speech: Pcm, language: str, prompt: str) -> Recognized:
-        """Recognize a recording.
-
-        Args:
-            speech: 16 kHz mono.
-            language: BCP-47 tag of what is spoken.
-            prompt: what was said before it, "" when it is the beginning.
-
-        Raises:
-            EngineError: of stage STT.
-        """
-        ...
 
 
 class StreamAdapter:
