@@ -135,17 +135,17 @@ def play(recognizer: Recognizer, turn: Turn) -> Played:
         stable[:] = words
 
     for block in blocks:
-        show(windowed.hear(block), block.end_ms)
+        show(windowed.add(block), block.end_ms)
         if (asked := windowed.due(1)) is not None:
             request, answer_at_ms = asked, block.end_ms + ROUND_TRIP_MS
         if request and windowed.awaited == request.number and block.end_ms >= answer_at_ms:
             text = recognized(recognizer, request.pcm.data)
-            show(windowed.take(request.number, text, None), block.end_ms)
+            show(windowed.receive(request.number, text, None), block.end_ms)
     windowed.end()
     while not windowed.is_over:
         request = windowed.due(None) or request
         assert request is not None
-        windowed.take(request.number, recognized(recognizer, request.pcm.data), None)
+        windowed.receive(request.number, recognized(recognizer, request.pcm.data), None)
     played.final, played.sent_ms = windowed.text, windowed.sent_ms
     played.retractions += not played.final.startswith(stable_text)
     return played

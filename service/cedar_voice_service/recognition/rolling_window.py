@@ -1,4 +1,4 @@
-"""One utterance, heard window by window: what to ask the recognizer next, what its answers mean."""
+"""One utterance in windows: which request is due, and what its answer contributes."""
 
 from dataclasses import replace
 
@@ -24,17 +24,17 @@ from cedar_voice_service.recognition.window import (
 from cedar_voice_service.recognition.words import split
 
 LEAST_TAIL_MS = 60
-"""Sound after the end of speech without which its last word may be cut."""
+"""Sound after the end of speech that keeps its last word from being cut."""
 
 SHORTEST_RECORDING_MS = 100
 """Anything shorter cannot hold a word."""
 
 
 class RollingWindow:
-    """Pure: hears blocks, tells what is `due`, takes answers by the number of their request.
+    """Receives audio, returns the request that is `due`, receives answers by request number. Pure.
 
     Times are milliseconds of sound since the utterance began. There is at most one request at a
-    time; the answer to any but the newest is dropped. After `end`, `due` gives a request, or one
+    time; the answer to any but the newest is dropped. After `end`, `due` returns a request, or one
     is open, or `is_over`; a request that fails then is due again.
 
     The audio sent stays within the limit of `AudioBudget`. While the allowance is short, partials
@@ -49,37 +49,37 @@ class RollingWindow:
         self._transcript = WindowedTranscript()
         self._origin_ms: int | None = None
         self._window_ms = 0
-        """Where the open window begins."""
+        """Start of the open window."""
         self._asked: WindowRequest | None = None
         self._reading: Reading | None = None
         """The newest reading of the open window."""
         self._settled_at_ms = -1
-        """Where the pause begins that was told to be settled."""
+        """Start of the pause whose transcript was returned as settled."""
         self._has_ended = False
 
-    # -- hearing -------------------------------------------------------------------------------
+    # -- audio ---------------------------------------------------------------------------------
 
-    def hear(self, block: Heard) -> PartialTranscript | None:
-        """Take more sound. What is known may be settled by the pause that it makes known."""
+    def add(self, block: Heard) -> PartialTranscript | None:
+        """Receive a block; return the transcript if a pause in the block settles it."""
         if self._origin_ms is None:
             self._origin_ms = block.end_ms - round(block.pcm.duration_ms)
         self._sound.append(block.pcm)
-        self._speech.hear(self._sound.end_ms, block.edges, self._origin_ms)
+        self._speech.extend(self._sound.end_ms, block.edges, self._origin_ms)
         return self._conclude()
 
     def end(self) -> None:
-        """The utterance is over. What was read may be all of it."""
+        """End the utterance. The newest reading may cover all of it."""
         self._has_ended = True
         if self._is_read:
             self._close(self._sound.end_ms, overlaps=False)
 
-    # -- asking --------------------------------------------------------------------------------
+    # -- requests ------------------------------------------------------------------------------
 
     def due(self, step_factor: int | None) -> WindowRequest | None:
-        """What to ask now, in place of what is awaited.
+        """Return the request to make now, in place of the open one; None without one.
 
         Args:
-            step_factor: by how much partials are spread; None for none at all.
+            step_factor: factor of the interval between partials; None for no partials.
         """
         if self._has_ended:
             return None if self._is_served or self.is_over else self._ask_last()
@@ -101,12 +101,12 @@ class RollingWindow:
         return None
 
     def _affords(self, until_ms: int, spare: int = 0) -> bool:
-        """Whether the window may be asked about up to a point, with the last request to come.
+        """Whether the budget covers a request up to a point, and the last request after it.
 
         Args:
-            spare: how many requests about all of the window there must be room for besides.
+            spare: further requests about the whole window that the budget has to cover.
         """
-        # All that the last request would have to send, were nothing more said.
+        # The last request would send this much if no more speech followed.
         open_ms = self._cost_ms(self._sound.end_ms + TAIL_MS)
         cost_ms = self._cost_ms(until_ms) + (1 + spare) * open_ms
         return self._budget.allows(cost_ms, self._speech.total_ms)
@@ -142,10 +142,10 @@ class RollingWindow:
         self._asked = WindowRequest(number, purpose, pcm, until_ms, self._transcript.prompt)
         return self._asked
 
-    # -- being answered ------------------------------------------------------------------------
+    # -- answers -------------------------------------------------------------------------------
 
-    def take(self, number: int, text: str, confidence: float | None) -> PartialTranscript | None:
-        """Take the answer to a request; None if there is nothing to show for it."""
+    def receive(self, number: int, text: str, confidence: float | None) -> PartialTranscript | None:
+        """Receive the answer to a request; return the transcript if it changes."""
         asked = self._asked
         if asked is None or asked.number != number:
             return None
@@ -159,17 +159,17 @@ class RollingWindow:
             self._close(self._sound.end_ms, overlaps=False)
             return None
         is_at_pause = self._gap_after(reading.until_ms) is not None
-        shown = self._transcript.read(reading, is_at_pause=is_at_pause)
+        shown = self._transcript.update(reading, is_at_pause=is_at_pause)
         if asked.purpose is Purpose.CUT:
             self._close(reading.until_ms - OVERLAP_MS, overlaps=True)
             return shown
         return self._conclude() or shown
 
     def fail(self, number: int, pause_ms: int = 0) -> None:
-        """A request came to nothing.
+        """Record that a request failed.
 
         Args:
-            pause_ms: for how long the recognizer asks to be left alone.
+            pause_ms: pause that the recognizer asks for.
         """
         if self._asked is not None and self._asked.number == number:
             self._asked = None
@@ -184,12 +184,12 @@ class RollingWindow:
                 return replace(self._reading, until_ms=asked.until_ms)
             if self._transcript.has_words and self._is_hardly_speech:
                 words = ()
-        return Reading(self._transcript.placed(words), confidence, asked.until_ms)
+        return Reading(self._transcript.aligned(words), confidence, asked.until_ms)
 
     # -- closing -------------------------------------------------------------------------------
 
     def _conclude(self) -> PartialTranscript | None:
-        """Close the window, if a pause allows it, and tell what is settled."""
+        """Close the window if a pause allows it; return the transcript if that settles it."""
         reading = self._reading
         gap = self._gap_after(reading.until_ms) if reading else None
         if reading is None or gap is None:
@@ -200,26 +200,26 @@ class RollingWindow:
         settles = gap.is_open and self._settled_at_ms != gap.start_ms
         if not (is_closing or settles):
             return None
-        shown = self._transcript.show(is_settled=gap.is_open)
+        shown = self._transcript.partial(is_settled=gap.is_open)
         if gap.is_open:
             self._settled_at_ms = gap.start_ms
         return shown if shown.is_settled or is_closing else None
 
     def _gap_after(self, until_ms: int) -> Gap | None:
-        """The silence that sound up to a point ends in, if it does."""
+        """Return the silence in which the sound up to a point ends; None if it ends in speech."""
         gap = self._speech.gap_before(until_ms - LEAST_TAIL_MS)
         return gap if gap and until_ms <= max(gap.end_ms, gap.start_ms + TAIL_MS) else None
 
     @property
     def _awaits_close(self) -> bool:
-        """Whether what is being asked will close the window, though more was said since."""
+        """Whether the open request will close the window, even if more speech followed."""
         if self._asked is None or self._asked.purpose is not Purpose.CLOSING:
             return False
         gap = self._gap_after(self._asked.until_ms)
         return gap is not None and closes(gap, self._start_ms)
 
     def _close_at_last_pause(self) -> None:
-        """Close the window where it was read up to a pause: then only what followed costs."""
+        """Close the window at the pause up to which it was read: only later speech costs then."""
         gap = self._gap_after(self._reading.until_ms) if self._reading else None
         if self._reading is not None and gap is not None:
             self._close(min(self._reading.until_ms, gap.start_ms + TAIL_MS), overlaps=False)
@@ -231,34 +231,34 @@ class RollingWindow:
         self._sound.forget(cut_ms)
         self._budget.start_window()
         self._window_ms = cut_ms
-        # What is still awaited is about the window that is closed.
+        # An open request is about the window that is closed.
         self._asked = self._reading = None
 
-    # -- what is known -------------------------------------------------------------------------
+    # -- results -------------------------------------------------------------------------------
 
     @property
     def is_over(self) -> bool:
-        """Whether the final stands."""
+        """Whether the final is complete."""
         return self._has_ended and self._asked is None and self._is_nothing_left
 
     @property
     def awaited(self) -> int | None:
-        """The number of the request whose answer is awaited."""
+        """Number of the open request; None without one."""
         return self._asked.number if self._asked else None
 
     @property
     def text(self) -> str:
-        """The final."""
+        """Text of the final."""
         return self._transcript.text
 
     @property
     def confidence(self) -> float | None:
-        """Of the final: the mean over its windows by their words; None if one has none."""
+        """Confidence of the final: the mean of its windows by words; None if a window has none."""
         return self._transcript.confidence
 
     @property
     def sent_ms(self) -> int:
-        """Audio that was sent for it."""
+        """Audio sent for the utterance."""
         return self._budget.sent_ms
 
     @property
@@ -273,7 +273,7 @@ class RollingWindow:
 
     @property
     def _is_served(self) -> bool:
-        """Whether what is known or asked covers all that was said in the open window."""
+        """Whether a reading or the open request covers all speech of the open window."""
         is_asked = self._asked is not None and self._covers_speech(self._asked.until_ms)
         return is_asked or (self._asked is None and self._is_read) or self._is_nothing_left
 
@@ -288,6 +288,6 @@ class RollingWindow:
 
     @property
     def _start_ms(self) -> int:
-        """Where the sound of the open window begins that is worth sending."""
+        """Start of the sound of the open window that is worth sending."""
         start_ms = self._speech.start_ms
         return self._window_ms if start_ms is None else max(self._window_ms, start_ms - LEAD_MS)

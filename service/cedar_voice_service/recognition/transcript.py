@@ -1,4 +1,4 @@
-"""What is known of an utterance: the words of closed windows, and what was shown of all of it."""
+"""The transcript of an utterance: words of closed windows, stable words and the open rest."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from cedar_voice_service.recognition.words import (
 )
 
 PROMPT_CHARS = 200
-"""How much of the words before a window its recognizer is told."""
+"""Length of the transcript before a window that its recognizer receives as a prompt."""
 
 LEAST_MORE_MS = 300
-"""Sound that a hypothesis must have more than the one before, for their agreement to count."""
+"""Sound that a hypothesis has beyond the one before, for their agreement to count."""
 
 LEAST_SPEECH_MS = 250
-"""Speech below this is too little to ask about, unless it is all that was said."""
+"""Shortest speech that is worth a request, unless the utterance holds no more."""
 
 MOST_CHARS_PER_S = 25
-"""Letters in a second of sound that nobody exceeds."""
+"""Letters in a second of sound that no speaker exceeds."""
 
 MOST_REPEATS = 3
-"""How often the same words may follow each other."""
+"""Repetitions of the same words in a row that are still plausible."""
 
 _LONGEST_REPEATED_WORDS = 6
 _GRACE_CHARS = 8
@@ -34,7 +34,7 @@ _GRACE_CHARS = 8
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a recognizer made of a window's sound up to `until_ms`."""
+    """The words that a recognizer read from the sound of a window up to `until_ms`."""
 
     words: tuple[Word, ...]
     confidence: float | None
@@ -43,9 +43,9 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class PartialTranscript:
-    """The utterance so far, as it may be shown: `stable_text` begins `text` and only grows.
+    """The transcript so far: `stable_text` begins `text` and only grows.
 
-    `is_settled` tells that it is the final, were nothing more said.
+    A settled one is the final if no more speech follows.
     """
 
     text: str
@@ -54,10 +54,10 @@ class PartialTranscript:
 
 
 class LocalAgreement:
-    """The hypotheses of one window, one after the other.
+    """The hypotheses of one window in order: words on which two in a row agree become stable.
 
     The last agreed word stays open: a word at the edge of the sound may be half of one. Stable
-    words are never taken back: every hypothesis has to begin with them.
+    words are never withdrawn: every hypothesis has to begin with them.
     """
 
     def __init__(self) -> None:
@@ -66,8 +66,8 @@ class LocalAgreement:
         self._last: tuple[Word, ...] | None = None
         self._last_until_ms = 0
 
-    def take(self, words: Sequence[Word], until_ms: int, *, is_at_pause: bool) -> None:
-        """Take a hypothesis about the window's sound up to `until_ms`.
+    def add(self, words: Sequence[Word], until_ms: int, *, is_at_pause: bool) -> None:
+        """Add a hypothesis about the sound of the window up to `until_ms`.
 
         Args:
             is_at_pause: whether silence follows, so that no word is cut.
@@ -83,10 +83,11 @@ class LocalAgreement:
 
 
 class WindowedTranscript:
-    """Joins windows. What was shown as stable stays, in the final too.
+    """Joins the words of windows. Stable words stay, also in the final.
 
-    A reading may contradict what two before it agreed on: it is laid onto that, and so tells only
-    how the window goes on. Whoever saw a word stay has it in the final, and so has the model.
+    A reading may contradict words on which two readings before it agreed: these words are kept, and
+    the reading contributes only the words after them. So every word that was shown as stable is in
+    the final, and reaches the language model.
     """
 
     def __init__(self) -> None:
@@ -98,33 +99,33 @@ class WindowedTranscript:
 
     @property
     def prompt(self) -> str:
-        """The end of what the closed windows say."""
+        """End of the transcript of the closed windows."""
         text = join(self._closed)[-PROMPT_CHARS:]
         return text if len(text) < PROMPT_CHARS else text.partition(" ")[2] or text
 
     @property
     def has_words(self) -> bool:
-        """Whether a closed window has any."""
+        """Whether a closed window has words."""
         return bool(self._closed)
 
-    def placed(self, words: tuple[Word, ...]) -> tuple[Word, ...]:
-        """A window's words as they stand in the utterance, after what was shown as stable of it."""
+    def aligned(self, words: tuple[Word, ...]) -> tuple[Word, ...]:
+        """Return the words of a window as they continue the utterance, stable words first."""
         if self._overlaps:
             words = without_overlap(self._closed, words)
         return keeping(self._agreement.stable, follow(self._closed, words))
 
-    def read(self, reading: Reading, *, is_at_pause: bool) -> PartialTranscript:
-        """Take a reading of the open window."""
-        self._agreement.take(reading.words, reading.until_ms, is_at_pause=is_at_pause)
-        return self.show(is_settled=False)
+    def update(self, reading: Reading, *, is_at_pause: bool) -> PartialTranscript:
+        """Add a reading of the open window; return the transcript with it."""
+        self._agreement.add(reading.words, reading.until_ms, is_at_pause=is_at_pause)
+        return self.partial(is_settled=False)
 
-    def show(self, *, is_settled: bool) -> PartialTranscript:
-        """All of it; settled where nothing is said of which nothing was read."""
+    def partial(self, *, is_settled: bool) -> PartialTranscript:
+        """Return the transcript so far; it is settled if a reading covers all speech."""
         stable = (*self._closed, *self._agreement.stable)
         return PartialTranscript(join((*stable, *self._agreement.tail)), join(stable), is_settled)
 
     def close(self, reading: Reading, *, overlaps: bool) -> None:
-        """A window's last reading stands.
+        """Close the open window with its last reading.
 
         Args:
             overlaps: whether the next window begins with sound of this one.
@@ -138,19 +139,22 @@ class WindowedTranscript:
 
     @property
     def text(self) -> str:
-        """What the closed windows say."""
+        """Transcript of the closed windows."""
         return join(self._closed)
 
     @property
     def confidence(self) -> float | None:
-        """The mean over the closed windows by their words; None if one has none."""
+        """Mean confidence of the closed windows by their words; None if a window has none."""
         if not self._closed or not self._is_certainty_known:
             return None
         return self._certainty / len(self._closed)
 
 
 def is_plausible(words: Sequence[Word], sound_ms: int) -> bool:
-    """Whether so much can have been said in so much sound, and makes no loop."""
+    """Whether the words fit into the sound and do not repeat in a loop.
+
+    Recognizers invent words where they hear little.
+    """
     letters = sum(len(word.key) for word in words)
     if letters > _GRACE_CHARS + MOST_CHARS_PER_S * sound_ms / 1000:
         return False

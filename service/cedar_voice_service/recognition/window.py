@@ -13,7 +13,7 @@ LEAST_WINDOW_MS = 2_000
 """A window shorter than this is closed only in a long pause: the recognizer needs context."""
 
 LONG_WINDOW_MS = 6_000
-"""A window of this length is closed in any pause that the ear tells."""
+"""A window of this length is closed in any pause that is detected."""
 
 LONG_PAUSE_MS = 1_000
 """Silence in which any window is closed."""
@@ -22,14 +22,14 @@ MOST_WINDOW_MS = 10_000
 """A window of this length is closed within speech, before that point."""
 
 QUIET_SEARCH_MS = 2_000
-"""Where that cut is looked for, back from there."""
+"""Length of the sound before that point in which the quietest place for the cut is sought."""
 
 OVERLAP_MS = 500
 """Sound that the next window has in common with one closed within speech."""
 
 
 class Purpose(Enum):
-    """Why the recognizer is asked."""
+    """The purpose of a request."""
 
     PARTIAL = "partial"
     CLOSING = "closing"
@@ -38,10 +38,10 @@ class Purpose(Enum):
 
 @dataclass(frozen=True, slots=True)
 class WindowRequest:
-    """Ask the recognizer about a window; the request before it, if open, is to be given up.
+    """A request to recognize a window; it replaces the request before, if that is still open.
 
-    `pcm` is its sound without most of the pauses, `until_ms` is where that ends; `prompt` is what
-    was said before the window.
+    `pcm` is the sound of the window without most of the pauses, and `until_ms` its end; `prompt` is
+    the transcript before the window.
     """
 
     number: int

@@ -82,7 +82,7 @@ class Run:
         if text is None:
             self.utterance.fail(request.number)
         else:
-            self.note(self.utterance.take(request.number, text, 0.5))
+            self.note(self.utterance.receive(request.number, text, 0.5))
 
 
 def play(
@@ -98,7 +98,7 @@ def play(
     due: dict[int, tuple[int, WindowRequest]] = {}
     for block in blocks_of(stretches):
         at_ms += BLOCK_MS
-        run.note(run.utterance.hear(block))
+        run.note(run.utterance.add(block))
         before = len(run.requests)
         run.ask(step_factor)
         if len(run.requests) > before:
@@ -161,7 +161,7 @@ def test_answers_in_any_order_some_lost_some_late_leave_no_utterance_open(
 ) -> None:
     run = Run()
     for block in blocks_of(said):
-        run.note(run.utterance.hear(block))
+        run.note(run.utterance.add(block))
         run.ask()
         if run.requests and data.draw(st.integers(0, 9)) == 0:
             old = data.draw(st.sampled_from(run.requests))
@@ -169,7 +169,7 @@ def test_answers_in_any_order_some_lost_some_late_leave_no_utterance_open(
             if data.draw(st.booleans()):
                 run.utterance.fail(old.number)
             else:
-                shown = run.utterance.take(old.number, data.draw(texts), None)
+                shown = run.utterance.receive(old.number, data.draw(texts), None)
                 assert is_awaited or shown is None
                 run.note(shown)
     run.utterance.end()
@@ -214,7 +214,7 @@ def test_the_pass_at_a_pause_is_the_final() -> None:
 def test_what_is_said_last_is_asked_at_once() -> None:
     run = Run()
     for block in blocks_of([(1_500, 140)])[: (LEAD_MS + 1_200) // BLOCK_MS]:
-        run.utterance.hear(block)
+        run.utterance.add(block)
         run.ask()
     run.utterance.end()
     run.ask()
@@ -252,7 +252,7 @@ def test_without_partials_only_pauses_are_asked_about() -> None:
 def test_an_utterance_of_silence_costs_nothing() -> None:
     run = Run()
     edge = SpeechEdge(EdgeKind.STOPPED, 0)
-    run.utterance.hear(Heard(Pcm(bytes(32_000)), 1_000, (edge,)))
+    run.utterance.add(Heard(Pcm(bytes(32_000)), 1_000, (edge,)))
     run.utterance.end()
     run.ask()
     assert run.utterance.text == "" and run.utterance.confidence is None
@@ -260,7 +260,7 @@ def test_an_utterance_of_silence_costs_nothing() -> None:
 
 def test_the_last_request_is_due_again_when_it_fails() -> None:
     run = Run()
-    run.utterance.hear(Heard(Pcm(bytes(32_000)), 1_000))
+    run.utterance.add(Heard(Pcm(bytes(32_000)), 1_000))
     run.utterance.end()
     for _ in range(2):
         run.ask()

@@ -70,23 +70,23 @@ def shown(agreement: LocalAgreement) -> tuple[str, str]:
 
 def test_two_hypotheses_make_words_stable_but_the_last() -> None:
     agreement = LocalAgreement()
-    agreement.take(split("open the set"), 1_000, is_at_pause=False)
+    agreement.add(split("open the set"), 1_000, is_at_pause=False)
     assert shown(agreement) == ("", "open the set")
-    agreement.take(split("Open the set things"), 1_500, is_at_pause=False)
+    agreement.add(split("Open the set things"), 1_500, is_at_pause=False)
     assert shown(agreement) == ("Open the", "set things")
 
 
 def test_hypotheses_on_the_same_sound_do_not_make_words_stable() -> None:
     agreement = LocalAgreement()
-    agreement.take(split("open the door"), 1_000, is_at_pause=False)
-    agreement.take(split("open the door"), 1_200, is_at_pause=False)
+    agreement.add(split("open the door"), 1_000, is_at_pause=False)
+    agreement.add(split("open the door"), 1_200, is_at_pause=False)
     assert shown(agreement) == ("", "open the door")
 
 
 def test_before_a_pause_the_last_word_counts_too() -> None:
     agreement = LocalAgreement()
-    agreement.take(split("open it"), 1_000, is_at_pause=False)
-    agreement.take(split("open it"), 1_300, is_at_pause=True)
+    agreement.add(split("open it"), 1_000, is_at_pause=False)
+    agreement.add(split("open it"), 1_300, is_at_pause=True)
     assert shown(agreement) == ("open it", "")
 
 

@@ -1,4 +1,4 @@
-"""A transcriber over a recognizer that takes whole recordings: asks it again while one speaks."""
+"""A transcriber over a recognizer of whole recordings: sends requests while the user speaks."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -22,11 +22,12 @@ from cedar_voice_service.recognition.window import WindowRequest
 
 
 class StreamAdapter:
-    """A `Transcriber` that gives partials, and a final that is ready when silence has lasted.
+    """A `Transcriber` with partials, whose final is ready once silence has lasted.
 
-    The policy is `session.windows`. One request of an utterance is under way at a time. Only the
-    last one may fail it, and only that is made again by itself: what was read before it stands.
-    Without partials it still asks at pauses, so that the final is ready early.
+    The policy is `recognition.rolling_window`. One request of an utterance is under way at a time.
+    Only the failure of the last one fails the utterance, and only that is repeated by itself: the
+    readings before it stand. Without partials there is still a request at each pause, so that the
+    final is ready early.
     """
 
     def __init__(
@@ -49,19 +50,19 @@ class StreamAdapter:
         work = _Work(self._recognizer, self._load, language, has_partials=has_partials)
         attempts = Attempts[Hypothesis | AudioSent](self._patience, is_final)
         try:
-            async with aclosing(work.hear(audio)) as partials:
-                async for told in partials:
-                    yield told
+            async with aclosing(work.receive(audio)) as partials:
+                async for partial in partials:
+                    yield partial
             attempts.first_result.start()
             async with aclosing(attempts.run(work.finish)) as results:
-                async for told in results:
-                    yield told
+                async for result in results:
+                    yield result
         finally:
-            await work.give_up()
+            await work.cancel()
 
 
 class _Work:
-    """One utterance, and the request that is under way for it."""
+    """One utterance, and its request that is under way."""
 
     def __init__(
         self,
@@ -78,79 +79,79 @@ class _Work:
         self._utterance = RollingWindow()
         self._asking: asyncio.Task[Recognized] | None = None
 
-    async def hear(
+    async def receive(
         self, audio: AsyncIterator[Heard]
     ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
-        """Ask about what is heard, as long as something is."""
-        hearing: asyncio.Future[Heard | None] | None = None
+        """Make the requests that are due while audio arrives; yield partials and `AudioSent`."""
+        arriving: asyncio.Future[Heard | None] | None = None
         try:
             while True:
                 if (sent := await self._ask()) is not None:
                     yield sent
-                if hearing is None and self._asking is None:  # mostly so; it costs no task
+                if arriving is None and self._asking is None:  # the usual case, which needs no task
                     block = await anext(audio, None)
                 else:
-                    hearing = hearing or asyncio.ensure_future(anext(audio, None))
-                    awaited: set[asyncio.Future[Any]] = {hearing}
+                    arriving = arriving or asyncio.ensure_future(anext(audio, None))
+                    awaited: set[asyncio.Future[Any]] = {arriving}
                     if self._asking is not None:
                         awaited.add(self._asking)
                     await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
-                    if (answered := self._partial(self._try_to_take())) is not None:
+                    if (answered := self._partial(self._try_to_receive())) is not None:
                         yield answered
-                    if not hearing.done():
+                    if not arriving.done():
                         continue
-                    block, hearing = hearing.result(), None
+                    block, arriving = arriving.result(), None
                 if block is None:
                     break
-                if (settled := self._partial(self._utterance.hear(block))) is not None:
+                if (settled := self._partial(self._utterance.add(block))) is not None:
                     yield settled
         finally:
-            if hearing is not None:
-                hearing.cancel()
-                await asyncio.gather(hearing, return_exceptions=True)
+            if arriving is not None:
+                arriving.cancel()
+                await asyncio.gather(arriving, return_exceptions=True)
         self._utterance.end()
 
     async def finish(self) -> AsyncGenerator[Hypothesis | AudioSent, None]:
-        """Ask for what the final lacks; may be tried again.
+        """Make the last requests and yield the final; may be repeated.
 
         Raises:
-            EngineError: the final cannot be had.
+            EngineError: the last request failed.
         """
         while not self._utterance.is_over:
             if (sent := await self._ask()) is not None:
                 yield sent
             assert self._asking is not None
             await asyncio.wait({self._asking})
-            self._take_answer()
+            self._receive_answer()
         text, confidence = self._utterance.text, self._utterance.confidence
         yield Hypothesis(text, is_final=True, confidence=confidence)
 
-    async def give_up(self) -> None:
-        """Cancel the request that is under way, if one is."""
+    async def cancel(self) -> None:
+        """Cancel the request that is under way, if any."""
         asking, self._asking = self._asking, None
         if asking is not None:
             asking.cancel()
             await asyncio.gather(asking, return_exceptions=True)
 
     async def _ask(self) -> AudioSent | None:
-        """Make the request that is due, and give up the one that nobody waits for any more."""
+        """Make the request that is due, and cancel the one whose answer is not needed any more."""
         request = self._utterance.due(self._load.step_factor if self._has_partials else None)
         if request is not None or self._utterance.awaited is None:
-            await self.give_up()
+            await self.cancel()
         if request is None:
             return None
         self._asking = asyncio.ensure_future(self._recognize(request))
         return AudioSent(round(request.pcm.duration_ms))
 
-    def _try_to_take(self) -> PartialTranscript | None:
+    def _try_to_receive(self) -> PartialTranscript | None:
         if self._asking is None or not self._asking.done():
             return None
         try:
-            return self._take_answer()
+            return self._receive_answer()
         except EngineError:
-            return None  # the last request holds what this one was about
+            return None  # the last request covers the audio of this one
 
-    def _take_answer(self) -> PartialTranscript | None:
+    def _receive_answer(self) -> PartialTranscript | None:
         number, asking, self._asking = self._utterance.awaited, self._asking, None
         assert number is not None and asking is not None
         try:
@@ -158,7 +159,7 @@ class _Work:
         except EngineError as error:
             self._utterance.fail(number, error.retry_after_ms)
             raise
-        return self._utterance.take(number, answer.text, answer.confidence)
+        return self._utterance.receive(number, answer.text, answer.confidence)
 
     async def _recognize(self, request: WindowRequest) -> Recognized:
         loop = asyncio.get_running_loop()
