@@ -51,7 +51,7 @@ async def open_openai_transcriber(
     async with engines.open_recognizer(endpoint_of(settings, Stage.STT)) as recognizer:
         policy = retry_policy_of(settings, Stage.STT)
         policy = policy if is_repeated else replace(policy, max_attempts=1)
-        yield StreamAdapter(recognizer, policy, wants_partials=lambda: settings.stt.partials)
+        yield StreamAdapter(recognizer, policy, allows_partials=lambda: settings.stt.partials)
 
 
 @asynccontextmanager

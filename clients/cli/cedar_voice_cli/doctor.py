@@ -1,4 +1,4 @@
-"""`cedar-voice doctor`: what is installed, which engines are used, what is missing."""
+"""`cedar-voice doctor`: the packages, the engines in use, and everything that is missing."""
 
 from collections.abc import Iterator, Mapping
 
@@ -22,7 +22,7 @@ _STYLES: Mapping[Status, str] = {
 @app.command()
 @with_flags("service", "bridge")
 def doctor(given: Given) -> None:
-    """Say what is installed, which engines are used with these settings, and what is missing."""
+    """Report the installed packages, the engines of these settings, and everything missing."""
     is_healthy = True
     for finding in _findings(given):
         is_healthy &= finding.status is not Status.MISSING
@@ -37,7 +37,7 @@ def _findings(given: Given) -> Iterator[Finding]:
     packages = list(inventory.extras())
     yield from packages
     if any(finding.status is Status.MISSING for finding in packages):
-        return  # nothing below can be looked at without them
+        return  # the findings below need these packages
     from cedar_voice_cli.rehearsal import other_engines, rehearse
 
     service, bridge = load("service", given), load("bridge", given)

@@ -1,6 +1,6 @@
 """Every setting of a process is an environment variable, and a flag unless it is a secret.
 
-Both, and the table in `docs/settings.md`, are read off the settings classes.
+Both, and the table in `docs/settings.md`, derive from the settings classes.
 """
 
 import inspect
@@ -136,7 +136,7 @@ def _text_of(value: object) -> str:
 
 
 def with_flags(*processes: str) -> Callable[[Callable[[Given], None]], Callable[..., None]]:
-    """Give a command the flags of these processes; it is called with those that were given."""
+    """Return a decorator that adds the flags of processes to a command, which gets those given."""
     settings: dict[str, Setting] = {}
     for setting in (setting for process in processes for setting in settings_of(process)):
         settings.setdefault(setting.key, setting)

@@ -118,7 +118,7 @@ class _Opening:
         engine = await self._stack.enter_async_context(opener(options))
         policy = retry_policy_of(self._settings, Stage.STT)
         if isinstance(engine, BatchRecognizer):
-            adapter = StreamAdapter(engine, policy, wants_partials=self._wants_partials)
+            adapter = StreamAdapter(engine, policy, allows_partials=self._allows_partials)
             return adapter, spec.describe(options)
         return retried(TRANSCRIPTION, engine, policy), spec.describe(options)
 
@@ -136,7 +136,7 @@ class _Opening:
         policy = retry_policy_of(self._settings, Stage.TTS)
         return retried(SPEECH, engine, policy), spec.describe(options)
 
-    def _wants_partials(self) -> bool:
+    def _allows_partials(self) -> bool:
         return self._settings.stt.partials and not self._pressure.sheds_partials
 
 

@@ -50,7 +50,7 @@ class RollingWindow:
         self._origin_ms: int | None = None
         self._window_ms = 0
         """Start of the open window."""
-        self._asked: WindowRequest | None = None
+        self._open: WindowRequest | None = None
         self._reading: Reading | None = None
         """The newest reading of the open window."""
         self._settled_at_ms = -1
@@ -82,22 +82,22 @@ class RollingWindow:
             step_factor: factor of the interval between partials; None for no partials.
         """
         if self._has_ended:
-            return None if self._is_served or self.is_over else self._ask_last()
+            return None if self._is_served or self.is_over else self._request_last()
         if self._budget.is_held(self._sound.end_ms):
             return None
-        if self._asked is not None and self._asked.purpose is Purpose.CUT:
+        if self._open is not None and self._open.purpose is Purpose.CUT:
             return None
         if not self._speech.is_speaking:
-            return self._ask_at_pause()
-        if self._asked is not None or self._speech.duration_ms < LEAST_SPEECH_MS:
+            return self._request_at_pause()
+        if self._open is not None or self._speech.duration_ms < LEAST_SPEECH_MS:
             return None
         if self._sound.end_ms - self._start_ms >= MOST_WINDOW_MS:
-            return self._ask_cut()
+            return self._request_cut()
         new_ms = self._budget.new_ms(self._sound.end_ms, self._speech.start_ms or 0)
         is_due = step_factor is not None and new_ms >= self._budget.wait_ms(step_factor)
         # The closing pass at the next pause must be affordable too.
         if is_due and self._affords(self._sound.end_ms, spare=1):
-            return self._ask(Purpose.PARTIAL, self._sound.end_ms)
+            return self._request(Purpose.PARTIAL, self._sound.end_ms)
         return None
 
     def _affords(self, until_ms: int, spare: int = 0) -> bool:
@@ -114,7 +114,7 @@ class RollingWindow:
     def _cost_ms(self, until_ms: int) -> int:
         return sum(end - start for start, end in self._speech.parts(self._start_ms, until_ms))
 
-    def _ask_at_pause(self) -> WindowRequest | None:
+    def _request_at_pause(self) -> WindowRequest | None:
         speech = self._speech
         if speech.start_ms is None or speech.duration_ms < LEAST_SPEECH_MS:
             return None
@@ -123,35 +123,35 @@ class RollingWindow:
         until_ms = min(speech.end_ms + TAIL_MS, self._sound.end_ms)
         if not self._affords(until_ms):
             self._close_at_last_pause()
-        return self._ask(Purpose.CLOSING, until_ms) if self._affords(until_ms) else None
+        return self._request(Purpose.CLOSING, until_ms) if self._affords(until_ms) else None
 
-    def _ask_last(self) -> WindowRequest:
+    def _request_last(self) -> WindowRequest:
         end_ms = self._sound.end_ms
         speech_end_ms = self._speech.end_ms if self._speech.is_known else end_ms
-        return self._ask(Purpose.CLOSING, min(speech_end_ms + TAIL_MS, end_ms))
+        return self._request(Purpose.CLOSING, min(speech_end_ms + TAIL_MS, end_ms))
 
-    def _ask_cut(self) -> WindowRequest | None:
+    def _request_cut(self) -> WindowRequest | None:
         end_ms = self._start_ms + MOST_WINDOW_MS
         quiet_ms = self._sound.quietest_ms(end_ms - QUIET_SEARCH_MS, end_ms)
-        return self._ask(Purpose.CUT, quiet_ms) if self._affords(quiet_ms) else None
+        return self._request(Purpose.CUT, quiet_ms) if self._affords(quiet_ms) else None
 
-    def _ask(self, purpose: Purpose, until_ms: int) -> WindowRequest:
+    def _request(self, purpose: Purpose, until_ms: int) -> WindowRequest:
         self._budget.spend(self._sound.end_ms, self._cost_ms(until_ms))
         pcm = self._sound.joined(self._speech.parts(self._start_ms, until_ms))
         number = self._budget.request_count
-        self._asked = WindowRequest(number, purpose, pcm, until_ms, self._transcript.prompt)
-        return self._asked
+        self._open = WindowRequest(number, purpose, pcm, until_ms, self._transcript.prompt)
+        return self._open
 
     # -- answers -------------------------------------------------------------------------------
 
     def receive(self, number: int, text: str, confidence: float | None) -> PartialTranscript | None:
         """Receive the answer to a request; return the transcript if it changes."""
-        asked = self._asked
-        if asked is None or asked.number != number:
+        request = self._open
+        if request is None or request.number != number:
             return None
-        self._asked = None
+        self._open = None
         self._budget.succeeded()
-        reading = self._read(asked, text, confidence)
+        reading = self._read(request, text, confidence)
         if reading is None:
             return None
         self._reading = reading
@@ -159,11 +159,11 @@ class RollingWindow:
             self._close(self._sound.end_ms, overlaps=False)
             return None
         is_at_pause = self._gap_after(reading.until_ms) is not None
-        shown = self._transcript.update(reading, is_at_pause=is_at_pause)
-        if asked.purpose is Purpose.CUT:
+        partial = self._transcript.update(reading, is_at_pause=is_at_pause)
+        if request.purpose is Purpose.CUT:
             self._close(reading.until_ms - OVERLAP_MS, overlaps=True)
-            return shown
-        return self._conclude() or shown
+            return partial
+        return self._conclude() or partial
 
     def fail(self, number: int, pause_ms: int = 0) -> None:
         """Record that a request failed.
@@ -171,20 +171,20 @@ class RollingWindow:
         Args:
             pause_ms: pause that the recognizer asks for.
         """
-        if self._asked is not None and self._asked.number == number:
-            self._asked = None
+        if self._open is not None and self._open.number == number:
+            self._open = None
             self._budget.failed(self._sound.end_ms, pause_ms)
 
-    def _read(self, asked: WindowRequest, text: str, confidence: float | None) -> Reading | None:
+    def _read(self, request: WindowRequest, text: str, confidence: float | None) -> Reading | None:
         words = split(text)
-        if not is_plausible(words, round(asked.pcm.duration_ms)):
-            if asked.purpose is Purpose.PARTIAL:
+        if not is_plausible(words, round(request.pcm.duration_ms)):
+            if request.purpose is Purpose.PARTIAL:
                 return None
             if self._reading is not None:
-                return replace(self._reading, until_ms=asked.until_ms)
+                return replace(self._reading, until_ms=request.until_ms)
             if self._transcript.has_words and self._is_hardly_speech:
                 words = ()
-        return Reading(self._transcript.aligned(words), confidence, asked.until_ms)
+        return Reading(self._transcript.aligned(words), confidence, request.until_ms)
 
     # -- closing -------------------------------------------------------------------------------
 
@@ -200,10 +200,10 @@ class RollingWindow:
         settles = gap.is_open and self._settled_at_ms != gap.start_ms
         if not (is_closing or settles):
             return None
-        shown = self._transcript.partial(is_settled=gap.is_open)
+        partial = self._transcript.partial(is_settled=gap.is_open)
         if gap.is_open:
             self._settled_at_ms = gap.start_ms
-        return shown if shown.is_settled or is_closing else None
+        return partial if partial.is_settled or is_closing else None
 
     def _gap_after(self, until_ms: int) -> Gap | None:
         """Return the silence in which the sound up to a point ends; None if it ends in speech."""
@@ -213,9 +213,9 @@ class RollingWindow:
     @property
     def _awaits_close(self) -> bool:
         """Whether the open request will close the window, even if more speech followed."""
-        if self._asked is None or self._asked.purpose is not Purpose.CLOSING:
+        if self._open is None or self._open.purpose is not Purpose.CLOSING:
             return False
-        gap = self._gap_after(self._asked.until_ms)
+        gap = self._gap_after(self._open.until_ms)
         return gap is not None and closes(gap, self._start_ms)
 
     def _close_at_last_pause(self) -> None:
@@ -232,19 +232,19 @@ class RollingWindow:
         self._budget.start_window()
         self._window_ms = cut_ms
         # An open request is about the window that is closed.
-        self._asked = self._reading = None
+        self._open = self._reading = None
 
     # -- results -------------------------------------------------------------------------------
 
     @property
     def is_over(self) -> bool:
         """Whether the final is complete."""
-        return self._has_ended and self._asked is None and self._is_nothing_left
+        return self._has_ended and self._open is None and self._is_nothing_left
 
     @property
     def awaited(self) -> int | None:
         """Number of the open request; None without one."""
-        return self._asked.number if self._asked else None
+        return self._open.number if self._open else None
 
     @property
     def text(self) -> str:
@@ -274,8 +274,8 @@ class RollingWindow:
     @property
     def _is_served(self) -> bool:
         """Whether a reading or the open request covers all speech of the open window."""
-        is_asked = self._asked is not None and self._covers_speech(self._asked.until_ms)
-        return is_asked or (self._asked is None and self._is_read) or self._is_nothing_left
+        is_open = self._open is not None and self._covers_speech(self._open.until_ms)
+        return is_open or (self._open is None and self._is_read) or self._is_nothing_left
 
     def _covers_speech(self, until_ms: int) -> bool:
         if not self._speech.is_known or self._speech.is_speaking:

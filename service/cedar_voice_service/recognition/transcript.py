@@ -153,19 +153,19 @@ class WindowedTranscript:
 def is_plausible(words: Sequence[Word], sound_ms: int) -> bool:
     """Whether the words fit into the sound and do not repeat in a loop.
 
-    Recognizers invent words where they hear little.
+    Recognizers invent words where there is little speech.
     """
     letters = sum(len(word.key) for word in words)
     if letters > _GRACE_CHARS + MOST_CHARS_PER_S * sound_ms / 1000:
         return False
-    said = keys(words)
-    return not any(_loops(said, size) for size in range(1, _LONGEST_REPEATED_WORDS + 1))
+    word_keys = keys(words)
+    return not any(_loops(word_keys, size) for size in range(1, _LONGEST_REPEATED_WORDS + 1))
 
 
-def _loops(said: Sequence[str], size: int) -> bool:
+def _loops(word_keys: Sequence[str], size: int) -> bool:
     alike = 0
-    for at in range(size, len(said)):
-        alike = alike + 1 if said[at] == said[at - size] else 0
+    for at in range(size, len(word_keys)):
+        alike = alike + 1 if word_keys[at] == word_keys[at - size] else 0
         if alike >= size * MOST_REPEATS:
             return True
     return False

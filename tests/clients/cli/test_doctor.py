@@ -76,8 +76,8 @@ def test_an_address_that_is_taken_or_is_none() -> None:
     assert finding.status is Status.NOTE
     assert "in use" in finding.text
     assert inventory.address("page address", taken).text == f"{taken} is free"
-    assert inventory.obstacle_at("8080") == "this is not host:port"
-    assert inventory.obstacle_at("127.0.0.1:99999") == "this is not host:port"
+    assert inventory.obstacle_at("8080") == "not of the form host:port"
+    assert inventory.obstacle_at("127.0.0.1:99999") == "not of the form host:port"
     assert inventory.obstacle_at("192.0.2.1:1")
 
 

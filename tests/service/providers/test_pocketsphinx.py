@@ -49,7 +49,7 @@ def hear(recognizer: Recognizer, audio: bytes) -> tuple[list[str], DecodedSpeech
     """What an utterance looks like after each 100 ms, and in the end."""
     utterance = DecodedUtterance(recognizer)
     starts = range(0, len(audio), PIECE_BYTES)
-    partials = [utterance.hear(audio[start : start + PIECE_BYTES]) for start in starts]
+    partials = [utterance.add(audio[start : start + PIECE_BYTES]) for start in starts]
     return partials, utterance.finish()
 
 

@@ -87,7 +87,7 @@ def transcribe(
     has_partials: bool = True,
     policy: RetryPolicy = ONCE,
 ) -> Run:
-    engine: Transcriber = StreamAdapter(recognizer, policy, wants_partials=lambda: has_partials)
+    engine: Transcriber = StreamAdapter(recognizer, policy, allows_partials=lambda: has_partials)
 
     async def run() -> Run:
         told, sent_ms = await told_of(engine.transcribe(spoken(speech_ms, silence_ms), "en"))

@@ -1,7 +1,7 @@
 """eSpeak NG: the embedded speech synthesizer.
 
 Some texts crash the library, so it runs in a process of its own that is replaced when it dies. The
-library is GPL-3.0-or-later and optional (extra `local`); nothing of it runs in our process.
+library is GPL-3.0-or-later and optional (extra `local`); none of it runs in this process.
 """
 
 import json
@@ -30,7 +30,7 @@ _ATTEMPTS_IN_STAGE_TIMEOUT = 3
 class EspeakSynthesizer:
     """A `Synthesizer` over one eSpeak NG process, which speaks sentence by sentence.
 
-    A sentence takes milliseconds, so sessions take turns at it. A language without a voice is
+    A sentence needs milliseconds, so sessions share the process. A language without a voice is
     spoken by the American English one.
     """
 
@@ -47,14 +47,14 @@ class EspeakSynthesizer:
                 yield Pcm(speech.data[start : start + block_bytes], speech.sample_rate_hz)
 
     async def _speak_safely(self, sentence: str, request: SpeechRequest) -> Pcm:
-        # Nothing of the sentence is out yet: it can be tried again, with less to stumble over.
+        # No audio of the sentence is out yet, so another attempt with plainer text is possible.
         try:
             return await self._speak(sentence, request)
         except EngineError:
             return await self._speak(plain(sentence), request)
 
     async def _speak(self, sentence: str, request: SpeechRequest) -> Pcm:
-        order = {
+        arguments = {
             "text": sentence,
             "language": request.language,
             "variant": VARIANTS.get(request.voice_id.lower(), ""),
@@ -62,7 +62,9 @@ class EspeakSynthesizer:
             "pitch": min(99, max(0, round(_PITCH * request.pitch))),
         }
         async with self._workers.worker() as worker:
-            reply = await worker.ask(DATA, json.dumps(order).encode(), timeout_ms=self._timeout_ms)
+            reply = await worker.ask(
+                DATA, json.dumps(arguments).encode(), timeout_ms=self._timeout_ms
+            )
         (rate_hz,) = _RATE_HZ.unpack_from(reply)
         return Pcm(reply[_RATE_HZ.size :], rate_hz)
 

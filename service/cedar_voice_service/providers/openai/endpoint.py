@@ -38,7 +38,7 @@ class Endpoint:
 
     @property
     def is_openais_own(self) -> bool:
-        """Whether it is OpenAI itself, which offers more and insists on more than others do."""
+        """Whether it is OpenAI itself, which offers more and requires more than other servers."""
         host = urlsplit(self.base_url).hostname or ""
         return not self.base_url or host.endswith(".openai.com")
 

@@ -19,7 +19,7 @@ _WORKER = "cedar_voice_service.providers.pocketsphinx.worker"
 class PocketSphinx:
     """A `Transcriber` over recognizer processes, one utterance in each at a time.
 
-    It knows English only, and hears any other language as English.
+    It knows English only, and reads any other language as English.
     """
 
     def __init__(self, workers: WorkerPool, timeout_ms: int) -> None:
@@ -32,12 +32,12 @@ class PocketSphinx:
         """Recognize one utterance; a partial follows each block that changes the words."""
         async with self._workers.worker() as worker:
             await worker.ask(BEGIN, timeout_ms=self._timeout_ms)
-            shown = b""
+            newest = b""
             async for block in audio:
-                heard = await worker.ask(DATA, block.pcm.data, timeout_ms=self._timeout_ms)
-                if heard and heard != shown:
-                    shown = heard
-                    yield Hypothesis(heard.decode(), is_final=False)
+                words = await worker.ask(DATA, block.pcm.data, timeout_ms=self._timeout_ms)
+                if words and words != newest:
+                    newest = words
+                    yield Hypothesis(words.decode(), is_final=False)
             transcript = await worker.ask(END, timeout_ms=self._timeout_ms)
         text, confidence = json.loads(transcript)
         yield Hypothesis(text, is_final=True, confidence=confidence)

@@ -1,7 +1,7 @@
 """The recognizer's child process: one utterance at a time, one reply to each request.
 
-Run with `python -m`. `BEGIN` drops what went before, `DATA` carries 16 kHz mono samples and is
-answered with the words so far, `END` is answered with the transcript as JSON.
+Run with `python -m`. `BEGIN` discards the utterance before, `DATA` carries 16 kHz mono samples and
+is answered with the words so far, `END` is answered with the transcript as JSON.
 """
 
 import json
@@ -17,7 +17,7 @@ class _RecognizerWorker:
 
     def answer(self, kind: bytes, body: bytes) -> bytes:
         if kind == DATA:
-            return self._utterance.hear(body).encode()
+            return self._utterance.add(body).encode()
         if kind == END:
             transcript = self._utterance.finish()
             return json.dumps([transcript.text, transcript.confidence]).encode()

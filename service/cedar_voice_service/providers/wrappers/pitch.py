@@ -1,4 +1,4 @@
-"""A synthesizer of one pitch, given every pitch."""
+"""A synthesizer for every pitch over one that has a single pitch."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -10,7 +10,7 @@ from cedar_voice_service.providers.protocols import SpeechRequest, SpeechRestart
 
 
 class PitchShiftingSynthesizer:
-    """Changes the pitch of what another engine says; that one is asked for its own."""
+    """Changes the pitch of another engine's speech, which is requested at its own pitch."""
 
     def __init__(self, synthesizer: Synthesizer) -> None:
         self._synthesizer = synthesizer
@@ -26,7 +26,7 @@ class PitchShiftingSynthesizer:
         level = replace(request, pitch=1.0, takes_mp3=False)
         async with aclosing(self._synthesizer.synthesize(level)) as blocks:
             async for block in blocks:
-                assert isinstance(block, Pcm)  # nothing else was asked for
+                assert isinstance(block, Pcm)  # the request accepts nothing else
                 shifter = shifter or PitchShifter(request.pitch, block.sample_rate_hz)
                 for shifted in shifter.feed(block):
                     yield shifted

@@ -1,4 +1,4 @@
-"""What a user says, kept so that it can be transcribed once more, by the same engine or another."""
+"""The audio of an utterance, kept for another transcription by the same engine or another one."""
 
 from collections.abc import AsyncIterator, Callable
 
@@ -9,8 +9,8 @@ class ReplayableAudio:
     """The audio of one utterance.
 
     Args:
-        audio: as it is heard.
-        ended: called whenever a recognizer has been given all of it.
+        audio: its blocks as they arrive.
+        ended: called whenever a recognizer has received all of it.
     """
 
     def __init__(
@@ -22,11 +22,11 @@ class ReplayableAudio:
         self._is_complete = False
 
     def from_start(self) -> AsyncIterator[Heard]:
-        """All that was heard, and then what is heard from here on. One reader at a time."""
+        """Return the blocks from the beginning, then those that arrive. One reader at a time."""
         return _Replay(self)
 
     async def block(self, index: int) -> Heard:
-        """A block, as soon as it is heard.
+        """Return a block, as soon as it arrives.
 
         Raises:
             StopAsyncIteration: the utterance is over.
@@ -43,7 +43,7 @@ class ReplayableAudio:
 
 
 class _Replay:
-    """No generator: one that is cancelled while it waits could not be asked again."""
+    """An iterator, because a generator that is cancelled while it waits cannot be resumed."""
 
     def __init__(self, utterance: ReplayableAudio) -> None:
         self._utterance = utterance

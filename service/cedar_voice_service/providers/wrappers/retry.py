@@ -111,7 +111,7 @@ class Attempts(Generic[Result]):
     def _is_enough(self, state: RetryCallState) -> bool:
         if state.attempt_number >= self._max_attempts:
             return True
-        return not self._has_useful and not self.first_result.is_worth(state.upcoming_sleep)
+        return not self._has_useful and not self.first_result.allows(state.upcoming_sleep)
 
 
 def _pause_s(state: RetryCallState) -> float:

@@ -35,18 +35,18 @@ class StreamAdapter:
         recognizer: BatchRecognizer,
         policy: RetryPolicy,
         *,
-        wants_partials: Callable[[], bool] = lambda: True,
+        allows_partials: Callable[[], bool] = lambda: True,
     ) -> None:
         self._recognizer = recognizer
         self._patience = policy
-        self._wants_partials = wants_partials
+        self._allows_partials = allows_partials
         self._load = RecognizerLoad()
 
     async def transcribe(
         self, audio: AsyncIterator[Heard], language: str
     ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
         """Recognize one utterance. See `Transcriber.transcribe`."""
-        has_partials = self._wants_partials()
+        has_partials = self._allows_partials()
         work = _Work(self._recognizer, self._load, language, has_partials=has_partials)
         attempts = Attempts[Hypothesis | AudioSent](self._patience, is_final)
         try:
@@ -77,7 +77,7 @@ class _Work:
         self._language = language
         self._has_partials = has_partials
         self._utterance = RollingWindow()
-        self._asking: asyncio.Task[Recognized] | None = None
+        self._answer: asyncio.Task[Recognized] | None = None
 
     async def receive(
         self, audio: AsyncIterator[Heard]
@@ -86,15 +86,15 @@ class _Work:
         arriving: asyncio.Future[Heard | None] | None = None
         try:
             while True:
-                if (sent := await self._ask()) is not None:
+                if (sent := await self._request_due()) is not None:
                     yield sent
-                if arriving is None and self._asking is None:  # the usual case, which needs no task
+                if arriving is None and self._answer is None:  # the usual case, which needs no task
                     block = await anext(audio, None)
                 else:
                     arriving = arriving or asyncio.ensure_future(anext(audio, None))
                     awaited: set[asyncio.Future[Any]] = {arriving}
-                    if self._asking is not None:
-                        awaited.add(self._asking)
+                    if self._answer is not None:
+                        awaited.add(self._answer)
                     await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
                     if (answered := self._partial(self._try_to_receive())) is not None:
                         yield answered
@@ -118,33 +118,33 @@ class _Work:
             EngineError: the last request failed.
         """
         while not self._utterance.is_over:
-            if (sent := await self._ask()) is not None:
+            if (sent := await self._request_due()) is not None:
                 yield sent
-            assert self._asking is not None
-            await asyncio.wait({self._asking})
+            assert self._answer is not None
+            await asyncio.wait({self._answer})
             self._receive_answer()
         text, confidence = self._utterance.text, self._utterance.confidence
         yield Hypothesis(text, is_final=True, confidence=confidence)
 
     async def cancel(self) -> None:
         """Cancel the request that is under way, if any."""
-        asking, self._asking = self._asking, None
-        if asking is not None:
-            asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer.cancel()
+            await asyncio.gather(answer, return_exceptions=True)
 
-    async def _ask(self) -> AudioSent | None:
+    async def _request_due(self) -> AudioSent | None:
         """Make the request that is due, and cancel the one whose answer is not needed any more."""
         request = self._utterance.due(self._load.step_factor if self._has_partials else None)
         if request is not None or self._utterance.awaited is None:
             await self.cancel()
         if request is None:
             return None
-        self._asking = asyncio.ensure_future(self._recognize(request))
+        self._answer = asyncio.ensure_future(self._recognize(request))
         return AudioSent(round(request.pcm.duration_ms))
 
     def _try_to_receive(self) -> PartialTranscript | None:
-        if self._asking is None or not self._asking.done():
+        if self._answer is None or not self._answer.done():
             return None
         try:
             return self._receive_answer()
@@ -152,10 +152,10 @@ class _Work:
             return None  # the last request covers the audio of this one
 
     def _receive_answer(self) -> PartialTranscript | None:
-        number, asking, self._asking = self._utterance.awaited, self._asking, None
-        assert number is not None and asking is not None
+        number, task, self._answer = self._utterance.awaited, self._answer, None
+        assert number is not None and task is not None
         try:
-            answer = asking.result()
+            answer = task.result()
         except EngineError as error:
             self._utterance.fail(number, error.retry_after_ms)
             raise
@@ -172,12 +172,12 @@ class _Work:
         finally:
             self._load.end(round_trip_ms)
 
-    def _partial(self, shown: PartialTranscript | None) -> Hypothesis | None:
-        if shown is None or not shown.text:
+    def _partial(self, partial: PartialTranscript | None) -> Hypothesis | None:
+        if partial is None or not partial.text:
             return None
         return Hypothesis(
-            shown.text,
+            partial.text,
             is_final=False,
-            stable_text=shown.stable_text,
-            is_settled=shown.is_settled,
+            stable_text=partial.stable_text,
+            is_settled=partial.is_settled,
         )
