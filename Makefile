@@ -51,6 +51,7 @@ format: $(DEV) ## rewrite Python, protobuf and the drawn tables in the house sty
 	$(BIN)/ruff format
 	$(BIN)/buf format --write
 	$(BIN)/python scripts/draw_modules.py
+	$(BIN)/python -m scripts.draw_states
 	$(BIN)/cedar-voice settings > docs/settings.md
 
 .PHONY: protos

@@ -1,4 +1,4 @@
-"""One user: speaks in real time, listens to the answer or cuts it off, and notes what happens."""
+"""A simulated user: speaks in real time, hears or interrupts the answer, and records the times."""
 
 import asyncio
 import time
@@ -15,13 +15,13 @@ ANSWER_TIMEOUT_S = 20.0
 """Longest wait for the answer's first sound, or for its end."""
 
 ANSWER_S = 17.8
-"""How long the provider's answer is when it is spoken."""
+"""Duration of the provider's answer as speech."""
 
 _GRACE_S = 0.3
-"""How long after a cut audio is still looked out for."""
+"""Time after an interruption in which late audio still counts."""
 
 _METRICS_S = 3.0
-"""Longest wait for the record of a turn; without it only the drafts are not known."""
+"""Longest wait for the metrics of a turn; without them only the drafts are unknown."""
 
 
 class TurnFailed(Exception):
@@ -30,12 +30,12 @@ class TurnFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """How the users of a level behave.
+    """Behaviour of the users of a level.
 
     Attributes:
         pause_ms: silence between the last word and `stop_listening`, of push to talk.
-        silence_ms: what the server takes for the end of a turn, where it finds the end.
-        listen_s: how long an answer is heard before it is cut off; 0 hears all of it.
+        silence_ms: silence that ends a turn, where the server detects the end.
+        listen_s: time after which an answer is interrupted; 0 hears all of it.
     """
 
     transport: Transport = "grpc"
@@ -48,12 +48,12 @@ class Habits:
 
     @property
     def turn_s(self) -> float:
-        """About how long a turn takes."""
+        """Approximate duration of a turn, in seconds."""
         return load_recording().duration_ms / 1000 + 1.5 + (self.listen_s or ANSWER_S)
 
 
 class Caller:
-    """One session. Its turns follow each other."""
+    """One session, with one turn after the other."""
 
     def __init__(self, line: Line, habits: Habits) -> None:
         recording = load_recording()
@@ -73,10 +73,10 @@ class Caller:
         self._is_answer_over = False
 
     async def turn(self) -> Turn:
-        """Speak, and hear the answer.
+        """Speak, receive the answer, and return the measured turn.
 
         Raises:
-            TurnFailed: there was none.
+            TurnFailed: there was no answer.
         """
         self._old_turn_id, self._old_response_id = self._turn_id, self._response_id
         self._is_answer_over = False
@@ -104,7 +104,7 @@ class Caller:
         pace = Pace(PIECE_MS, PIECE_MS)
         for piece in self._pieces:
             await pace.tick()
-            # A write of gRPC that is cancelled takes its call along.
+            # Cancelling a gRPC write cancels its whole call.
             await asyncio.shield(self._line.send(piece))
 
     @asynccontextmanager
@@ -122,7 +122,7 @@ class Caller:
             await self._wait(lambda: self._is_answer_over, ANSWER_S)
 
     async def _cut_off(self) -> None:
-        """Interrupt by a command, or by voice where the server listens for it."""
+        """Interrupt by a command, or by speech where the server detects turns."""
         self._notes.interrupted_s = time.monotonic()
         if self._habits.mode == "manual":
             await self._line.interrupt()
@@ -134,7 +134,7 @@ class Caller:
         await asyncio.sleep(_GRACE_S)
 
     async def _hear_metrics(self) -> None:
-        """Wait for the record of the turn; it comes when the answer has been played."""
+        """Wait for the metrics of the turn, which follow the playback of the answer."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_METRICS_S):
                 while not self._notes.has_metrics and not self._failure:
@@ -156,7 +156,7 @@ class Caller:
             raise TurnFailed("the product did not answer in time") from None
 
     async def listen(self) -> None:
-        """Note everything that is said, until the session ends."""
+        """Record every event until the session ends."""
         try:
             async with aclosing(self._line.events()) as events:
                 async for event in events:
@@ -197,7 +197,7 @@ class Caller:
 
 @asynccontextmanager
 async def calling(address: str, habits: Habits) -> AsyncIterator[Caller]:
-    """Open a session; it is ended with the context."""
+    """Open a session, and end it on exit."""
     setup = Setup(habits.mode, habits.encoding, habits.silence_ms, habits.drafts)
     async with open_line(habits.transport, address, setup) as line:
         caller = Caller(line, habits)

@@ -1,10 +1,10 @@
-"""How many sessions one core carries before users notice.
+"""Measure the number of sessions that one core serves before users notice.
 
     python -m benchmarks.capacity [--first 20] [--step 20] [--most 400]
 
-It raises the number of sessions step by step, as `benchmarks.turns` measures each, until the 95th
-percentile from stop to first audio is more than 1.25 times the floor, or until turns fail. What is
-told is the last number that kept within it, and the curve on the way there.
+The number of sessions rises step by step, each measured as by `benchmarks.turns`, until the 95th
+percentile from stop to first audio is more than 1.25 times the floor, or until turns fail. The
+result is the last number within that limit, and the curve up to it.
 """
 
 import argparse
@@ -26,10 +26,10 @@ WANTED_SESSIONS = 100
 
 
 async def run(options: argparse.Namespace, habits: Habits, curve: list[Figures]) -> None:
-    """Measure up to the first number of sessions that is too many; each is added to `curve`.
+    """Measure up to the first number of sessions beyond the limit; append each to `curve`.
 
     Raises:
-        ProcessFailed: the product, the provider or the load generator cannot be run.
+        ProcessFailed: the product, the provider or the load generator does not run.
     """
     with report.progress() as progress:
         for sessions in range(options.first, options.most + 1, options.step):
@@ -49,13 +49,13 @@ async def run(options: argparse.Namespace, habits: Habits, curve: list[Figures])
 
 
 def capacity_of(curve: Sequence[Figures]) -> int:
-    """The highest number of sessions that kept within the limit, 0 if none did."""
+    """Return the highest number of sessions within the limit; 0 when none is."""
     kept = [int(level["sessions"] or 0) for level in curve if WITHIN.is_met(level)]
     return max(kept, default=0)
 
 
 def show(curve: Sequence[Figures], options: argparse.Namespace, habits: Habits) -> None:
-    """Print the curve and the capacity; write the files that are asked for."""
+    """Print the curve and the capacity; write the requested files."""
     capacity = capacity_of(curve)
     is_cut_short = bool(curve) and WITHIN.is_met(curve[-1])
     console = Console()
@@ -73,13 +73,13 @@ def show(curve: Sequence[Figures], options: argparse.Namespace, habits: Habits) 
 
 
 def main() -> int:
-    """Run the benchmark; the exit status."""
+    """Run the benchmark and return its exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--first", type=int, default=20, metavar="N", help="sessions to begin with")
-    parser.add_argument("--step", type=int, default=20, metavar="N", help="sessions to add")
-    parser.add_argument("--most", type=int, default=400, metavar="N", help="where to stop anyway")
+    parser.add_argument("--first", type=int, default=20, metavar="N", help="sessions to start with")
+    parser.add_argument("--step", type=int, default=20, metavar="N", help="sessions added per step")
+    parser.add_argument("--most", type=int, default=400, metavar="N", help="most sessions to try")
     add_options(parser)
     options = parser.parse_args()
     habits = habits_of(options)

@@ -1,10 +1,10 @@
-"""Runs a command of the product, and tells whoever asks what lives in its process.
+"""Run a command of the product, and serve counts of the objects in its process.
 
     python -m benchmarks.census SOCKET service
 
-Each connection to the Unix socket is answered with one `Census`, as JSON. The product knows nothing
-of it: a thread of its own answers. Before it counts it collects garbage, and has the C library give
-back what is free, so that resident memory is what is held.
+Each connection to the Unix socket receives one `Census`, as JSON, from a thread of its own: the
+product is not changed for it. Before each count the thread collects garbage and makes the C library
+return free memory, so that resident memory is memory in use.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ _SELF = Path("/proc/self")
 
 
 class Census(msgspec.Struct, frozen=True):
-    """What lives in a process.
+    """Counts of one process.
 
-    `objects` are those that the collector knows; `blocks` are pieces of memory that Python has
-    given out, `native_bytes` what the C library has. `types` counts the objects by class.
+    `objects` are those tracked by the garbage collector, and `types` their number by class.
+    `blocks` are memory blocks allocated by Python, `native_bytes` memory of the C library.
     """
 
     rss_bytes: int
@@ -55,7 +55,7 @@ _LIBC.mallinfo2.restype = _MallInfo
 
 
 def take_census() -> Census:
-    """Count what lives in this process."""
+    """Return the census of this process."""
     gc.collect()
     _LIBC.malloc_trim(0)
     objects = gc.get_objects()
@@ -76,7 +76,7 @@ def take_census() -> Census:
 
 
 async def ask(address: Path) -> Census:
-    """What lives in the process behind this socket."""
+    """Request the census of the process behind this socket."""
     reader, writer = await asyncio.open_unix_connection(address)
     try:
         return msgspec.json.decode(await reader.read(), type=Census)
@@ -92,7 +92,7 @@ def _answer(listener: socket.socket) -> None:
 
 
 def main() -> None:
-    """Answer beside the command that is run."""
+    """Serve censuses while the command runs."""
     from cedar_voice_cli.__main__ import main as run_command
 
     address = sys.argv.pop(1)

@@ -1,9 +1,9 @@
-"""The least that a transport can be: a server that answers a message and does nothing else.
+"""The floor of a transport: a server that answers a message and does nothing else.
 
     python -m benchmarks.echo grpc|websocket
 
-It prints its address and serves until it is terminated. As from the product, a small answer comes
-to each ping, and none to a piece of audio.
+It prints its address and serves until it is terminated. Like the product, it answers each ping with
+a small message, and a piece of audio with none.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class Echo(voice_service_pb2_grpc.VoiceServiceServicer):
         request: pb.GetServiceInfoRequest,
         context: grpc.aio.ServicerContext[pb.GetServiceInfoRequest, pb.GetServiceInfoResponse],
     ) -> pb.GetServiceInfoResponse:
-        """Say nothing about itself."""
+        """Return an empty description."""
         return pb.GetServiceInfoResponse()
 
 
@@ -52,7 +52,7 @@ async def echo(request: web.Request) -> web.WebSocketResponse:
 
 
 async def serve(transport: str) -> None:
-    """Serve for good."""
+    """Serve until terminated."""
     if transport == "grpc":
         server = grpc.aio.server()
         voice_service_pb2_grpc.add_VoiceServiceServicer_to_server(Echo(), server)  # type: ignore[abstract]

@@ -1,4 +1,4 @@
-"""From what was measured to the figures that are shown. Pure."""
+"""Computes the displayed figures from the measurements. Pure."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from benchmarks.notes import Turn
 from benchmarks.recording import load_recording
 
 Figures = dict[str, float | None]
-"""Figures of one level by name, None where nothing was measured; the unit is in the name."""
+"""Figures of one level by name, with the unit in the name; None without a measurement."""
 
 MEANINGS = {
     "sessions": "sessions at once",
@@ -29,32 +29,32 @@ MEANINGS = {
     "first_audio_p95_ratio": "stop to first audio, p95 / floor",
     "first_audio_clause_ratio": "stop to first audio, p50 / clause floor",
     "first_audio_spread": "stop to first audio, p95 / p50",
-    "floor_beside_ratio": "floor made during the load / floor before it",
+    "floor_beside_ratio": "floor during the load / floor before it",
     "cpu_ms_per_turn": "processor time per session's turn (ms)",
     "memory_mb_per_session": "peak memory over idle, per session (MB)",
     "stall_mean_ms": "playback stall per answer, mean (ms)",
     "stall_max_ms": "playback stall, worst answer (ms)",
     "stt_s_per_speech_s": "audio sent to STT per second spoken (s)",
     "partials_per_turn": "partials per turn",
-    "stable_delay_p50_ms": "word said to word stable, p50 (ms)",
-    "stable_delay_p95_ms": "word said to word stable, p95 (ms)",
+    "stable_delay_p50_ms": "end of word to word stable, p50 (ms)",
+    "stable_delay_p95_ms": "end of word to word stable, p95 (ms)",
     "stable_words_share": "words shown as stable before the final",
-    "retractions": "stable text taken back by partials",
-    "corrections": "stable text taken back by finals",
+    "retractions": "partials that change stable text",
+    "corrections": "finals that change stable text",
     "cut_p50_ms": "barge-in to the end of the answer, p50 (ms)",
     "cut_p95_ms": "barge-in to the end of the answer, p95 (ms)",
     "last_audio_p95_ms": "barge-in to last audio sent, p95 (ms)",
-    "drafts_per_turn": "answers begun early, per turn",
-    "dropped_drafts_per_turn": "of these thrown away",
-    "load": "processes that wanted a core, last minute",
+    "drafts_per_turn": "drafts begun, per turn",
+    "dropped_drafts_per_turn": "drafts dropped, per turn",
+    "load": "load average of the last minute",
 }
 
 
 def p95(values: Sequence[float]) -> float:
-    """95th percentile, between the values next to it.
+    """Return the 95th percentile, interpolated between the nearest values.
 
     Raises:
-        ValueError: there are no values.
+        ValueError: `values` is empty.
     """
     if not values:
         raise ValueError("no values")
@@ -62,7 +62,7 @@ def p95(values: Sequence[float]) -> float:
 
 
 def figures_of(measured: Measured) -> Figures:
-    """The figures of a level, in the order of `MEANINGS`."""
+    """Return the figures of a level, in the order of `MEANINGS`."""
     floor_ms = median(turn.sentence_audio_ms for turn in measured.floor)
     beside_ms = [turn.sentence_audio_ms for turn in measured.floor_beside]
     known: Figures = {
@@ -151,18 +151,18 @@ def _of_some(figure: Callable[[Sequence[float]], float], values: Sequence[float]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a figure has to be at most, at some numbers of sessions; at any where none is named."""
+    """Upper limit of a figure, at some numbers of sessions; at every number when none is named."""
 
     figure: str
     at_most: float
     sessions: tuple[int, ...] = ()
 
     def is_for(self, figures: Figures) -> bool:
-        """Whether a level is held to it."""
+        """Whether the target applies to a level."""
         return not self.sessions or figures["sessions"] in self.sessions
 
     def is_met(self, figures: Figures) -> bool:
-        """Whether a level keeps it; one without the figure, or with failed turns, does not."""
+        """Whether a level meets it; without the figure, or with failed turns, it does not."""
         value = figures[self.figure]
         return value is not None and value <= self.at_most and not figures["failed_turns"]
 
@@ -184,7 +184,7 @@ ALWAYS = (
 
 
 def targets_of(measured: Measured) -> tuple[Target, ...]:
-    """The targets that hold for a level, by how its users behave."""
+    """Return the targets of a level, by the behaviour of its users."""
     habits = measured.habits
     if habits.mode != "manual":
         return ALWAYS

@@ -1,4 +1,4 @@
-"""The least that an answer can take: the same three calls made by hand, nothing between them."""
+"""The least latency of an answer: the same three calls by hand, with nothing between them."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ _KEY = {"Authorization": "Bearer benchmark"}
 class FloorTurn:
     """One turn by hand: milliseconds from the end of the recording.
 
-    Text is spoken as soon as its first sentence, or already its first clause, is complete.
+    Synthesis begins when the first sentence, or already the first clause, is complete.
     """
 
     final_ms: float
@@ -31,20 +31,20 @@ class FloorTurn:
 
 
 class Floor:
-    """Makes the calls of a turn with perfect pipelining: each as soon as its input is complete."""
+    """Makes the calls of a turn with perfect pipelining: each once its input is complete."""
 
     def __init__(self, http: aiohttp.ClientSession, provider_url: str) -> None:
         self._http = http
         self._url = provider_url
         self.recordings = 0
-        """Sent to the provider so far."""
+        """Number of recordings sent to the provider so far."""
 
     async def turn(self, wav: bytes) -> FloorTurn:
-        """Time one turn, from the end of a recording on.
+        """Measure one turn, from the end of a recording on.
 
         Raises:
             aiohttp.ClientError: the provider fails.
-            TimeoutError: it takes too long.
+            TimeoutError: the provider takes longer than `TIMEOUT_S`.
         """
         started_s = time.monotonic()
         self.recordings += 1
@@ -88,7 +88,7 @@ class Floor:
                         yield text
 
     async def _speak(self, phrase: str) -> float:
-        """Have a phrase spoken; gives when its first byte came."""
+        """Synthesize a phrase; return the time of its first byte."""
         body = {"model": "tts", "input": phrase, "voice": "alloy", "response_format": "mp3"}
         async with self._http.post(f"{self._url}/audio/speech", json=body) as speech:
             speech.raise_for_status()
@@ -100,7 +100,7 @@ class Floor:
 
 @asynccontextmanager
 async def open_floor(provider_url: str) -> AsyncIterator[Floor]:
-    """The calls by hand, over connections that stay open."""
+    """Open the connections for the calls by hand, which stay open."""
     connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
     async with aiohttp.ClientSession(connector=connector, headers=_KEY) as http:
         yield Floor(http, provider_url)

@@ -1,9 +1,9 @@
-"""The load, as a process: so many callers, each in real time, who do not know of each other.
+"""The load generator, as a process: independent callers, each in real time.
 
     python -m benchmarks.generator
 
-It reads one `Load` as a line of JSON and writes a line for each turn as it ends, a `Turn` or a
-`Failure`. It ends by itself; one that is terminated leaves its sessions to the product's cleanup.
+It reads one `Load` as a line of JSON and writes a line for each finished turn, a `Turn` or a
+`Failure`. It ends by itself; when it is terminated, the product cleans its sessions up.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from benchmarks.notes import Failure, Turn
 
 
 class Load(msgspec.Struct, frozen=True):
-    """So many sessions, each of so many turns; they begin spread over the time of one turn.
+    """A number of sessions and of turns in each; they begin spread over the time of one turn.
 
-    `first` and `step` say which places of the spread are this process's, where there are several.
+    With several generators, this one starts the sessions at `first`, `first + step` and so on.
     """
 
     address: str
@@ -33,14 +33,14 @@ class Load(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How one turn went: one of the two."""
+    """The result of one turn: one of the two is set."""
 
     turn: Turn | None = None
     failure: Failure | None = None
 
 
 def say(report: Report) -> None:
-    """Write a line for the process that asked."""
+    """Write a line for the parent process."""
     sys.stdout.buffer.write(msgspec.json.encode(report) + b"\n")
     sys.stdout.buffer.flush()
 
@@ -54,7 +54,7 @@ async def generate(load: Load) -> None:
 
 
 async def _converse(load: Load, delay_s: float) -> None:
-    """Run one session. It fails alone; the turns that it still had fail with it."""
+    """Run one session. A failure is limited to it, and counts for each of its remaining turns."""
     await asyncio.sleep(delay_s)
     left = load.turns
     try:

@@ -1,12 +1,11 @@
-"""What hearing in windows costs: words lost at the joins, audio sent, and when words are stable.
+"""Measure recognition in windows: words lost at the joins, audio sent, delay of stable words.
 
     python -m benchmarks.joined_windows [--lengths 3 10 30] [--words 100]
 
-Recorded sentences are joined to turns of set lengths, in random orders, with pauses of several
-lengths between them, and given to PocketSphinx as a recognizer of whole recordings: once as a
-whole, and in windows, as fast as they are spoken, with a set round trip. Times are those of the
-sound, not of this machine. Words are counted wrong against what was said: substituted, left out and
-put in.
+Recorded sentences are joined to turns of set lengths, in random order, with pauses of several
+lengths between them. PocketSphinx recognizes each turn as a whole, and in windows at the speed of
+speech with a set round trip. Times are those of the audio, not of this machine. Wrong words are
+substitutions, omissions and insertions relative to the spoken text.
 """
 
 import argparse
@@ -20,8 +19,8 @@ from rich.table import Table
 
 from benchmarks import report
 from benchmarks.figures import p95
-from cedar_voice_service.audio.ear import Ear, Heard
-from cedar_voice_service.audio.speech_detector import EdgeKind
+from cedar_voice_service.audio.formats import AudioBlock, EdgeKind
+from cedar_voice_service.audio.speech_tracker import SpeechTracker
 from cedar_voice_service.providers.pocketsphinx.recognizer import Recognizer
 from cedar_voice_service.recognition.rolling_window import RollingWindow
 from cedar_voice_service.recognition.transcript import PartialTranscript
@@ -46,7 +45,7 @@ BLOCK_BYTES = 640
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What is said in one go: its sound, its words, and where each word ends, about."""
+    """One turn: its audio, its words, and the approximate end of each word."""
 
     pcm: bytes
     words: tuple[str, ...]
@@ -55,7 +54,7 @@ class Turn:
 
 @dataclass(slots=True)
 class Played:
-    """What came of a turn in windows; speech is what the ear told of."""
+    """The result of a turn in windows; `speech_ms` is the detected speech."""
 
     final: str = ""
     sent_ms: int = 0
@@ -66,7 +65,7 @@ class Played:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Turns of one length and one pause. Shares are of the words said."""
+    """Figures of turns of one length and one pause. Shares are of the spoken words."""
 
     length_s: int
     pause_ms: int
@@ -81,7 +80,7 @@ class Figures:
 
 
 def turn_of(length_s: int, pause_ms: int, chance: Random) -> Turn:
-    """Sentences in random order until the length is reached, silence around and between them."""
+    """Join sentences in random order up to the length, with silence around and between them."""
     pcm, words, ends_ms = bytearray(300 * 32), [], []
     while len(pcm) < length_s * 32_000:
         name = chance.choice(sorted(SENTENCES))
@@ -93,29 +92,29 @@ def turn_of(length_s: int, pause_ms: int, chance: Random) -> Turn:
     return Turn(bytes(pcm) + bytes(800 * 32), tuple(words), tuple(ends_ms))
 
 
-def heard(pcm: bytes) -> list[Heard]:
-    """A turn as the ear tells it."""
-    ear = Ear(0.5, 100)
+def heard(pcm: bytes) -> list[AudioBlock]:
+    """Return the audio of a turn in blocks with the edges of its speech."""
+    tracker = SpeechTracker(0.5, 100)
     return [
         block
         for at in range(0, len(pcm), BLOCK_BYTES)
-        for block in ear.feed(pcm[at : at + BLOCK_BYTES])
+        for block in tracker.feed(pcm[at : at + BLOCK_BYTES])
     ]
 
 
 def recognized(recognizer: Recognizer, pcm: bytes) -> str:
-    """What the recognizer makes of a whole recording."""
+    """Return the text that the recognizer finds in a whole recording."""
     return recognizer.decode_whole(pcm).text
 
 
-def speech_ms(blocks: Sequence[Heard]) -> int:
-    """How much speech the ear tells of."""
+def speech_ms(blocks: Sequence[AudioBlock]) -> int:
+    """Return the length of the detected speech."""
     edges = [edge for block in blocks for edge in block.edges]
     return sum(edge.at_ms * (1 if edge.kind is EdgeKind.STOPPED else -1) for edge in edges)
 
 
 def play(recognizer: Recognizer, turn: Turn) -> Played:
-    """Hear a turn in windows, every answer a round trip after its request."""
+    """Recognize a turn in windows, with each answer a round trip after its request."""
     blocks = heard(turn.pcm)
     windowed, played = RollingWindow(), Played(speech_ms=speech_ms(blocks))
     stable: list[str] = []
@@ -152,7 +151,7 @@ def play(recognizer: Recognizer, turn: Turn) -> Played:
 
 
 def errors(said: tuple[str, ...], text: str) -> int:
-    """Words substituted, left out and put in: the edit distance."""
+    """Return the number of substitutions, omissions and insertions: the edit distance."""
     costs = list(range(len(said) + 1))
     for row, word in enumerate(keys(split(text)), 1):
         before, costs[0] = costs[0], row
@@ -164,7 +163,7 @@ def errors(said: tuple[str, ...], text: str) -> int:
 
 
 def measure(recognizer: Recognizer, length_s: int, pause_ms: int, least_words: int) -> Figures:
-    """Play turns of one kind until so many words were said."""
+    """Measure turns of one kind until they have at least `least_words` words."""
     chance = Random(f"{length_s} {pause_ms}")
     turns: list[Turn] = []
     whole = joined = 0
@@ -193,11 +192,11 @@ def measure(recognizer: Recognizer, length_s: int, pause_ms: int, least_words: i
 
 
 def show(rows: Sequence[Figures], options: argparse.Namespace) -> None:
-    """Print the table; write the files that are asked for."""
-    table = Table(title="Hearing in windows; WER in %, times in ms")
+    """Print the table; write the requested files."""
+    table = Table(title="Recognition in windows; WER in %, times in ms")
     for title in ("turn", "pause", "turns", "words", "WER whole", "joined", "sent/speech"):
         table.add_column(title, justify="right")
-    for title in ("taken back", "stable p50", "p95"):
+    for title in ("retractions", "stable p50", "p95"):
         table.add_column(title, justify="right")
     table.caption = report.machine()
     for row in rows:
@@ -224,16 +223,16 @@ def show(rows: Sequence[Figures], options: argparse.Namespace) -> None:
             "words wrong, joined (%)": [100 * row.wer_joined for row in rows],
             "audio sent over speech": [row.sent_ratio for row in rows],
         }
-        report.plot_bars(options.plot, "Hearing in windows", names, bars)
+        report.plot_bars(options.plot, "Recognition in windows", names, bars)
 
 
 def main() -> int:
-    """Measure every kind of turn; the exit status."""
+    """Measure every kind of turn and return the exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS_S, help="turns, seconds")
-    parser.add_argument("--words", type=int, default=WORDS, help="at least, of each kind of turn")
+    parser.add_argument("--words", type=int, default=WORDS, help="least number per kind of turn")
     report.add_options(parser)
     options = parser.parse_args()
     recognizer = Recognizer()
@@ -241,7 +240,7 @@ def main() -> int:
     with report.progress() as progress:
         rows = [
             measure(recognizer, *kind, options.words)
-            for kind in progress.track(kinds, description="hearing")
+            for kind in progress.track(kinds, description="recognizing")
         ]
     show(rows, options)
     return 0

@@ -1,4 +1,4 @@
-"""One level of load: a fresh product and provider, the floor, then so many sessions at once."""
+"""One level of load: a fresh product and provider, the floor, then the sessions at once."""
 
 import asyncio
 import os
@@ -28,15 +28,15 @@ Advance = Callable[[], None]
 
 @dataclass(slots=True)
 class Measured:
-    """What was measured at one level. Memory and processor time are of service and bridge.
+    """Measurements of one level. Memory and processor time are of service and bridge.
 
     Attributes:
-        floor: turns by hand before the level, when nothing else ran.
-        floor_beside: turns by hand during the level: more than the floor before, by as much as
+        floor: turns by hand before the level, without other load.
+        floor_beside: turns by hand during the level: slower than the floor before by as much as
             provider and load generator are late themselves.
         idle, used: the product's processes before the level and after it.
-        stt_audio_ms: what the recognizer was sent.
-        load: how many processes wanted a core, on average over the last minute.
+        stt_audio_ms: audio sent to the recognizer.
+        load: the load average of the last minute.
     """
 
     sessions: int
@@ -57,11 +57,11 @@ async def measure(
     """Measure one level.
 
     Args:
-        generators: processes that the sessions are spread over.
+        generators: number of processes that share the sessions.
         advance: called when a turn ends.
 
     Raises:
-        ProcessFailed: the product, the provider or a generator cannot be run.
+        ProcessFailed: the product, the provider or a generator does not run.
     """
     with_bridge = habits.transport == "websocket"
     async with (
@@ -88,7 +88,7 @@ async def measure(
 
 
 async def _warm_up(load: Load) -> None:
-    """Have all started that is started once: with two sessions, also a second decoder process."""
+    """Start everything that starts once: two sessions also start a second decoder process."""
     habits = replace(load.habits, listen_s=_WARM_UP_LISTEN_S)
     two = msgspec.structs.replace(load, habits=habits, sessions=2, turns=1)
     warm = Measured(2, habits, [])
@@ -126,7 +126,7 @@ async def _generate(load: Load, measured: Measured, advance: Advance) -> None:
 
 @asynccontextmanager
 async def _beside(floor: Floor, wav: bytes, turns: list[FloorTurn]) -> AsyncIterator[None]:
-    """Go on making turns by hand, one after the other."""
+    """Make turns by hand in the background, one after the other."""
 
     async def make() -> None:
         while True:

@@ -1,4 +1,4 @@
-"""How a session is spoken to: over gRPC, or over the WebSocket of the bridge."""
+"""Connections to a session: over gRPC, or over the WebSocket of the bridge."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -21,7 +21,7 @@ Kind = Literal[
 ]
 
 CHANNEL_OPTIONS = [("grpc.use_local_subchannel_pool", 1)]
-"""A connection for each session, as its users have."""
+"""One connection per session, as for real users."""
 
 _MODES = {
     "manual": pb.TURN_DETECTION_MODE_MANUAL,
@@ -31,7 +31,7 @@ _MODES = {
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """How a session is opened."""
+    """Configuration of a session."""
 
     mode: TurnMode
     encoding: Encoding
@@ -40,7 +40,7 @@ class Setup:
 
 
 class Event(msgspec.Struct, rename="camel", tag=False):
-    """What a session says, as far as a benchmark looks at it; named as in the bridge's frames."""
+    """An event of a session: the fields that benchmarks read, named as in the bridge's frames."""
 
     type: str = ""
     turn_id: int = 0
@@ -49,7 +49,7 @@ class Event(msgspec.Struct, rename="camel", tag=False):
     response_id: int = 0
     duration_ms: int = 0
     has_audio: bool = False
-    """Audio that can be heard; its last message may carry none."""
+    """Whether it carries audio; the last audio message may carry none."""
     is_last: bool = False
     message: str = ""
     drafts: int = 0
@@ -57,7 +57,7 @@ class Event(msgspec.Struct, rename="camel", tag=False):
 
     @property
     def kind(self) -> Kind:
-        """The kind of event, whatever the transport calls it."""
+        """Kind of event, independent of the transport."""
         return _KINDS.get(self.type, "other")
 
 
@@ -78,7 +78,7 @@ class Line(Protocol):
     """One session's connection."""
 
     def packed(self, pieces: Sequence[bytes]) -> Sequence[object]:
-        """Audio as it is sent: packed once, so that a session costs its caller little."""
+        """Return audio in the form in which it is sent: packing once saves the caller's time."""
         ...
 
     async def send(self, packed: object) -> None:
@@ -86,11 +86,11 @@ class Line(Protocol):
         ...
 
     async def start(self) -> None:
-        """What follows is new input."""
+        """Begin a listening period."""
         ...
 
     async def stop(self) -> None:
-        """The user's turn is over."""
+        """End the user's turn."""
         ...
 
     async def interrupt(self) -> None:
@@ -98,15 +98,15 @@ class Line(Protocol):
         ...
 
     async def ping(self) -> None:
-        """Ask for a pong."""
+        """Request a pong."""
         ...
 
     async def end(self) -> None:
-        """End the session for good."""
+        """End the session permanently."""
         ...
 
     def events(self) -> AsyncGenerator[Event, None]:
-        """What the session says, until it ends."""
+        """Yield the session's events until it ends."""
         ...
 
 
@@ -228,7 +228,7 @@ class WebSocketLine:
                 event = self._decoder.decode(frame.data)
                 if event.type == "audio_chunk":
                     event.has_audio = True
-                    event.is_last = False  # `audio_complete` says so
+                    event.is_last = False  # `audio_complete` is the last
                 elif event.type == "audio_complete":
                     event.is_last = True
                 yield event

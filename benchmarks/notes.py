@@ -1,6 +1,6 @@
-"""What is noted down of one turn, and what follows from it. Pure.
+"""Observations of one turn, and the figures computed from them. Pure.
 
-Moments are seconds of one monotonic clock, spans are milliseconds.
+Points in time are seconds of one monotonic clock, durations are milliseconds.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 from benchmarks.recording import Word
 
 PLAYER_BUFFER_MS = 100
-"""What a player waits for before it begins, in time: it hides gaps shorter than this."""
+"""Audio that a player buffers before it begins: it hides gaps shorter than this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn as the user met it. Spans begin at the end of the user's input unless named else.
+    """One turn from the user's view. Durations begin at the end of the user's input by default.
 
-    `stall_ms` is how long the player had nothing to play before the answer was over or cut off;
-    `stable_delays_ms` how long after each word was said it was shown as stable, for words shown so
-    before the final; `retractions` counts partials that took stable text back, and `corrections`
-    finals that did. `cut_ms` is from the interruption to the service's word that the answer is cut
-    off, `last_audio_ms` to the last audio that still came.
+    `stall_ms` is the time in which the player had nothing to play before the answer was over or cut
+    off. `stable_delays_ms` is the time from the end of each word until it is shown as stable, for
+    words shown so before the final. `retractions` counts partials that change stable text, and
+    `corrections` such finals. `cut_ms` is the time from the interruption to the service's
+    `interruption` event, `last_audio_ms` to the last audio that still arrived.
     """
 
     final_ms: float
@@ -40,14 +40,14 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A turn that came to nothing, and why."""
+    """A failed turn and the reason."""
 
     reason: str
 
 
 @dataclass(slots=True)
 class Notes:
-    """Moments of a running turn; None until they come."""
+    """Points in time of a turn in progress; None until they are reached."""
 
     words: Sequence[Word]
     began_s: float
@@ -57,7 +57,7 @@ class Notes:
     interrupted_s: float | None = None
     cut_s: float | None = None
     audio: list[tuple[float, int]] = field(default_factory=list)
-    """When each piece of the answer came, and how long it plays in milliseconds."""
+    """Arrival of each piece of the answer, and its duration in milliseconds."""
 
     partials: int = 0
     stable_text: str = ""
@@ -69,7 +69,7 @@ class Notes:
     dropped_drafts: int = 0
 
     def hear_partial(self, at_s: float, stable_text: str) -> None:
-        """A partial came; `stable_text` is what will not change any more."""
+        """Record a partial; `stable_text` is its part that will not change any more."""
         self.partials += 1
         if not stable_text.startswith(self.stable_text):
             self.retractions += 1
@@ -79,15 +79,15 @@ class Notes:
         self.stable_text = stable_text
 
     def hear_final(self, at_s: float, text: str) -> None:
-        """The final came; of a turn that was open again, another one."""
+        """Record a final; a reopened turn has several."""
         self.corrections += not text.startswith(self.stable_text)
         self.final_s = at_s
 
     def turn(self) -> Turn:
-        """The turn, once its audio has begun.
+        """Return the turn, once its audio has begun.
 
         Raises:
-            ValueError: something that belongs to every turn is missing.
+            ValueError: the end of the input, the final, the text or the audio is missing.
         """
         ended_s, final_s, text_s = self.ended_s, self.final_s, self.first_text_s
         if ended_s is None or final_s is None or text_s is None or not self.audio:
@@ -112,11 +112,11 @@ class Notes:
 
 
 def stall_ms(audio: Iterable[tuple[float, int]], *, until_s: float | None = None) -> float:
-    """How long a player that buffers `PLAYER_BUFFER_MS` had nothing to play between the pieces.
+    """Return the time in which a player that buffers `PLAYER_BUFFER_MS` had nothing to play.
 
     Args:
-        audio: when each piece came, and how long it plays in milliseconds.
-        until_s: pieces that come later are not waited for.
+        audio: arrival of each piece, and its duration in milliseconds.
+        until_s: pieces that arrive later are ignored.
     """
     stalled_s = 0.0
     plays_until_s: float | None = None

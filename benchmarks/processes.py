@@ -1,4 +1,4 @@
-"""The processes of a benchmark: what is measured has one core, what measures it has the others."""
+"""The processes of a benchmark: the measured ones share one core, the measuring ones the others."""
 
 import asyncio
 import os
@@ -28,12 +28,12 @@ _LOG_CHARS = 4_000
 
 
 class ProcessFailed(Exception):
-    """A process did not come up, or ended; the message holds what it wrote."""
+    """A process did not start, or ended; the message holds its output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """Which cores run what. On a machine with one core they are the same."""
+    """Cores of the measured and of the measuring processes; the same on a machine with one core."""
 
     measured: frozenset[int]
     measuring: frozenset[int]
@@ -41,7 +41,7 @@ class Cores:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """The running product: where it is reached, its processes, and who tells what lives in them."""
+    """The running product: its addresses, its processes, and their census sockets."""
 
     grpc_address: str
     http_address: str
@@ -51,15 +51,15 @@ class Product:
 
 @cache
 def cores() -> Cores:
-    """Share the cores of this process out."""
+    """Divide the cores of this process."""
     first, *rest = sorted(os.sched_getaffinity(0))
     return Cores(frozenset({first}), frozenset(rest or {first}))
 
 
 def attempt(benchmark: Coroutine[None, None, None]) -> int:
-    """Run a benchmark on the measuring cores; the exit status of its process.
+    """Run a benchmark on the measuring cores, and return the exit status of its process.
 
-    Ctrl-C and SIGTERM end it with all that it started; a failure is printed.
+    Ctrl-C and SIGTERM end it together with its child processes; a failure is printed.
     """
     os.sched_setaffinity(0, cores().measuring)
     try:
@@ -94,9 +94,9 @@ async def running(
     is_talked_to: bool = False,
     log: IO[bytes],
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a Python module on some cores; it is ended with the context.
+    """Run a Python module on some cores, and terminate it on exit.
 
-    Its standard input and output are pipes if it `is_talked_to`; what else it writes is its log.
+    With `is_talked_to` its standard input and output are pipes; its other output goes to `log`.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -107,7 +107,7 @@ async def running(
         stdin=asyncio.subprocess.PIPE if is_talked_to else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE if is_talked_to else log,
         stderr=log,
-        start_new_session=True,  # Ctrl-C is for the command, which ends the others in order
+        start_new_session=True,  # Ctrl-C reaches the command only, which ends the others in order
     )
     try:
         os.sched_setaffinity(process.pid, on_cores)
@@ -118,10 +118,10 @@ async def running(
 
 @asynccontextmanager
 async def provider(*options: str) -> AsyncIterator[str]:
-    """Run the provider with its options; gives its base URL.
+    """Run the provider with its options, and yield its base URL.
 
     Raises:
-        ProcessFailed: it does not come up.
+        ProcessFailed: it does not start.
     """
     with tempfile.TemporaryFile() as log:
         arguments = ["benchmarks.provider", *options]
@@ -143,16 +143,16 @@ async def product(
     settings: Mapping[str, str] | None = None,
     censuses: Path | None = None,
 ) -> AsyncIterator[Product]:
-    """Run the service, and the bridge, as their commands do, on the provider.
+    """Run the service, and the bridge, by their commands, with the provider as the engine.
 
     Args:
-        provider_url: serves all three stages.
+        provider_url: provider of all three stages.
         with_bridge: whether the bridge runs as well.
-        settings: in place of the default ones.
-        censuses: a folder for sockets of `benchmarks.census`.
+        settings: environment variables that replace the defaults.
+        censuses: folder for the sockets of `benchmarks.census`.
 
     Raises:
-        ProcessFailed: one of them does not come up.
+        ProcessFailed: one of them does not start.
     """
     grpc_address, http_address = _free_address(), _free_address()
     engines = {f"CEDAR_{stage}_ENGINE": "openai" for stage in ("STT", "LLM", "TTS")}
@@ -181,7 +181,7 @@ async def product(
 async def _server(
     arguments: Sequence[str], environment: Mapping[str, str], address: str
 ) -> AsyncIterator[int]:
-    """Run one command of the product until it answers; gives its process id."""
+    """Start one command of the product, and yield its process id once it serves."""
     name = arguments[-1]
     with tempfile.TemporaryFile() as log:
         on_cores = cores().measured

@@ -1,9 +1,9 @@
-"""The provider of the benchmarks, as a process: the stand-in, which understands their utterance.
+"""The provider of the benchmarks, as a process: the stand-in, which recognizes their utterance.
 
     python -m benchmarks.provider [--brief]
 
-It prints its base URL and serves until it is terminated. `--brief` answers at once and in three
-words, whatever it hears, and forgets what it was asked.
+It prints its base URL and serves until it is terminated. `--brief` answers any input at once with
+three words, and keeps no requests.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _FORGET_S = 5.0
 
 
 async def run() -> None:
-    """Serve for good, with the latencies that the stand-in has by default."""
+    """Serve until terminated, with the default latencies of the stand-in."""
     recognizer = Recognizer(load_recording())
     async with OpenAIStandin(
         transcript=lambda wav: recognizer.text_of(wav[_WAV_HEADER_BYTES:])
@@ -31,7 +31,7 @@ async def run() -> None:
 
 
 async def run_briefly() -> None:
-    """Serve for good, as fast as can be."""
+    """Serve until terminated, without latencies."""
     async with OpenAIStandin(answers=(Answer("It is done."),), latencies=INSTANT) as server:
         print(server.base_url, flush=True)
         while True:

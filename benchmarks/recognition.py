@@ -1,8 +1,7 @@
-"""What a recognizer understands of a part of the benchmarks' utterance. Pure.
+"""A recognizer of parts of the benchmarks' utterance. Pure.
 
-It finds where the part lies by its loudness curve, and gives the words that are in it. A word that
-the end cuts off is misheard as its beginning, as recognizers do, so that the text's tail is not
-stable.
+It locates a part by its loudness curve and returns the words in it. A word that the end cuts off
+is recognized as its beginning, as real recognizers do, so that the tail of the text is not stable.
 """
 
 from dataclasses import dataclass
@@ -10,29 +9,29 @@ from dataclasses import dataclass
 from benchmarks.recording import FRAME_MS, Recording, Word, loudness
 
 SLACK_MS = 60
-"""What may miss of a word that is understood nevertheless."""
+"""Length of a word that may be missing without changing its recognition."""
 
 _AUDIBLE = 500
-"""Loudness of a frame that may hold speech."""
+"""Least loudness of a frame with speech."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of the utterance's timeline, in milliseconds; it may reach beyond either end."""
+    """An interval of the utterance's timeline, in milliseconds; it may extend beyond either end."""
 
     start_ms: float
     end_ms: float
 
 
 class Recognizer:
-    """Understands the parts of one utterance, with silence around them."""
+    """Recognizes parts of one utterance, with silence around them."""
 
     def __init__(self, recording: Recording) -> None:
         self._words = recording.words
         self._curve = loudness(recording.pcm)
 
     def text_of(self, pcm: bytes) -> str:
-        """The words in 16 kHz mono samples; empty where there is no speech."""
+        """Return the words in 16 kHz mono samples; empty without speech."""
         curve = loudness(pcm)
         if max(curve, default=0) < _AUDIBLE:
             return ""
@@ -41,13 +40,13 @@ class Recognizer:
         return " ".join(text for text in heard if text)
 
     def _place(self, curve: list[float], duration_ms: float) -> Span:
-        """Where the loudness curve fits best, from its first sound on."""
+        """Return the interval in which the loudness curve fits best, from its first sound on."""
         start = min(range(1 - len(curve), len(self._curve)), key=lambda at: self._misfit(curve, at))
         quiet = next(at for at, level in enumerate(curve) if level >= _AUDIBLE)
         return Span((start + quiet) * FRAME_MS, start * FRAME_MS + duration_ms)
 
     def _misfit(self, curve: list[float], start: int) -> float:
-        """Difference of a curve that starts at this frame, silence being outside the utterance."""
+        """Return the difference to a curve that starts at this frame; outside is silence."""
         end = start + len(curve)
         before = curve[: max(0, -start)]
         after = curve[max(0, len(self._curve) - start) :]

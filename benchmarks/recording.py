@@ -1,4 +1,4 @@
-"""A spoken question as a client's recorder sends it, and when each of its words is said."""
+"""A spoken question as a client's recorder sends it, with the time of each word."""
 
 import io
 import re
@@ -13,10 +13,10 @@ import av
 
 RATE_HZ = 16_000
 PIECE_MS = 100
-"""How often a recorder hands over what it has."""
+"""Interval at which a recorder delivers pieces."""
 
 FRAME_MS = 40
-"""Precision of a loudness curve."""
+"""Resolution of a loudness curve."""
 
 Encoding = Literal["webm", "pcm"]
 
@@ -24,7 +24,7 @@ _SPEECH = Path(__file__).parents[1] / "tests" / "data" / "speech"
 _QUIET = 150
 _PIECE_BYTES = RATE_HZ * PIECE_MS // 1000 * 2
 _PACKET_MS = 60
-"""Sound in a packet of Chromium's recorder."""
+"""Length of a packet of Chromium's recorder."""
 
 _CLUSTER = re.compile(rb"\x1f\x43\xb6\x75")
 """The id of a WebM cluster."""
@@ -41,14 +41,14 @@ class Word:
 
 @dataclass(frozen=True)
 class Recording:
-    """One utterance: 16 kHz mono samples of 16 bits, and what is said in them."""
+    """One utterance: 16 kHz mono samples of 16 bits, and their text."""
 
     text: str
     pcm: bytes
 
     @property
     def duration_ms(self) -> int:
-        """Length of the recording."""
+        """Length of the recording, in milliseconds."""
         return len(self.pcm) * 1000 // (RATE_HZ * 2)
 
     @property
@@ -64,7 +64,7 @@ class Recording:
 
     @cached_property
     def words(self) -> tuple[Word, ...]:
-        """The words, each as long as its share of the letters: nobody has listened to them."""
+        """The words, timed by their share of the letters: they are not aligned by ear."""
         loud = [at for at, level in enumerate(loudness(self.pcm)) if level > _QUIET]
         start_ms, end_ms = loud[0] * FRAME_MS, (loud[-1] + 1) * FRAME_MS
         texts = self.text.split()
@@ -78,15 +78,15 @@ class Recording:
 
     @property
     def speech_end_ms(self) -> float:
-        """Where the last word ends."""
+        """End of the last word, in milliseconds."""
         return self.words[-1].end_ms
 
     def followed_by_silence(self, silence_ms: int) -> "Recording":
-        """The same, and the recorder is left running for so long."""
+        """Return the recording with silence after it, as from a recorder that still runs."""
         return Recording(self.text, self.pcm + bytes(silence_ms * RATE_HZ // 1000 * 2))
 
     def pieces(self, encoding: Encoding) -> tuple[bytes, ...]:
-        """The recording in pieces of `PIECE_MS`; of WebM/Opus only the first has the header."""
+        """Return the recording in pieces of `PIECE_MS`; in WebM/Opus the first has the header."""
         if encoding == "webm":
             return _slices(_webm_opus(self.wav), self.duration_ms)
         starts = list(range(0, len(self.pcm), _PIECE_BYTES))
@@ -94,7 +94,7 @@ class Recording:
 
 
 def loudness(pcm: bytes) -> list[float]:
-    """Mean level of each `FRAME_MS` of 16-bit samples; every eighth sample is looked at."""
+    """Return the mean level of each `FRAME_MS` of 16-bit samples, from every eighth sample."""
     samples = array("h", pcm[: len(pcm) // 2 * 2])
     size = RATE_HZ * FRAME_MS // 1000
     frames = (samples[at : at + size : 8] for at in range(0, len(samples), size))
@@ -102,13 +102,13 @@ def loudness(pcm: bytes) -> list[float]:
 
 
 def load_recording() -> Recording:
-    """The utterance of the benchmarks: 2.5 s of speech in the test data."""
+    """Return the utterance of the benchmarks: 2.5 s of speech in the test data."""
     with wave.open(str(_SPEECH / "show_the_report.wav")) as file:
         return Recording("show me the report for this month", file.readframes(file.getnframes()))
 
 
 def _slices(webm: bytes, duration_ms: int) -> tuple[bytes, ...]:
-    """What is complete after each `PIECE_MS`; the last slice has all the rest, as after a stop."""
+    """Return the bytes complete after each `PIECE_MS`, and all the rest in the last slice."""
     starts = [match.start() for match in _CLUSTER.finditer(webm)]
     pieces = [webm[: starts[0]], *(b"" for _ in range(PIECE_MS, duration_ms, PIECE_MS))]
     for number, (start, end) in enumerate(zip(starts, [*starts[1:], None], strict=True), 1):
@@ -118,7 +118,7 @@ def _slices(webm: bytes, duration_ms: int) -> tuple[bytes, ...]:
 
 
 def _webm_opus(wav: bytes) -> bytes:
-    """Encode as a browser's recorder does, but each packet in a cluster."""
+    """Encode like a browser's recorder, but with each packet in its own cluster."""
     webm = io.BytesIO()
     options = {"live": "1", "cluster_time_limit": "0"}
     with (

@@ -1,4 +1,4 @@
-"""How figures are shown: tables on the terminal, a file of JSON, a picture."""
+"""Output of figures: tables on the terminal, a JSON file, a picture."""
 
 import argparse
 import json
@@ -21,18 +21,18 @@ from benchmarks.figures import MEANINGS, Figures, Target
 
 Verdict = tuple[Target, Figures]
 
-mpl.rcParams["svg.hashsalt"] = "cedar-voice"  # the same figures, the same file
+mpl.rcParams["svg.hashsalt"] = "cedar-voice"  # makes the file reproducible
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Options that say what is written."""
-    parser.add_argument("--markdown", action="store_true", help="print tables for a document")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures")
-    parser.add_argument("--plot", type=Path, metavar="PATH", help="draw them: .svg or .png")
+    """Add the options for the output."""
+    parser.add_argument("--markdown", action="store_true", help="print Markdown tables")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures as JSON")
+    parser.add_argument("--plot", type=Path, metavar="PATH", help="draw the figures: .svg or .png")
 
 
 def progress() -> Progress:
-    """A bar for each level, on standard error."""
+    """Return a progress display on standard error, for one bar per level."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -43,7 +43,7 @@ def progress() -> Progress:
 
 
 def written(value: float | None) -> str:
-    """A figure in three digits or so; a dash where there is none."""
+    """Format a figure with about three digits; None as a dash."""
     if value is None:
         return "–"
     if value == int(value) or abs(value) >= 100:
@@ -52,7 +52,7 @@ def written(value: float | None) -> str:
 
 
 def level_table(title: str, levels: Sequence[Figures]) -> Table:
-    """A row for each figure that some level has, a column for each level."""
+    """Return a table with a row per measured figure and a column per level."""
     table = Table(title=title, caption=surroundings(), show_header=False)
     table.add_column("figure")
     for figures in levels:
@@ -65,7 +65,7 @@ def level_table(title: str, levels: Sequence[Figures]) -> Table:
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> Table:
-    """What was to be reached, and whether it was."""
+    """Return a table of the targets and whether each is met."""
     table = Table("target", "sessions", "at most", "is", "", title="Targets")
     for target, figures in verdicts:
         is_met = target.is_met(figures)
@@ -80,7 +80,7 @@ def verdict_table(verdicts: Sequence[Verdict]) -> Table:
 
 
 def show(*tables: Table, as_markdown: bool) -> None:
-    """Print tables, for a terminal or for a page of documentation."""
+    """Print tables, for a terminal or as Markdown."""
     for table in tables:
         if as_markdown:
             table.box = box.MARKDOWN
@@ -89,18 +89,18 @@ def show(*tables: Table, as_markdown: bool) -> None:
 
 
 def machine() -> str:
-    """The machine, as far as figures depend on it."""
+    """Describe the machine, as far as figures depend on it."""
     load = os.getloadavg()[0]
     return f"{os.cpu_count()} cores, load {load:.1f}, Python {platform.python_version()}"
 
 
 def surroundings() -> str:
-    """The machine, and how it is shared with what measures from outside."""
+    """Describe the machine, and its division between product and measurement."""
     return f"{machine()}; the product has one core, its measurement the others"
 
 
 def write_json(path: Path, benchmark: str, options: Mapping[str, Any], figures: object) -> None:
-    """Write what was measured, and how."""
+    """Write the figures, with the options and the machine."""
     document = {
         "benchmark": benchmark,
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -125,7 +125,7 @@ def plot_levels(path: Path, title: str, levels: Sequence[Figures]) -> None:
 
 
 def plot_capacity(path: Path, levels: Sequence[Figures], limit: float) -> None:
-    """Draw the latency over the number of sessions, and the line that it must stay below."""
+    """Draw the latency over the number of sessions, and its limit."""
     picture = Figure(figsize=(8, 5), layout="constrained")
     axes = picture.subplots()
     _curves(axes, levels, "x floor", "first_audio_p95_ratio", "first_audio_ratio")
@@ -137,7 +137,7 @@ def plot_capacity(path: Path, levels: Sequence[Figures], limit: float) -> None:
 def plot_bars(
     path: Path, title: str, names: Sequence[str], figures: Mapping[str, Sequence[float]]
 ) -> None:
-    """Draw groups of bars: one picture part a figure, one bar a name."""
+    """Draw horizontal bars: one panel per figure, one bar per name."""
     picture = Figure(figsize=(10, 4), layout="constrained")
     picture.suptitle(title)
     for axes, (figure, bars) in zip(

@@ -1,11 +1,11 @@
-"""What is left of sessions that have ended, when very many have.
+"""Measure the memory, files and tasks that very many ended sessions leave behind.
 
     python -m benchmarks.soak [--sessions 20000] [--transport grpc websocket]
 
-Sessions come and go, so many at once: typed and spoken, cut off, broken off, resumed, badly said;
-see `benchmarks.visits`. They come in rounds. After each the processes are left alone until all
-sessions are over, and counted: memory, files, threads, tasks, objects. Over the second half, when
-caches and pools are full, a line is fitted: bytes that each session leaves behind for good. See
+Sessions open and end, several at once: typed, spoken, interrupted, dropped, resumed, invalid; see
+`benchmarks.visits`. After each round of them the benchmark waits until all sessions are over, and
+counts memory, files, threads, tasks and objects of the processes. A line through the second half,
+when caches and pools are full, gives the bytes that each session leaves behind permanently. See
 docs/benchmarks.md.
 """
 
@@ -37,13 +37,13 @@ from benchmarks.processes import Product, attempt, product, provider
 from benchmarks.visits import WAYS, VisitFailed, Way, pay
 
 MOST = {"rss_bytes": 100.0, "native_bytes": 100.0, "blocks": 0.5}
-"""What a session may leave behind of each."""
+"""Most that a session may leave behind of each figure."""
 
 RESUME_WINDOW_MS = 4_000
-"""How long a session outlives its connection: as short as it takes to come back."""
+"""Time for which a session outlives its connection: just long enough to resume it."""
 
 SETTLE_S = 15.0
-"""Longest wait for all sessions of a round to be over."""
+"""Longest wait for the end of all sessions of a round."""
 
 SETTINGS = {
     "CEDAR_RESUME_WINDOW_MS": str(RESUME_WINDOW_MS),
@@ -57,7 +57,7 @@ _PATIENT_ERRORS = (VisitFailed, TimeoutError, grpc.RpcError, aiohttp.ClientError
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What lived in each process when so many sessions had ended."""
+    """The census of each process after a number of ended sessions."""
 
     sessions: int
     census: dict[str, Census]
@@ -65,18 +65,18 @@ class Sample:
 
 @dataclass(slots=True)
 class Soaked:
-    """What was counted, after each round, and why sessions failed."""
+    """The samples after each round, and the failures of sessions by reason."""
 
     samples: list[Sample] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
 
     @property
     def second_half(self) -> list[Sample]:
-        """The rounds over which the slope is taken: at least two."""
+        """Samples of the second half, from which slopes are fitted: at least two."""
         return self.samples[-(len(self.samples) // 2 + 1) :]
 
     def slope(self, process: str, figure: str) -> tuple[float, float]:
-        """Growth of a figure per ended session over the second half, and its standard error."""
+        """Return the growth of a figure per session in the second half, and its standard error."""
         points = self.second_half
         ended = [sample.sessions for sample in points]
         values = [getattr(sample.census[process], figure) for sample in points]
@@ -91,17 +91,17 @@ class Soaked:
         return line.slope, error
 
     def is_met(self, process: str, figure: str) -> bool:
-        """Whether a figure does not certainly grow by more than it may."""
+        """Whether the growth of a figure is within its limit, or not significantly above it."""
         slope, error = self.slope(process, figure)
         return slope - 2 * error <= MOST[figure]
 
     def left(self, process: str) -> dict[str, int]:
-        """What there is more of than after the first round: files and tasks."""
+        """Return how many files and tasks there are more than after the first round."""
         first, last = (self.samples[at].census[process] for at in (0, -1))
         return {name: getattr(last, name) - getattr(first, name) for name in _LASTING}
 
     def grown(self, process: str) -> list[tuple[str, int]]:
-        """The classes whose objects became more over the second half, and by how many."""
+        """Return the classes with more objects after the second half, and the differences."""
         first, last = (self.second_half[at].census[process].types for at in (0, -1))
         growth = Counter(last)
         growth.subtract(first)
@@ -109,10 +109,10 @@ class Soaked:
 
 
 async def run(options: argparse.Namespace, soaked: Soaked) -> None:
-    """Soak the product; each round is added to `soaked` when it is done.
+    """Soak the product, and append each finished round to `soaked`.
 
     Raises:
-        ProcessFailed: the product or the provider cannot be run.
+        ProcessFailed: the product or the provider does not run.
     """
     with tempfile.TemporaryDirectory() as folder, report.progress() as progress:
         bar = progress.add_task("sessions", total=options.sessions)
@@ -139,7 +139,7 @@ async def _churn(
     soaked: Soaked,
     told: tuple[Progress, TaskID],
 ) -> None:
-    """Pay all visits of a round, so many at once."""
+    """Run all visits of a round, `at_once` of them concurrently."""
     addresses: dict[Transport, str] = {
         "grpc": running.grpc_address,
         "websocket": running.http_address,
@@ -161,11 +161,11 @@ async def _churn(
 
 
 async def _settled(running: Product, idle: dict[str, Census]) -> dict[str, Census]:
-    """What lives in the processes once no session does, or once that has been waited for."""
+    """Return the censuses when no session is left, or after `SETTLE_S`."""
     loop = asyncio.get_running_loop()
     deadline_s = loop.time() + SETTLE_S
     while True:
-        await asyncio.sleep(RESUME_WINDOW_MS / 1000)  # those that were dropped live so long
+        await asyncio.sleep(RESUME_WINDOW_MS / 1000)  # dropped sessions live that long
         taken = await _taken(running)
         is_settled = all(taken[name].tasks <= idle[name].tasks for name in idle)
         if is_settled or loop.time() > deadline_s:
@@ -177,7 +177,7 @@ async def _taken(running: Product) -> dict[str, Census]:
 
 
 def figures_of(soaked: Soaked) -> dict[str, Any]:
-    """All that was found, for a file."""
+    """Return all figures, for the JSON file."""
     processes = soaked.samples[0].census
     figures = [name for name in Census.__struct_fields__ if name != "types"]
     return {
@@ -200,7 +200,7 @@ def figures_of(soaked: Soaked) -> dict[str, Any]:
 
 
 def is_flat(soaked: Soaked) -> bool:
-    """Whether sessions leave no more behind than they may, in every process."""
+    """Whether sessions leave no more behind than allowed, in every process."""
     return all(
         all(soaked.is_met(process, figure) for figure in MOST)
         and max(soaked.left(process).values()) <= 0
@@ -209,7 +209,7 @@ def is_flat(soaked: Soaked) -> bool:
 
 
 def tables_of(soaked: Soaked) -> Iterator[Table]:
-    """A table for each process: a row a round, and what follows from the second half."""
+    """Yield a table per process, with a row per round and the growth per session."""
     figures = [name for name in Census.__struct_fields__ if name != "types"]
     for process in soaked.samples[0].census:
         table = Table(title=process, caption=report.surroundings())
@@ -224,14 +224,14 @@ def tables_of(soaked: Soaked) -> Iterator[Table]:
         table.add_row("each leaves", *slopes)
         yield table
         if grown := soaked.grown(process):
-            table = Table("class", "objects more", title=f"{process}: over the second half")
+            table = Table("class", "more objects", title=f"{process}: growth in the second half")
             for name, count in grown:
                 table.add_row(name, str(count))
             yield table
 
 
 def show(soaked: Soaked, options: argparse.Namespace) -> None:
-    """Print the tables and the reasons of failures; write the file that is asked for."""
+    """Print the tables and the reasons of failures; write the requested file."""
     report.show(*tables_of(soaked), as_markdown=options.markdown)
     console = Console(stderr=True)
     for reason, count in soaked.failures.most_common():
@@ -240,7 +240,7 @@ def show(soaked: Soaked, options: argparse.Namespace) -> None:
         for figure, most in MOST.items():
             slope, error = soaked.slope(process, figure)
             verdict = "met" if soaked.is_met(process, figure) else "missed"
-            told = f"{slope:+.1f} ± {error:.1f} a session, at most {most}: {verdict}"
+            told = f"{slope:+.1f} ± {error:.1f} per session, at most {most}: {verdict}"
             console.print(f"{process}, {figure}: {told}")
         console.print(f"{process}, more than after the first round: {soaked.left(process)}")
     if options.json:
@@ -248,19 +248,19 @@ def show(soaked: Soaked, options: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmark; the exit status."""
+    """Run the benchmark and return its exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sessions", type=int, default=20_000, metavar="N")
-    parser.add_argument("--at-once", type=int, default=32, metavar="N", help="sessions")
-    parser.add_argument("--rounds", type=int, default=20, help="after each everything is counted")
+    parser.add_argument("--at-once", type=int, default=32, metavar="N", help="concurrent sessions")
+    parser.add_argument("--rounds", type=int, default=20, help="counts are taken after each")
     parser.add_argument(
         "--transport", nargs="+", choices=get_args(Transport), default=get_args(Transport)
     )
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="of a session")
-    parser.add_argument("--markdown", action="store_true", help="print tables for a document")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures")
+    parser.add_argument("--markdown", action="store_true", help="print Markdown tables")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures as JSON")
     options = parser.parse_args(arguments)
     soaked = Soaked()
     status = attempt(run(options, soaked))

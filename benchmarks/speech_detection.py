@@ -1,10 +1,11 @@
-"""What finding speech costs, and what the gate before the costly detector changes in its edges.
+"""Measure the cost of speech detection, and the effect of its gate on the detected edges.
 
     python -m benchmarks.speech_detection
 
-The recorded sentences are joined with pauses, made softer, and mixed with noise. The reference has
-Silero judge every frame; the product lets the gate choose. Both are held against what the reference
-finds in the clean recording. Costs are processor time of this process, per second of sound.
+The recorded sentences are joined with pauses, made softer, and mixed with noise. In the reference,
+Silero judges every frame; in the product, a cheap gate selects the frames. Both are compared with
+the speech that the reference finds in the clean recording. Costs are processor time of this process
+per second of audio.
 """
 
 import argparse
@@ -20,8 +21,8 @@ from rich.table import Table
 
 from benchmarks import report
 from benchmarks.figures import p95
-from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES, Pcm
-from cedar_voice_service.audio.speech_detector import EdgeKind, SpeechDetector
+from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES, EdgeKind, Pcm
+from cedar_voice_service.audio.speech_detector import SpeechDetector
 from tests.support.recordings import SPEECH, speech_pcm
 
 TARGET_MS_PER_S = 10
@@ -34,25 +35,25 @@ SNRS_DB = (20, 10, 5, 0)
 
 Samples = NDArray[np.float64]
 Stretches = list[tuple[int, int]]
-"""Where speech is: first and last millisecond of each stretch."""
+"""Intervals of speech: first and last millisecond of each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A sound in which the same speech is found more or less easily."""
+    """The same speech under one condition of noise or level."""
 
     name: str
     pcm: bytes
 
     @property
     def duration_ms(self) -> int:
-        """Its length."""
+        """Length, in milliseconds."""
         return len(self.pcm) // SAMPLE_BYTES * 1000 // LISTENING_RATE_HZ
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One detector on one scene, beside the speech that is there."""
+    """Figures of one detector on one scene, relative to the true speech."""
 
     scene: str
     detector: str
@@ -66,7 +67,7 @@ class Figures:
 
 
 def scenes() -> list[Scene]:
-    """The recordings joined, clean first, then softer and in noise."""
+    """Return the joined recordings: clean, then softer and in noise."""
     clean = _joined()
     chance = np.random.default_rng(1)
     white = chance.normal(size=clean.size)
@@ -86,7 +87,7 @@ def _joined() -> Samples:
 
 
 def _mixed(speech: Samples, noise: Samples, snr_db: float) -> Samples:
-    """Noise so loud beside the speech where it sounds."""
+    """Add noise at a signal-to-noise ratio over the audible speech."""
     loudness = np.sqrt(np.mean(speech[np.abs(speech) > 100] ** 2))
     level = loudness / 10 ** (snr_db / 20) / np.sqrt(np.mean(noise**2))
     mix: Samples = 0.5 * (speech + level * noise)
@@ -98,7 +99,7 @@ def _pcm(samples: Samples) -> bytes:
 
 
 def find(scene: Scene, *, is_gated: bool) -> tuple[Stretches, float]:
-    """The speech that a detector finds, and its cost in milliseconds per second of sound."""
+    """Return the detected speech, and the cost in milliseconds per second of audio."""
     costs_ms = []
     found: Stretches = []
     for _ in range(ROUNDS):
@@ -117,7 +118,7 @@ def find(scene: Scene, *, is_gated: bool) -> tuple[Stretches, float]:
 
 
 def compare(scene: Scene, detector: str, truth: Stretches, *, is_gated: bool) -> Figures:
-    """Run a detector and hold what it finds against `truth`; a positive delay is late."""
+    """Run a detector and compare its result with `truth`; a positive delay is late."""
     found, ms_per_s = find(scene, is_gated=is_gated)
     is_speech, is_found = _timeline(truth, scene), _timeline(found, scene)
     pairs = [
@@ -151,7 +152,7 @@ def _p50_p95(values: Sequence[int]) -> tuple[int, int]:
 
 
 def run() -> list[Figures]:
-    """Both detectors on every scene."""
+    """Measure both detectors on every scene."""
     clean, *harder = scenes()
     truth, _ = find(clean, is_gated=False)
     figures = []
@@ -164,16 +165,16 @@ def run() -> list[Figures]:
 
 
 def mean_ms_per_s(figures: Sequence[Figures], detector: str) -> float:
-    """What a detector costs on average, all scenes alike."""
+    """Return the mean cost of a detector over all scenes."""
     return statistics.fmean(row.ms_per_s for row in figures if row.detector == detector)
 
 
 def show(figures: Sequence[Figures], options: argparse.Namespace) -> None:
-    """Print a row per scene and detector; write the files that are asked for."""
+    """Print a row per scene and detector; write the requested files."""
     is_ms = mean_ms_per_s(figures, "product")
-    verdict = f"product {is_ms:.2f} ms per second of sound on average, at most {TARGET_MS_PER_S}"
+    verdict = f"product {is_ms:.2f} ms per second of audio on average, at most {TARGET_MS_PER_S}"
     headings = ("scene", "detector", "ms/s", "missed", "false", "onset", "p95", "offset", "p95")
-    table = Table(title="Finding speech: cost, and edges in ms")
+    table = Table(title="Speech detection: cost, and edges in ms")
     table.caption = f"{report.machine()}; {verdict}"
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
@@ -186,15 +187,15 @@ def show(figures: Sequence[Figures], options: argparse.Namespace) -> None:
     if options.plot:
         names = [f"{row.scene}: {row.detector}" for row in figures]
         bars: dict[str, list[float]] = {
-            "processor time a second (ms)": [row.ms_per_s for row in figures],
+            "processor time per second (ms)": [row.ms_per_s for row in figures],
             "speech missed (ms)": [row.missed_ms for row in figures],
-            "speech where none is (ms)": [row.false_ms for row in figures],
+            "false speech (ms)": [row.false_ms for row in figures],
         }
-        report.plot_bars(options.plot, "Finding speech", names, bars)
+        report.plot_bars(options.plot, "Speech detection", names, bars)
 
 
 def main() -> int:
-    """Run the benchmark; the exit status says whether the product is within the target."""
+    """Run the benchmark; return 0 when the product meets the target, else 1."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

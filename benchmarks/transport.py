@@ -1,11 +1,12 @@
-"""What the way through the product costs, without any engine, beside a bare echo.
+"""Measure the cost of the path through the product without engines, beside a bare echo.
 
     python -m benchmarks.transport
 
-A caller sends a ping and waits for its pong: event in, event out. Or it sends 100 ms of silence as
-samples and a ping behind it: the pong comes when the piece has been decoded and listened to, since
-a session takes things in order. The echo gets the same messages and does nothing with them. Paced,
-fifty callers do so ten times a second; saturated, one caller keeps sixteen pings under way.
+A caller sends a ping and waits for its pong: message in, event out. Or it sends 100 ms of silence
+as samples followed by a ping: the pong arrives once the piece has been decoded and searched for
+speech, since a session processes messages in order. The echo receives the same messages and answers
+the pings only. Paced, fifty callers do so ten times a second; saturated, one caller keeps sixteen
+pings in flight.
 """
 
 import argparse
@@ -37,7 +38,7 @@ PACED_CALLERS = 50
 IN_FLIGHT = 16
 PONG_TIMEOUT_S = 10
 NOWHERE = "http://127.0.0.1:9/v1"
-"""A provider that nothing is asked of."""
+"""Address of a provider that receives no request."""
 
 # A WAV file of unknown length: recognized by its header over either transport.
 _WAV_HEADER = b"".join(
@@ -48,13 +49,13 @@ _WAV_HEADER = b"".join(
     )
 )
 _SILENCE = bytes(RATE_HZ * PIECE_MS // 1000 * 2)
-# Silence begins no turn there, so that no engine is asked.
+# With server_vad silence begins no turn, so no engine is used.
 _SETUP = Setup(mode="server_vad", encoding="webm", silence_ms=500, drafts=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one server did with one kind of message: times from message to answer."""
+    """Figures of one server and one kind of message; times are from message to answer."""
 
     transport: Transport
     server: Server
@@ -68,14 +69,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server, and the processes that it is."""
+    """A running server and its processes."""
 
     address: str
     pids: tuple[int, ...]
 
 
 class Pinger:
-    """A session that is asked for pongs."""
+    """A session that sends pings."""
 
     def __init__(self, line: Line, content: Content) -> None:
         self._line = line
@@ -84,21 +85,21 @@ class Pinger:
         self._pongs = line.events()
 
     async def begin(self) -> None:
-        """Begin the recording."""
+        """Begin the recording, where audio is sent."""
         if self._has_audio:
             await self._line.send(self._header)
 
     async def ask(self) -> None:
-        """Send what is to be answered."""
+        """Send a ping, after a piece of audio where audio is sent."""
         if self._has_audio:
             await self._line.send(self._audio)
         await self._line.ping()
 
     async def hear(self) -> None:
-        """Wait for an answer.
+        """Wait for a pong.
 
         Raises:
-            ProcessFailed: there is none.
+            ProcessFailed: none arrives.
         """
         try:
             async with asyncio.timeout(PONG_TIMEOUT_S):
@@ -112,7 +113,7 @@ class Pinger:
         raise ProcessFailed("the session ended")
 
     async def paced(self, rounds: int, delay_s: float) -> list[float]:
-        """Ask every `PIECE_MS`; gives how long each answer took, in microseconds."""
+        """Ping every `PIECE_MS`; return the latency of each pong, in microseconds."""
         await asyncio.sleep(delay_s)
         await self.begin()
         pace = Pace(0, PIECE_MS)
@@ -126,7 +127,7 @@ class Pinger:
         return took_us
 
     async def saturated(self, duration_s: float) -> int:
-        """Ask as fast as answers come; gives how many came."""
+        """Ping as fast as pongs arrive; return the number of pongs."""
         await self.begin()
         until_s = time.perf_counter() + duration_s
         count = 0
@@ -146,20 +147,20 @@ async def echo_server(transport: Transport) -> AsyncIterator[Running]:
     """Run the bare echo.
 
     Raises:
-        ProcessFailed: it does not come up.
+        ProcessFailed: it does not start.
     """
     with tempfile.TemporaryFile() as log:
         arguments = ["benchmarks.echo", transport]
         async with running(arguments, cores().measured, is_talked_to=True, log=log) as process:
             assert process.stdout is not None
             if not (address := (await process.stdout.readline()).decode().strip()):
-                raise ProcessFailed("the echo does not come up")
+                raise ProcessFailed("the echo does not start")
             yield Running(address, (process.pid,))
 
 
 @asynccontextmanager
 async def product_server(transport: Transport) -> AsyncIterator[Running]:
-    """Run the product, and the bridge where it is on the way."""
+    """Run the product, with the bridge for WebSocket."""
     with_bridge = transport == "websocket"
     async with product(NOWHERE, with_bridge=with_bridge) as started:
         address = started.http_address if with_bridge else started.grpc_address
@@ -194,7 +195,7 @@ async def measure(
 async def _paced(
     transport: Transport, target: Running, content: Content, rounds: int
 ) -> tuple[list[float], float]:
-    """Times of all answers, and the processor time of each, in microseconds."""
+    """Return the latencies of all pongs, and the processor time per pong, in microseconds."""
     before_ms = usage_of(target.pids).cpu_ms
     async with asyncio.TaskGroup() as tasks:
         callers = [
@@ -215,10 +216,10 @@ async def _one_paced(
 
 
 async def run(options: argparse.Namespace, rows: list[Row]) -> None:
-    """Measure everything, and add it to `rows`.
+    """Measure every combination, and append it to `rows`.
 
     Raises:
-        ProcessFailed: a server cannot be run, or does not answer.
+        ProcessFailed: a server does not run, or does not answer.
     """
     with report.progress() as progress:
         works = [
@@ -235,7 +236,7 @@ async def run(options: argparse.Namespace, rows: list[Row]) -> None:
 
 
 def show(rows: Sequence[Row], options: argparse.Namespace) -> None:
-    """Print the table; write the files that are asked for."""
+    """Print the table; write the requested files."""
     table = Table(
         "transport",
         "server",
@@ -258,17 +259,17 @@ def show(rows: Sequence[Row], options: argparse.Namespace) -> None:
         names = [f"{row.transport}, {row.content}: {row.server}" for row in rows]
         bars = {
             "message to answer, p50 (us)": [row.paced_p50_us for row in rows],
-            "processor time a message, saturated (us)": [row.saturated_cpu_us for row in rows],
+            "processor time per message, saturated (us)": [row.saturated_cpu_us for row in rows],
         }
         report.plot_bars(options.plot, "Transport alone", names, bars)
 
 
 def main() -> int:
-    """Run the benchmark; the exit status."""
+    """Run the benchmark and return its exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=100, help="of each paced caller")
+    parser.add_argument("--rounds", type=int, default=100, help="pings of each paced caller")
     parser.add_argument("--duration-s", type=float, default=5.0, help="of the saturated caller")
     report.add_options(parser)
     options = parser.parse_args()

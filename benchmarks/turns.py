@@ -1,12 +1,12 @@
-"""What a user waits for, and what it costs, at several numbers of sessions.
+"""Measure latencies and costs of turns at several numbers of sessions.
 
     python -m benchmarks.turns [--sessions 1 10 50 100] [--transport websocket] [--mode server_vad]
 
-Users connect, speak 2.5 s in real time, stop, and hear an answer of 17.8 s or cut it off. The
-service, and before a WebSocket the bridge, share one core; load generator and provider have the
-others. Times are set beside the floor: the provider's three calls made by hand with perfect
-pipelining, in the same run. Where the server ends the turn, its silence is taken off the times.
-See docs/benchmarks.md for what each figure means.
+Users connect, speak 2.5 s in real time, stop, and hear an answer of 17.8 s or interrupt it. The
+service, and for WebSocket the bridge, share one core; load generator and provider use the others.
+Times are compared with the floor: the provider's three calls by hand with perfect pipelining, in
+the same run. Where the server ends the turn, its silence is subtracted from the times. See
+docs/benchmarks.md for the meaning of each figure.
 """
 
 import argparse
@@ -27,26 +27,26 @@ from benchmarks.recording import Encoding
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Options that say how users behave, and what is written."""
+    """Add the options for the users' behaviour and for the output."""
     parser.add_argument("--transport", choices=get_args(Transport), default="grpc")
     parser.add_argument("--mode", choices=get_args(TurnMode), default="manual")
     parser.add_argument("--encoding", choices=get_args(Encoding), default="webm")
     parser.add_argument(
-        "--pause-ms", type=int, default=0, help="between the last word and stop, of push to talk"
+        "--pause-ms", type=int, default=0, help="silence before the stop of push to talk"
     )
     parser.add_argument(
-        "--silence-ms", type=int, default=500, help="silence that ends a turn of server_vad"
+        "--silence-ms", type=int, default=500, help="silence that ends a turn, with server_vad"
     )
-    parser.add_argument("--listen-s", type=float, default=2.0, help="then the answer is cut off")
-    parser.add_argument("--whole", action="store_true", help="hear answers to their end")
-    parser.add_argument("--no-drafts", action="store_true", help="begin no answer early")
-    parser.add_argument("--turns", type=int, default=2, help="of each session")
-    parser.add_argument("--generators", type=int, default=1, help="processes that make the load")
+    parser.add_argument("--listen-s", type=float, default=2.0, help="then answers are interrupted")
+    parser.add_argument("--whole", action="store_true", help="hear answers to the end")
+    parser.add_argument("--no-drafts", action="store_true", help="draft no answers")
+    parser.add_argument("--turns", type=int, default=2, help="per session")
+    parser.add_argument("--generators", type=int, default=1, help="processes of the load generator")
     report.add_options(parser)
 
 
 def habits_of(options: argparse.Namespace) -> Habits:
-    """How users behave, by the options."""
+    """Return the users' behaviour, from the options."""
     return Habits(
         transport=options.transport,
         mode=options.mode,
@@ -59,22 +59,22 @@ def habits_of(options: argparse.Namespace) -> Habits:
 
 
 def title_of(habits: Habits) -> str:
-    """What is measured, in one line."""
-    heard = f"cut off after {habits.listen_s:g} s" if habits.listen_s else "heard to the end"
+    """Return a title for the measurement."""
+    heard = f"interrupted after {habits.listen_s:g} s" if habits.listen_s else "heard to the end"
     turn = (
         f"push to talk, stop {habits.pause_ms} ms after the recording"
         if habits.mode == "manual"
-        else f"turns ended by {habits.silence_ms} ms of silence, which are taken off the times"
+        else f"turns ended by {habits.silence_ms} ms of silence, subtracted from the times"
     )
     drafts = "" if habits.drafts else ", no drafts"
     return f"{habits.transport}, {habits.encoding}, {turn}, answers {heard}{drafts}"
 
 
 async def run(options: argparse.Namespace, habits: Habits, levels: list[Measured]) -> None:
-    """Measure each number of sessions, and add it to `levels` when it is done.
+    """Measure each number of sessions, and append it to `levels`.
 
     Raises:
-        ProcessFailed: the product, the provider or the load generator cannot be run.
+        ProcessFailed: the product, the provider or the load generator does not run.
     """
     with report.progress() as progress:
         for sessions in options.sessions:
@@ -90,7 +90,7 @@ async def run(options: argparse.Namespace, habits: Habits, levels: list[Measured
 
 
 def show(levels: Sequence[Measured], options: argparse.Namespace, habits: Habits) -> None:
-    """Print the tables and the reasons of failures; write the files that are asked for."""
+    """Print the tables and the reasons of failures; write the requested files."""
     figures = [figures_of(level) for level in levels]
     verdicts = [
         (target, own)
@@ -114,7 +114,7 @@ def show(levels: Sequence[Measured], options: argparse.Namespace, habits: Habits
 
 
 def main() -> int:
-    """Run the benchmark; the exit status."""
+    """Run the benchmark and return its exit status."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -122,7 +122,7 @@ def main() -> int:
     add_options(parser)
     options = parser.parse_args()
     if options.encoding == "pcm" and options.transport == "websocket":
-        parser.error("raw samples cannot be recognized: --encoding pcm needs --transport grpc")
+        parser.error("the bridge cannot detect raw samples: --encoding pcm needs --transport grpc")
     habits = habits_of(options)
     levels: list[Measured] = []
     status = attempt(run(options, habits, levels))

@@ -1,4 +1,4 @@
-"""What processes use, as Linux accounts for it: processor time and memory, children included."""
+"""Processor time and memory of processes and their children, as Linux accounts for them."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ _PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Processor time since the processes began, and memory that is resident now and was at most."""
+    """Processor time since the start of the processes, and current and peak resident memory."""
 
     cpu_ms: float
     rss_bytes: int
@@ -22,7 +22,7 @@ NOTHING = Usage(0, 0, 0)
 
 
 def usage_of(pids: Iterable[int]) -> Usage:
-    """Sum over processes and all below them; one that has ended counts for its parent."""
+    """Return the sum over processes and their descendants; ended ones count for their parents."""
     cpu_ms = rss_bytes = peak_bytes = 0.0
     for pid in _family(pids):
         status = _status(pid)
@@ -33,7 +33,7 @@ def usage_of(pids: Iterable[int]) -> Usage:
 
 
 def forget_peaks(pids: Iterable[int]) -> None:
-    """Have the peak of the memory begin at what is resident now."""
+    """Reset the peak of the memory to the current value."""
     for pid in _family(pids):
         (_PROC / str(pid) / "clear_refs").write_text("5")
 
@@ -56,12 +56,12 @@ def _cpu_ms(pid: int) -> float:
         fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
-    # After the name: user and system time, the process's own and that of children waited for.
+    # After the name: user and system time of the process and of its ended children.
     return sum(map(int, fields[11:15])) * 1000 / _TICKS_PER_S
 
 
 def _status(pid: int) -> dict[str, int]:
-    """The sizes in /proc/PID/status, in bytes."""
+    """Return the sizes in /proc/PID/status, in bytes."""
     try:
         lines = (_PROC / str(pid) / "status").read_text().splitlines()
     except (FileNotFoundError, ProcessLookupError):

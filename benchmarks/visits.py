@@ -1,4 +1,4 @@
-"""Short sessions, and the ways in which they go: to their end, cut off, broken off, badly said."""
+"""Short sessions in several courses: complete, interrupted, dropped, resumed, invalid."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,24 +17,24 @@ from benchmarks.recording import load_recording
 from cedar_voice.v1 import voice_service_pb2_grpc
 
 PATIENCE_S = 20.0
-"""Longest wait for what a session has to say."""
+"""Longest wait for an event of a session."""
 
 _SPOKEN_PIECES = 8
-"""So much of the recording is said: 0.8 s."""
+"""Number of pieces of the recording that are sent: 0.8 s."""
 
 Saying = Literal["text", "start", "speech", "stop", "interrupt", "nonsense"]
 Hearing = Literal["ready", "audio", "metrics", "error"]
 
 
 class VisitFailed(Exception):
-    """A session did not say what it had to, or ended."""
+    """A session ended before an expected event."""
 
 
 class Visit(Protocol):
     """One session and the connection to it."""
 
     async def say(self, *sayings: Saying) -> None:
-        """Say something."""
+        """Send some input."""
         ...
 
     async def hear(self, kind: Hearing) -> None:
@@ -42,32 +42,32 @@ class Visit(Protocol):
         ...
 
     async def drop(self) -> None:
-        """Break the connection off, without a word."""
+        """Drop the connection without ending the session."""
         ...
 
     async def come_back(self) -> None:
-        """Connect to the same session again."""
+        """Resume the session on a new connection."""
         ...
 
     async def end(self) -> None:
-        """End the session, as far as the transport can tell."""
+        """End the session, as far as the transport allows."""
         ...
 
 
 async def types(visit: Visit) -> None:
-    """Type, and hear the answer."""
+    """Type, and receive the answer."""
     await visit.say("text")
     await visit.hear("metrics")
 
 
 async def speaks(visit: Visit) -> None:
-    """Speak, and hear the answer."""
+    """Speak, and receive the answer."""
     await visit.say("start", "speech", "stop")
     await visit.hear("metrics")
 
 
 async def interrupts(visit: Visit) -> None:
-    """Cut an answer off."""
+    """Interrupt an answer."""
     await visit.say("text")
     await visit.hear("audio")
     await visit.say("interrupt")
@@ -75,20 +75,20 @@ async def interrupts(visit: Visit) -> None:
 
 
 async def drops(visit: Visit) -> None:
-    """Be gone in the middle of an answer."""
+    """Drop the connection in the middle of an answer."""
     await visit.say("text")
     await visit.hear("audio")
     await visit.drop()
 
 
 async def drops_while_speaking(visit: Visit) -> None:
-    """Be gone in the middle of an utterance."""
+    """Drop the connection in the middle of an utterance."""
     await visit.say("start", "speech")
     await visit.drop()
 
 
 async def resumes(visit: Visit) -> None:
-    """Be gone in the middle of an answer, and come back."""
+    """Drop the connection in the middle of an answer, and resume the session."""
     await visit.say("text")
     await visit.hear("audio")
     await visit.drop()
@@ -97,7 +97,7 @@ async def resumes(visit: Visit) -> None:
 
 
 async def stammers(visit: Visit) -> None:
-    """Say what cannot be understood."""
+    """Send invalid input."""
     await visit.say("nonsense")
     await visit.hear("error")
 
@@ -108,7 +108,7 @@ WAYS: Mapping[str, Way] = {
     way.__name__: way
     for way in (types, speaks, interrupts, drops, drops_while_speaking, resumes, stammers)
 }
-"""Each as often as the others."""
+"""All courses, in equal shares."""
 
 
 class GrpcVisit:
@@ -122,7 +122,7 @@ class GrpcVisit:
         self._received = 0
 
     async def connect(self) -> None:
-        """Open the session, or come back to it."""
+        """Open the session, or resume it."""
         self._channel = grpc.aio.insecure_channel(self._address, options=CHANNEL_OPTIONS)
         stub: voice_service_pb2_grpc.VoiceServiceAsyncStub
         stub = voice_service_pb2_grpc.VoiceServiceStub(self._channel)
@@ -178,7 +178,7 @@ class WebSocketVisit:
         self._received = 0
 
     async def connect(self) -> None:
-        """Open the session, or come back to it."""
+        """Open the session, or resume it."""
         self._http = aiohttp.ClientSession()
         self._socket = await self._http.ws_connect(f"{self._url}&lastSeq={self._received}")
         await self._socket.send_str('{"type":"config","turnDetection":{"mode":"manual"}}')
@@ -219,11 +219,11 @@ class _Frame(msgspec.Struct):
 
 
 async def pay(transport: Transport, address: str, way: Way) -> None:
-    """Open a session on a connection of its own, and go on with it in some way.
+    """Open a session on a connection of its own, and run one course of it.
 
     Raises:
-        VisitFailed: it did not go that way.
-        TimeoutError: it did not go on.
+        VisitFailed: the session ended before an expected event.
+        TimeoutError: an expected event did not arrive in time.
     """
     visit = GrpcVisit(address) if transport == "grpc" else WebSocketVisit(address)
     try:
@@ -251,7 +251,7 @@ def _pieces() -> tuple[bytes, ...]:
 
 @cache
 def _requests() -> Mapping[Saying, list[pb.VoiceSessionRequest]]:
-    """What is said, in the words of the contract."""
+    """Inputs as requests of the contract."""
     nothing = pb.SessionConfig(settings=pb.VoiceSettings(rate=1_000.0))
     return {
         "text": [pb.VoiceSessionRequest(text=pb.TextInput(text=_TEXT))],
@@ -268,7 +268,7 @@ def _requests() -> Mapping[Saying, list[pb.VoiceSessionRequest]]:
 
 @cache
 def _frames() -> Mapping[Saying, list[str]]:
-    """The same, in the words of browsers."""
+    """Inputs as frames of a browser."""
     audio = [pybase64.b64encode_as_string(piece) for piece in _pieces()]
     return {
         "text": [f'{{"type":"text","text":"{_TEXT}"}}'],

@@ -1,11 +1,12 @@
-"""Draws the tables of modules in ARCHITECTURE.md from the docstrings of the modules."""
+"""Write the tables of modules and folders in the documents, from the docstrings of the modules."""
 
 import ast
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "ARCHITECTURE.md"
+PAGE = ROOT / "docs/modules.md"
+OVERVIEW = ROOT / "ARCHITECTURE.md"
 PACKAGES = (
     "protos/cedar_voice",
     "shared/cedar_voice_shared",
@@ -14,23 +15,30 @@ PACKAGES = (
     "clients/python/cedar_voice_client",
     "clients/cli/cedar_voice_cli",
 )
-BEGIN = "<!-- The tables below are drawn by `make format` from the docstrings of the modules. -->\n"
+HEAD = """# Modules
+
+Drawn by `make format` from the docstrings; [ARCHITECTURE.md](../ARCHITECTURE.md) is the
+overview. Each top-level folder is a source root with one import package in it; all of them are one
+distribution. Files named `*_pb2*` are generated from the `.proto` beside them.
+"""
+BEGIN = "<!-- folder map: begin (drawn by `make format` from the docstrings of the packages) -->"
+END = "<!-- folder map: end -->"
 
 
 def summary(path: Path) -> str:
-    """The first paragraph of a module's docstring, in one line.
+    """Return the first paragraph of a module's docstring, in one line.
 
     Raises:
-        ValueError: the module has none.
+        ValueError: the module has no docstring.
     """
     docstring = ast.get_docstring(ast.parse(path.read_text()))
     if not docstring:
-        raise ValueError(f"{path}: a module says in its docstring what lives in it")
+        raise ValueError(f"{path}: a module needs a docstring that describes it")
     return " ".join(docstring.split("\n\n")[0].split()).replace("|", r"\|")
 
 
 def rows(package: Path) -> Iterator[str]:
-    """A table row for each module and folder of a package, the modules of a folder after it."""
+    """Yield a table row for each module and folder of a package, a folder before its modules."""
     modules = (path for path in package.rglob("*.py") if "_pb2" not in path.name)
     for path in sorted(modules, key=lambda path: (path.parent, path.name != "__init__.py", path)):
         name = path.relative_to(package)
@@ -41,17 +49,32 @@ def rows(package: Path) -> Iterator[str]:
 
 
 def section(package: Path) -> str:
-    """The heading, purpose and table of a package."""
-    heading = f"### {package.name}\n\n`{package.parent.relative_to(ROOT)}/`. "
-    table = "\n".join(("| module | what lives there |", "|---|---|", *rows(package)))
+    """Return the heading, purpose and table of a package."""
+    heading = f"## {package.name}\n\n`{package.parent.relative_to(ROOT)}/`. "
+    table = "\n".join(("| module | content |", "|---|---|", *rows(package)))
     return f"{heading}{summary(package / '__init__.py')}\n\n{table}\n"
 
 
-def drawn(text: str) -> str:
-    """The page with its tables drawn anew."""
-    kept, _, _ = text.partition(BEGIN)
-    return kept + BEGIN + "\n" + "\n".join(section(ROOT / package) for package in PACKAGES)
+def modules_page() -> str:
+    """Return the page with the tables of all modules."""
+    return "\n".join((HEAD, *(section(ROOT / package) for package in PACKAGES)))
+
+
+def folders() -> Iterator[str]:
+    """Yield a table row for each folder of each package."""
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("__init__.py")):
+            yield f"| `{path.parent.relative_to(ROOT)}/` | {summary(path)} |"
+
+
+def overview(text: str) -> str:
+    """Return the overview with a new folder map."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    table = "\n".join(("| folder | content |", "|---|---|", *folders()))
+    return f"{before}{BEGIN}\n\n{table}\n\n{END}{after}"
 
 
 if __name__ == "__main__":
-    PAGE.write_text(drawn(PAGE.read_text()))
+    PAGE.write_text(modules_page())
+    OVERVIEW.write_text(overview(OVERVIEW.read_text()))

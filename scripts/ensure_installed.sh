@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sees that the Debian packages named as arguments are there: installs the missing ones where it may,
-# and says which they are where it may not.
+# Install those of the Debian packages given as arguments that are missing; fail with their names where
+# this user may not install.
 set -euo pipefail
 
 fail() {
@@ -33,7 +33,7 @@ elif sudo -n true 2>/dev/null; then
 else
 	fail "missing or too old, and only root may install: apt-get install ${missing[*]}"
 fi
-command -v apt-get >/dev/null || fail "missing or too old, and there is no apt-get here: ${missing[*]}"
+command -v apt-get >/dev/null || fail "missing or too old, and this system has no apt-get: ${missing[*]}"
 
 echo "Installing ${missing[*]}"
 "${as_root[@]}" apt-get update --quiet=2
@@ -41,5 +41,5 @@ echo "Installing ${missing[*]}"
 	--no-install-recommends "${missing[@]}" >/dev/null
 
 for package in "${missing[@]}"; do
-	is_there "$package" || fail "$package is installed, and too old or not to be found"
+	is_there "$package" || fail "$package is installed, but too old or not found"
 done

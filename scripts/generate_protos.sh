@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Generates the Python of the contract, with its types, into the folder given as argument.
+# Generate the Python code of the contract, with types, in the folder given as argument.
 set -euo pipefail
 
 out=$1

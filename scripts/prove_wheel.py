@@ -1,6 +1,6 @@
-"""Builds the wheel and proves it: only our names, the page inside, the SDK alone with gRPC.
+"""Build the wheel and check it: its packages, the page, and the SDK with gRPC alone.
 
-It is installed into an empty environment that holds the locked grpcio and protobuf.
+The SDK runs in an environment that holds the wheel and the locked grpcio and protobuf only.
 """
 
 import subprocess
@@ -36,21 +36,21 @@ assert not present, f"the environment is not empty: {present}"
 
 
 def run(*command: str | Path, cwd: Path) -> None:
-    """Run a command quietly; its output is shown when it fails."""
+    """Run a command quietly; exit with its output when it fails."""
     done = subprocess.run(command, cwd=cwd, text=True, capture_output=True, check=False)
     if done.returncode:
         sys.exit(f"error: {' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
 
 
 def build(folder: Path) -> Path:
-    """Build the wheel into `folder` with the tools of this environment."""
+    """Build the wheel into `folder` with the tools of this environment, and return its path."""
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, cwd=ROOT)
     (wheel,) = folder.glob("*.whl")
     return wheel
 
 
 def faults(wheel: Path) -> list[str]:
-    """What is in the wheel and should not be, or the other way round."""
+    """Return the unexpected and the missing files of the wheel, one line each."""
     names = zipfile.ZipFile(wheel).namelist()
     strangers = sorted({name.split("/")[0] for name in names if not name.startswith("cedar_voice")})
     for folder in NOT_SERVED:
@@ -60,11 +60,11 @@ def faults(wheel: Path) -> list[str]:
     missing = [name for name in CONTENT if name not in names]
     if not any(name.endswith("/licenses/LICENSE") for name in names):
         missing.append("LICENSE")
-    return [f"not ours: {name}" for name in strangers] + [f"missing: {name}" for name in missing]
+    return [f"unexpected: {name}" for name in strangers] + [f"missing: {name}" for name in missing]
 
 
 def main() -> None:
-    """Build, look inside, install into an empty environment, use the SDK."""
+    """Build the wheel, check its files, install it into an empty environment, and use the SDK."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         wheel = build(folder)
@@ -77,7 +77,7 @@ def main() -> None:
         run(*pip, "install", "--no-deps", wheel, cwd=folder)
         run(*pip, "check", cwd=folder)
         run(python, "-W", "error", "-c", SDK_PROGRAM, cwd=folder)
-        print(f"{wheel.name}: holds what it should, and the SDK runs on grpcio and protobuf alone")
+        print(f"{wheel.name}: complete, and the SDK runs on grpcio and protobuf alone")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Puts the voice page into the wheel: what the bridge serves, without what tests and npm need."""
+"""Include the voice page in the wheel: the files that the bridge serves, without tests and npm."""
 
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,10 @@ SERVED_FOLDERS = {"page"}
 
 
 class PageBuildHook(BuildHookInterface[Any]):
-    """Run by hatchling when it builds a wheel."""
+    """Build hook that hatchling runs for a wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Name every served file and folder, and where it goes."""
+        """Map every served file and folder to its path in the wheel."""
         for path in sorted(Path(self.root, "clients", "web").iterdir()):
             if path.suffix in SERVED_SUFFIXES or path.name in SERVED_FOLDERS:
                 build_data["force_include"][str(path)] = f"cedar_voice_bridge/web/{path.name}"

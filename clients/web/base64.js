@@ -1,7 +1,7 @@
 // @ts-check
-/** Bytes as text and back. */
+/** Base64 encoding and decoding. */
 
-const STRIDE_BYTES = 0x8000; // as many arguments as every browser takes
+const STRIDE_BYTES = 0x8000; // number of arguments that every browser accepts
 
 /**
  * @param {Uint8Array} bytes
@@ -18,7 +18,7 @@ export function toBase64(bytes) {
 /**
  * @param {string} base64
  * @returns {Uint8Array<ArrayBuffer>}
- * @throws {DOMException} it is no base64
+ * @throws {DOMException} the text is not base64
  */
 export function toBytes(base64) {
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));

@@ -1,36 +1,38 @@
 // @ts-check
-/** The browser's own speech, for answers that come without audio. */
+/** The browser's own speech synthesis, for answers that arrive without audio. */
 
-/** Dispatches `change` when it begins or ends to speak. */
+/** Dispatches `change` when speech begins or ends. */
 export class BrowserVoice extends EventTarget {
   /** @type {SpeechSynthesisUtterance | null} */
-  #saying = null;
+  #utterance = null;
   #now;
-  /** When it was first heard; NaN until then. */
+  /** Time of the first sound; NaN until then. */
   #startedAt = NaN;
 
-  /** @param {() => number} now milliseconds of a clock */
+  /** @param {() => number} now milliseconds of a monotonic clock */
   constructor(now = () => performance.now()) {
     super();
     this.#now = now;
-    if (this.#canSpeak) speechSynthesis.getVoices(); // some browsers only load them when asked
+    if (this.#canSpeak) speechSynthesis.getVoices(); // some browsers load them on the first call
   }
 
   get #canSpeak() {
     return "speechSynthesis" in globalThis;
   }
 
-  /** Whether something is being spoken. */
+  /** Whether a text is being spoken. */
   get isPlaying() {
-    return this.#saying !== null;
+    return this.#utterance !== null;
   }
 
-  /** For how many milliseconds the present text has been heard. */
+  /** Milliseconds for which the current text has been audible. */
   get playedMs() {
-    return this.#saying ? Math.round(this.#now() - this.#startedAt) || 0 : 0;
+    return this.#utterance ? Math.round(this.#now() - this.#startedAt) || 0 : 0;
   }
 
   /**
+   * Speak a text, instead of the current one.
+   *
    * @param {string} text
    * @param {import("./frames.js").Settings} settings
    * @returns {boolean} false when this browser has no voice
@@ -42,23 +44,23 @@ export class BrowserVoice extends EventTarget {
     utterance.lang = language;
     this.#startedAt = NaN;
     utterance.onstart = () => (this.#startedAt = this.#now());
-    utterance.onend = utterance.onerror = () => this.#become(null);
-    this.#become(utterance);
+    utterance.onend = utterance.onerror = () => this.#setUtterance(null);
+    this.#setUtterance(utterance);
     speechSynthesis.speak(utterance);
     return true;
   }
 
-  /** Be silent at once. */
+  /** Stop speaking at once. */
   silence() {
-    if (!this.#saying) return;
-    this.#saying.onstart = this.#saying.onend = this.#saying.onerror = null;
+    if (!this.#utterance) return;
+    this.#utterance.onstart = this.#utterance.onend = this.#utterance.onerror = null;
     speechSynthesis.cancel();
-    this.#become(null);
+    this.#setUtterance(null);
   }
 
   /** @param {SpeechSynthesisUtterance | null} utterance */
-  #become(utterance) {
-    this.#saying = utterance;
+  #setUtterance(utterance) {
+    this.#utterance = utterance;
     this.dispatchEvent(new Event("change"));
   }
 }

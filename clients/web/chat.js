@@ -1,17 +1,17 @@
 // @ts-check
-/** The messages of a Cedar store that come from a voice conversation. */
+/** Messages of a voice conversation in a Cedar store. */
 
 /** @typedef {import("./voice-slice.js").GetState} GetState */
 
 /**
- * Adds what was said and answered. A user who goes on speaking before the answer is heard opens the
- * turn again: then its message is replaced, and the answer's is taken back. A store that cannot
- * change messages is given the words that it lacks.
+ * Adds the user's words and the assistant's answers to the store. A user who resumes speaking
+ * before any of the answer was heard reopens the turn: the turn's message is then replaced, and the
+ * answer's is deleted. A store that cannot change messages gets the additional words as a new one.
  */
 export class Chat {
   #get;
-  #said = { turnId: 0, text: "", id: /** @type {string | undefined} */ (undefined) };
-  #answer = { responseId: 0, id: /** @type {string | undefined} */ (undefined) };
+  #lastTurn = { turnId: 0, text: "", id: /** @type {string | undefined} */ (undefined) };
+  #lastAnswer = { responseId: 0, id: /** @type {string | undefined} */ (undefined) };
 
   /** @param {GetState} get */
   constructor(get) {
@@ -19,44 +19,48 @@ export class Chat {
   }
 
   /**
-   * @param {string} text of a turn, all of it; empty when no word was understood
+   * Add the final words of a turn, or replace those of a reopened turn.
+   *
+   * @param {string} text the whole text of the turn; empty when no word was recognized
    * @param {number} [turnId]
    */
-  userSaid(text, turnId = 0) {
-    const before = this.#said;
-    const isOpenedAgain = turnId > 0 && turnId === before.turnId;
+  addUserText(text, turnId = 0) {
+    const previous = this.#lastTurn;
+    const isReopened = turnId > 0 && turnId === previous.turnId;
     if (!text) return;
-    if (!isOpenedAgain) {
-      this.#said = { turnId, text, id: this.#add("user", text) };
-    } else if (this.#change(before.id, text)) {
-      this.#said = { ...before, text };
+    if (!isReopened) {
+      this.#lastTurn = { turnId, text, id: this.#add("user", text) };
+    } else if (this.#change(previous.id, text)) {
+      this.#lastTurn = { ...previous, text };
     } else {
-      const goesOn = text.startsWith(before.text);
-      const lacking = goesOn ? text.slice(before.text.length).trim() : text;
-      this.#said = { turnId, text, id: lacking ? this.#add("user", lacking) : before.id };
+      const isExtension = text.startsWith(previous.text);
+      const added = isExtension ? text.slice(previous.text.length).trim() : text;
+      this.#lastTurn = { turnId, text, id: added ? this.#add("user", added) : previous.id };
     }
   }
 
   /**
+   * Add an answer.
+   *
    * @param {string} text
    * @param {object | undefined} usage
    * @param {number} responseId
    */
-  answered(text, usage, responseId) {
-    this.#answer = { responseId, id: this.#add("assistant", text, { usage }) };
+  addAnswer(text, usage, responseId) {
+    this.#lastAnswer = { responseId, id: this.#add("assistant", text, { usage }) };
   }
 
-  /** @param {number} responseId of an answer that was given up before any of it was heard */
-  answerIsVoid(responseId) {
+  /** @param {number} responseId of an answer withdrawn before any of it was heard */
+  withdrawAnswer(responseId) {
     const { deleteMessage } = this.#get();
-    const { id } = this.#answer;
-    if (responseId === this.#answer.responseId && id !== undefined) deleteMessage?.(id);
+    const { id } = this.#lastAnswer;
+    if (responseId === this.#lastAnswer.responseId && id !== undefined) deleteMessage?.(id);
   }
 
   /**
    * @param {string | undefined} id
    * @param {string} content
-   * @returns {boolean} whether the store can
+   * @returns {boolean} whether the store can change messages
    */
   #change(id, content) {
     const { updateMessage } = this.#get();
@@ -69,13 +73,13 @@ export class Chat {
    * @param {"user" | "assistant"} role
    * @param {string} content
    * @param {object} metadata
-   * @returns {string | undefined} the message's id, where the store tells it
+   * @returns {string | undefined} id of the message, where the store returns it
    */
   #add(role, content, metadata = {}) {
     const { voiceSettings, addMessage } = this.#get();
     if (!voiceSettings.autoAddToMessages) return undefined;
     const timestamp = new Date().toISOString();
-    const message = { type: "text", role, content, metadata: { source: "voice", ...metadata, timestamp } };
-    return addMessage?.(message)?.id;
+    const allMetadata = { source: "voice", ...metadata, timestamp };
+    return addMessage?.({ type: "text", role, content, metadata: allMetadata })?.id;
   }
 }

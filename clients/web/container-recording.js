@@ -1,45 +1,45 @@
 // @ts-check
-/** A recording by MediaRecorder: WebM with Opus, or MP4 where there is no WebM. */
+/** A recording by MediaRecorder: WebM with Opus, or MP4 where the browser has no WebM. */
 
 import { BITS_PER_SECOND } from "./quality.js";
-import { Succession } from "./succession.js";
+import { OrderedLanes } from "./ordered-lanes.js";
 
 /** @typedef {import("./quality.js").Quality} Quality */
 
 /**
- * Some of a recording, in order.
+ * A piece of a recording.
  *
  * @typedef {object} Piece
  * @property {Uint8Array} bytes
- * @property {boolean} begins whether a container begins here: with its header, which all need
- *   that follow until the next that begins
+ * @property {boolean} begins whether a container begins with this piece, with the header that the
+ *   following pieces need
  */
 
 const TIMESLICE_MS = 100;
 const MIME_TYPES = ["audio/webm;codecs=opus", "audio/mp4"]; // the second for Safari
 
 /**
- * A recorder at work.
+ * A running recorder.
  *
- * @typedef {object} Take
+ * @typedef {object} ActiveRecorder
  * @property {MediaRecorder} recorder
- * @property {Promise<void>} underWay resolves with its first piece, or when it has stopped
+ * @property {Promise<void>} producing resolves after its first piece, or when it has stopped
  */
 
 /**
- * Records a stream. A MediaRecorder keeps its bit rate for life, so for another one a new recorder
- * takes over, and a new container begins.
+ * Records a stream. The bit rate of a MediaRecorder is fixed, so another quality means another
+ * recorder and a new container.
  */
 export class ContainerRecording {
   #stream;
   #onPiece;
-  /** @type {Succession<{ blob: Blob, begins: boolean }>} */
-  #succession;
-  /** @type {Take | null} */
+  /** @type {OrderedLanes<{ blob: Blob, begins: boolean }>} */
+  #lanes;
+  /** @type {ActiveRecorder | null} */
   #current = null;
   /** Resolves when every recorder so far has stopped. @type {Promise<unknown>} */
   #stopped = Promise.resolve();
-  /** Resolves when every piece so far has been handed over. */
+  /** Resolves when every piece so far has been delivered. */
   #handedOver = Promise.resolve();
 
   /**
@@ -49,33 +49,33 @@ export class ContainerRecording {
   constructor(stream, onPiece) {
     this.#stream = stream;
     this.#onPiece = onPiece;
-    this.#succession = new Succession((slice) => this.#handOver(slice));
+    this.#lanes = new OrderedLanes((slice) => this.#handOver(slice));
   }
 
-  /** The recorder of the moment; null before the first and after the last. */
+  /** The current recorder; null before the first and after the last. */
   get recorder() {
     return this.#current?.recorder ?? null;
   }
 
   /**
-   * Begin in a quality, or go on in another one: nothing is heard twice, and no more is lost than
-   * the frame that the encoder had begun, 60 ms at most.
+   * Begin in a quality, or continue in another one. No sound is recorded twice, and at most the
+   * frame that the encoder had begun is lost, 60 ms.
    *
    * @param {Quality} quality
    */
   async record(quality) {
-    const before = this.#current;
+    const previous = this.#current;
     const current = this.#begin(quality);
     this.#current = current;
-    if (!before) return;
-    if (before.recorder.state === "recording") before.recorder.pause();
-    // Paused, it goes on encoding what it has heard, and stopped, it would drop that. By the time
-    // that its successor has encoded what came later, it is done.
-    await current.underWay;
-    stop(before.recorder);
+    if (!previous) return;
+    if (previous.recorder.state === "recording") previous.recorder.pause();
+    // A paused recorder still encodes the sound that it has captured; a stopped one would drop it.
+    // It is done by the time its successor has encoded later sound.
+    await current.producing;
+    stop(previous.recorder);
   }
 
-  /** End the recording; resolves when its last piece has been handed over. */
+  /** End the recording; resolves after its last piece has been delivered. */
   async stop() {
     const current = this.#current;
     this.#current = null;
@@ -87,7 +87,7 @@ export class ContainerRecording {
 
   /**
    * @param {Quality} quality
-   * @returns {Take}
+   * @returns {ActiveRecorder}
    */
   #begin(quality) {
     const recorder = new MediaRecorder(this.#stream, {
@@ -95,11 +95,11 @@ export class ContainerRecording {
       audioBitsPerSecond: BITS_PER_SECOND[quality],
     });
     recorder.start(TIMESLICE_MS);
-    const lane = this.#succession.open();
-    const stopped = happens(recorder, "stop").then(() => lane.close());
+    const lane = this.#lanes.open();
+    const stopped = once(recorder, "stop").then(() => lane.close());
     this.#stopped = Promise.all([this.#stopped, stopped]);
     /** @type {Promise<void>} */
-    const heard = new Promise((resolve) => {
+    const firstPiece = new Promise((resolve) => {
       let begins = true;
       recorder.ondataavailable = ({ data }) => {
         if (data.size === 0) return;
@@ -108,7 +108,7 @@ export class ContainerRecording {
         resolve();
       };
     });
-    return { recorder, underWay: Promise.race([heard, stopped]) };
+    return { recorder, producing: Promise.race([firstPiece, stopped]) };
   }
 
   /** @param {{ blob: Blob, begins: boolean }} slice */
@@ -129,6 +129,6 @@ function stop(recorder) {
  * @param {EventTarget} target
  * @param {string} event
  */
-function happens(target, event) {
+function once(target, event) {
   return new Promise((resolve) => target.addEventListener(event, resolve, { once: true }));
 }

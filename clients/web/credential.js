@@ -1,13 +1,13 @@
 // @ts-check
 /**
- * Who the user is, without a word of it in addresses, which logs and histories keep: a token is
- * exchanged for a ticket, good once and for half a minute.
+ * The user's token, kept out of addresses, which logs and histories keep: the client exchanges it
+ * for a ticket that is valid once, for half a minute.
  *
- * @typedef {string | (() => string | Promise<string>)} Token a bearer token, or what gives the one
- *   that is good then
+ * @typedef {string | (() => string | Promise<string>)} Token a bearer token, or a function that
+ *   returns the current one
  */
 
-/** The bridge lets nobody in with this token. */
+/** The bridge refuses this token. */
 export class TokenRefused extends Error {
   constructor() {
     super("the token is missing or wrong");
@@ -15,17 +15,17 @@ export class TokenRefused extends Error {
   }
 }
 
-/** The bridge gives no ticket at present. */
-export class NoTicket extends Error {
-  /** @param {number} retryAfterMs 0 when the bridge does not say */
+/** The bridge issues no ticket at present. */
+export class TicketUnavailable extends Error {
+  /** @param {number} retryAfterMs shortest wait until the next attempt; 0 when unknown */
   constructor(retryAfterMs) {
-    super("the bridge gives no ticket");
-    this.name = "NoTicket";
+    super("the bridge issues no ticket");
+    this.name = "TicketUnavailable";
     this.retryAfterMs = retryAfterMs;
   }
 }
 
-const TRY_AGAIN = [408, 429];
+const RETRYABLE_STATUSES = [408, 429];
 
 export class Credential {
   #token;
@@ -40,45 +40,47 @@ export class Credential {
     this.#fetch = fetch;
   }
 
-  /** Whether there may be another token when this one expires. */
+  /** Whether another token may be available when this one expires. */
   get isRenewable() {
     return typeof this.#token === "function";
   }
 
-  /** The token that is good now. */
+  /** Return the current token. */
   async token() {
     return typeof this.#token === "function" ? this.#token() : this.#token;
   }
 
   /**
-   * What stands for the token in one address of a socket.
+   * Request a ticket, which replaces the token in the address of one socket.
    *
    * @param {URL} url of the socket
-   * @param {AbortSignal} signal gives up
+   * @param {AbortSignal} signal aborts the request
    * @returns {Promise<string>}
-   * @throws {TokenRefused} another token is needed
-   * @throws {NoTicket} another attempt is needed, as for whatever else is thrown
+   * @throws {TokenRefused} another attempt needs another token
+   * @throws {TicketUnavailable} another attempt may succeed, as after any other error
    */
   async ticket(url, signal) {
     const address = new URL("tickets", url);
     address.protocol = address.protocol.replace("ws", "http");
     address.search = "";
-    const headers = { Authorization: `Bearer ${await unless(signal, this.token())}` };
-    const answer = await this.#fetch(address, { method: "POST", headers, signal });
-    if (answer.ok) return (await answer.json()).ticket;
-    const isRefused = answer.status >= 400 && answer.status < 500;
-    if (isRefused && !TRY_AGAIN.includes(answer.status)) throw new TokenRefused();
-    throw new NoTicket(1_000 * (Number(answer.headers.get("Retry-After")) || 0));
+    const headers = { Authorization: `Bearer ${await abortable(signal, this.token())}` };
+    const response = await this.#fetch(address, { method: "POST", headers, signal });
+    if (response.ok) return (await response.json()).ticket;
+    const isRefused = response.status >= 400 && response.status < 500;
+    if (isRefused && !RETRYABLE_STATUSES.includes(response.status)) throw new TokenRefused();
+    throw new TicketUnavailable(1_000 * (Number(response.headers.get("Retry-After")) || 0));
   }
 }
 
 /**
+ * Wait for a promise until the signal aborts.
+ *
  * @template T
  * @param {AbortSignal} signal
  * @param {Promise<T>} promise
  * @returns {Promise<T>}
  */
-function unless(signal, promise) {
+function abortable(signal, promise) {
   const aborted = new Promise((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * The frames of the bridge's WebSocket as types. Durations are milliseconds, audio is base64, and
- * fields that have nothing to say are left out.
+ * Types of the frames of the bridge's WebSocket. Durations are milliseconds, audio is base64, and
+ * fields without a value are left out.
  *
  * @typedef {object} Settings
  * @property {string} [language] BCP 47, such as "en-US"
@@ -9,15 +9,15 @@
  * @property {number} [pitch] 1 is normal
  * @property {number} [rate] 1 is normal
  * @property {number} [volume] 0 to 1
- * @property {boolean} [useBrowserTTS] no audio is sent
+ * @property {boolean} [useBrowserTTS] the browser speaks the answers; the service sends no audio
  * @property {boolean} [autoAddToMessages]
- * @property {boolean} [stream] false leaves out what is not final
+ * @property {boolean} [stream] false leaves out partial transcriptions and response chunks
  *
  * @typedef {object} Output
  * @property {"mp3" | "wav" | "pcm_s16le" | "ogg_opus" | "webm_opus"} [encoding]
  * @property {"continuous" | "self_contained" | "whole"} [framing]
- * @property {number} [maxLeadMs] how far ahead of its playback audio is sent
- * @property {boolean} [supportsHold] `hold` is heeded: the service then pauses, and cuts off later
+ * @property {number} [maxLeadMs] lead of the audio sent over its playback
+ * @property {boolean} [supportsHold] the page pauses playback on `hold`
  *
  * @typedef {object} TurnDetection
  * @property {"manual" | "server_vad"} [mode]
@@ -26,36 +26,36 @@
  * @property {number} [silenceDurationMs]
  * @property {number} [minSpeechMs]
  * @property {number} [maxUtteranceMs]
- * @property {number} [noInputTimeoutMs] silence after which `speech` says `no_input`
- * @property {boolean} [createResponse] false: answers come when they are asked for
+ * @property {number} [noInputTimeoutMs] silence after which `speech` reports `no_input`
+ * @property {boolean} [createResponse] false: an answer needs a `create_response`
  * @property {boolean} [interruptResponse]
  * @property {number} [minInterruptionMs]
- * @property {boolean} [adaptive] pauses as long as this speaker makes them
+ * @property {boolean} [adaptive] a longer silence ends turns of a user who pauses longer
  *
  * @typedef {object} Tool
  * @property {string} name
  * @property {string} [description]
- * @property {object} [parameters] JSON schema of the arguments
+ * @property {object} [parameters] JSON Schema of the arguments
  * @property {string} [stateKey]
  * @property {string} [setterKey]
  * @property {string[]} [argumentOrder] names of the setter's positional arguments
  *
- * @typedef {object} Config what a connection is configured with; what is not named stays
+ * @typedef {object} Config configuration of a session; fields that are left out keep their value
  * @property {Settings} [settings]
- * @property {unknown} [context] any JSON
+ * @property {unknown} [context] any JSON value, for the language model
  * @property {Output} [output]
  * @property {TurnDetection} [turnDetection]
  * @property {Tool[]} [tools]
  * @property {string} [systemPrompt]
- * @property {boolean} [draftReplies] an answer may begin when the user pauses, and be thrown away
+ * @property {boolean} [draftReplies] draft an answer when the user pauses; drop it if they continue
  *
- * @typedef {object} Playback how far the audio of a response has been played
+ * @typedef {object} Playback playback position of a response
  * @property {number} responseId
  * @property {number} playedMs
  */
 
 /**
- * What browsers send. What has to arrive once has a number, which grows from frame to frame.
+ * Frames from the browser. Frames that must arrive exactly once have an increasing `seq`.
  *
  * @typedef {{ type: "config" } & Config
  *   | { type: "auth", token: string }
@@ -72,11 +72,11 @@
  */
 
 /**
- * What browsers receive, by type.
+ * Frames to the browser, by type.
  *
  * @typedef {object} Place
  * @property {number} [turnId]
- * @property {number} [seq] place in the session's sequence; frames of one event share it
+ * @property {number} [seq] sequence number in the session; frames of one event share it
  *
  * @typedef {object} Usage
  * @property {number} promptTokens
@@ -92,21 +92,21 @@
  * @property {"turn_metrics"} type
  * @property {boolean} interrupted
  * @property {number} inputAudioMs
- * @property {number} speechMs of it
+ * @property {number} speechMs speech within the input
  * @property {number} outputAudioMs
  * @property {number} [responseLatencyMs] from the end of the input to the first audio sent
- * @property {number} [firstHeardMs] from there to the first audio that was played, as reported
+ * @property {number} [firstHeardMs] from the end of the input to the first audio reported as played
  * @property {number} [endpointingMs]
  * @property {number} [sttFinalMs]
- * @property {number} [sttAudioMs] audio that the recognizer was sent
+ * @property {number} [sttAudioMs] audio sent to the recognizer
  * @property {number} [llmFirstTokenMs]
  * @property {number} [llmTotalMs]
  * @property {number} [firstPhraseMs]
  * @property {number} [ttsFirstAudioMs]
  * @property {number} [turnTotalMs]
  * @property {Usage} [usage]
- * @property {number} drafts answers begun before the turn was over
- * @property {number} droppedDrafts of them, thrown away
+ * @property {number} drafts number of answers begun before the turn was over
+ * @property {number} droppedDrafts number of drafts that were dropped
  * @property {number} droppedDraftTokens
  *
  * @typedef {{

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Everything that the package offers.
+ * The public exports of the package.
  *
  * @typedef {import("./frames.js").Config} Config
  * @typedef {import("./frames.js").DownFrame} DownFrame

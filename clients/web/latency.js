@@ -1,5 +1,5 @@
 // @ts-check
-/** How long things take: by name, and as the figures of a voice conversation. */
+/** Latencies: of named events, and as metrics of a voice conversation. */
 
 /**
  * @typedef {"connectionLatency" | "transcriptionLatency" | "responseLatency" | "audioLatency" |
@@ -10,33 +10,33 @@
 
 const UNKNOWN = -1;
 
-/** Which figure of a finished turn is which metric. */
-const OF_A_TURN = /** @type {const} */ ({
+/** The field of a finished turn's metrics that each latency is read from. */
+const TURN_FIELDS = /** @type {const} */ ({
   transcriptionLatency: "sttFinalMs",
   responseLatency: "llmFirstTokenMs",
   audioLatency: "ttsFirstAudioMs",
   totalLatency: "turnTotalMs",
 });
 
-/** Milliseconds between the beginning and the end of named events. */
+/** Measures the milliseconds between the start and the end of named events. */
 export class LatencyTracker {
   #now;
   /** @type {Map<string, number>} */
   #starts = new Map();
 
-  /** @param {() => number} now in milliseconds, never going back */
+  /** @param {() => number} now milliseconds of a monotonic clock */
   constructor(now = () => performance.now()) {
     this.#now = now;
   }
 
-  /** @param {string} eventId begins now; once more, it begins anew */
+  /** @param {string} eventId event that starts now; a second call restarts it */
   markStart(eventId) {
     this.#starts.set(eventId, this.#now());
   }
 
   /**
-   * @param {string} eventId ends now
-   * @returns {number} milliseconds; -1 when it has not begun
+   * @param {string} eventId event that ends now
+   * @returns {number} milliseconds since its start; -1 when it was not started
    */
   markEnd(eventId) {
     const startedAt = this.#starts.get(eventId);
@@ -46,7 +46,7 @@ export class LatencyTracker {
   }
 }
 
-/** The latest latencies of a conversation, and how often it failed. */
+/** Collects the latest latencies of a conversation, its errors and its reconnections. */
 export class VoicePerformanceMonitor {
   #timers;
   /** @type {Record<LatencyName, number>} */
@@ -61,51 +61,51 @@ export class VoicePerformanceMonitor {
   #turns = 0;
   #reconnections = 0;
 
-  /** @param {() => number} now in milliseconds, never going back */
+  /** @param {() => number} now milliseconds of a monotonic clock */
   constructor(now = () => performance.now()) {
     this.#timers = new LatencyTracker(now);
   }
 
-  /** @param {string} event one of the latencies, or a name of your own */
+  /** @param {string} event a latency of the metrics, or any other name */
   startTimer(event) {
     this.#timers.markStart(event);
   }
 
   /**
    * @param {string} event
-   * @returns {number} milliseconds; -1 when it was not started, and then no metric changes
+   * @returns {number} milliseconds; -1, without a change of metrics, when it was not started
    */
   endTimer(event) {
     const latency = this.#timers.markEnd(event);
-    if (latency !== UNKNOWN) this.#note(event, latency);
+    if (latency !== UNKNOWN) this.#record(event, latency);
     return latency;
   }
 
   /**
-   * Take the service's own figures for a finished turn.
+   * Record the service's figures of a finished turn.
    *
    * @param {import("./frames.js").TurnMetrics} turn
    */
   recordTurn(turn) {
-    for (const [metric, figure] of Object.entries(OF_A_TURN)) {
+    for (const [metric, figure] of Object.entries(TURN_FIELDS)) {
       const latency = turn[figure];
-      if (latency !== undefined) this.#note(metric, latency);
+      if (latency !== undefined) this.#record(metric, latency);
     }
   }
 
-  /** A turn failed. */
+  /** Count a failed turn. */
   recordError() {
     this.#errors += 1;
   }
 
-  /** The connection was lost and came back. */
+  /** Count a connection that was lost and opened again. */
   recordReconnection() {
     this.#reconnections += 1;
   }
 
   /**
-   * Latencies in milliseconds, 0 before the first; `errorRate` is the share of turns that failed, of
-   * those and the ones with a `totalLatency`.
+   * Return the latencies in milliseconds, 0 before the first, and `errorRate`: the share of failed
+   * turns among failed turns and turns with a `totalLatency`.
    *
    * @returns {Metrics}
    */
@@ -118,7 +118,7 @@ export class VoicePerformanceMonitor {
     };
   }
 
-  /** Show the metrics on the console. */
+  /** Print the metrics on the console. */
   logMetrics() {
     console.table(this.getMetrics());
   }
@@ -127,7 +127,7 @@ export class VoicePerformanceMonitor {
    * @param {string} event
    * @param {number} latency
    */
-  #note(event, latency) {
+  #record(event, latency) {
     if (!Object.hasOwn(this.#latencies, event)) return;
     this.#latencies[/** @type {LatencyName} */ (event)] = latency;
     if (event === "totalLatency") this.#turns += 1;

@@ -1,8 +1,8 @@
 // @ts-check
-/** How loud a stream is at this moment: for a waveform, and for the detection of speech. */
+/** Current level of an audio stream: for a waveform, and for speech detection. */
 
 const WAVE_SAMPLES = 1024; // 21 ms at 48 kHz
-const SPECTRUM_SAMPLES = 256; // what thresholds of Cedar clients are measured with
+const SPECTRUM_SAMPLES = 256; // the window that thresholds of Cedar clients refer to
 
 export class LevelMeter {
   #context;
@@ -14,7 +14,7 @@ export class LevelMeter {
 
   /**
    * @param {MediaStream} stream
-   * @param {AudioContext} [context] of its own if there is none
+   * @param {AudioContext} [context] default: a new one
    */
   constructor(stream, context = new AudioContext()) {
     this.#context = context;
@@ -31,14 +31,14 @@ export class LevelMeter {
     return Math.sqrt(power / samples.length);
   }
 
-  /** Mean of the spectrum, 0 to 255: the scale that a threshold of speech is given in. */
+  /** Mean of the spectrum, 0 to 255: the scale of speech thresholds. */
   get loudness() {
     this.#spectrum.getByteFrequencyData(this.#bins);
     return this.#bins.reduce((sum, bin) => sum + bin, 0) / this.#bins.length;
   }
 
   /**
-   * The latest samples, -1 to 1.
+   * Return the latest samples, -1 to 1.
    *
    * @returns {Float32Array<ArrayBuffer>} overwritten by the next call
    */
@@ -47,7 +47,7 @@ export class LevelMeter {
     return this.#samples;
   }
 
-  /** Let go of the stream; its tracks are not stopped. */
+  /** Disconnect from the stream, without stopping its tracks. */
   close() {
     this.#source.disconnect();
     if (this.#context.state !== "closed") void this.#context.close();

@@ -1,53 +1,53 @@
 // @ts-check
 /**
- * One WebSocket that is known to be alive: it is asked every now and then, and given up when silent.
+ * One WebSocket with a liveness check: it sends pings, and reports a silent socket as lost.
  *
  * @typedef {object} Clock
- * @property {() => number} now in milliseconds, never going back
+ * @property {() => number} now milliseconds of a monotonic clock
  * @property {(tick: () => void, delayMs: number) => any} setTimeout
  * @property {(timer: any) => void} clearTimeout
  *
- * @typedef {object} Surroundings
+ * @typedef {object} Environment
  * @property {new (url: URL) => WebSocket} WebSocket
  * @property {Clock} clock
  *
  * @typedef {object} Listener
- * @property {() => void} opened
- * @property {(frame: any) => void} heard
- * @property {() => number} lastSeq the newest place that was heard
- * @property {(closeCode: number) => void} lost called once; 0 when it fell silent
+ * @property {() => void} onOpen
+ * @property {(frame: any) => void} onFrame
+ * @property {() => number} lastSeq sequence number that pings acknowledge
+ * @property {(closeCode: number) => void} onLost called once; 0 for a socket that fell silent
  */
 
 const PING_MS = 10_000;
-const SILENCE_MS = 25_000; // two pings unanswered, and some
+const SILENCE_MS = 25_000; // two unanswered pings and a margin
 const OPEN = 1;
 
 export class LiveSocket {
   #clock;
   #listener;
-  #heardAt;
+  #receivedAtMs;
   /** @type {any} */
   #timer;
 
   /**
    * @param {URL} url
-   * @param {Surroundings} surroundings
+   * @param {Environment} environment
    * @param {Listener} listener
    */
   constructor(url, { WebSocket, clock }, listener) {
     this.#clock = clock;
     this.#listener = listener;
-    this.#heardAt = clock.now();
+    this.#receivedAtMs = clock.now();
     this.socket = new WebSocket(url);
-    this.socket.onopen = () => listener.opened();
-    this.socket.onmessage = ({ data }) => this.#hear(JSON.parse(data));
+    this.socket.onopen = () => listener.onOpen();
+    this.socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
     this.socket.onclose = ({ code }) => this.#lose(code);
     this.#watch();
   }
 
   /**
    * @param {{ type: string } & Record<string, any>} frame
-   * @returns {boolean} whether it was open to send it
+   * @returns {boolean} false when the socket is not open
    */
   send(frame) {
     if (this.socket.readyState !== OPEN) return false;
@@ -55,12 +55,12 @@ export class LiveSocket {
     return true;
   }
 
-  /** Ask whether it is alive, and tell what was heard. */
+  /** Send a ping, which also acknowledges the frames received. */
   ping() {
     this.send({ type: "ping", sentAt: Date.now(), lastSeq: this.#listener.lastSeq() });
   }
 
-  /** Close it and forget it: a dead one may take minutes to say that it is closed. */
+  /** Close the socket and stop listening: a dead one may take minutes to report its close. */
   close() {
     this.#clock.clearTimeout(this.#timer);
     this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
@@ -68,14 +68,14 @@ export class LiveSocket {
   }
 
   /** @param {any} frame */
-  #hear(frame) {
-    this.#heardAt = this.#clock.now();
-    this.#listener.heard(frame);
+  #receive(frame) {
+    this.#receivedAtMs = this.#clock.now();
+    this.#listener.onFrame(frame);
   }
 
   #watch() {
     this.#timer = this.#clock.setTimeout(() => {
-      if (this.#clock.now() - this.#heardAt > SILENCE_MS) return this.#lose(0);
+      if (this.#clock.now() - this.#receivedAtMs > SILENCE_MS) return this.#lose(0);
       this.ping();
       this.#watch();
     }, PING_MS);
@@ -84,6 +84,6 @@ export class LiveSocket {
   /** @param {number} closeCode */
   #lose(closeCode) {
     this.close();
-    this.#listener.lost(closeCode);
+    this.#listener.onLost(closeCode);
   }
 }

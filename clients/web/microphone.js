@@ -1,5 +1,5 @@
 // @ts-check
-/** The microphone: a recording in pieces of 100 ms, each handed over as base64, in order. */
+/** The microphone: a recording in pieces of 100 ms, delivered in order as base64. */
 
 import { toBase64 } from "./base64.js";
 import { ContainerRecording } from "./container-recording.js";
@@ -11,17 +11,17 @@ import { QualityPolicy } from "./quality.js";
 /** @typedef {import("./quality.js").Quality} Quality */
 
 /**
- * How to record.
+ * Options of a recording.
  *
  * @typedef {object} MicrophoneOptions
- * @property {"opus" | "pcm16"} [encoding] "opus" is WebM, or MP4 where there is no WebM; "pcm16" is
- *   a WAV file without an end
- * @property {() => number} [backlogBytes] what waits to be sent: the socket's `bufferedAmount`
- * @property {Quality} [quality] to begin with
+ * @property {"opus" | "pcm16"} [encoding] "opus" (default) is WebM, or MP4 where the browser has no
+ *   WebM; "pcm16" is WAV of unknown length
+ * @property {() => number} [backlogBytes] bytes that wait to be sent: the socket's `bufferedAmount`
+ * @property {Quality} [quality] initial quality
  * @property {MediaTrackConstraints} [constraints]
  */
 
-const WATCH_MS = 250;
+const QUALITY_CHECK_MS = 250;
 
 /** @type {MediaTrackConstraints} */
 const CONSTRAINTS = {
@@ -31,15 +31,15 @@ const CONSTRAINTS = {
   channelCount: 1,
 };
 
-/** Whether this browser can record on this page. */
+/** Return whether this browser can record on this page. */
 export function canRecord() {
   return Boolean(globalThis.navigator?.mediaDevices && globalThis.MediaRecorder);
 }
 
-/** Why there is no recording, in words for the user. */
+/** A recording is not possible; the message is for the user. */
 export class MicrophoneError extends Error {}
 
-/** Dispatches `quality` when it has begun to record in another quality. */
+/** Dispatches `quality` when the quality of the recording has changed. */
 export class Microphone extends EventTarget {
   #onChunk;
   #onLost;
@@ -47,7 +47,7 @@ export class Microphone extends EventTarget {
   #backlogBytes;
   #constraints;
   #policy;
-  /** Pending while the user is asked. @type {Promise<MediaStream> | null} */
+  /** Pending while the browser asks the user for permission. @type {Promise<MediaStream> | null} */
   #opening = null;
   /** @type {MediaStream | null} */
   #stream = null;
@@ -56,11 +56,11 @@ export class Microphone extends EventTarget {
   /** @type {LevelMeter | null} */
   #meter = null;
   /** @type {ReturnType<typeof setInterval> | undefined} */
-  #watching;
+  #qualityTimer;
 
   /**
-   * @param {(base64: string, piece: Piece) => void} onChunk takes each piece
-   * @param {() => void} onLost called when the device goes away
+   * @param {(base64: string, piece: Piece) => void} onChunk receives each piece
+   * @param {() => void} onLost called when the device is disconnected
    * @param {MicrophoneOptions} options
    */
   constructor(onChunk, onLost = () => {}, options = {}) {
@@ -73,22 +73,22 @@ export class Microphone extends EventTarget {
     this.#policy = new QualityPolicy(options.quality);
   }
 
-  /** Whether it records. */
+  /** Whether a recording is in progress. */
   get isOn() {
     return this.#recording !== null;
   }
 
-  /** What is recorded, for others that listen to it; null while the microphone is closed. */
+  /** The recorded stream, for other listeners; null while the microphone is closed. */
   get stream() {
     return this.#stream;
   }
 
-  /** The recorder of the moment; null while it does not record, or records samples. */
+  /** The current MediaRecorder; null without a recording, and for "pcm16". */
   get recorder() {
     return this.#recording instanceof ContainerRecording ? this.#recording.recorder : null;
   }
 
-  /** The quality that it records in. */
+  /** Quality of the recording. */
   get quality() {
     return this.#policy.quality;
   }
@@ -99,7 +99,7 @@ export class Microphone extends EventTarget {
   }
 
   /**
-   * The latest samples, -1 to 1; none while the microphone is closed.
+   * Return the latest samples, -1 to 1; none while the microphone is closed.
    *
    * @returns {Float32Array}
    */
@@ -108,20 +108,20 @@ export class Microphone extends EventTarget {
   }
 
   /**
-   * Ask for the microphone and keep it open for the `start` that follows, so that the first word
-   * does not wait for the question.
+   * Request the microphone and keep it open for the `start` that follows, so that the browser's
+   * question does not cut the first word.
    *
-   * @throws {MicrophoneError} it cannot be had
+   * @throws {MicrophoneError} the microphone is not available
    */
   async requestPermission() {
     await this.#open();
   }
 
   /**
-   * Begin a recording, and ask for the microphone where that was not done. Nothing is recorded if
-   * `stop` is called while the user is still being asked.
+   * Begin a recording, and request the microphone unless it is open. A `stop` while the browser
+   * still asks the user cancels the recording.
    *
-   * @throws {MicrophoneError} it cannot be had
+   * @throws {MicrophoneError} the microphone is not available, or the browser cannot record
    */
   async start() {
     const stream = await this.#open();
@@ -130,10 +130,10 @@ export class Microphone extends EventTarget {
     const recording = new Recording(stream, (piece) => {
       this.#onChunk(toBase64(piece.bytes), piece);
     });
-    this.#watch(); // begins in the quality that the connection carries
+    this.#adjustQuality(); // start in a quality that the connection carries
     this.#recording = recording;
-    this.#watching = setInterval(() => this.#watch(), WATCH_MS);
-    connection()?.addEventListener("change", this.#watch);
+    this.#qualityTimer = setInterval(() => this.#adjustQuality(), QUALITY_CHECK_MS);
+    connection()?.addEventListener("change", this.#adjustQuality);
     try {
       await recording.record(this.quality);
     } catch (error) {
@@ -144,35 +144,35 @@ export class Microphone extends EventTarget {
   }
 
   /**
-   * Go on with a new container, which whoever has lost the beginning of the recording can read:
-   * a server after a lost connection, for one.
+   * Continue in a new container, for a server that has lost the beginning of the recording together
+   * with the connection.
    */
   async restart() {
     await this.#recording?.record(this.quality);
   }
 
-  /** End the recording and close the microphone; resolves when its last piece is handed over. */
+  /** End the recording and close the microphone; resolves after the last piece is delivered. */
   async stop() {
     const [recording, stream] = [this.#recording, this.#stream];
     this.#recording = this.#stream = this.#opening = null;
-    clearInterval(this.#watching);
-    connection()?.removeEventListener("change", this.#watch);
+    clearInterval(this.#qualityTimer);
+    connection()?.removeEventListener("change", this.#adjustQuality);
     this.#meter?.close();
     this.#meter = null;
     try {
       await recording?.stop();
     } finally {
-      if (stream) release(stream);
+      if (stream) stopTracks(stream);
     }
   }
 
-  /** @returns {Promise<MediaStream>} the same to everybody who asks before there is an answer */
+  /** @returns {Promise<MediaStream>} the same for all calls until the user has answered */
   #open() {
     if (this.#opening) return this.#opening;
     const opening = open(this.#constraints).then(
       (stream) => {
-        if (this.#opening === opening) this.#take(stream);
-        else release(stream);
+        if (this.#opening === opening) this.#adopt(stream);
+        else stopTracks(stream);
         return stream;
       },
       (error) => {
@@ -185,7 +185,7 @@ export class Microphone extends EventTarget {
   }
 
   /** @param {MediaStream} stream */
-  #take(stream) {
+  #adopt(stream) {
     this.#stream = stream;
     for (const track of stream.getTracks()) {
       track.onended = () => {
@@ -199,7 +199,7 @@ export class Microphone extends EventTarget {
     return this.#meter;
   }
 
-  #watch = () => {
+  #adjustQuality = () => {
     const before = this.quality;
     const quality = this.#policy.observe({
       nowMs: performance.now(),
@@ -213,11 +213,11 @@ export class Microphone extends EventTarget {
 }
 
 /** @param {MediaStream} stream */
-function release(stream) {
+function stopTracks(stream) {
   for (const track of stream.getTracks()) track.stop();
 }
 
-/** @returns {(EventTarget & { effectiveType?: string }) | undefined} not every browser tells */
+/** @returns {(EventTarget & { effectiveType?: string }) | undefined} undefined in some browsers */
 function connection() {
   return /** @type {any} */ (navigator).connection;
 }
@@ -228,19 +228,19 @@ function connection() {
  */
 async function open(constraints) {
   if (!canRecord()) {
-    throw new MicrophoneError("The browser offers the microphone on https and localhost only.");
+    throw new MicrophoneError("The browser allows the microphone on https and localhost only.");
   }
   try {
     return await navigator.mediaDevices.getUserMedia({ audio: constraints });
   } catch (error) {
-    throw new MicrophoneError(reason(error), { cause: error });
+    throw new MicrophoneError(messageFor(error), { cause: error });
   }
 }
 
 /** @param {unknown} error */
-function reason(error) {
+function messageFor(error) {
   const name = error instanceof DOMException ? error.name : "";
-  if (name === "NotAllowedError") return "The microphone is not allowed for this page.";
+  if (name === "NotAllowedError") return "This page has no permission to use the microphone.";
   if (name === "NotReadableError") return "The microphone is used by another program.";
   return "No microphone was found.";
 }

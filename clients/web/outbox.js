@@ -1,26 +1,26 @@
 // @ts-check
 /**
- * Frames on their way: those that wait for a connection, and those that were written and may have
- * been swallowed by it. In order, bounded by bytes. Pure.
+ * The send queue: frames that wait for a connection, and written ones that the bridge has not
+ * acknowledged, which a lost connection may have swallowed. In order, bounded by bytes. Pure.
  */
 
-/** @typedef {{ type: string, data?: string, seq?: number }} Sent the part of a frame that matters */
+/** @typedef {{ type: string, data?: string, seq?: number }} QueuedFrame the fields read here */
 
 const EBML_BASE64 = "GkXf"; // the first bytes of WebM
 const FTYP_BASE64 = "Z0eX"; // "ftyp", which begins with the fifth byte of MP4
-const OUTLIVES_ITS_SESSION = new Set(["text", "say"]);
+const SURVIVES_SESSION_LOSS = new Set(["text", "say"]);
 
-/** Frames of a page before this one that may be under way: their numbers are left to them. */
-const UNDER_WAY = 1_000_000;
+/** Sequence numbers left to frames that an earlier page of the session may still have in flight. */
+const IN_FLIGHT_GAP = 1_000_000;
 
-/** @template {Sent} T */
+/** @template {QueuedFrame} T */
 export class Outbox {
   #maxBytes;
   #bytes = 0;
-  /** The newest number that was given. */
+  /** Highest sequence number assigned. */
   #seq = 0;
-  /** Whether the other side tells what has arrived, so that frames are numbered and kept. */
-  #isTold = false;
+  /** Whether the bridge acknowledges frames: they are then numbered, and kept until it does. */
+  #isAcknowledged = false;
   /** @type {{ frame: T, bytes: number, isWritten: boolean }[]} */
   #entries = [];
 
@@ -30,16 +30,16 @@ export class Outbox {
   }
 
   /**
-   * Take a frame. Where there is no room, frames that were written already are kept no longer; a box
-   * full of frames that wait takes no more, since a recording without its end can be understood,
-   * and one without its beginning cannot.
+   * Queue a frame. When there is no room, written frames are dropped, oldest first. A queue full of
+   * unwritten frames refuses more: a recording without its end can be recognized, one without its
+   * beginning cannot.
    *
    * @param {T} frame
-   * @returns {boolean} whether there was room
+   * @returns {boolean} whether it was queued
    */
   add(frame) {
     const bytes = frame.data?.length ?? JSON.stringify(frame).length;
-    while (this.#bytes + bytes > this.#maxBytes && this.#entries[0]?.isWritten) this.#forget();
+    while (this.#bytes + bytes > this.#maxBytes && this.#entries[0]?.isWritten) this.#dropOldest();
     if (this.#bytes + bytes > this.#maxBytes) return false;
     this.#bytes += bytes;
     this.#entries.push({ frame, bytes, isWritten: false });
@@ -47,60 +47,65 @@ export class Outbox {
   }
 
   /**
-   * Write what is to be written, in order, until that fails.
+   * Write the unwritten frames, in order, until one fails.
    *
-   * @param {(frame: T) => boolean} write whether it was written
+   * @param {(frame: T) => boolean} write returns whether the frame was written
    */
   flush(write) {
     for (const entry of this.#entries.filter(({ isWritten }) => !isWritten)) {
-      if (this.#isTold && !entry.frame.seq) entry.frame = { ...entry.frame, seq: ++this.#seq };
+      const { frame } = entry;
+      if (this.#isAcknowledged && !frame.seq) entry.frame = { ...frame, seq: ++this.#seq };
       if (!write(entry.frame)) return;
       entry.isWritten = true;
     }
-    while (!this.#isTold && this.#entries[0]?.isWritten) this.#forget();
+    while (!this.#isAcknowledged && this.#entries[0]?.isWritten) this.#dropOldest();
   }
 
   /**
-   * A connection to the same session begins: what has not arrived is to be written again.
+   * Schedule unacknowledged frames to be written again, on a new connection to the same session.
    *
-   * @param {number} [received] the newest number that has arrived; nothing where that is not told
+   * @param {number} [received] highest number acknowledged; undefined where the bridge sends none
    */
   resume(received) {
-    this.#isTold = received !== undefined;
-    this.arrived(received ?? this.#seq);
-    if (this.#seq <= (received ?? 0)) this.#seq = (received ?? 0) + UNDER_WAY;
+    this.#isAcknowledged = received !== undefined;
+    this.acknowledge(received ?? this.#seq);
+    if (this.#seq <= (received ?? 0)) this.#seq = (received ?? 0) + IN_FLIGHT_GAP;
     for (const entry of this.#entries) entry.isWritten = false;
   }
 
   /**
-   * Another session begins, which knows nothing of what was said before. Forget what was written,
-   * and what only makes sense to the session that is gone: up to the beginning of the next
-   * recording, all but typed text and what is to be said.
+   * Keep only the frames that make sense to a new session, which has none of the earlier input.
+   * Drops written frames, and all frames before the beginning of the next recording except typed
+   * text and texts to speak.
    *
    * @param {number} [received] see `resume`
-   * @returns {number} frames forgotten that were not written
+   * @returns {number} number of unwritten frames that were dropped
    */
-  beginAnew(received) {
-    this.#isTold = received !== undefined;
+  startNewSession(received) {
+    this.#isAcknowledged = received !== undefined;
     const waiting = this.#entries.filter(({ isWritten }) => !isWritten);
     const found = waiting.findIndex(({ frame }) => beginsRecording(frame));
     const end = found < 0 ? waiting.length : found;
     this.#entries = waiting.filter(
-      ({ frame }, index) => index >= end || OUTLIVES_ITS_SESSION.has(frame.type),
+      ({ frame }, index) => index >= end || SURVIVES_SESSION_LOSS.has(frame.type),
     );
     this.#bytes = this.#entries.reduce((sum, { bytes }) => sum + bytes, 0);
     return waiting.length - this.#entries.length;
   }
 
-  /** @param {number} received the newest number that has arrived */
-  arrived(received) {
-    while ((this.#entries[0]?.frame.seq ?? Infinity) <= received) this.#forget();
+  /**
+   * Drop the frames that have arrived.
+   *
+   * @param {number} received highest number that the bridge acknowledges
+   */
+  acknowledge(received) {
+    while ((this.#entries[0]?.frame.seq ?? Infinity) <= received) this.#dropOldest();
   }
 
   /**
-   * Forget everything.
+   * Drop all frames.
    *
-   * @returns {number} frames that were not written
+   * @returns {number} number of unwritten frames that were dropped
    */
   clear() {
     const waiting = this.#entries.filter(({ isWritten }) => !isWritten).length;
@@ -109,15 +114,15 @@ export class Outbox {
     return waiting;
   }
 
-  #forget() {
+  #dropOldest() {
     this.#bytes -= this.#entries.shift()?.bytes ?? 0;
   }
 }
 
 /**
- * Whether a recording begins here: it is said so, or the header of its container is here.
+ * Whether a recording begins with this frame: by its type, or by the header of a container.
  *
- * @param {Sent} frame
+ * @param {QueuedFrame} frame
  */
 function beginsRecording({ type, data = "" }) {
   if (type !== "audio_chunk") return type === "start_listening";

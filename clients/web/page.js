@@ -1,5 +1,5 @@
 // @ts-check
-/** The page: joins the connection, the microphone, the loudspeaker and what is to be seen. */
+/** The voice page: connects the client, microphone and loudspeaker with the visible elements. */
 
 import { BrowserVoice } from "./browser-voice.js";
 import { Microphone, MicrophoneError } from "./microphone.js";
@@ -8,7 +8,7 @@ import { button, element, elementOf } from "./page/document.js";
 import { showLastTurn } from "./page/last-turn.js";
 import { ReconnectBanner } from "./page/reconnect-banner.js";
 import { SettingsForm } from "./page/settings-form.js";
-import { offerPanel, show, showProblem, suggestions } from "./page/view.js";
+import { enablePanel, show, showProblem, suggestions } from "./page/view.js";
 import { Waveform } from "./page/waveform.js";
 import { PLAYER_OUTPUT, Player } from "./player.js";
 import { TOOLS, perform } from "./tools.js";
@@ -22,7 +22,7 @@ const textInput = elementOf("text", HTMLInputElement);
 const transcript = new Transcript(element("log"));
 const player = new Player();
 const browserVoice = new BrowserVoice();
-const settings = new SettingsForm((wishes) => client.configure({ settings: wishes }));
+const settings = new SettingsForm((changes) => client.configure({ settings: changes }));
 const client = new VoiceClient(
   location.origin.replace(/^http/, "ws") + "/api/voice/ws",
   {
@@ -44,16 +44,16 @@ const banner = new ReconnectBanner(
   () => client.connect(),
 );
 
-let isHearing = false;
-let isThinking = false; // an answer is to come, or more of it
-let isStarting = false;
-let answerId = 0; // 0: of whichever comes
+let isUserSpeaking = false;
+let isAnswerPending = false; // an answer, or more of it, is expected
+let isMicrophoneStarting = false;
+let answerId = 0; // 0 until the expected answer begins
 
-// -- what the user does ---------------------------------------------------------------------------
+// -- actions of the user --------------------------------------------------------------------------
 
 async function startListening() {
-  if (isStarting) return;
-  isStarting = true;
+  if (isMicrophoneStarting) return;
+  isMicrophoneStarting = true;
   try {
     player.unlock();
     await microphone.requestPermission();
@@ -64,15 +64,15 @@ async function startListening() {
   } catch (error) {
     showProblem(error instanceof MicrophoneError ? error.message : "The recording failed.");
   } finally {
-    isStarting = false;
+    isMicrophoneStarting = false;
     render();
   }
 }
 
 async function stopListening() {
   if (!microphone.isOn) return;
-  if (isHearing) think();
-  isHearing = false;
+  if (isUserSpeaking) expectAnswer();
+  isUserSpeaking = false;
   const stopped = microphone.stop();
   render();
   await stopped;
@@ -80,36 +80,36 @@ async function stopListening() {
 }
 
 /** @param {string} text */
-function say(text) {
+function sendText(text) {
   if (!text.trim() || client.status !== "connected") return;
   player.unlock();
   interrupt();
   client.sendText(text);
-  transcript.userSaid(text);
+  transcript.showFinal(text);
   textInput.value = "";
-  think();
+  expectAnswer();
   showProblem("");
   render();
 }
 
-/** An answer is to come. */
-function think() {
-  isThinking = true;
+/** Show that an answer is expected. */
+function expectAnswer() {
+  isAnswerPending = true;
   answerId = 0;
 }
 
-/** Stop the answer that is being given, and say how much of it was heard. */
+/** Stop the current answer, and report how much of it the user heard. */
 function interrupt() {
-  if (!isSpeaking() && !isThinking) return;
+  if (!isSpeaking() && !isAnswerPending) return;
   const playedMs = browserVoice.isPlaying ? browserVoice.playedMs : player.playedMs(answerId);
-  beSilent(answerId);
+  stopPlayback(answerId);
   client.interrupt(answerId, playedMs);
-  isThinking = false;
+  isAnswerPending = false;
   render();
 }
 
 /** @param {number} responseId */
-function beSilent(responseId) {
+function stopPlayback(responseId) {
   player.silence(responseId);
   browserVoice.silence();
 }
@@ -119,51 +119,51 @@ button("stop").onclick = interrupt;
 button("problem-dismiss").onclick = () => showProblem("");
 element("composer").onsubmit = (event) => {
   event.preventDefault();
-  say(textInput.value);
+  sendText(textInput.value);
 };
-for (const suggestion of suggestions) suggestion.onclick = () => say(suggestion.textContent);
+for (const suggestion of suggestions) suggestion.onclick = () => sendText(suggestion.textContent);
 document.addEventListener("keydown", ({ key }) => {
   if (key === "Escape") interrupt();
 });
 window.addEventListener("online", () => {
   if (client.status === "reconnecting") client.connect();
 });
-offerPanel();
+enablePanel();
 
-// -- what the service says ------------------------------------------------------------------------
+// -- frames of the service ------------------------------------------------------------------------
 
 /** @type {{ [K in keyof DownFrames]?: (frame: DownFrames[K]) => void }} */
-const HEARD = {
+const HANDLERS = {
   ready(frame) {
-    settings.adopt(frame.settings);
+    settings.showEffective(frame.settings);
   },
   speech({ event }) {
-    isHearing = event === "started";
-    isThinking = false;
-    if (event === "turn_ended") think();
+    isUserSpeaking = event === "started";
+    isAnswerPending = false;
+    if (event === "turn_ended") expectAnswer();
   },
   transcription_partial({ text, stableText = "", turnId }) {
-    transcript.userSays(text, stableText, turnId);
+    transcript.showPartial(text, stableText, turnId);
   },
   transcription_final({ text, turnId }) {
-    isHearing = false;
-    isThinking = false;
-    if (text) think();
-    transcript.userSaid(text, turnId);
+    isUserSpeaking = false;
+    isAnswerPending = false;
+    if (text) expectAnswer();
+    transcript.showFinal(text, turnId);
   },
   response_start({ responseId }) {
     answerId = responseId;
-    isThinking = true;
-    transcript.answerBegins(responseId);
+    isAnswerPending = true;
+    transcript.startAnswer(responseId);
   },
   response_chunk({ responseId, text }) {
-    transcript.answerGoesOn(responseId, text);
+    transcript.appendToAnswer(responseId, text);
   },
   response_complete({ responseId, text }) {
-    transcript.answerIsWritten(responseId, text);
+    transcript.completeAnswer(responseId, text);
     const { useBrowserTTS, ...voice } = settings.values;
     if (useBrowserTTS && !browserVoice.say(text, voice)) {
-      showProblem("This browser has no voice of its own. Switch its speech off in the settings.");
+      showProblem("This browser has no voice. Turn off browser speech in the settings.");
     }
   },
   audio_chunk({ responseId, data }) {
@@ -174,39 +174,39 @@ const HEARD = {
     else player.release();
   },
   audio_complete({ responseId }) {
-    isThinking = false;
-    transcript.answerIsOver(responseId);
+    isAnswerPending = false;
+    transcript.endAnswer(responseId);
   },
   interruption({ responseId, reason, keptText }) {
-    beSilent(responseId);
-    if (reason === "turn_reopened") transcript.answerIsVoid(responseId);
-    else transcript.answerIsCut(responseId, keptText);
+    stopPlayback(responseId);
+    if (reason === "turn_reopened") transcript.removeAnswer(responseId);
+    else transcript.cutAnswer(responseId, keptText);
   },
   action(frame) {
     const done = perform(frame);
     logAction(frame, done !== "");
-    if (done) transcript.note(done);
+    if (done) transcript.addNote(done);
   },
   error({ message }) {
-    isThinking = false;
+    isAnswerPending = false;
     showProblem(message);
   },
   turn_metrics(frame) {
-    if (frame.turnTotalMs !== undefined) showLastTurn(frame); // else there was no answer
+    if (frame.turnTotalMs !== undefined) showLastTurn(frame); // unset: no answer
   },
 };
 
-for (const [type, hear] of Object.entries(HEARD)) {
+for (const [type, handle] of Object.entries(HANDLERS)) {
   client.on(/** @type {keyof DownFrames} */ (type), (frame) => {
-    /** @type {(frame: any) => void} */ (hear)(frame);
+    /** @type {(frame: any) => void} */ (handle)(frame);
     render();
   });
 }
 client.on("status", (status) => {
   if (status === "connected") showProblem("");
-  else loseConnection(status);
+  else connectionLost(status);
   if (status === "refused") {
-    showProblem("This server wants a token: add #token=… to the address of this page.");
+    showProblem("This server requires a token: add #token=… to the address of this page.");
   }
   render();
 });
@@ -217,21 +217,21 @@ player.onPlayback = client.reportPlayback.bind(client);
 player.addEventListener("failure", () => showProblem("An answer could not be played."));
 
 /**
- * A recording goes on through a lost connection, with a beginning that a new session understands,
- * and ends with one that is over.
+ * Continue the recording through a lost connection, in a new container that a new session can
+ * decode, or stop it when the connection is closed.
  *
  * @param {import("./voice-client.js").Status} status
  */
-function loseConnection(status) {
-  isHearing = isThinking = false;
-  player.release(); // whoever held it may be gone
-  transcript.nothingWasSaid();
-  const isComing = status === "connecting" || status === "reconnecting";
-  const changed = isComing ? microphone.restart() : microphone.stop();
+function connectionLost(status) {
+  isUserSpeaking = isAnswerPending = false;
+  player.release(); // the session that held it may be lost
+  transcript.dropPartial();
+  const isPending = status === "connecting" || status === "reconnecting";
+  const changed = isPending ? microphone.restart() : microphone.stop();
   void changed.then(render, () => showProblem("The recording failed."));
 }
 
-// -- what is to be seen ---------------------------------------------------------------------------
+// -- display --------------------------------------------------------------------------------------
 
 function isSpeaking() {
   return player.isPlaying || browserVoice.isPlaying;
@@ -240,9 +240,9 @@ function isSpeaking() {
 function state() {
   if (player.isHeld) return "held";
   if (isSpeaking()) return "speaking";
-  if (isThinking) return "thinking";
+  if (isAnswerPending) return "thinking";
   if (!microphone.isOn) return "idle";
-  return isHearing ? "hearing" : "listening";
+  return isUserSpeaking ? "hearing" : "listening";
 }
 
 function render() {

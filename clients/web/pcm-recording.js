@@ -1,5 +1,5 @@
 // @ts-check
-/** A recording of samples: 16 bits, mono, as a WAV file that has no end yet. */
+/** A recording of PCM samples: 16 bits, mono, as WAV of unknown length. */
 
 /** @typedef {import("./container-recording.js").Piece} Piece */
 /** @typedef {import("./quality.js").Quality} Quality */
@@ -7,10 +7,10 @@
 const RATE_HZ = 16_000;
 const SLICES_PER_SECOND = 10;
 const WORKLET = new URL("./pcm-worklet.js", import.meta.url);
-const FLUSH_MS = 500; // an audio thread that does not answer by then does not run
+const FLUSH_MS = 500; // an audio thread without an answer by then is not running
 const UNKNOWN_BYTES = 0xffffffff;
 
-/** Records a stream without loss: where Opus is not to be had, or not wanted. */
+/** Records a stream without loss, as the alternative to Opus. */
 export class PcmRecording {
   #stream;
   #onPiece;
@@ -30,7 +30,7 @@ export class PcmRecording {
   }
 
   /**
-   * Begin, or go on with a new header. Samples have one quality only.
+   * Begin, or continue with a new header. PCM has one quality only.
    *
    * @param {Quality} _quality
    */
@@ -53,7 +53,7 @@ export class PcmRecording {
     if (context.state === "suspended") await context.resume();
   }
 
-  /** End the recording; resolves when its last piece has been handed over. */
+  /** End the recording; resolves after its last piece has been delivered. */
   async stop() {
     const [context, node] = [this.#context, this.#node];
     this.#context = this.#node = null;
@@ -82,7 +82,8 @@ export class PcmRecording {
 }
 
 /**
- * A context at the rate that is recorded, or at the device's where a browser does not convert.
+ * Open a context at the rate of the recording, or at the device's rate in browsers that do not
+ * convert.
  *
  * @param {MediaStream} stream
  */
@@ -98,7 +99,7 @@ function openContext(stream) {
 }
 
 /**
- * The header of 16 bit mono WAV whose length is not known.
+ * Return the header of 16 bit mono WAV of unknown length.
  *
  * @param {number} rateHz
  * @returns {Uint8Array<ArrayBuffer>}
@@ -110,13 +111,13 @@ export function wavHeader(rateHz) {
   name(0, "RIFF");
   header.setUint32(4, UNKNOWN_BYTES, true);
   name(8, "WAVEfmt ");
-  header.setUint32(16, 16, true); // bytes of the format that follows
+  header.setUint32(16, 16, true); // bytes of the following format
   header.setUint16(20, 1, true); // integers
   header.setUint16(22, 1, true); // mono
   header.setUint32(24, rateHz, true);
-  header.setUint32(28, rateHz * 2, true); // bytes a second
-  header.setUint16(32, 2, true); // bytes a sample
-  header.setUint16(34, 16, true); // bits a sample
+  header.setUint32(28, rateHz * 2, true); // bytes per second
+  header.setUint16(32, 2, true); // bytes per sample
+  header.setUint16(34, 16, true); // bits per sample
   name(36, "data");
   header.setUint32(40, UNKNOWN_BYTES, true);
   return new Uint8Array(header.buffer);

@@ -1,10 +1,10 @@
 // @ts-check
-/** The audio thread's part of a recording of samples: slices of 16 bit integers. */
+/** The audio thread's part of a PCM recording: slices of 16 bit integers. */
 
-// The types of this global scope are not in the library of the DOM.
+// The DOM library has no types for this global scope.
 const { AudioWorkletProcessor, registerProcessor } = /** @type {any} */ (globalThis);
 
-/** Posts `{samples, isLast}`: full slices, and what there is of one when it is told to end. */
+/** Posts `{samples, isLast}`: full slices, and a shorter last one on any message. */
 class PcmSlices extends AudioWorkletProcessor {
   /** @param {{ processorOptions: { sliceSamples: number } }} options */
   constructor({ processorOptions }) {
@@ -19,8 +19,8 @@ class PcmSlices extends AudioWorkletProcessor {
   }
 
   /**
-   * @param {Float32Array[][]} inputs one, with one channel while something is connected
-   * @returns {boolean} whether to go on
+   * @param {Float32Array[][]} inputs one, with one channel while a source is connected
+   * @returns {boolean} whether to continue
    */
   process([[samples = new Float32Array()]]) {
     for (const sample of samples) {

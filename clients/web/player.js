@@ -1,18 +1,18 @@
 // @ts-check
-/** The loudspeaker: answer audio, piece after piece without a gap, until told to be silent. */
+/** Playback of answer audio: pieces in order, without a gap, until they are silenced. */
 
 import { toBytes } from "./base64.js";
-import { Heard } from "./heard.js";
+import { PlaybackPosition } from "./playback-position.js";
 
-const HEAD_START_S = 0.06; // so that a piece is not cut by its own scheduling
+const HEAD_START_S = 0.06; // time to schedule a piece without cutting its beginning
 const TOO_NEAR_S = 0.005; // the audio thread is ahead of the clock by some blocks
-const FADE_S = 0.005; // an end in the middle of a wave would click
+const FADE_S = 0.005; // an end in the middle of a wave clicks
 const TICK_MS = 50;
 const REPORT_MS = 1_000;
 
 /**
- * The `output` of a `VoiceClient` whose answers a player plays: what it can decode, how much it may
- * be sent ahead, and that it can be held.
+ * The `output` for a `VoiceClient` whose answers a player plays: an encoding that it decodes, the
+ * lead of the audio over its playback, and the support of holds.
  */
 export const PLAYER_OUTPUT = Object.freeze(
   /** @type {const} */ ({
@@ -24,12 +24,12 @@ export const PLAYER_OUTPUT = Object.freeze(
 );
 
 /**
- * How far a response has been heard.
+ * Playback position of a response.
  *
  * @typedef {object} Playback
  * @property {number} responseId
- * @property {number} playedMs of the response, without pauses between its pieces
- * @property {boolean} isPlaying whether more of it is in the queue
+ * @property {number} playedMs length of its audio that has played, without pauses between pieces
+ * @property {boolean} isPlaying whether more of its audio is in the queue
  */
 
 /**
@@ -42,15 +42,15 @@ export const PLAYER_OUTPUT = Object.freeze(
  */
 
 /**
- * Dispatches `change` when it begins, goes on with another piece, falls silent, is held or goes on,
- * or is kept from sounding by the browser; `failure`, with `{responseId, error}` in `detail`, when a piece cannot
- * be decoded.
+ * Dispatches `change` when playback begins, continues with another piece, ends, is held, is
+ * released, or is blocked by the browser; and `failure`, with `{responseId, error}` in `detail`, when
+ * a piece cannot be decoded.
  */
 export class Player extends EventTarget {
-  /** Seconds of audio that were decoded and put into the queue. */
+  /** Seconds of audio decoded and queued so far. */
   decodedSeconds = 0;
   /**
-   * Told when a response begins to be heard, after each second of it, and when it ends or is cut.
+   * Called when a response begins to sound, after each second of it, and at its end or cut.
    *
    * @type {(playback: Playback) => void}
    */
@@ -59,19 +59,19 @@ export class Player extends EventTarget {
   #openContext;
   /** @type {AudioContext | null} */
   #context = null;
-  /** What is or will be heard, in order. @type {Piece[]} */
+  /** The pieces that sound now or later, in order. @type {Piece[]} */
   #queue = [];
-  #heard = new Heard();
+  #position = new PlaybackPosition();
   #latestId = 0;
   #silencedId = -1;
-  /** The response that is held; null while none is. @type {number | null} */
+  /** The held response; null while none is held. @type {number | null} */
   #heldId = null;
-  /** Keeps pieces in order: each is put into the queue after the one before it. */
-  #inOrder = Promise.resolve();
+  /** Resolves when the pieces so far are queued or have failed: it keeps them in order. */
+  #queued = Promise.resolve();
   /** @type {ReturnType<typeof setInterval> | undefined} */
-  #reporting;
-  /** The newest report. */
-  #reported = { responseId: 0, playedMs: 0 };
+  #reportTimer;
+  /** The latest playback report. */
+  #lastReport = { responseId: 0, playedMs: 0 };
 
   /** @param {() => AudioContext} openContext */
   constructor(openContext = () => new AudioContext()) {
@@ -79,30 +79,30 @@ export class Player extends EventTarget {
     this.#openContext = openContext;
   }
 
-  /** Whether anything is being played. */
+  /** Whether audio is playing or queued. */
   get isPlaying() {
     return this.#queue.length > 0;
   }
 
-  /** Whether it is silent until `release`. */
+  /** Whether playback is paused until `release`. */
   get isHeld() {
     return this.#heldId !== null;
   }
 
-  /** Whether the browser lets no sound out until the user has done something. */
+  /** Whether the browser blocks sound until the user interacts with the page. */
   get isBlocked() {
     return this.isPlaying && !this.isHeld && this.#context?.state !== "running";
   }
 
-  /** Let sound out. Browsers want it called by something that the user does. */
+  /** Unblock sound. Browsers require that an action of the user calls it. */
   unlock() {
     const context = this.#open();
     if (context.state !== "running" && !this.isHeld) void context.resume().catch(() => {});
   }
 
   /**
-   * Be silent at once, and keep everything that is in the queue or comes into it. Also over when
-   * the response is silenced.
+   * Pause playback at once, and keep the queue and the pieces that arrive. The hold ends with
+   * `release`, or when the response is silenced.
    *
    * @param {number} responseId
    */
@@ -113,7 +113,7 @@ export class Player extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Go on where it was held. */
+  /** Resume playback where it was held. */
   release() {
     if (!this.isHeld) return;
     this.#heldId = null;
@@ -122,28 +122,28 @@ export class Player extends EventTarget {
   }
 
   /**
-   * Play a piece after those before it.
+   * Queue a piece after the earlier ones.
    *
-   * A piece that cannot be decoded is left out, and the next ones are played; `failure` says so. The
-   * promise says so too, and nothing happens to those who do not wait for it.
+   * A piece that cannot be decoded is left out, and the next ones are played: the player dispatches
+   * `failure`, and the promise rejects. The rejection may be left unhandled.
    *
-   * @param {number} responseId counts upward, from 1
+   * @param {number} responseId increasing, from 1
    * @param {string | Uint8Array<ArrayBuffer>} data a complete audio file, as base64 or bytes
-   * @returns {Promise<void>} resolved when it is in the queue
+   * @returns {Promise<void>} resolves when the piece is queued
    */
   play(responseId, data) {
     if (responseId <= this.#silencedId) return Promise.resolve();
     this.unlock();
     this.#latestId = Math.max(this.#latestId, responseId);
     const decoding = this.#decode(data);
-    decoding.catch(() => {}); // its turn to fail comes below
-    const queued = this.#inOrder.then(async () => this.#enqueue(responseId, await decoding));
-    this.#inOrder = queued.catch((error) => this.#fail(responseId, error));
+    decoding.catch(() => {}); // the queue below handles a failure in order
+    const queued = this.#queued.then(async () => this.#enqueue(responseId, await decoding));
+    this.#queued = queued.catch((error) => this.#fail(responseId, error));
     return queued;
   }
 
   /**
-   * Be silent at once, and play nothing more of this response or an older one.
+   * Stop playback of this response and of older ones at once, and ignore their later pieces.
    *
    * @param {number} responseId
    */
@@ -153,13 +153,13 @@ export class Player extends EventTarget {
     this.#queue = this.#queue.filter((piece) => piece.responseId > responseId);
     for (const piece of silenced) this.#cut(piece);
     if (this.#heldId !== null && this.#heldId <= responseId) this.release();
-    for (const id of new Set(silenced.map((piece) => piece.responseId))) this.#changed(id);
+    for (const id of new Set(silenced.map((piece) => piece.responseId))) this.#playbackChanged(id);
   }
 
   /**
-   * Be silent at once, and play nothing more of what has come.
+   * Stop playback of every response so far at once, and ignore their later pieces.
    *
-   * @returns {{ responseId: number, playedMs: number }} how much of the latest response was heard
+   * @returns {{ responseId: number, playedMs: number }} playback position of the latest response
    */
   flush() {
     this.silence(this.#latestId);
@@ -167,8 +167,8 @@ export class Player extends EventTarget {
   }
 
   /**
-   * How much of a response has been heard. What the browser has given to the device counts when it
-   * sounds; of a response that is over, all that it has been given.
+   * Return the length of a response that the user has heard. Audio handed to the device counts from
+   * the moment at which it sounds; for a response that is over, all of it counts.
    *
    * @param {number} responseId
    * @returns {number} milliseconds
@@ -177,10 +177,10 @@ export class Player extends EventTarget {
     const context = this.#context;
     const isOver = !context || !this.#queue.some((piece) => piece.responseId === responseId);
     const now = isOver ? Infinity : context.currentTime - (context.outputLatency || 0);
-    return Math.round(this.#heard.secondsOf(responseId, now) * 1000);
+    return Math.round(this.#position.playedSeconds(responseId, now) * 1000);
   }
 
-  /** Be silent and give the loudspeaker back; a later `play` takes it again. */
+  /** Stop playback and release the audio device; a later `play` opens it again. */
   async close() {
     this.flush();
     if (this.#context && this.#context.state !== "closed") await this.#context.close();
@@ -193,7 +193,7 @@ export class Player extends EventTarget {
     context.onstatechange = () => this.dispatchEvent(new Event("change"));
     if (this.isHeld) void context.suspend();
     this.#context = context;
-    this.#heard = new Heard(); // its clock begins at 0
+    this.#position = new PlaybackPosition(); // the new context's clock begins at 0
     return context;
   }
 
@@ -218,15 +218,16 @@ export class Player extends EventTarget {
     const piece = { responseId, startsAt, endsAt, source, gain };
     source.onended = () => this.#end(piece);
     source.start(startsAt);
-    this.#heard.add(responseId, startsAt, endsAt);
+    this.#position.add(responseId, startsAt, endsAt);
     this.decodedSeconds += buffer.duration;
     this.#queue.push(piece);
-    this.#reporting ??= setInterval(() => this.#watch(this.#queue[0].responseId), TICK_MS);
+    this.#reportTimer ??= setInterval(() => this.#reportWhenDue(), TICK_MS);
     this.dispatchEvent(new Event("change"));
   }
 
   /**
-   * Where the queue ends: there without a gap, or after a moment if that is over or too near.
+   * Return the start of the next piece: the end of the queue, for playback without a gap, or after
+   * a head start when that is past or too near.
    *
    * @param {number} now
    */
@@ -239,7 +240,7 @@ export class Player extends EventTarget {
   #cut({ source, gain, startsAt, responseId }) {
     const { currentTime: now, state } = this.#open();
     const isSounding = startsAt < now && state === "running";
-    this.#heard.cut(responseId, now);
+    this.#position.cut(responseId, now);
     source.onended = null;
     if (isSounding) gain.gain.setTargetAtTime(0, now, FADE_S / 3);
     else gain.disconnect();
@@ -250,33 +251,33 @@ export class Player extends EventTarget {
   #end(piece) {
     piece.gain.disconnect();
     this.#queue = this.#queue.filter((other) => other !== piece);
-    this.#changed(piece.responseId);
+    this.#playbackChanged(piece.responseId);
   }
 
-  /** @param {number} responseId of what has ended */
-  #changed(responseId) {
+  /** @param {number} responseId response of a piece that has ended or was cut off */
+  #playbackChanged(responseId) {
     const next = this.#queue[0]?.responseId;
     if (next === undefined) {
-      clearInterval(this.#reporting);
-      this.#reporting = undefined;
+      clearInterval(this.#reportTimer);
+      this.#reportTimer = undefined;
     }
-    if (next !== responseId) this.#report(responseId); // else it goes on, and the interval tells
+    if (next !== responseId) this.#report(responseId); // else it continues, and the timer reports
     this.dispatchEvent(new Event("change"));
   }
 
-  /** @param {number} responseId of what is next to be heard, or is heard */
-  #watch(responseId) {
+  #reportWhenDue() {
+    const { responseId } = this.#queue[0];
     const playedMs = this.playedMs(responseId);
-    const isKnown = this.#reported.responseId === responseId;
-    const dueMs = isKnown ? this.#reported.playedMs + REPORT_MS : 1;
+    const isKnown = this.#lastReport.responseId === responseId;
+    const dueMs = isKnown ? this.#lastReport.playedMs + REPORT_MS : 1;
     if (playedMs >= dueMs) this.#report(responseId);
   }
 
   /** @param {number} responseId */
   #report(responseId) {
     const isPlaying = this.#queue.some((piece) => piece.responseId === responseId);
-    this.#reported = { responseId, playedMs: this.playedMs(responseId) };
-    this.onPlayback({ ...this.#reported, isPlaying });
+    this.#lastReport = { responseId, playedMs: this.playedMs(responseId) };
+    this.onPlayback({ ...this.#lastReport, isPlaying });
   }
 
   /**

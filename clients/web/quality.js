@@ -1,32 +1,32 @@
 // @ts-check
-/** How well to record: as well as the connection carries. Pure; the time is an argument. */
+/** Choice of the quality of a recording by the connection. Pure; the time is an argument. */
 
 /** @typedef {"high" | "medium" | "low"} Quality */
 
 /**
- * What is known about the connection at one moment.
+ * The state of the connection at one moment.
  *
  * @typedef {object} Conditions
- * @property {number} nowMs any clock that does not go back
+ * @property {number} nowMs milliseconds of a monotonic clock
  * @property {string} [effectiveType] `navigator.connection.effectiveType`, where there is one
- * @property {number} [backlogBytes] what waits to be sent: the socket's `bufferedAmount`
+ * @property {number} [backlogBytes] bytes that wait to be sent: the socket's `bufferedAmount`
  */
 
-/** Bits a second of each quality. @type {Readonly<Record<Quality, number>>} */
+/** Bits per second of each quality. @type {Readonly<Record<Quality, number>>} */
 export const BITS_PER_SECOND = Object.freeze({ high: 128_000, medium: 64_000, low: 32_000 });
 
 /** From best to worst. @type {readonly Quality[]} */
-const LADDER = ["high", "medium", "low"];
+const QUALITIES = ["high", "medium", "low"];
 
 const WIRE_BITS_PER_BYTE = 6; // base64 carries six bits of audio in each byte on the wire
-const MAX_BACKLOG_MS = 600; // more does not drain by itself
+const MAX_BACKLOG_MS = 600; // a larger one does not drain by itself
 const CLEAR_BACKLOG_MS = 100;
-const SETTLE_MS = 2_000; // what waited before a step down is not held against the new quality
-const FIRST_PATIENCE_MS = 5_000;
-const LONGEST_PATIENCE_MS = 80_000;
+const SETTLE_MS = 2_000; // a backlog from before a step down does not count against the new quality
+const FIRST_CLEAR_TIME_MS = 5_000;
+const LONGEST_CLEAR_TIME_MS = 80_000;
 
 /**
- * The best quality for an effective type of connection; unknown types are taken for good ones.
+ * Return the best quality for an effective type of connection; unknown types count as good ones.
  *
  * @param {string | undefined} effectiveType
  * @returns {Quality}
@@ -37,44 +37,45 @@ export function ceilingOf(effectiveType) {
 }
 
 /**
- * Decides about the quality of a recording.
+ * Chooses the quality of a recording.
  *
- * A growing backlog costs a step at once. The way back is a step after a time without backlog, and
- * that time doubles whenever a step up was too much, so that the quality does not swing.
+ * A growing backlog lowers the quality by one step at once. A time without backlog raises it by one
+ * step; that time doubles whenever a step up proves too high, which keeps the quality from
+ * oscillating.
  */
 export class QualityPolicy {
   #quality;
-  #patienceMs = FIRST_PATIENCE_MS;
+  #clearTimeMs = FIRST_CLEAR_TIME_MS;
   #changedAtMs = -Infinity;
   #clearSinceMs = Infinity;
-  #climbed = false;
+  #wasStepUp = false;
 
-  /** @param {Quality} quality to begin with */
+  /** @param {Quality} quality initial quality */
   constructor(quality = "high") {
     this.#quality = quality;
   }
 
-  /** The quality to record in. */
+  /** Quality to record in. */
   get quality() {
     return this.#quality;
   }
 
   /**
-   * Take the present conditions into account.
+   * Update the quality from the present conditions.
    *
    * @param {Conditions} conditions
    * @returns {Quality}
    */
   observe({ nowMs, effectiveType, backlogBytes = 0 }) {
-    const ceiling = LADDER.indexOf(ceilingOf(effectiveType));
-    const rung = LADDER.indexOf(this.#quality);
+    const ceiling = QUALITIES.indexOf(ceilingOf(effectiveType));
+    const index = QUALITIES.indexOf(this.#quality);
     const backlogMs = this.#backlogMs(backlogBytes);
     if (backlogMs > CLEAR_BACKLOG_MS) this.#clearSinceMs = Infinity;
     else this.#clearSinceMs = Math.min(this.#clearSinceMs, nowMs);
 
-    if (rung < ceiling) this.#step(ceiling, nowMs, false);
-    else if (this.#isOverloaded(backlogMs, nowMs)) this.#stepDown(rung, nowMs);
-    else if (rung > ceiling && this.#isClear(nowMs)) this.#step(rung - 1, nowMs, true);
+    if (index < ceiling) this.#step(ceiling, nowMs, false);
+    else if (this.#isOverloaded(backlogMs, nowMs)) this.#stepDown(index, nowMs);
+    else if (index > ceiling && this.#isClear(nowMs)) this.#step(index - 1, nowMs, true);
     return this.#quality;
   }
 
@@ -93,29 +94,29 @@ export class QualityPolicy {
 
   /** @param {number} nowMs */
   #isClear(nowMs) {
-    return nowMs - Math.max(this.#clearSinceMs, this.#changedAtMs) >= this.#patienceMs;
+    return nowMs - Math.max(this.#clearSinceMs, this.#changedAtMs) >= this.#clearTimeMs;
   }
 
   /**
-   * @param {number} rung
+   * @param {number} index
    * @param {number} nowMs
    */
-  #stepDown(rung, nowMs) {
-    if (rung === LADDER.length - 1) return;
-    const wasTooMuch = this.#climbed && nowMs - this.#changedAtMs < this.#patienceMs * 2;
-    if (wasTooMuch) this.#patienceMs = Math.min(this.#patienceMs * 2, LONGEST_PATIENCE_MS);
-    this.#step(rung + 1, nowMs, false);
+  #stepDown(index, nowMs) {
+    if (index === QUALITIES.length - 1) return;
+    const wasTooHigh = this.#wasStepUp && nowMs - this.#changedAtMs < this.#clearTimeMs * 2;
+    if (wasTooHigh) this.#clearTimeMs = Math.min(this.#clearTimeMs * 2, LONGEST_CLEAR_TIME_MS);
+    this.#step(index + 1, nowMs, false);
   }
 
   /**
-   * @param {number} rung
+   * @param {number} index
    * @param {number} nowMs
-   * @param {boolean} climbed
+   * @param {boolean} isStepUp
    */
-  #step(rung, nowMs, climbed) {
-    this.#quality = LADDER[rung];
+  #step(index, nowMs, isStepUp) {
+    this.#quality = QUALITIES[index];
     this.#changedAtMs = nowMs;
     this.#clearSinceMs = Infinity;
-    this.#climbed = climbed;
+    this.#wasStepUp = isStepUp;
   }
 }

@@ -1,5 +1,5 @@
 // @ts-check
-/** What the assistant can do to this page: tools for the model, and the setters they call. */
+/** Actions of the assistant on this page: tools for the model, and the setters that they call. */
 
 export const TOOLS = [
   {
@@ -27,10 +27,10 @@ const SETTERS = {
 };
 
 /**
- * Do what an `action` frame asks for.
+ * Execute an `action` frame.
  *
  * @param {{ stateKey: string, setterKey: string, args: any[] }} action
- * @returns {string} what was done, for the user; empty when this page has no such setter
+ * @returns {string} description for the user; empty when this page has no such setter
  */
 export function perform({ stateKey, setterKey, args }) {
   const setter = Object.hasOwn(SETTERS, stateKey) && SETTERS[stateKey][setterKey];

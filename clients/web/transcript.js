@@ -1,12 +1,12 @@
 // @ts-check
-/** The conversation on the page: one bubble for each thing that was said. */
+/** The conversation on the page: one bubble for each turn of the user, answer and action. */
 
 export class Transcript {
   #list;
-  /** @type {HTMLElement | null} what the user is saying, not final yet */
+  /** Bubble of the current partial transcription. @type {HTMLElement | null} */
   #pending = null;
-  /** The latest final words: a turn may be opened again, and then its words are replaced. */
-  #said = { turnId: 0, bubble: /** @type {HTMLElement | null} */ (null), text: "" };
+  /** The latest final transcription, which is replaced when its turn is reopened. */
+  #lastFinal = { turnId: 0, bubble: /** @type {HTMLElement | null} */ (null), text: "" };
   /** @type {Map<number, HTMLElement>} */
   #answers = new Map();
 
@@ -16,17 +16,17 @@ export class Transcript {
   }
 
   /**
-   * What may still change is greyed.
+   * Show a partial transcription, with the words that may still change greyed.
    *
-   * @param {string} text all of it so far
-   * @param {string} stableText its beginning, which stays
-   * @param {number} [turnId] whose final words are replaced, if they are known
+   * @param {string} text the whole text so far
+   * @param {string} stableText beginning of the text that stays
+   * @param {number} [turnId] turn whose final transcription it replaces, when it is reopened
    */
-  userSays(text, stableText, turnId) {
+  showPartial(text, stableText, turnId) {
     if (!text) return;
     this.#pending ??= this.#bubbleOf(turnId) ?? this.#add("user", "You");
     this.#pending.classList.add("pending");
-    this.#pending.ariaBusy = "true"; // read out when it is final
+    this.#pending.ariaBusy = "true"; // screen readers wait for the final text
     const unstable = document.createElement("span");
     unstable.className = "unstable";
     unstable.textContent = text.slice(stableText.length);
@@ -35,52 +35,54 @@ export class Transcript {
   }
 
   /**
-   * @param {string} text empty when no word was understood
-   * @param {number} [turnId] whose words these are, instead of others that were final before
+   * Show a final transcription.
+   *
+   * @param {string} text empty when no word was recognized
+   * @param {number} [turnId] turn of the text; replaces an earlier final text of the same turn
    */
-  userSaid(text, turnId = 0) {
+  showFinal(text, turnId = 0) {
     const bubble = this.#pending ?? this.#bubbleOf(turnId) ?? (text ? this.#add("user", "You") : null);
     this.#pending = null;
     if (!bubble) return;
-    this.#said = { turnId, bubble, text };
+    this.#lastFinal = { turnId, bubble, text };
     if (!text) return bubble.remove();
     bubble.classList.remove("pending");
     bubble.ariaBusy = "false";
     this.#write(bubble, text);
   }
 
-  /** What is not final stays as it was before. */
-  nothingWasSaid() {
+  /** Drop the partial transcription; a reopened turn shows its final text again. */
+  dropPartial() {
     if (this.#pending === null) return;
-    const isOpenedAgain = this.#pending === this.#said.bubble;
-    this.userSaid(isOpenedAgain ? this.#said.text : "", isOpenedAgain ? this.#said.turnId : 0);
+    const isReopened = this.#pending === this.#lastFinal.bubble;
+    this.showFinal(isReopened ? this.#lastFinal.text : "", isReopened ? this.#lastFinal.turnId : 0);
   }
 
   /** @param {number} responseId */
-  answerBegins(responseId) {
+  startAnswer(responseId) {
     this.#answers.set(responseId, this.#add("assistant pending", "Answer"));
   }
 
   /**
    * @param {number} responseId
-   * @param {string} text what comes next
+   * @param {string} text the next part
    */
-  answerGoesOn(responseId, text) {
+  appendToAnswer(responseId, text) {
     const answer = this.#answers.get(responseId);
     if (answer) this.#write(answer, answer.textContent + text);
   }
 
   /**
    * @param {number} responseId
-   * @param {string} text all of it
+   * @param {string} text the whole text
    */
-  answerIsWritten(responseId, text) {
+  completeAnswer(responseId, text) {
     const answer = this.#answers.get(responseId);
     if (answer && !answer.classList.contains("interrupted")) this.#write(answer, text);
   }
 
   /** @param {number} responseId */
-  answerIsOver(responseId) {
+  endAnswer(responseId) {
     const answer = this.#answers.get(responseId);
     answer?.classList.remove("pending");
     if (answer?.className === "assistant" && !answer.textContent) answer.remove();
@@ -88,34 +90,34 @@ export class Transcript {
 
   /**
    * @param {number} responseId
-   * @param {string} keptText what the user has heard of it
+   * @param {string} keptText the part that the user heard
    */
-  answerIsCut(responseId, keptText) {
+  cutAnswer(responseId, keptText) {
     const answer = this.#answers.get(responseId);
     if (!answer) return;
     answer.classList.add("interrupted");
     this.#write(answer, keptText);
   }
 
-  /** @param {number} responseId of an answer that the user went on before hearing any of */
-  answerIsVoid(responseId) {
+  /** @param {number} responseId of an answer withdrawn before the user heard any of it */
+  removeAnswer(responseId) {
     this.#answers.get(responseId)?.remove();
     this.#answers.delete(responseId);
   }
 
-  /** @param {string} text of something that was done */
-  note(text) {
+  /** @param {string} text description of an executed action */
+  addNote(text) {
     this.#write(this.#add("note", "Done"), text);
   }
 
   /** @param {number | undefined} turnId */
   #bubbleOf(turnId) {
-    return turnId && turnId === this.#said.turnId ? this.#said.bubble : null;
+    return turnId && turnId === this.#lastFinal.turnId ? this.#lastFinal.bubble : null;
   }
 
   /**
    * @param {string} kind
-   * @param {string} label for those who do not see the colours
+   * @param {string} label for users who do not see the colours
    */
   #add(kind, label) {
     const item = document.createElement("article");

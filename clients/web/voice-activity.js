@@ -1,5 +1,5 @@
 // @ts-check
-/** Whether somebody speaks into the microphone, told by loudness. */
+/** Voice activity detection by loudness. */
 
 import { LevelMeter } from "./level-meter.js";
 
@@ -7,29 +7,29 @@ const THRESHOLD = 30;
 const SILENCE_TIMEOUT_MS = 2_000;
 const POLL_MS = 50;
 
-/** @typedef {{ readonly loudness: number }} LoudnessMeter what loudness, 0 to 255, is read from */
+/** @typedef {{ readonly loudness: number }} LoudnessMeter source of the loudness, 0 to 255 */
 
-/** Finds where speech begins and ends in readings of loudness. Pure; the time is an argument. */
+/** Finds the start and the end of speech in readings of loudness. Pure; the time is an argument. */
 export class SpeechEdges {
-  /** Loudness above which it is speech, 0 to 255. */
+  /** Loudness above which audio counts as speech, 0 to 255. */
   threshold = THRESHOLD;
-  /** Silence that ends speech. */
+  /** Silence that ends speech, in milliseconds. */
   silenceTimeoutMs = SILENCE_TIMEOUT_MS;
 
   #isSpeaking = false;
   #loudAtMs = 0;
 
-  /** Whether speech has begun and not ended. */
+  /** Whether speech has started and not ended. */
   get isSpeaking() {
     return this.#isSpeaking;
   }
 
   /**
-   * Take a reading.
+   * Process a reading.
    *
    * @param {number} loudness 0 to 255
-   * @param {number} nowMs
-   * @returns {"start" | "end" | null} the edge, once
+   * @param {number} nowMs milliseconds of a monotonic clock
+   * @returns {"start" | "end" | null} the start or end of speech, once each
    */
   observe(loudness, nowMs) {
     if (loudness > this.threshold) {
@@ -43,13 +43,13 @@ export class SpeechEdges {
     return "end";
   }
 
-  /** Forget that somebody speaks. */
+  /** Forget speech in progress. */
   reset() {
     this.#isSpeaking = false;
   }
 }
 
-/** Listens to a stream and says when speech begins and ends: once each. */
+/** Listens to a stream and reports the start and the end of speech, once each. */
 export class VoiceActivityDetector {
   #source;
   #now;
@@ -61,23 +61,23 @@ export class VoiceActivityDetector {
 
   /**
    * @param {MediaStream | LoudnessMeter} source
-   * @param {() => number} now milliseconds, of a clock that does not go back
+   * @param {() => number} now milliseconds of a monotonic clock
    */
   constructor(source, now = () => performance.now()) {
     this.#source = source;
     this.#now = now;
   }
 
-  /** Whether somebody speaks, as far as it is known; false while it does not listen. */
+  /** Whether the user is speaking; false while detection is stopped. */
   get isSpeaking() {
     return this.#edges.isSpeaking;
   }
 
   /**
-   * Begin to listen. Whoever was told before is told no more.
+   * Start detection. The callbacks replace those of an earlier call.
    *
    * @param {() => void} onSpeechStart
-   * @param {() => void} onSpeechEnd after the silence timeout; never without a start before
+   * @param {() => void} onSpeechEnd called after the silence timeout, and only after a start
    */
   startDetection(onSpeechStart, onSpeechEnd) {
     this.stopDetection();
@@ -89,7 +89,7 @@ export class VoiceActivityDetector {
     }, POLL_MS);
   }
 
-  /** Stop to listen, and let go of the stream. Nobody is told. */
+  /** Stop detection and release the stream, without a callback. */
   stopDetection() {
     clearInterval(this.#polling);
     this.#ownMeter?.close();
@@ -97,12 +97,12 @@ export class VoiceActivityDetector {
     this.#edges.reset();
   }
 
-  /** @param {number} threshold loudness above which it is speech, 0 to 255 */
+  /** @param {number} threshold loudness above which audio counts as speech, 0 to 255 */
   setThreshold(threshold) {
     this.#edges.threshold = threshold;
   }
 
-  /** @param {number} timeoutMs silence that ends speech */
+  /** @param {number} timeoutMs silence that ends speech, in milliseconds */
   setSilenceTimeout(timeoutMs) {
     this.#edges.silenceTimeoutMs = timeoutMs;
   }

@@ -1,9 +1,9 @@
 // @ts-check
 /**
- * The connection to the bridge: frames in and out, and coming back after a drop.
+ * The client of a voice session: typed events, and frames that survive a lost connection.
  *
  * @typedef {{ type: string } & Record<string, any>} Frame
- * @typedef {"connecting" | "connected" | "reconnecting" | "refused" | "replaced" | "closed"} Status
+ * @typedef {import("./reconnecting-socket.js").Status} Status
  *
  * @typedef {object} Dropped frames that will not be sent
  * @property {"queue_full" | "session_lost" | "closed"} reason
@@ -13,32 +13,26 @@
  *   { frame: Frame, status: Status, dropped: Dropped }} VoiceEvents
  *
  * @typedef {object} SayOptions
- * @property {boolean} [interruptible] whether speech cuts it off; true unless given
- * @property {boolean} [addToHistory] whether the conversation keeps it; true unless given
+ * @property {boolean} [interruptible] whether the user's speech may interrupt it; default true
+ * @property {boolean} [addToHistory] whether the conversation keeps it; default true
  *
  * @typedef {object} VoiceClientOptions
- * @property {string} [sessionId] of a session to go on with; a random one otherwise
- * @property {number} [maxQueueBytes] of the frames that wait for a connection, or to have arrived
- * @property {new (url: URL) => WebSocket} [WebSocket] the browser's unless given
- * @property {typeof fetch} [fetch] the browser's unless given
- * @property {import("./live-socket.js").Clock} [clock] the browser's unless given
- * @property {() => number} [random] 0 to 1
+ * @property {string} [sessionId] name of a session to continue; default: a new one of random name
+ * @property {number} [maxQueueBytes] limit of the frames that wait to be sent or acknowledged
+ * @property {new (url: URL) => WebSocket} [WebSocket] default: the browser's
+ * @property {typeof fetch} [fetch] default: the browser's
+ * @property {import("./live-socket.js").Clock} [clock] default: the browser's
+ * @property {() => number} [random] 0 to 1, for the jitter of delays
  */
 
 import { toBase64 } from "./base64.js";
-import { Credential, NoTicket, TokenRefused } from "./credential.js";
-import { LiveSocket } from "./live-socket.js";
+import { Credential } from "./credential.js";
+import { FrameDeduplicator } from "./frame-dedup.js";
 import { Outbox } from "./outbox.js";
-import { SeenFrames } from "./seen-frames.js";
+import { ReconnectingSocket } from "./reconnecting-socket.js";
 
-const FIRST_DELAY_MS = 500;
-const LONGEST_DELAY_MS = 8_000;
-const TICKET_TIMEOUT_MS = 10_000;
-const MAX_REFUSALS = 3; // in a row, of sockets with a ticket: a bridge that restarts forgets tickets
 const MAX_QUEUE_BYTES = 1 << 20; // about a minute of Opus at 96 kbit/s
-
-const UNAUTHORIZED = 1008;
-const TAKEN_OVER = 4409;
+const FINAL = new Set(["refused", "replaced", "closed"]); // statuses without another attempt
 
 /** @type {import("./live-socket.js").Clock} */
 const BROWSER_CLOCK = {
@@ -47,7 +41,7 @@ const BROWSER_CLOCK = {
   clearTimeout: (timer) => clearTimeout(timer),
 };
 
-/** There is no connection and there will be none; `status` says why. */
+/** Thrown by `opened()` when no connection will open; `status` is the reason. */
 export class ConnectionOver extends Error {
   /** @param {Status} status */
   constructor(status) {
@@ -59,113 +53,111 @@ export class ConnectionOver extends Error {
 
 /**
  * Dispatches every frame under its type and as `frame`, `status` when the status has changed, and
- * `dropped` when frames will not be sent; each a `CustomEvent` with its value in `detail`.
+ * `dropped` when frames will not be sent; each is a `CustomEvent` with its value in `detail`.
  *
- * The session has one name for as long as the client lives, so a new socket goes on with it. What
- * the bridge says again after a drop is told once.
+ * The client keeps one session name, so a new socket resumes the session. Frames that the bridge
+ * repeats after a lost connection are dispatched once.
  */
 export class VoiceClient extends EventTarget {
-  /** @type {Status} */
-  status = "closed";
-
-  #url;
-  /** Whether the session is this client's from its beginning. */
-  #isOurs;
-  /** @type {Credential | null} */
-  #credential = null;
   #config;
-  #surroundings;
+  #url;
+  #socket;
   #outbox;
-  #seen = new SeenFrames();
-  /** @type {LiveSocket | null} */
-  #live = null;
-  /** The ticket that is being bought. @type {AbortController | null} */
-  #entering = null;
-  /** How the next socket is opened, and whether there was a session on one before. */
-  #comeback = { attempts: 0, refusals: 0, retryAfterMs: 0, hadSession: false };
-  /** The attempt that waits. @type {{ timer: any, atMs: number } | null} */
-  #retry = null;
-  /** How far the user has heard what came before a drop. @type {Frame | null} */
+  #receivedFrames = new FrameDeduplicator();
+  /** Whether this client named the session, and so receives it from its first event. */
+  #ownsSession;
+  /** Whether a socket of this client has had a ready session. */
+  #hadSession = false;
+  /** The newest playback report that could not be sent. @type {Frame | null} */
   #unsentPlayback = null;
-  /** Keeps what follows audio behind it: reading a Blob takes a moment. */
+  /** Resolves when the audio so far is in the outbox. */
   #audio = Promise.resolve();
 
   /**
-   * @param {string | URL} url of the WebSocket
+   * @param {string | URL} url of the bridge's WebSocket
    * @param {import("./frames.js").Config} config sent whenever a socket opens
-   * @param {import("./credential.js").Token | null} token where the bridge wants one; it never
-   *   stands in an address
+   * @param {import("./credential.js").Token | null} token where the bridge requires one; never part
+   *   of an address
    * @param {VoiceClientOptions} options
    */
   constructor(url, config = {}, token = null, options = {}) {
     super();
-    this.#url = new URL(url);
-    this.#url.searchParams.set("sessionId", options.sessionId ?? newName());
-    this.#isOurs = options.sessionId === undefined;
     this.#config = config;
-    const shown = token || this.#url.searchParams.get("token");
+    this.#url = new URL(url);
+    const bearer = token || this.#url.searchParams.get("token");
     this.#url.searchParams.delete("token");
-    if (shown) this.#credential = new Credential(shown, options.fetch ?? fetch.bind(globalThis));
-    this.#surroundings = {
+    this.#url.searchParams.set("sessionId", options.sessionId ?? randomId());
+    this.#ownsSession = options.sessionId === undefined;
+    this.#outbox = new Outbox(options.maxQueueBytes ?? MAX_QUEUE_BYTES);
+    const credential = bearer && new Credential(bearer, options.fetch ?? fetch.bind(globalThis));
+    const environment = {
       WebSocket: options.WebSocket ?? globalThis.WebSocket,
       clock: options.clock ?? BROWSER_CLOCK,
       random: options.random ?? Math.random,
     };
-    this.#outbox = new Outbox(options.maxQueueBytes ?? MAX_QUEUE_BYTES);
+    this.#socket = new ReconnectingSocket(this.#url, credential || null, environment, {
+      onOpen: () => void this.#socket.send({ type: "config", ...this.#config }),
+      onFrame: (frame) => this.#receive(frame),
+      onStatus: (status) => this.#statusChanged(status),
+      lastSeq: () => this.#completeSeq,
+      resumeSeq: () => (this.#hadSession || this.#ownsSession ? this.#completeSeq : null),
+    });
   }
 
-  /** The name of the session, the same for as long as the client lives. */
+  /** Status of the connection. */
+  get status() {
+    return this.#socket.status;
+  }
+
+  /** Name of the session; constant for the life of the client. */
   get sessionId() {
     return /** @type {string} */ (this.#url.searchParams.get("sessionId"));
   }
 
-  /** The present socket, if there is one. */
+  /** The current WebSocket; null while there is none. */
   get socket() {
-    return this.#live?.socket ?? null;
+    return this.#socket.socket;
   }
 
-  /** The newest place in the session's sequence that was heard; 0 before the first. */
+  /** Highest sequence number received from the session; 0 before the first. */
   get lastSeq() {
-    return this.#seen.lastSeq;
+    return this.#receivedFrames.lastSeq;
   }
 
-  /** The newest place of which all was heard: of the last one, some frames may be missing. */
-  get #wholeSeq() {
+  /**
+   * Highest sequence number received completely: an event may arrive in several frames, so frames
+   * of the last one may be missing.
+   */
+  get #completeSeq() {
     return Math.max(0, this.lastSeq - 1);
   }
 
-  /** When a lost connection is tried again, in milliseconds of the clock; null while none waits. */
+  /** Time of the next attempt, in milliseconds of the clock; null while none is scheduled. */
   get retryAt() {
-    return this.#retry?.atMs ?? null;
+    return this.#socket.retryAt;
   }
 
-  /** Open a socket, and another whenever it is lost. */
+  /** Open a socket, and another one whenever it is lost. */
   connect() {
-    this.#drop();
-    this.#become(this.#comeback.attempts === 0 ? "connecting" : "reconnecting");
-    if (this.#comeback.hadSession || this.#isOurs) {
-      this.#url.searchParams.set("lastSeq", String(this.#wholeSeq));
-    }
-    if (this.#credential) void this.#enter(this.#credential);
-    else this.#open(this.#url);
+    this.#socket.connect();
   }
 
   /**
    * Wait for the connection.
    *
    * @returns {Promise<void>}
-   * @throws {ConnectionOver} it is not coming
+   * @throws {ConnectionOver} no connection will open
    */
   async opened() {
-    while (this.#isComing()) {
+    while (this.#socket.isPending) {
       await new Promise((resolve) => this.addEventListener("status", resolve, { once: true }));
     }
     if (this.status !== "connected") throw new ConnectionOver(this.status);
   }
 
-  /** Close the socket for good. */
+  /** Close the connection permanently. */
   close() {
-    this.#end("closed");
+    this.#socket.close();
   }
 
   /**
@@ -178,31 +170,31 @@ export class VoiceClient extends EventTarget {
    */
   on(type, listener) {
     /** @param {Event} event */
-    const heard = (event) => listener(/** @type {CustomEvent} */ (event).detail);
-    this.addEventListener(type, heard);
-    return () => this.removeEventListener(type, heard);
+    const handle = (event) => listener(/** @type {CustomEvent} */ (event).detail);
+    this.addEventListener(type, handle);
+    return () => this.removeEventListener(type, handle);
   }
 
   /**
-   * Send a frame, or let it wait for the connection.
+   * Send a frame, or queue it until there is a connection.
    *
    * @param {Frame} frame
-   * @returns {boolean} false when it will not be sent: the queue is full, or the connection over
+   * @returns {boolean} false when it will not be sent: the queue is full, or the connection closed
    */
   send(frame) {
-    if (this.status !== "connected" && !this.#isComing()) return this.#refuse("closed", 1);
+    if (FINAL.has(this.status)) return this.#reportDropped("closed", 1);
     const isConnected = this.status === "connected";
     if (this.#outbox.add(frame)) {
       if (isConnected) this.#flush();
       return true;
     }
-    return (isConnected && this.#transmit(frame)) || this.#refuse("queue_full", 1);
+    return (isConnected && this.#socket.send(frame)) || this.#reportDropped("queue_full", 1);
   }
 
   /**
-   * Send a piece of a recording. Pieces go out in the order of the calls.
+   * Send a chunk of a recording. Chunks are sent in the order of the calls.
    *
-   * @param {Blob | Uint8Array | string} audio string: base64
+   * @param {Blob | Uint8Array | string} audio bytes, or base64 text
    * @returns {Promise<boolean>} as of `send`
    */
   sendAudio(audio) {
@@ -214,7 +206,7 @@ export class VoiceClient extends EventTarget {
   }
 
   /**
-   * The following audio is new input.
+   * Begin a listening period: the audio that follows is new input.
    *
    * @returns {Promise<boolean>} as of `send`
    */
@@ -223,7 +215,7 @@ export class VoiceClient extends EventTarget {
   }
 
   /**
-   * The user's turn is over; goes out behind all audio.
+   * End the user's turn. Sent after all audio of earlier calls.
    *
    * @returns {Promise<boolean>} as of `send`
    */
@@ -232,7 +224,7 @@ export class VoiceClient extends EventTarget {
   }
 
   /**
-   * A typed user turn.
+   * Send a typed user turn.
    *
    * @param {string} text
    * @returns {boolean} as of `send`
@@ -242,7 +234,7 @@ export class VoiceClient extends EventTarget {
   }
 
   /**
-   * Have a text spoken as it is, without the language model.
+   * Have the assistant speak a given text, without the language model.
    *
    * @param {string} text
    * @param {SayOptions} options
@@ -253,9 +245,9 @@ export class VoiceClient extends EventTarget {
   }
 
   /**
-   * Have the conversation answered as it stands.
+   * Request an answer to the conversation in its present state.
    *
-   * @param {string} [instructions] for this answer alone
+   * @param {string} [instructions] for this answer only
    * @returns {boolean} as of `send`
    */
   createResponse(instructions) {
@@ -263,22 +255,22 @@ export class VoiceClient extends EventTarget {
   }
 
   /**
-   * Say how far a response has been played: a `Player` tells it to its `onPlayback`. Without a
-   * connection the newest report waits for it.
+   * Report the playback position of a response, as `Player.onPlayback` receives it. Without a
+   * connection only the newest report is kept, and sent when the session resumes.
    *
    * @param {import("./frames.js").Playback} playback
    */
   reportPlayback({ responseId, playedMs }) {
     const frame = { type: "playback", responseId, playedMs };
-    const isSent = this.status === "connected" && this.#transmit(frame);
+    const isSent = this.status === "connected" && this.#socket.send(frame);
     this.#unsentPlayback = isSent ? null : frame;
   }
 
   /**
    * Stop an answer.
    *
-   * @param {number} responseId 0 for whichever is in progress
-   * @param {number} [playedMs] how much of it was heard
+   * @param {number} responseId 0 for the one in progress
+   * @param {number} [playedMs] length of its audio that the user heard
    * @returns {boolean} as of `send`
    */
   interrupt(responseId = 0, playedMs) {
@@ -286,65 +278,17 @@ export class VoiceClient extends EventTarget {
   }
 
   /**
-   * Change what is configured, now and for every later socket.
+   * Change the configuration, now and for every later socket.
    *
    * @param {import("./frames.js").Config} patch
    */
   configure(patch) {
     this.#config = { ...this.#config, ...patch };
-    if (this.status === "connected") this.#transmit({ type: "config", ...patch });
-  }
-
-  #isComing() {
-    return this.status === "connecting" || this.status === "reconnecting";
-  }
-
-  /** @param {Credential} credential */
-  async #enter(credential) {
-    const { clock } = this.#surroundings;
-    const entering = (this.#entering = new AbortController());
-    const timer = clock.setTimeout(() => entering.abort(), TICKET_TIMEOUT_MS);
-    try {
-      const ticket = await credential.ticket(this.#url, entering.signal);
-      if (entering !== this.#entering) return; // dropped meanwhile
-      const url = new URL(this.#url);
-      url.searchParams.set("ticket", ticket);
-      this.#open(url);
-    } catch (error) {
-      if (entering !== this.#entering) return;
-      if (error instanceof TokenRefused) return this.#end("refused");
-      this.#comeback.retryAfterMs = error instanceof NoTicket ? error.retryAfterMs : 0;
-      this.#lose(0);
-    } finally {
-      clock.clearTimeout(timer);
-    }
-  }
-
-  /** @param {URL} url */
-  #open(url) {
-    this.#live = new LiveSocket(url, this.#surroundings, {
-      opened: () => this.#transmit({ type: "config", ...this.#config }),
-      heard: (frame) => this.#hear(frame),
-      lastSeq: () => this.#wholeSeq,
-      lost: (closeCode) => this.#lose(closeCode),
-    });
-  }
-
-  /** Show the next token before the present one expires; without one the socket ends then. */
-  async #renew() {
-    const live = this.#live;
-    if (!this.#credential?.isRenewable) return;
-    const token = await this.#credential.token().catch(noop);
-    if (token && live === this.#live) this.#transmit({ type: "auth", token });
-  }
-
-  /** @param {Frame} frame */
-  #transmit(frame) {
-    return this.#live?.send(frame) ?? false;
+    if (this.status === "connected") this.#socket.send({ type: "config", ...patch });
   }
 
   #flush() {
-    this.#outbox.flush((frame) => this.#transmit(frame));
+    this.#outbox.flush((frame) => this.#socket.send(frame));
   }
 
   /**
@@ -352,12 +296,14 @@ export class VoiceClient extends EventTarget {
    * @param {number} count
    * @returns {false}
    */
-  #refuse(reason, count) {
-    if (count > 0) this.#tell("dropped", { reason, count });
+  #reportDropped(reason, count) {
+    if (count > 0) this.#dispatch("dropped", { reason, count });
     return false;
   }
 
   /**
+   * Run an action once all earlier audio is in the outbox: reading a Blob is asynchronous.
+   *
    * @template T
    * @param {() => Promise<T>} act
    * @returns {Promise<T>}
@@ -369,77 +315,39 @@ export class VoiceClient extends EventTarget {
   }
 
   /** @param {Frame} frame */
-  #hear(frame) {
-    if (frame.type === "ready" && this.status !== "connected") this.#begin(frame);
-    else if (frame.received) this.#outbox.arrived(frame.received);
-    if (!this.#seen.isNew(frame)) return;
-    if (frame.type === "token_expiring") void this.#renew();
-    if (frame.type === "error") this.#comeback.retryAfterMs = frame.retryAfterMs ?? 0;
-    this.#tell("frame", frame);
-    this.#tell(frame.type, frame);
+  #receive(frame) {
+    if (frame.type === "ready" && this.status !== "connected") this.#startSession(frame);
+    else if (frame.received) this.#outbox.acknowledge(frame.received);
+    if (!this.#receivedFrames.accept(frame)) return;
+    if (frame.type === "token_expiring") void this.#socket.renewToken();
+    if (frame.type === "error") this.#socket.delayRetry(frame.retryAfterMs ?? 0);
+    this.#dispatch("frame", frame);
+    this.#dispatch(frame.type, frame);
   }
 
   /** @param {Frame} ready */
-  #begin({ resumed: isResumed, received }) {
-    const { hadSession } = this.#comeback;
-    this.#comeback = { attempts: 0, refusals: 0, retryAfterMs: 0, hadSession: true };
-    if (isResumed && this.#unsentPlayback) this.#transmit(this.#unsentPlayback);
+  #startSession({ resumed: isResumed, received }) {
+    if (isResumed && this.#unsentPlayback) this.#socket.send(this.#unsentPlayback);
     this.#unsentPlayback = null;
-    if (!isResumed) this.#seen.reset();
-    if (isResumed || !hadSession) this.#outbox.resume(received);
-    else this.#refuse("session_lost", this.#outbox.beginAnew(received));
+    if (!isResumed) this.#receivedFrames.reset();
+    if (isResumed || !this.#hadSession) this.#outbox.resume(received);
+    else this.#reportDropped("session_lost", this.#outbox.startNewSession(received));
+    this.#hadSession = true;
     this.#flush();
-    this.#become("connected");
-  }
-
-  /** @param {number} code */
-  #lose(code) {
-    if (code === UNAUTHORIZED) this.#comeback.refusals += 1;
-    const isRefused = this.#comeback.refusals >= (this.#credential ? MAX_REFUSALS : 1);
-    if (isRefused) return this.#end("refused");
-    if (code === TAKEN_OVER) return this.#end("replaced");
-    this.#drop();
-    const { attempts, retryAfterMs } = this.#comeback;
-    const longestMs = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempts);
-    const jitteredMs = longestMs * (0.5 + this.#surroundings.random() / 2);
-    const delayMs = Math.max(jitteredMs, retryAfterMs);
-    const { clock } = this.#surroundings;
-    this.#comeback.attempts += 1;
-    const timer = clock.setTimeout(() => this.connect(), delayMs);
-    this.#retry = { timer, atMs: clock.now() + delayMs };
-    this.#become("reconnecting");
+    this.#socket.markReady();
   }
 
   /** @param {Status} status */
-  #end(status) {
-    this.#drop();
-    this.#comeback.attempts = this.#comeback.refusals = 0;
-    this.#become(status);
-    this.#refuse("closed", this.#outbox.clear());
-  }
-
-  #drop() {
-    this.#surroundings.clock.clearTimeout(this.#retry?.timer);
-    this.#retry = null;
-    this.#live?.close();
-    this.#live = null;
-    const entering = this.#entering;
-    this.#entering = null;
-    entering?.abort();
-  }
-
-  /** @param {Status} status */
-  #become(status) {
-    if (status === this.status) return;
-    this.status = status;
-    this.#tell("status", status);
+  #statusChanged(status) {
+    this.#dispatch("status", status);
+    if (FINAL.has(status)) this.#reportDropped("closed", this.#outbox.clear());
   }
 
   /**
    * @param {string} type
    * @param {unknown} detail
    */
-  #tell(type, detail) {
+  #dispatch(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
@@ -449,8 +357,8 @@ async function encode(audio) {
   return toBase64(audio instanceof Uint8Array ? audio : new Uint8Array(await audio.arrayBuffer()));
 }
 
-/** A random name; `crypto.randomUUID` is missing on pages without https. */
-function newName() {
+/** Return a random name; `crypto.randomUUID` is missing on pages without https. */
+function randomId() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * What the actions of the voice slice do: joins a store, the connection, microphone and loudspeaker.
+ * The actions of the voice slice: connects a store with the client, microphone and loudspeaker.
  *
  * @typedef {import("./voice-slice.js").GetState} GetState
  * @typedef {import("./voice-slice.js").SetState} SetState
@@ -13,8 +13,8 @@
  * @typedef {Pick<Microphone, "isOn" | "stream" | "recorder" | "requestPermission" | "start" |
  *   "restart" | "stop" | "addEventListener">} Recorder
  *
- * @typedef {object} Surroundings who the user is, and what a conversation uses of the browser
- * @property {import("./credential.js").Token} [token] where the bridge wants one
+ * @typedef {object} Environment the user's token, and replacements for parts of the browser
+ * @property {import("./credential.js").Token} [token] where the bridge requires one
  * @property {Loudspeaker} [player]
  * @property {Speech} [browserVoice] for answers without audio
  * @property {(onChunk: (base64: string) => void, onLost: () => void,
@@ -28,7 +28,7 @@ import { Microphone, canRecord } from "./microphone.js";
 import { PLAYER_OUTPUT, Player } from "./player.js";
 import { VoiceClient } from "./voice-client.js";
 
-/** The status of the connection in the words of the store. */
+/** The store's connection status for each status of the client. */
 const CONNECTION_STATUS = /** @type {const} */ ({
   connecting: "connecting",
   connected: "connected",
@@ -38,15 +38,15 @@ const CONNECTION_STATUS = /** @type {const} */ ({
   closed: "disconnected",
 });
 
-const PROBLEMS = {
+const STATUS_ERRORS = {
   refused: "WebSocket connection refused: a token is missing or wrong",
-  replaced: "This conversation goes on in another window",
+  replaced: "This conversation continues in another window",
 };
 
 export class VoiceConversation {
   #set;
   #get;
-  #surroundings;
+  #environment;
   #chat;
   #player;
   #browserVoice;
@@ -54,30 +54,30 @@ export class VoiceConversation {
   /** @type {VoiceClient | null} */
   #client = null;
   #endpoint = "";
-  #isWanted = false;
+  #shouldRecord = false;
   #responseId = 0;
-  /** Responses of which more audio comes. @type {Set<number>} */
-  #sounding = new Set();
+  /** Responses with more audio to come. @type {Set<number>} */
+  #awaitingAudio = new Set();
 
   /**
    * @param {SetState} set
    * @param {GetState} get
-   * @param {Surroundings} surroundings
+   * @param {Environment} environment
    */
-  constructor(set, get, surroundings) {
+  constructor(set, get, environment) {
     this.#set = set;
     this.#get = get;
-    this.#surroundings = surroundings;
+    this.#environment = environment;
     this.#chat = new Chat(get);
-    this.#player = surroundings.player ?? new Player();
-    this.#browserVoice = surroundings.browserVoice ?? new BrowserVoice();
+    this.#player = environment.player ?? new Player();
+    this.#browserVoice = environment.browserVoice ?? new BrowserVoice();
     for (const loudspeaker of [this.#player, this.#browserVoice]) {
       loudspeaker.addEventListener("change", () => this.#showSpeaking());
     }
     this.#player.onPlayback = (/** @type {import("./player.js").Playback} */ playback) => {
       if (playback.responseId > 0) this.#client?.reportPlayback(playback);
     };
-    const open = surroundings.openMicrophone ?? ((...given) => new Microphone(...given));
+    const open = environment.openMicrophone ?? ((...given) => new Microphone(...given));
     this.#microphone = open(
       (base64) => void this.#client?.sendAudio(base64),
       () => void this.stopListening(),
@@ -86,29 +86,29 @@ export class VoiceConversation {
     this.#microphone.addEventListener("quality", () => this.#showRecorder());
   }
 
-  /** Connect to the store's endpoint, anew where there is a connection. */
+  /** Connect to the store's endpoint; a current connection is replaced. */
   async connect() {
     const { voiceEndpoint } = this.#get();
     try {
-      if (!this.#client || voiceEndpoint !== this.#endpoint) this.#open(voiceEndpoint);
+      if (!this.#client || voiceEndpoint !== this.#endpoint) this.#openClient(voiceEndpoint);
       this.configure();
       this.#client?.connect();
       await this.#client?.opened();
     } catch (error) {
-      if (this.#get().voiceError === null) this.#fail(error);
+      if (this.#get().voiceError === null) this.#showError(error);
     }
   }
 
-  /** Close the connection, and with it the session's microphone and sound. */
+  /** Close the connection, and stop the recording and playback. */
   disconnect() {
     void this.stopListening();
-    this.#beSilent(this.#responseId);
+    this.#stopPlayback(this.#responseId);
     this.#client?.close();
     this.#client = null;
     this.#set({ connectionStatus: "disconnected", websocket: null });
   }
 
-  /** Tell the service what the store says now. */
+  /** Send the store's current settings and context to the service. */
   configure() {
     const { voiceSettings, stringifyAdditionalContext } = this.#get();
     const context = stringifyAdditionalContext?.();
@@ -121,25 +121,25 @@ export class VoiceConversation {
 
   /** @param {Blob} audioData */
   send(audioData) {
-    this.#client?.sendAudio(audioData).catch((error) => this.#fail(error));
+    this.#client?.sendAudio(audioData).catch((error) => this.#showError(error));
   }
 
   /** @param {string} base64Data */
   play(base64Data) {
-    return this.#player.play(this.#responseId, base64Data).catch((error) => this.#fail(error));
+    return this.#player.play(this.#responseId, base64Data).catch((error) => this.#showError(error));
   }
 
-  /** @param {string | ArrayBuffer} audio the address of an audio file, or the file */
+  /** @param {string | ArrayBuffer} audio address of an audio file, or its bytes */
   async playFile(audio) {
     try {
       const file = typeof audio === "string" ? await (await fetch(audio)).arrayBuffer() : audio;
       await this.#player.play(this.#responseId, new Uint8Array(file));
     } catch (error) {
-      this.#fail(error);
+      this.#showError(error);
     }
   }
 
-  /** Ask for the microphone. */
+  /** Request permission to use the microphone. */
   async requestPermission() {
     try {
       await this.#microphone.requestPermission();
@@ -148,25 +148,25 @@ export class VoiceConversation {
       const { name } = /** @type {any} */ (error).cause ?? {};
       if (name === "NotAllowedError") this.#set({ voicePermissionStatus: "denied" });
       else if (!canRecord()) this.#set({ voicePermissionStatus: "not-supported" });
-      this.#fail(error);
+      this.#showError(error);
     }
   }
 
-  /** Connect and ask for the microphone where that is not done, and record. */
+  /** Start recording; connects and requests the microphone first where needed. */
   async startListening() {
-    if (this.#isWanted) return; // voice activity detectors call for every frame
-    this.#isWanted = true;
+    if (this.#shouldRecord) return; // voice activity detectors may call for every audio frame
+    this.#shouldRecord = true;
     this.#set({ voiceError: null });
     this.#player.unlock();
     if (this.#get().connectionStatus !== "connected") await this.connect();
-    if (this.#isWanted && this.#get().connectionStatus === "connected") await this.#record();
-    if (!this.#microphone.isOn) this.#isWanted = false;
+    if (this.#shouldRecord && this.#get().connectionStatus === "connected") await this.#record();
+    if (!this.#microphone.isOn) this.#shouldRecord = false;
   }
 
-  /** End the recording, and tell the service that the turn is over when its last piece is out. */
+  /** End the recording, and end the turn after the last piece of audio is sent. */
   async stopListening() {
-    if (!this.#isWanted) return;
-    this.#isWanted = false;
+    if (!this.#shouldRecord) return;
+    this.#shouldRecord = false;
     this.#set({ isListening: false });
     const wasOn = this.#microphone.isOn;
     await this.#microphone.stop();
@@ -175,22 +175,22 @@ export class VoiceConversation {
   }
 
   /** @param {{ type: string } & Record<string, any>} message a frame of the service */
-  hear(message) {
-    if (Object.hasOwn(this.#heard, message.type)) {
-      this.#heard[/** @type {keyof DownFrames} */ (message.type)]?.(/** @type {any} */ (message));
+  handle(message) {
+    if (Object.hasOwn(this.#handlers, message.type)) {
+      this.#handlers[/** @type {keyof DownFrames} */ (message.type)]?.(/** @type {any} */ (message));
     }
   }
 
   /** @type {{ [K in keyof DownFrames]?: (frame: DownFrames[K]) => void }} */
-  #heard = {
+  #handlers = {
     transcription_partial: ({ text }) => this.#set({ partialTranscription: text }),
     transcription_final: ({ text, turnId }) => {
       this.#set({ partialTranscription: "" });
-      this.#chat.userSaid(text, turnId);
+      this.#chat.addUserText(text, turnId);
     },
     response_start: ({ responseId = this.#responseId }) => {
       this.#responseId = responseId;
-      this.#sounding.add(responseId);
+      this.#awaitingAudio.add(responseId);
       this.#set({ partialResponse: "" });
       this.#showSpeaking();
     },
@@ -199,77 +199,78 @@ export class VoiceConversation {
     },
     response_complete: ({ text, usage, responseId = this.#responseId }) => {
       this.#set({ partialResponse: "" });
-      this.#chat.answered(text, usage, responseId);
-      this.#speak(text);
+      this.#chat.addAnswer(text, usage, responseId);
+      this.#speakInBrowser(text);
     },
     audio_chunk: ({ data, responseId = this.#responseId }) => {
       if (responseId === this.#responseId) void this.#get().playAudioChunk(data);
     },
-    audio_complete: ({ responseId = this.#responseId }) => this.#silenced(responseId),
+    audio_complete: ({ responseId = this.#responseId }) => this.#audioEnded(responseId),
     hold: ({ responseId, held }) => {
       if (held) this.#player.hold(responseId);
       else this.#player.release();
     },
     interruption: ({ responseId, reason }) => {
-      this.#beSilent(responseId);
-      this.#silenced(responseId);
-      if (reason === "turn_reopened") this.#chat.answerIsVoid(responseId);
+      this.#stopPlayback(responseId);
+      this.#audioEnded(responseId);
+      if (reason === "turn_reopened") this.#chat.withdrawAnswer(responseId);
     },
-    action: (frame) => this.#act(frame),
-    error: ({ message }) => this.#fail(new Error(message)),
+    action: (frame) => this.#executeAction(frame),
+    error: ({ message }) => this.#showError(new Error(message)),
   };
 
   /** @param {string} endpoint */
-  #open(endpoint) {
+  #openClient(endpoint) {
     this.#client?.close();
-    const { token = null, client: options } = this.#surroundings;
+    const { token = null, client: options } = this.#environment;
     const client = new VoiceClient(addressOf(endpoint), {}, token, options);
     this.#client = client;
     this.#endpoint = endpoint;
     this.#set({ sessionId: client.sessionId });
     client.on("frame", (frame) => this.#get().handleWebSocketMessage(frame));
     client.on("status", (status) => {
-      if (client === this.#client) this.#show(status);
+      if (client === this.#client) this.#showStatus(status);
     });
     client.on("dropped", ({ count, reason }) => {
-      if (reason !== "closed") this.#fail(new Error(`${count} messages were not sent: ${reason}`));
+      if (reason === "closed") return;
+      this.#showError(new Error(`${count} messages were not sent: ${reason}`));
     });
   }
 
   /** @param {import("./voice-client.js").Status} status */
-  #show(status) {
+  #showStatus(status) {
     this.#set({
       connectionStatus: CONNECTION_STATUS[status],
       websocket: this.#client?.socket ?? null,
     });
     if (status === "connected") return;
-    this.#sounding.clear();
+    this.#awaitingAudio.clear();
     this.#showSpeaking();
-    this.#player.release(); // whoever held it may be gone
+    this.#player.release(); // the session that held it may be lost
     if (status === "reconnecting") void this.#restart();
     if (status !== "refused" && status !== "replaced") return;
-    this.#fail(new Error(PROBLEMS[status]));
+    this.#showError(new Error(STATUS_ERRORS[status]));
     void this.stopListening();
   }
 
   async #record() {
     if (!this.#microphone.stream) await this.#get().requestVoicePermission();
-    if (!this.#microphone.stream || !this.#isWanted) return;
+    if (!this.#microphone.stream || !this.#shouldRecord) return;
     this.#interrupt();
-    this.configure(); // the context is of now
+    this.configure(); // with the current context
     void this.#client?.startListening();
     try {
       await this.#microphone.start();
       this.#set({ isListening: this.#microphone.isOn, audioStream: this.#microphone.stream });
       this.#showRecorder();
     } catch (error) {
-      this.#fail(error);
+      this.#showError(error);
     }
   }
 
-  /** What follows a lost connection needs a header of its own. */
+  /** Start a new container: audio after a lost connection needs a header of its own. */
   async #restart() {
-    await this.#microphone.restart().catch((error) => this.#fail(error));
+    await this.#microphone.restart().catch((error) => this.#showError(error));
     this.#showRecorder();
   }
 
@@ -277,43 +278,43 @@ export class VoiceConversation {
     this.#set({ mediaRecorder: this.#microphone.recorder });
   }
 
-  /** Speech over an answer ends it. */
+  /** Stop the current answer, which the user interrupts. */
   #interrupt() {
     if (!this.#get().isSpeaking) return;
     const playedMs = this.#browserVoice.isPlaying
       ? this.#browserVoice.playedMs
       : this.#player.playedMs(this.#responseId);
-    this.#beSilent(this.#responseId);
+    this.#stopPlayback(this.#responseId);
     this.#client?.interrupt(this.#responseId, playedMs);
   }
 
   /** @param {number} responseId */
-  #beSilent(responseId) {
+  #stopPlayback(responseId) {
     this.#player.silence(responseId);
     this.#browserVoice.silence();
   }
 
-  /** @param {string} text of an answer, spoken here where the service sends no audio */
-  #speak(text) {
+  /** @param {string} text of an answer; spoken here where the service sends no audio */
+  #speakInBrowser(text) {
     const { useBrowserTTS, ...voice } = this.#get().voiceSettings;
     if (!useBrowserTTS || this.#browserVoice.say(text, voice)) return;
-    this.#fail(new Error("This browser has no voice of its own"));
+    this.#showError(new Error("This browser has no speech synthesis voice"));
   }
 
-  /** @param {number} responseId no more audio of it comes */
-  #silenced(responseId) {
-    this.#sounding.delete(responseId);
+  /** @param {number} responseId response without further audio */
+  #audioEnded(responseId) {
+    this.#awaitingAudio.delete(responseId);
     this.#showSpeaking();
   }
 
   #showSpeaking() {
     const isPlaying = this.#player.isPlaying || this.#browserVoice.isPlaying;
-    const isSpeaking = this.#sounding.size > 0 || isPlaying;
+    const isSpeaking = this.#awaitingAudio.size > 0 || isPlaying;
     if (isSpeaking !== this.#get().isSpeaking) this.#set({ isSpeaking });
   }
 
   /** @param {DownFrames["action"]} frame */
-  #act({ stateKey, setterKey, args }) {
+  #executeAction({ stateKey, setterKey, args }) {
     if (!stateKey || !setterKey) return;
     const list = Array.isArray(args) ? args : [args];
     const { executeStateSetter, executeCustomSetter } = this.#get();
@@ -325,16 +326,16 @@ export class VoiceConversation {
   }
 
   /** @param {unknown} error */
-  #fail(error) {
+  #showError(error) {
     this.#set({ voiceError: error instanceof Error ? error.message : "Connection failed" });
   }
 }
 
 /**
- * The address of the WebSocket of an endpoint: http or ws, absolute or relative to the page.
+ * Return the WebSocket's address for an endpoint: http or ws, absolute or relative to the page.
  *
  * @param {string} endpoint
- * @throws {Error} there is none
+ * @throws {Error} the endpoint is empty
  */
 function addressOf(endpoint) {
   if (!endpoint) throw new Error("No voice endpoint is set");

@@ -6,32 +6,33 @@
  * @typedef {import("./frames.js").Settings} Settings
  *
  * @typedef {object} WebSocketVoiceState
- * @property {string} voiceEndpoint such as "/api/voice"; `/ws` is added to it
+ * @property {string} voiceEndpoint address such as "/api/voice", to which `/ws` is added
  * @property {"granted" | "denied" | "prompt" | "not-supported"} voicePermissionStatus
  * @property {MediaStream | null} audioStream the open microphone
- * @property {MediaRecorder | null} mediaRecorder another one whenever the quality changes
+ * @property {MediaRecorder | null} mediaRecorder replaced whenever the quality changes
  * @property {boolean} isListening
- * @property {boolean} isSpeaking an answer is being given, or still heard
+ * @property {boolean} isSpeaking whether an answer is in progress, or still audible
  * @property {string | null} voiceError
  * @property {Settings} voiceSettings
  * @property {WebSocket | null} websocket
  * @property {"disconnected" | "connecting" | "connected" | "error"} connectionStatus
  * @property {string | null} sessionId
- * @property {string} partialTranscription what the user is saying
- * @property {string} partialResponse what is being answered
+ * @property {string} partialTranscription words of the user's current turn
+ * @property {string} partialResponse text of the current answer
  *
  * @typedef {object} WebSocketVoiceActions
- * @property {() => Promise<void>} connectWebSocket resolves when connected, or when it never will be
+ * @property {() => Promise<void>} connectWebSocket resolves when connected, or when that has failed
  * @property {() => void} disconnectWebSocket
  * @property {(audioData: Blob) => void} sendAudioChunk
  * @property {(message: { type: string } & Record<string, any>) => void} handleWebSocketMessage
- * @property {(base64Data: string) => Promise<void>} playAudioChunk plays after what plays already
- * @property {(audio: string | ArrayBuffer) => Promise<void>} playAudioResponse an address, or a file
+ * @property {(base64Data: string) => Promise<void>} playAudioChunk plays after the queued audio
+ * @property {(audio: string | ArrayBuffer) => Promise<void>} playAudioResponse a file, or
+ *   its address
  * @property {() => Promise<void>} requestVoicePermission
  * @property {() => Promise<void>} startListening
  * @property {() => Promise<void>} stopListening
  * @property {() => void} toggleVoice
- * @property {() => boolean} checkVoiceSupport whether this browser can record on this page
+ * @property {() => boolean} checkVoiceSupport returns whether this browser can record on this page
  * @property {(error: string | null) => void} setVoiceError
  * @property {(endpoint: string) => void} setVoiceEndpoint
  * @property {(settings: Partial<Settings>) => void} updateVoiceSettings
@@ -39,10 +40,10 @@
  *
  * @typedef {WebSocketVoiceState & WebSocketVoiceActions} WebSocketVoiceSlice
  *
- * What the rest of a Cedar store offers; each is used where it is there.
+ * Functions of the rest of a Cedar store; the slice uses those that exist.
  *
  * @typedef {object} CedarParts
- * @property {(message: any) => any} [addMessage] the message with its `id`, if it can be changed
+ * @property {(message: any) => any} [addMessage] returns the message with an `id`, for changes
  * @property {(id: string, changes: { content: string }) => unknown} [updateMessage]
  * @property {(id: string) => unknown} [deleteMessage]
  * @property {() => string} [stringifyAdditionalContext]
@@ -81,23 +82,23 @@ const INITIAL_STATE = {
 };
 
 /**
- * The slice. Give it to the store beside the others: `...createWebSocketVoiceSlice(set, get)`.
+ * Create the slice. Spread it into the store: `...createWebSocketVoiceSlice(set, get)`.
  *
  * @param {SetState} set
  * @param {GetState} get
- * @param {unknown} [api] of the store; not used, but passed by stores
- * @param {import("./voice-conversation.js").Surroundings} [surroundings] the user's token, where the
- *   bridge wants one; the rest is the browser's unless given
+ * @param {unknown} [api] of the store; unused, but passed by stores
+ * @param {import("./voice-conversation.js").Environment} [environment] the user's token, where the
+ *   bridge requires one; the other properties replace parts of the browser
  * @returns {WebSocketVoiceSlice}
  */
-export function createWebSocketVoiceSlice(set, get, api, surroundings = {}) {
-  const conversation = new VoiceConversation(set, get, surroundings);
+export function createWebSocketVoiceSlice(set, get, api, environment = {}) {
+  const conversation = new VoiceConversation(set, get, environment);
   return {
     ...INITIAL_STATE,
     connectWebSocket: () => conversation.connect(),
     disconnectWebSocket: () => conversation.disconnect(),
     sendAudioChunk: (audioData) => conversation.send(audioData),
-    handleWebSocketMessage: (message) => conversation.hear(message),
+    handleWebSocketMessage: (message) => conversation.handle(message),
     playAudioChunk: (base64Data) => conversation.play(base64Data),
     playAudioResponse: (audio) => conversation.playFile(audio),
     requestVoicePermission: () => conversation.requestPermission(),

@@ -6,7 +6,8 @@ import signal
 import sys
 from collections.abc import Callable
 
-from cedar_voice_service.providers.catalog import Engines, describe
+from cedar_voice_service.providers.catalog import describe
+from cedar_voice_service.providers.engines import Engines
 from cedar_voice_service.server import serve
 from cedar_voice_service.settings import ServiceSettings
 from cedar_voice_shared.logs import configure_logs

@@ -1,7 +1,9 @@
 """Every error the service raises on purpose. Knows no transport.
 
 CedarVoiceError
-├── CallerError           the caller's fault: a message, a value or audio bytes we cannot accept
+├── CallerError           the caller's fault: a message or a value that cannot be accepted
+│   ├── BrokenAudio       audio bytes that cannot be decoded
+│   └── UnsupportedAudio  audio of a kind that is not decoded
 ├── EngineError           an engine's fault: a stage of the pipeline failed
 │   └── RateLimited       the stage does not serve this user now: more than one user may have
 └── CapacityError         nobody's fault: no room for another session
@@ -89,6 +91,22 @@ class CallerError(CedarVoiceError):
         field: str = "",
     ) -> None:
         super().__init__(message, code=code, stage=stage, field=field)
+
+
+class BrokenAudio(CallerError):
+    """Audio bytes are not of the encoding that they claim to be, or are damaged beyond repair."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code=Code.AUDIO_DECODE_FAILED, stage=Stage.AUDIO_INPUT)
+
+
+class UnsupportedAudio(CallerError):
+    """Input audio is of an encoding, a rate or a layout that is not decoded."""
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(
+            message, code=Code.UNSUPPORTED_AUDIO_FORMAT, stage=Stage.AUDIO_INPUT, field=field
+        )
 
 
 class EngineError(CedarVoiceError):

@@ -41,7 +41,7 @@ _STATUS_OF = {
 Behaviour = Callable[[Any, Any], Awaitable[Any]]
 
 
-class ErrorMapping(grpc.aio.ServerInterceptor):
+class StatusInterceptor(grpc.aio.ServerInterceptor):
     """Ends every failed RPC of ours with the right status, and hides what callers must not see."""
 
     async def intercept_service(

@@ -14,7 +14,7 @@ from cedar_voice_service.errors import CallerError
 
 Context = grpc.aio.ServicerContext[pb.VoiceSessionRequest, pb.VoiceSessionResponse]
 
-Taking = Callable[[], Coroutine[Any, Any, None]]
+Reading = Callable[[], Coroutine[Any, Any, None]]
 
 
 def message_of(read: object) -> pb.VoiceSessionRequest | None:
@@ -31,7 +31,7 @@ def message_of(read: object) -> pb.VoiceSessionRequest | None:
 class Incoming:
     """The messages of one call, for one who takes them."""
 
-    _takers: ClassVar[set[asyncio.Task[None]]] = set()
+    _readers: ClassVar[set[asyncio.Task[None]]] = set()
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -57,18 +57,18 @@ class Incoming:
             raise asyncio.CancelledError
         return message_of(request)
 
-    async def taken_by(self, take: Taking) -> None:
+    async def run_reader(self, read: Reading) -> None:
         """Run the one who takes the messages, in a task of its own.
 
-        Cancelled, it returns at once, and so does the taker; unless it waits for a message: then it
+        Cancelled, it returns at once, and so does the reader, unless it waits for a message: it
         is cancelled when the wait is over.
         """
-        taker = asyncio.create_task(take())
-        self._takers.add(taker)
-        taker.add_done_callback(self._takers.discard)
+        reader = asyncio.create_task(read())
+        self._readers.add(reader)
+        reader.add_done_callback(self._readers.discard)
         try:
-            await asyncio.shield(taker)
+            await asyncio.shield(reader)
         finally:
             self._is_over = True
             if not self._is_reading:
-                taker.cancel()
+                reader.cancel()

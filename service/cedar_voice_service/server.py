@@ -14,11 +14,13 @@ import cedar_voice.v1 as pb
 from cedar_voice.v1 import voice_service_pb2_grpc
 from cedar_voice_service.audio.formats import INPUT_ENCODINGS, OUTPUT_ENCODINGS
 from cedar_voice_service.audio.silero import load_network
-from cedar_voice_service.grpc_status import ErrorMapping
-from cedar_voice_service.providers.catalog import Engines, open_engines
+from cedar_voice_service.grpc_status import StatusInterceptor
+from cedar_voice_service.providers.catalog import open_engines
+from cedar_voice_service.providers.engines import Engines
 from cedar_voice_service.runtime.lag import measured
 from cedar_voice_service.runtime.quotas import Quotas, Rates
 from cedar_voice_service.runtime.registry import Registry
+from cedar_voice_service.runtime.runner import RunnerFactory
 from cedar_voice_service.servicer import VoiceServicer
 from cedar_voice_service.session.config import (
     Generation,
@@ -104,11 +106,14 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
         measured(pressure),
         open_engines(settings, pressure) as engines,
         Registry(
-            engines,
-            limits,
-            defaults_of(settings.conversation),
+            RunnerFactory(
+                engines,
+                limits,
+                defaults_of(settings.conversation),
+                settings.reliability.stage_timeout_ms,
+            ),
             max_sessions=settings.sessions.max_sessions,
-            stage_timeout_ms=settings.reliability.stage_timeout_ms,
+            resume_window_ms=limits.resume_window_ms,
             pressure=pressure,
             quotas=quotas,
         ) as registry,
@@ -122,7 +127,7 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
             send_timeout_s=settings.sessions.send_timeout_ms / 1000,
         )
         server = grpc.aio.server(
-            interceptors=[ErrorMapping()],
+            interceptors=[StatusInterceptor()],
             options=[*OPTIONS, ("grpc.max_receive_message_length", limits.max_message_bytes)],
         )
         voice_service_pb2_grpc.add_VoiceServiceServicer_to_server(servicer, server)

@@ -7,7 +7,7 @@ from cedar_voice_service.runtime.delivery import Attachment, TokenExpiring
 from cedar_voice_shared.credentials import CredentialRefused, Identity, Verifier
 
 
-class Expiry:
+class TokenExpiry:
     """Ends a stream when its token expires; the session waits for one with a fresh token.
 
     Use it as a context, for as long as the stream lives.
@@ -19,7 +19,7 @@ class Expiry:
         self._attachment = attachment
         self._timers: list[asyncio.TimerHandle] = []
 
-    def __enter__(self) -> "Expiry":
+    def __enter__(self) -> "TokenExpiry":
         self._await()
         return self
 

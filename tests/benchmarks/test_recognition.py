@@ -1,4 +1,4 @@
-"""The provider of the benchmarks hears which part of the utterance it is given."""
+"""The provider of the benchmarks recognizes which part of the utterance it receives."""
 
 import pytest
 

@@ -12,7 +12,7 @@ NOTHING = Census(
 
 
 def soaked(*samples: dict[str, Any]) -> Soaked:
-    """What was counted after each 100 sessions."""
+    """Return samples after each 100 sessions."""
     return Soaked(
         [
             Sample(100 * (at + 1), {"service": msgspec.structs.replace(NOTHING, **counted)})

@@ -224,7 +224,7 @@ async def test_it_comes_back_when_the_bridge_does() -> None:
             await running.aclose()
             await page.wait_for_selector("body[data-connection=reconnecting]")
             banner = page.locator("#reconnect")
-            await expect(banner).to_contain_text(re.compile(r"Trying again in \d s"))
+            await expect(banner).to_contain_text(re.compile(r"Reconnecting in \d s"))
             await page.get_by_role("button", name="Retry now").click()
             async with bridging(service, http_address=bridge.address):
                 await is_connected(page)
@@ -290,8 +290,8 @@ async def test_what_is_set_is_in_force_at_once(calling: Bridge) -> None:
         await page.get_by_label("Voice").select_option("nova")
         for name, value in {"Rate": "1.5", "Pitch": "0.75", "Volume": "0.5"}.items():
             await page.get_by_label(name).fill(value)
-        await page.get_by_label("Speech of the browser").check()
-        await page.get_by_label("Words as they come").uncheck()
+        await page.get_by_label("Browser speech").check()
+        await page.get_by_label("Show words while they arrive").uncheck()
         await page.get_by_role("button", name="What can you do?").click()
         await expect(page.locator(".log .assistant:not(.pending)")).not_to_be_empty()
         assert await decoded_seconds(page) == 0
@@ -316,7 +316,7 @@ async def test_the_waveform_moves_with_the_voice_and_the_turn_is_timed(tmp_path:
         await wave_reaches(page, 20, 100)
         await is_in(page, "speaking")
         await is_in(page, "listening")
-        record = page.get_by_role("region", name="Record of the last turn")
+        record = page.get_by_role("region", name="Metrics of the last turn")
         for stage in ("Endpointing", "Transcript", "First word", "First sound", "Heard"):
             await expect(record).to_contain_text(re.compile(rf"{stage} \d+ ms"))
         for fact in ("Speech", "Answer"):

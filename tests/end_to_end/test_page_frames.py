@@ -107,7 +107,7 @@ async def test_it_shows_that_an_answer_is_held() -> None:
         service.say(type="response_start", turnId=1, responseId=1)
         service.say(type="hold", turnId=1, responseId=1, held=True)
         await is_in(page, "held")
-        await expect(page.get_by_text("Paused to hear you")).to_be_visible()
+        await expect(page.get_by_text("Paused while you speak")).to_be_visible()
         service.say(type="hold", turnId=1, responseId=1, held=False)
         await is_in(page, "thinking")
         service.say(type="hold", turnId=1, responseId=1, held=True)

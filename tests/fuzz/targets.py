@@ -29,8 +29,8 @@ from cedar_voice_service.audio.containers.recognition import Verdict, recognize
 from cedar_voice_service.audio.containers.wav import WavReader
 from cedar_voice_service.audio.containers.webm import WebmReader
 from cedar_voice_service.audio.decoder import MAX_AHEAD_MS, MAX_MS_PER_BYTE, open_decoder
+from cedar_voice_service.audio.encoders.mp3_cutter import Mp3Cutter
 from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, AudioFormat, Encoding, Pcm
-from cedar_voice_service.audio.mp3 import Mp3Cutter
 from cedar_voice_service.errors import CallerError, Code, Stage
 from cedar_voice_service.session.config import Limits, SessionConfig
 from cedar_voice_service.session.events import Configured

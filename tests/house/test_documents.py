@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from scripts.draw_modules import PAGE, drawn
+from scripts import draw_modules, draw_states
+from scripts.draw_modules import OVERVIEW
 from tests.support.checkout import ROOT, SOURCE_ROOTS, files, project
 
 DOCUMENTS = [path for path in files() if path.suffix == ".md"]
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
+LINES_OF_THE_OVERVIEW = 120
 VERB = re.compile(r"(?:^|`|&& )make ((?:[a-z]+ ?)+)", re.MULTILINE)
 
 
@@ -51,12 +53,27 @@ def test_every_verb_is_explained() -> None:
 
 
 def test_module_tables_are_current() -> None:
-    text = PAGE.read_text()
-    assert text == drawn(text), "run `make format`"
+    assert draw_modules.PAGE.read_text() == draw_modules.modules_page(), "run `make format`"
+
+
+def test_folder_map_is_current() -> None:
+    text = OVERVIEW.read_text()
+    assert text == draw_modules.overview(text), "run `make format`"
+
+
+@pytest.mark.parametrize(
+    "page", [draw_states.PAGE, draw_states.OVERVIEW], ids=lambda page: page.name
+)
+def test_state_diagram_is_current(page: Path) -> None:
+    assert page.read_text() == draw_states.drawn(page), "run `make format`"
+
+
+def test_overview_fits_on_a_page() -> None:
+    assert len(OVERVIEW.read_text().splitlines()) <= LINES_OF_THE_OVERVIEW
 
 
 def test_every_import_rule_is_explained() -> None:
-    text = " ".join(PAGE.read_text().split())
+    text = " ".join(OVERVIEW.read_text().split())
     for contract in project()["tool"]["importlinter"]["contracts"]:
         assert contract["name"] in text
 

@@ -8,7 +8,7 @@ import pytest
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code
 from cedar_voice_service.runtime.delivery import Attachment, TokenExpiring
 from cedar_voice_service.session.resume.outbox import Outbox
-from cedar_voice_service.token_expiry import Expiry
+from cedar_voice_service.token_expiry import TokenExpiry
 from cedar_voice_shared.credentials import NOTICE_S, Verifier
 from tests.support.identities import AUDIENCE, KEY, signed
 from tests.support.service import settings
@@ -21,7 +21,7 @@ def token(lives_s: float, user: str = "ann") -> str:
 
 
 def told(
-    lives_s: float, meanwhile: Callable[[Expiry], Awaitable[None]] | None = None
+    lives_s: float, meanwhile: Callable[[TokenExpiry], Awaitable[None]] | None = None
 ) -> tuple[list[tuple[float, int]], float, CedarVoiceError]:
     """When a stream is told how much time is left, in milliseconds; when it ends, and why.
 
@@ -38,7 +38,7 @@ def told(
         attachment = Attachment(Outbox(1_000), [])
         notices: list[tuple[float, int]] = []
         identity = await verifier.identify(token(lives_s))
-        with Expiry(verifier, identity, attachment) as expiry:
+        with TokenExpiry(verifier, identity, attachment) as expiry:
             try:
                 while isinstance(notice := await attachment.next(), TokenExpiring):
                     notices.append((loop.time(), notice.time_left_ms))
@@ -65,7 +65,7 @@ def test_one_that_lives_for_a_moment_is_told_halfway() -> None:
 def test_a_fresh_token_puts_it_off_and_is_told_of_too() -> None:
     fresh = iter([token(200), token(1_000)])
 
-    async def renew(expiry: Expiry) -> None:
+    async def renew(expiry: TokenExpiry) -> None:
         await expiry.renew(next(fresh, token(1_000)))
 
     notices, ended_at_s, _ = told(100, renew)
@@ -75,7 +75,7 @@ def test_a_fresh_token_puts_it_off_and_is_told_of_too() -> None:
 
 @pytest.mark.parametrize("lives_s", [99, 100])
 def test_one_that_lasts_no_longer_is_none(lives_s: float) -> None:
-    async def renew(expiry: Expiry) -> None:
+    async def renew(expiry: TokenExpiry) -> None:
         await expiry.renew(token(lives_s))
 
     notices, ended_at_s, _ = told(100, renew)
@@ -84,7 +84,7 @@ def test_one_that_lasts_no_longer_is_none(lives_s: float) -> None:
 
 @pytest.mark.parametrize("wrong", ["", "wrong", token(1), token(1_000, "bob")])
 def test_one_that_is_wrong_is_refused_and_changes_nothing(wrong: str) -> None:
-    async def renew(expiry: Expiry) -> None:
+    async def renew(expiry: TokenExpiry) -> None:
         with pytest.raises(CallerError) as refused:
             await expiry.renew(wrong)
         assert refused.value.code is Code.UNAUTHENTICATED

@@ -28,7 +28,7 @@ def test_a_read_in_progress_is_left_to_the_end_of_the_call() -> None:
             while (request := await incoming.next()) is not None:
                 taken.append(request)
 
-        taking = asyncio.create_task(incoming.taken_by(take))
+        taking = asyncio.create_task(incoming.run_reader(take))
         await asyncio.sleep(0.1)
         call.reads[0].set_result(pb.VoiceSessionRequest(sequence=1))
         await asyncio.sleep(0.1)
@@ -53,7 +53,7 @@ def test_what_comes_after_the_end_is_not_taken() -> None:
             await incoming.next()
             is_taken = True
 
-        taking = asyncio.create_task(incoming.taken_by(take))
+        taking = asyncio.create_task(incoming.run_reader(take))
         await asyncio.sleep(0.1)
         taking.cancel()
         call.reads[0].set_result(pb.VoiceSessionRequest())
@@ -66,7 +66,7 @@ def test_what_comes_after_the_end_is_not_taken() -> None:
 def test_a_taker_that_is_busy_is_cancelled_at_once() -> None:
     async def scenario() -> None:
         incoming = Incoming(cast(Context, Reads()))
-        taking = asyncio.create_task(incoming.taken_by(asyncio.Event().wait))  # type: ignore[arg-type]
+        taking = asyncio.create_task(incoming.run_reader(asyncio.Event().wait))  # type: ignore[arg-type]
         await asyncio.sleep(0.1)
         taking.cancel()
         await asyncio.sleep(0.1)
@@ -82,7 +82,7 @@ def test_a_taker_that_fails_fails_who_runs_it() -> None:
         async def take() -> None:
             raise ValueError
 
-        (outcome,) = await asyncio.gather(incoming.taken_by(take), return_exceptions=True)
+        (outcome,) = await asyncio.gather(incoming.run_reader(take), return_exceptions=True)
         assert isinstance(outcome, ValueError)
 
     run_virtually(scenario())

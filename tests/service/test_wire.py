@@ -12,9 +12,9 @@ from cedar_voice_service.audio.formats import AudioFormat, Encoding, Framing
 from cedar_voice_service.errors import CallerError, Code, EngineError, Stage
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
+from cedar_voice_service.session.answer_parts import Action, FinishReason, Usage
 from cedar_voice_service.session.config import Limits, OutputAudio, SessionConfig, TurnMode
 from cedar_voice_service.session.resume.outbox import Numbered
-from cedar_voice_service.session.tools import Action
 from cedar_voice_service.wire.config import patch_of
 from cedar_voice_service.wire.requests import decode
 from cedar_voice_service.wire.responses import encode, encode_ready
@@ -167,7 +167,7 @@ def test_whatever_parses_is_decoded_or_refused(data: bytes) -> None:
 
 ERROR = EngineError(Stage.TTS, "no voice", retry_after_ms=70)
 METRICS = say.TurnMetrics(
-    1, 2, 3, 4, 5, 6, 7, 8, 9, True, 10, 11, 12, 13, say.Usage(14, 15), 16, 17, 18
+    1, 2, 3, 4, 5, 6, 7, 8, 9, True, 10, 11, 12, 13, Usage(14, 15), 16, 17, 18
 )
 MESSAGES: list[say.Message] = [
     say.SpeechActivity(say.SpeechKind.STOPPED, 5),
@@ -176,7 +176,7 @@ MESSAGES: list[say.Message] = [
     ),
     say.ResponseStarted(1, "hi"),
     say.ResponseDelta(1, "ho"),
-    say.ResponseCompleted(1, "ho", say.FinishReason.ERROR, say.Usage(2, 3), ERROR),
+    say.ResponseCompleted(1, "ho", FinishReason.ERROR, Usage(2, 3), ERROR),
     say.Speech(1, b"x", 2, 3, "ho", AudioFormat(Encoding.WAV, 8_000, 1), is_last=True),
     say.ActionRequested(1, Action("a", "t", "{}", "s", "k", "[]")),
     say.Interrupted(1, say.InterruptionReason.NEW_INPUT, 4, "h"),

@@ -9,11 +9,9 @@ from array import array
 from collections.abc import AsyncGenerator, AsyncIterator
 from random import Random
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import Pcm
-from cedar_voice_service.audio.speech_detector import EdgeKind, SpeechEdge
+from cedar_voice_service.audio.formats import AudioBlock, EdgeKind, Pcm, SpeechEdge
 from cedar_voice_service.errors import EngineError, Stage
-from cedar_voice_service.providers.catalog import Engines
+from cedar_voice_service.providers.engines import Engines
 from cedar_voice_service.providers.protocols import (
     Hypothesis,
     ReplyEnd,
@@ -87,7 +85,7 @@ class _Engine:
 
 class _Transcriber(_Engine):
     async def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
+        self, audio: AsyncIterator[AudioBlock], language: str
     ) -> AsyncGenerator[Hypothesis, None]:
         numbers: list[int] = []
         async for block in audio:

@@ -14,9 +14,9 @@ from cedar_voice_bridge.sessions.service_session import BrowserSession
 from cedar_voice_client.options import Recovery
 from cedar_voice_client.recovery.conversation_log import Account
 from cedar_voice_client.recovery.send_buffer import Unsettled
-from cedar_voice_service import servicer as converse
+from cedar_voice_service import session_stream
 from cedar_voice_service.runtime.delivery import Attachment, Delivery
-from cedar_voice_service.session.resume.durability import Watermark
+from cedar_voice_service.session.resume.durability import Durability
 from cedar_voice_service.session.resume.inbox import Inbox
 from cedar_voice_service.session.resume.outbox import Outbox
 from tests.simulation import client
@@ -28,8 +28,8 @@ def _replaced(owner: Any, name: str, replacement: Any) -> Off:
     return partial(patch.object, owner, name, replacement)
 
 
-def _release_everything(watermark: Watermark, needed_from_ms: int) -> None:
-    watermark.durable = watermark._handled
+def _release_everything(durability: Durability, needed_from_ms: int) -> None:
+    durability.durable = durability._handled
 
 
 def _attach_beside(delivery: Delivery, *arguments: Any, **options: Any) -> Attachment:
@@ -67,11 +67,11 @@ SAFEGUARDS: Mapping[str, Off] = {
     "what was not accepted is sent again": _replaced(
         Unsettled, "unsent_from", property(lambda kept: kept.sent_sequence)
     ),
-    "audio is kept until it is settled": _replaced(Watermark, "settle", _release_everything),
+    "audio is kept until it is settled": _replaced(Durability, "settle", _release_everything),
     "a silent service is probed": _replaced(client, "RECOVERY", Recovery(ping_after_s=86_400)),
-    "a client that is gone has not finished": _replaced(converse, "HALF_CLOSE_GRACE_S", 0.0),
+    "a client that is gone has not finished": _replaced(session_stream, "HALF_CLOSE_GRACE_S", 0.0),
     "audio that waits is dropped by an interruption": _replaced(
-        Delivery, "purge_speech", lambda *_: None
+        Outbox, "purge_speech", lambda *_: None
     ),
     "the newest stream wins": _replaced(Delivery, "attach", _attach_beside),
     "an answer cut by a loss is ended": _replaced(Account, "give_up_answer", lambda _: []),

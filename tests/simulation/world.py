@@ -12,6 +12,7 @@ import cedar_voice.v1 as pb
 from cedar_voice_client.errors import SessionLost
 from cedar_voice_service.runtime.quotas import Quotas, Rates
 from cedar_voice_service.runtime.registry import Registry
+from cedar_voice_service.runtime.runner import RunnerFactory
 from cedar_voice_service.servicer import VoiceServicer
 from cedar_voice_service.session.config import Limits, SessionConfig
 from cedar_voice_shared.credentials import Verifier
@@ -61,7 +62,7 @@ def simulate(seed: int, *, has_bridges: bool = False) -> Outcome:
     Raises:
         Broken: a promise; anything else that is raised is a defect as well.
     """
-    detector = patch("cedar_voice_service.audio.ear.SpeechDetector", LevelDetector)
+    detector = patch("cedar_voice_service.audio.speech_tracker.SpeechDetector", LevelDetector)
     with detector, structlog.testing.capture_logs() as logs:
         outcome = run_virtually(_live(Random(seed), has_bridges=has_bridges))
     if failures := [entry for entry in logs if entry["log_level"] in ("error", "critical")]:
@@ -129,11 +130,9 @@ def _handler(registry: Registry) -> Handler:
 
 def _registry(chance: Random) -> Registry:
     return Registry(
-        seeded_engines(chance),
-        LIMITS,
-        SessionConfig(),
+        RunnerFactory(seeded_engines(chance), LIMITS, SessionConfig(), STAGE_TIMEOUT_MS),
         max_sessions=10,
-        stage_timeout_ms=STAGE_TIMEOUT_MS,
+        resume_window_ms=LIMITS.resume_window_ms,
         quotas=UNLIMITED,
     )
 

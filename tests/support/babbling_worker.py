@@ -1,4 +1,4 @@
-"""A child process that answers whatever it is asked with what means nothing."""
+"""A child process that answers every request with meaningless data."""
 
 from cedar_voice_service.workers.frames import serve
 

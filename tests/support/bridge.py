@@ -12,11 +12,11 @@ from cedar_voice_bridge.app import open_bridge
 from cedar_voice_bridge.settings import BridgeSettings
 
 PATIENCE_S = 10.0
-"""How long a test waits for what must come."""
+"""Longest wait for an expected frame, in seconds."""
 
 
 class Socket:
-    """A browser's socket: what it says and hears, as JSON."""
+    """A browser's socket, with frames as JSON."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self.socket = socket
@@ -24,7 +24,7 @@ class Socket:
 
     @property
     def kinds(self) -> list[str]:
-        """The types of the frames that were heard."""
+        """Types of the frames received so far."""
         return [frame["type"] for frame in self.heard]
 
     async def say(self, **frame: Any) -> None:
@@ -32,20 +32,20 @@ class Socket:
         await self.socket.send_str(json.dumps(frame))
 
     async def hear(self) -> dict[str, Any]:
-        """The next frame."""
+        """Return the next frame."""
         async with asyncio.timeout(PATIENCE_S):
             frame: dict[str, Any] = json.loads(await self.socket.receive_str())
         self.heard.append(frame)
         return frame
 
     async def hear_until(self, kind: str) -> dict[str, Any]:
-        """The next frame of a type; those before it are in `heard`."""
+        """Return the next frame of a type; earlier ones are in `heard`."""
         while (frame := await self.hear())["type"] != kind:
             pass
         return frame
 
     async def closing(self) -> int:
-        """The code that the bridge closes with, after whatever it still says."""
+        """Wait for the end of the socket, and return its close code."""
         async with asyncio.timeout(PATIENCE_S):
             while (message := await self.socket.receive()).type is aiohttp.WSMsgType.TEXT:
                 self.heard.append(json.loads(message.data))
@@ -54,7 +54,7 @@ class Socket:
 
 
 class Bridge:
-    """A running bridge, seen from outside."""
+    """A running bridge and its addresses."""
 
     def __init__(self, address: str, http: aiohttp.ClientSession) -> None:
         self.address = address
@@ -65,14 +65,14 @@ class Bridge:
     async def connect(
         self, query: str = "", *, path: str = "/api/voice/ws", **options: Any
     ) -> AsyncIterator[Socket]:
-        """A socket, open for as long as the context lasts."""
+        """Open a socket for the duration of the context."""
         async with self.http.ws_connect(f"{self.url}{path}{query}", **options) as socket:
             yield Socket(socket)
 
 
 @asynccontextmanager
 async def bridging(grpc_address: str, **settings: Any) -> AsyncIterator[Bridge]:
-    """A bridge to the service at this address."""
+    """Run a bridge to the service at this address."""
     configured = BridgeSettings(
         **{"http_address": "127.0.0.1:0", "grpc_address": grpc_address, **settings}
     )

@@ -23,10 +23,10 @@ what its encoder has not finished."""
 
 
 def installed(package: str) -> Path:
-    """The folder of a package of the project, installed when it is not there.
+    """Return the folder of a package of the project, installed if necessary.
 
     Raises:
-        RuntimeError: there is no npm, or it fails; the message has what it says.
+        RuntimeError: there is no npm, or it fails; the message has its output.
     """
     with installing(PROJECT):
         pass
@@ -34,10 +34,10 @@ def installed(package: str) -> Path:
 
 
 def build() -> None:
-    """Install and build what is not there in its present form.
+    """Install and build the parts that are not up to date.
 
     Raises:
-        RuntimeError: there is no npm, or it fails; the message has what it says.
+        RuntimeError: there is no npm, or it fails; the message has its output.
     """
     SITE.mkdir(exist_ok=True)
     sources = [file for file in files() if file.is_relative_to(PROJECT)]
@@ -61,7 +61,7 @@ async def serving_site() -> AsyncIterator[str]:
 
 
 class Frontends:
-    """The site in one browser, whose microphone says what a page wants."""
+    """The site in one browser, with a microphone that plays a page's recording."""
 
     def __init__(self, browser: Browser, site: str, microphone: Path) -> None:
         self._browser = browser
@@ -97,7 +97,7 @@ class Frontends:
 
 
 async def until_said(page: Page, speech: str) -> None:
-    """Wait until the microphone has said it, and been silent for a moment."""
+    """Wait until the microphone has played the recording and a moment of silence."""
     await page.evaluate(
         "durationMs => microphone.played(durationMs)",
         LEAD_MS + len(_speech(speech)) // 32 + TAIL_MS,
@@ -109,7 +109,7 @@ def _speech(name: str) -> bytes:
 
 
 async def clips_played(page: Page) -> int:
-    """How many clips the page has played, once all of them are over.
+    """Wait for the end of all clips, and return the number that the page has played.
 
     Raises:
         AssertionError: a clip failed, or none of its bytes was decoded.

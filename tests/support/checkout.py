@@ -1,4 +1,4 @@
-"""What lies in this checkout: its root, its files, its modules and its metadata."""
+"""This checkout: its root, its files, its modules and its metadata."""
 
 import subprocess
 import tomllib

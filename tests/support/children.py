@@ -11,16 +11,16 @@ SPEAKER = "cedar_voice_service.providers.espeak.worker"
 HELLO = json.dumps(
     {"text": "Hello", "language": "en-US", "variant": "", "words_per_minute": 175, "pitch": 50}
 ).encode()
-"""A request that it answers."""
+"""A request that the module answers."""
 
 
 def child_pids() -> set[int]:
-    """The children that run, or have ended and were not waited for."""
+    """Return the children that run, or have ended and were not waited for."""
     return pids_of_children("self")
 
 
 def pids_of_children(process: int | str) -> set[int]:
-    """The children of a process that run, or have ended and were not waited for."""
+    """Return the children of a process that run, or have ended and were not waited for."""
     tasks = Path(f"/proc/{process}/task").iterdir()
     return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
 

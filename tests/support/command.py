@@ -1,4 +1,4 @@
-"""The `cedar-voice` command as a process of its own, as people run it."""
+"""The `cedar-voice` command as a process of its own."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Finished:
-    """How a command ended and what it printed."""
+    """Exit status and output of a finished command."""
 
     exit_code: int
     out: str
@@ -34,7 +34,7 @@ async def run_command(
 async def running_command(
     *arguments: str, cwd: Path, environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[Process]:
-    """Run the command for as long as the context lasts."""
+    """Run the command for the duration of the context."""
     ours = {name: value for name, value in os.environ.items() if _is_neutral(name)}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -56,7 +56,7 @@ async def running_command(
 
 
 async def announced(process: Process) -> dict[str, str]:
-    """What the command says once it is ready."""
+    """Return the line that the command prints once it is ready."""
     assert process.stdout is not None
     said = b""
     async with asyncio.timeout(30):

@@ -1,11 +1,11 @@
-"""Tells a story to a running session: real runner and machine, given engines, virtual time."""
+"""Runs a conversation on a session: real runner and machine, given engines, virtual time."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from cedar_voice_service.audio.formats import AudioFormat, Encoding
-from cedar_voice_service.providers.catalog import Engines
+from cedar_voice_service.providers.engines import Engines
 from cedar_voice_service.providers.protocols import Responder, Synthesizer, Transcriber
 from cedar_voice_service.providers.scripted.engine import (
     ScriptedResponder,
@@ -13,7 +13,7 @@ from cedar_voice_service.providers.scripted.engine import (
     ToneSynthesizer,
 )
 from cedar_voice_service.runtime.delivery import Attachment
-from cedar_voice_service.runtime.runner import Received, SessionRunner
+from cedar_voice_service.runtime.runner import SessionRunner
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import (
@@ -23,6 +23,7 @@ from cedar_voice_service.session.config import (
     TurnDetection,
     TurnMode,
 )
+from cedar_voice_service.session.events import ClientMessage
 from cedar_voice_service.session.resume.outbox import Numbered
 from cedar_voice_service.session.resume.position import Position
 from cedar_voice_service.workers.decoding import HERE, Decoding
@@ -40,7 +41,7 @@ CONFIG = SessionConfig(
 
 
 class Client:
-    """The other end of a session: sends events, keeps what it is told."""
+    """The client of a session: sends events, and keeps the messages that it receives."""
 
     def __init__(self, runner: SessionRunner, attachment: Attachment) -> None:
         self.runner = runner
@@ -50,10 +51,10 @@ class Client:
     async def send(self, *events: on.RequestEvent) -> None:
         """Send messages."""
         for event in events:
-            await self.runner.receive(Received(event))
+            await self.runner.receive(ClientMessage(event))
 
     async def speak(self) -> None:
-        """Say something in one turn of push to talk."""
+        """Speak in one turn of push to talk."""
         pcm = speech_pcm()
         await self.send(on.ListeningStarted())
         for start in range(0, len(pcm), 3_200):
@@ -61,17 +62,17 @@ class Client:
         await self.send(on.ListeningStopped())
 
     def leave(self) -> None:
-        """Break the stream without a word."""
+        """Break the stream without ending the session."""
         self.runner.delivery.detach(self._attachment)
 
     async def come_back(self) -> None:
-        """Go on with another stream."""
+        """Resume on another stream."""
         position = Position(self.runner.delivery.last_sequence)
         self._attachment = self.runner.attach(position)
         await self.send(on.StreamOpened())
 
     async def until(self, kind: type[Kind], count: int = 1) -> Kind:
-        """Read until a message of a kind came, for the `count`th time from now."""
+        """Read until the `count`th message of a kind from now."""
         async with asyncio.timeout(120):
             while (item := await self._attachment.next()) is not None:
                 if isinstance(item, Numbered):
@@ -83,7 +84,7 @@ class Client:
         raise AssertionError(f"the session ended before {kind.__name__}")
 
     def of(self, kind: type[Kind]) -> list[Kind]:
-        """What came of a kind."""
+        """Return the received messages of a kind."""
         return [message for message in self.messages if isinstance(message, kind)]
 
 
@@ -96,7 +97,7 @@ def converse(
     synthesizer: Synthesizer | None = None,
     decoding: Decoding = HERE,
 ) -> None:
-    """Tell a story to a session on scripted engines."""
+    """Run a conversation on a session with scripted engines."""
     engines = Engines(
         transcriber or ScriptedTranscriber(["what is the weather"]),
         responder or ScriptedResponder(),

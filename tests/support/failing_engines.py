@@ -1,11 +1,10 @@
-"""Engines that fail as a script says, for what stands between engines and sessions."""
+"""Engines that fail by a script, for the layers between engines and sessions."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.audio.formats import AudioBlock, Pcm
 from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.providers.protocols import (
     AudioSent,
@@ -21,7 +20,7 @@ from cedar_voice_service.runtime.audio_feed import AudioFeed
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What becomes of one request: so many results, each after a while, then perhaps a failure."""
+    """The course of one request: a number of delayed results, then optionally a failure."""
 
     results: int = 0
     error: EngineError | None = None
@@ -35,7 +34,7 @@ def failed(stage: Stage, *, retryable: bool = True, retry_after_ms: int = 0) -> 
 
 
 class _Engine:
-    """Follows the runs one after the other, the last of them for ever."""
+    """Follows the runs one after the other, and repeats the last one."""
 
     def __init__(self, name: str, *runs: Run) -> None:
         self.name = name
@@ -79,9 +78,9 @@ class FailingSynthesizer(_Engine):
 
 
 class FailingTranscriber(_Engine):
-    """Hears how many blocks came; a partial with each, except in a run that fails before.
+    """Counts the received blocks; a partial with each, except in a run that fails before.
 
-    It is sent each block as it comes.
+    It reports each block as sent when it arrives.
     """
 
     def __init__(self, name: str, *runs: Run) -> None:
@@ -89,7 +88,7 @@ class FailingTranscriber(_Engine):
         self.heard: list[list[int]] = []
 
     async def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
+        self, audio: AsyncIterator[AudioBlock], language: str
     ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
         """See `Transcriber.transcribe`."""
         ends: list[int] = []
@@ -107,9 +106,9 @@ class FailingTranscriber(_Engine):
 
 
 def fed(*ends_ms: int) -> AudioFeed:
-    """An utterance that was heard."""
+    """Return a closed feed with the audio blocks of an utterance."""
     feed = AudioFeed(100)
     for end_ms in ends_ms:
-        feed.put(Heard(Pcm(b"\0\0" * 1_600), end_ms))
+        feed.put(AudioBlock(Pcm(b"\0\0" * 1_600), end_ms))
     feed.close()
     return feed

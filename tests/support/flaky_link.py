@@ -8,7 +8,7 @@ PIECE_BYTES = 64 << 10
 
 
 class FlakyLink:
-    """Carries connections to a target while it is whole."""
+    """Carries connections to a target until they are cut."""
 
     def __init__(self, target: str) -> None:
         self._target = target
@@ -25,7 +25,7 @@ class FlakyLink:
             writer.transport.abort()
 
     def hang(self) -> None:
-        """Let every connection that is open now, and only those, fall silent for ever."""
+        """Silence every connection that is open now, permanently; later ones are carried."""
         for task in self._tasks:
             task.cancel()
 
@@ -61,7 +61,7 @@ class FlakyLink:
             sink.close()
 
     async def close(self) -> None:
-        """Let go of everything."""
+        """Close all connections."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

@@ -1,4 +1,4 @@
-"""Listening to audio with numbers: decoded, its length, its level, its gaps."""
+"""Measurements of decoded audio: its length, its level, its gaps."""
 
 import io
 from array import array
@@ -12,7 +12,7 @@ SILENCE_LEVEL = 200
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a listener hears of some audio; lengths in milliseconds."""
+    """Audible properties of some audio; lengths in milliseconds."""
 
     duration_ms: float
     peak: int

@@ -1,4 +1,4 @@
-"""Browsers that talk HTTP to the bridge: the forms they send, the event streams they read."""
+"""HTTP clients of the bridge as in browsers: forms and event streams."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ CONTEXT = {
 
 
 def form(**fields: Any) -> aiohttp.FormData:
-    """A form: bytes are a file, text is text, anything else is JSON."""
+    """Build a form: bytes become a file, text a text, other values JSON."""
     data = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
     for name, value in fields.items():
         if isinstance(value, bytes):
@@ -72,7 +72,7 @@ class Events:
         self.lines: list[str] = []
 
     async def next(self) -> dict[str, Any] | None:
-        """The next event; None when the stream has ended."""
+        """Return the next event; None after the end of the stream."""
         async with asyncio.timeout(PATIENCE_S):
             while raw := await self.response.content.readline():
                 line = raw.decode().rstrip("\n")
@@ -85,7 +85,7 @@ class Events:
         return None
 
     async def until(self, kind: str) -> dict[str, Any]:
-        """The next event of a type; those before it are in `heard`."""
+        """Return the next event of a type; earlier ones are in `heard`."""
         while (event := await self.next()) is not None:
             if event["type"] == kind:
                 return event
@@ -100,7 +100,7 @@ class Events:
 async def event_source(
     bridge: Bridge, session_id: str, *, after: str = "", base: str = VOICE
 ) -> AsyncIterator[Events]:
-    """An EventSource, open for as long as the context lasts."""
+    """Open an EventSource for the duration of the context."""
     url = f"{bridge.url}{base}/stream-response?sessionId={session_id}"
     headers = {"Last-Event-ID": after} if after else {}
     async with bridge.http.get(url, headers=headers) as response:

@@ -1,4 +1,4 @@
-"""What a transcriber yields, apart: what it believes, and what it was sent."""
+"""Results of a transcriber, by kind: hypotheses, and the audio sent to the engine."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -9,7 +9,7 @@ from cedar_voice_service.providers.protocols import AudioSent, Hypothesis
 async def hypotheses_of(
     results: AsyncGenerator[Hypothesis | AudioSent, None],
 ) -> AsyncIterator[Hypothesis]:
-    """What it believes, as it comes."""
+    """Yield the hypotheses as they arrive."""
     async with aclosing(results):
         async for result in results:
             if isinstance(result, Hypothesis):
@@ -19,7 +19,7 @@ async def hypotheses_of(
 async def told_of(
     results: AsyncGenerator[Hypothesis | AudioSent, None],
 ) -> tuple[list[Hypothesis], int]:
-    """All that it believes, and the milliseconds it was sent."""
+    """Return all hypotheses, and the milliseconds of audio sent to the engine."""
     hypotheses, sent_ms = [], 0
     async with aclosing(results):
         async for result in results:

@@ -1,4 +1,4 @@
-"""Issuers of JSON Web Tokens, and the settings of who trusts them."""
+"""Issuers of JSON Web Tokens, and the settings of a process that trusts them."""
 
 import json
 import time
@@ -13,7 +13,7 @@ AUDIENCE = "voice"
 
 
 def claims(user: str = "ann", **more: Any) -> dict[str, Any]:
-    """What a token says that is good for a minute; None leaves a claim out."""
+    """Return the claims of a token that is valid for a minute; None leaves a claim out."""
     now_s = int(time.time())
     known = {"sub": user, "aud": AUDIENCE, "iat": now_s, "exp": now_s + 60}
     return {name: value for name, value in {**known, **more}.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Drives the turn machine by hand: a clock, and what it said and asked for, in order."""
+"""Drives the turn machine by hand: a clock, and its messages and commands in order."""
 
 from collections.abc import Iterator
 from typing import TypeVar
@@ -6,8 +6,9 @@ from typing import TypeVar
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
-from cedar_voice_service.session.config import SessionConfig, TurnDetection, TurnMode
-from cedar_voice_service.session.machine import Machine, Phase
+from cedar_voice_service.session.config import Limits, SessionConfig, TurnDetection, TurnMode
+from cedar_voice_service.session.resume.position import NO_PAST, Past
+from cedar_voice_service.session.session import Phase, Session
 
 Kind = TypeVar("Kind")
 
@@ -17,11 +18,14 @@ MANUAL = SessionConfig(turn_detection=TurnDetection(mode=TurnMode.MANUAL))
 
 
 class MachineDriver:
-    """A machine with a clock in milliseconds and a microphone that hears 100 ms at a time."""
+    """A machine with a clock in milliseconds and a microphone with blocks of 100 ms."""
 
-    def __init__(self, config: SessionConfig | None = None) -> None:
-        self.machine = Machine(
-            config or SessionConfig(), max_history_items=50, stage_timeout_ms=STAGE_TIMEOUT_MS
+    def __init__(self, config: SessionConfig | None = None, past: Past = NO_PAST) -> None:
+        self.machine = Session(
+            config or SessionConfig(),
+            Limits(max_history_items=50),
+            stage_timeout_ms=STAGE_TIMEOUT_MS,
+            past=past,
         )
         self.now_ms = 1_000
         self.heard_ms = 0
@@ -29,15 +33,15 @@ class MachineDriver:
         self.is_client_away = False
 
     def let(self, *events: on.Event) -> list[do.Command]:
-        """Let events happen now; the commands that follow."""
+        """Apply events now, and return the commands that follow."""
         start = len(self.commands)
         for event in events:
-            self.commands += self.machine.handle(event, self.now_ms)
+            self.commands += self.machine.report(event, self.now_ms).commands
         return self.commands[start:]
 
     @property
     def transcribing(self) -> int:
-        """The work of the newest recognizer."""
+        """Number of the newest recognizer's work."""
         return self.asked_for(do.StartTranscribing)[-1].work_id
 
     def is_in(self, phase: Phase) -> bool:
@@ -45,7 +49,7 @@ class MachineDriver:
         return self.machine.phase is phase
 
     def wait(self, ms: int) -> None:
-        """Let time pass, deadlines included."""
+        """Advance the clock, deadlines included."""
         until_ms = self.now_ms + ms
         while (deadline := self.machine.deadline_ms) is not None and deadline <= until_ms:
             self.now_ms = max(self.now_ms, deadline)
@@ -53,7 +57,7 @@ class MachineDriver:
         self.now_ms = until_ms
 
     def hear(self, ms: int, *edges: on.SpeechBegan | on.SpeechPaused) -> None:
-        """Hear audio in real time, the edges in its first block."""
+        """Receive audio in real time, with the edges in its first block."""
         for _ in range(0, ms, 100):
             self.heard_ms += 100
             self.wait(100)
@@ -61,11 +65,11 @@ class MachineDriver:
             edges = ()
 
     def speak(self, ms: int) -> None:
-        """The user begins to speak, and goes on for `ms`."""
+        """Begin speech, and continue it for `ms`."""
         self.hear(ms, on.SpeechBegan(self.heard_ms))
 
     def pause(self, ms: int) -> None:
-        """The user falls silent, for `ms`."""
+        """Stop speech, and stay silent for `ms`."""
         self.hear(ms, on.SpeechPaused(self.heard_ms))
 
     def asked_for(self, kind: type[Kind]) -> list[Kind]:

@@ -1,4 +1,4 @@
-"""Audio as libav writes and reads it whole: what incremental decoding is measured against."""
+"""Audio written and read as a whole by libav: the reference for incremental decoding."""
 
 import io
 import json
@@ -23,13 +23,13 @@ MEDIARECORDER = Path(__file__).parents[1] / "data" / "mediarecorder"
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What a browser recorded, blob after blob."""
+    """A browser's recording, blob after blob."""
 
     blobs: tuple[bytes, ...]
 
     @property
     def data(self) -> bytes:
-        """All of it."""
+        """The whole recording."""
         return b"".join(self.blobs)
 
 

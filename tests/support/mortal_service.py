@@ -43,7 +43,7 @@ class MortalProcess:
                 assert self._process.returncode is None
 
     async def kill(self) -> None:
-        """Kill it with SIGKILL: it has no last word."""
+        """Kill it with SIGKILL, without a chance to clean up."""
         self._process.kill()
         await self._life.aclose()
         self._life = AsyncExitStack()
@@ -58,7 +58,7 @@ class MortalService(MortalProcess):
 
 
 class MortalBridge(MortalProcess, Bridge):
-    """The bridge, as browsers see it."""
+    """The bridge as a process of its own."""
 
     def __init__(
         self, folder: Path, environment: dict[str, str], http: aiohttp.ClientSession

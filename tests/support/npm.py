@@ -13,10 +13,10 @@ INSTALLED_BY = (".npmrc", "package.json", "package-lock.json")
 
 @contextmanager
 def installing(project: Path) -> Iterator[None]:
-    """Install what the project's lock says, and keep others from building it meanwhile.
+    """Install the project's locked packages, and lock it against other builds meanwhile.
 
     Raises:
-        RuntimeError: there is no npm, or it fails; the message has what it says.
+        RuntimeError: there is no npm, or it fails; the message has its output.
     """
     with (project / "package.json").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -26,7 +26,7 @@ def installing(project: Path) -> Iterator[None]:
 
 
 def once(project: Path, stamp: Path, sources: Iterable[Path], *command: str) -> None:
-    """Run an npm command, unless the stamp says that it was run with these files.
+    """Run an npm command, unless the stamp shows that it was run with these files.
 
     Raises:
         RuntimeError: as of `npm`.
@@ -44,10 +44,10 @@ def npm(project: Path, *command: str) -> str:
     """Run npm in a project.
 
     Returns:
-        What it writes to its standard output.
+        Its standard output.
 
     Raises:
-        RuntimeError: there is no npm, or it fails; the message has what it says.
+        RuntimeError: there is no npm, or it fails; the message has its output.
     """
     found = shutil.which("npm")
     if found is None:

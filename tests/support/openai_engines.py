@@ -7,8 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, Pcm
+from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, AudioBlock, Pcm
 from cedar_voice_service.errors import Stage
 from cedar_voice_service.providers.deadlines import Deadlines
 from cedar_voice_service.providers.openai import endpoint, engines
@@ -78,17 +77,17 @@ async def open_openai_synthesizer(settings: ServiceSettings) -> AsyncIterator[Sy
         yield engine
 
 
-async def recording(duration_ms: int = 1_000, block_ms: int = 100) -> AsyncIterator[Heard]:
-    """An utterance of so much noise, in blocks; every block has other samples."""
+async def recording(duration_ms: int = 1_000, block_ms: int = 100) -> AsyncIterator[AudioBlock]:
+    """Yield an utterance of noise in blocks; every block has other samples."""
     samples = LISTENING_RATE_HZ * block_ms // 1000
     for number in range(duration_ms // block_ms):
         noise = Pcm((number + 1).to_bytes(2, "little") * samples)
-        yield Heard(noise, (number + 1) * block_ms)
+        yield AudioBlock(noise, (number + 1) * block_ms)
 
 
 @asynccontextmanager
 async def answering(body: bytes, content_type: str) -> AsyncIterator[str]:
-    """A server that answers everything alike; gives its base URL."""
+    """Run a server that gives every request the same answer; yield its base URL."""
 
     async def answer(_: web.Request) -> web.Response:
         return web.Response(body=body, content_type=content_type)
@@ -105,7 +104,7 @@ async def answering(body: bytes, content_type: str) -> AsyncIterator[str]:
 
 
 async def run(stage: StageName, settings: ServiceSettings) -> list[Any]:
-    """Use one stage once, and give everything that its engine yields."""
+    """Run one stage once, and return everything that its engine yields."""
     match stage:
         case "stt":
             async with open_openai_transcriber(settings, is_repeated=False) as transcriber:

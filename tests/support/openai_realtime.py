@@ -1,7 +1,7 @@
-"""The stand-in's half of OpenAI's realtime protocol, as far as transcription sessions go.
+"""The stand-in's side of OpenAI's realtime protocol, for transcription sessions.
 
-It takes what the vendor takes, in the vendor's order, and answers anything else with an error
-event. The script says what is heard, how slowly, and what goes wrong.
+It accepts the events that the vendor accepts, in the vendor's order, and answers others with an
+error event. A script sets the transcripts, the latencies and the faults.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from tests.support.openai_script import TRANSCRIPT, Pace
 
 RATE_HZ = 24_000
 LIVE_MODELS = ("gpt-live-transcribe", "gpt-realtime-whisper")
-"""They tell words as they hear them, and detect no turns."""
+"""Models that send words while audio arrives, and detect no turns."""
 
 LANGUAGE_LIST_MODELS = ("gpt-live-transcribe", "gpt-transcribe")
 MODELS = (*LIVE_MODELS, "gpt-transcribe", "gpt-4o-transcribe", "gpt-4o-mini-transcribe")
@@ -34,10 +34,10 @@ Moment = Literal["connect", "update", "append", "commit"]
 
 @dataclass(frozen=True, slots=True)
 class RealtimeFault:
-    """What goes wrong, and when: at the handshake, or instead of what the client's event causes.
+    """A fault and its time: at the handshake, or in place of the response to a client's event.
 
-    `close` ends the connection with a close frame, `cut` without one; `silence` reads on and says
-    nothing more; `garbage` sends something that is no JSON; `deafness` reads nothing more.
+    `close` ends the connection with a close frame, `cut` without one; `silence` still reads and
+    sends nothing more; `garbage` sends a message that is not JSON; `deafness` reads nothing more.
     """
 
     at: Moment
@@ -50,11 +50,11 @@ class RealtimeFault:
 
 @dataclass(slots=True)
 class RealtimeScript:
-    """What the nth item of a connection is heard as, and how it is told.
+    """The transcript of the nth item of a connection, and its timing.
 
-    A live model tells a word for every `word_ms` of audio; the others begin at the commit. After
-    it the rest comes, a word every `delta_ms`, and then `completions`, which stand in for the
-    transcripts where they differ from the deltas. Items beyond the script are heard as nothing.
+    A live model sends a word for every `word_ms` of audio; the others begin at the commit. After
+    it the remaining words follow, one every `delta_ms`, and then `completions`, in place of the
+    transcripts where they differ from the deltas. Items beyond the script have no words.
     """
 
     transcripts: tuple[str, ...] = (TRANSCRIPT,)
@@ -68,7 +68,7 @@ class RealtimeScript:
 
 @dataclass(slots=True)
 class RealtimeReceived:
-    """One connection: what came, and how it ended. Times are monotonic seconds."""
+    """Everything received on one connection, and its end. Times are monotonic seconds."""
 
     api_key: str
     query: dict[str, str]
@@ -84,7 +84,7 @@ class RealtimeReceived:
 
 
 class _Refusal(Exception):
-    """An error event: the vendor tells it and goes on."""
+    """An error event, after which the vendor continues the session."""
 
     def __init__(
         self, message: str, *, code: str, param: str = "", kind: str = "invalid_request_error"
@@ -109,7 +109,7 @@ class RealtimeStandin:
         self._change = asyncio.Condition()
 
     async def wait_for(self, event_type: str, count: int = 1) -> None:
-        """Wait until so many events of a type came on all connections, at most 5 s."""
+        """Wait until `count` events of a type arrived on all connections, at most 5 s."""
 
         def has_come() -> bool:
             return sum(each.types.count(event_type) for each in self.connections) >= count
@@ -118,7 +118,7 @@ class RealtimeStandin:
             await self._change.wait_for(has_come)
 
     async def wait_for_handshakes(self, count: int) -> None:
-        """Wait until so many connections were asked for, at most 5 s."""
+        """Wait for `count` handshakes, at most 5 s."""
         async with asyncio.timeout(5), self._change:
             await self._change.wait_for(lambda: len(self.connections) >= count)
 
@@ -283,7 +283,7 @@ class _Session:
 
     @property
     def _item_id(self) -> str:
-        """The item that the buffer will be, or is."""
+        """Id of the item that the buffer becomes."""
         return f"item_{len(self._received.items)}"
 
     @property
@@ -291,7 +291,7 @@ class _Session:
         return len(self._buffer) / 2 * 1000 / RATE_HZ
 
     def _deltas(self, start: int, end: int | None) -> Iterator[str]:
-        """The words of the buffer's transcript from `start` on, told by that."""
+        """Yield the words of the buffer's transcript from `start` on, and count them as sent."""
         words = _nth(self._script.transcripts, len(self._received.items)).split()
         for number, word in list(enumerate(words))[start:end]:
             self._told_words = number + 1
@@ -326,7 +326,7 @@ _FIELDS = {
 
 
 def _checked_event(text: str) -> dict[str, Any]:
-    """A client event of a known type with all of its fields and no others."""
+    """Parse a client event of a known type with exactly its fields."""
     try:
         event = json.loads(text)
     except ValueError:
@@ -341,7 +341,7 @@ def _checked_event(text: str) -> dict[str, Any]:
 
 
 def _check_session(session: dict[str, Any]) -> None:
-    """Refuse what is no configuration of a transcription session that detects no turns."""
+    """Refuse any configuration but that of a transcription session without turn detection."""
     _refuse_unknown(session, {"type", "audio", "include"}, "session.")
     if session.get("type") != "transcription":
         message = "Passing a realtime session update event to a transcription session"

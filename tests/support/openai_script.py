@@ -1,4 +1,4 @@
-"""What the OpenAI stand-in says, how slowly, how it fails, and what it notes down."""
+"""The OpenAI stand-in's answers, latencies, faults, and records of requests."""
 
 import asyncio
 import io
@@ -28,7 +28,7 @@ ANSWER = (
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """How slow the server is. A `tts_realtime_factor` of 0 sends speech as fast as it can."""
+    """Latencies of the server. A `tts_realtime_factor` of 0 sends speech without pacing."""
 
     stt_base_ms: float = 120
     stt_ms_per_s: float = 30
@@ -42,14 +42,14 @@ INSTANT = Latencies(0, 0, 0, 0, 0, 0)
 
 
 class Pace:
-    """Beats at fixed times after now, so that work between them does not add to the delay."""
+    """A schedule of fixed times, so that work between them does not add to the delay."""
 
     def __init__(self, first_ms: float, interval_ms: float) -> None:
         self._next_s = time.monotonic() + first_ms / 1000
         self._interval_s = interval_ms / 1000
 
     async def tick(self) -> None:
-        """Wait for the next beat."""
+        """Wait for the next time of the schedule."""
         delay_s = self._next_s - time.monotonic()
         self._next_s += self._interval_s
         if delay_s > 0:
@@ -58,9 +58,9 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """How a stage fails: with a status, by silence from the start, or after some bytes.
+    """The failure of a stage: with a status, by silence from the start, or after some bytes.
 
-    After `after_bytes` of the answer's body the connection is cut, or, with `hangs`, goes silent.
+    After `after_bytes` of the answer's body the connection is cut, or, with `hangs`, falls silent.
     A silent chat still carries a comment and an empty delta every `filler_interval_ms`, unless it
     is 0. Only the first `requests` of the stage are failed, None fails all of them.
     """
@@ -93,7 +93,7 @@ class Answer:
     tells_usage: bool = True
 
     def deltas(self) -> list[dict[str, Any]]:
-        """The answer as the API streams it: one delta a token, tool calls in fragments."""
+        """Return the answer as the API streams it: a delta per token, tool calls in fragments."""
         texts: list[dict[str, Any]] = [{"content": token} for token in tokens_of(self.text)]
         for index, call in enumerate(self.tool_calls):
             texts += [{"tool_calls": [fragment]} for fragment in _fragments(index, call)]
@@ -102,10 +102,10 @@ class Answer:
 
 @dataclass(slots=True)
 class Received:
-    """A request the server got. Times are of the machine's monotonic clock, in seconds.
+    """A request that the server received. Times are monotonic, in seconds.
 
     `body` holds the JSON object or the fields of the form, `audio` the uploaded recording,
-    `connection` names the TCP connection it came on.
+    `connection` names its TCP connection.
     """
 
     stage: StageName
@@ -121,7 +121,7 @@ class Received:
 
     @property
     def audio_ms(self) -> float:
-        """Length of the recording that came with the request."""
+        """Length of the uploaded recording, in milliseconds; 0 without one."""
         return duration_ms(self.audio) if self.audio else 0.0
 
 

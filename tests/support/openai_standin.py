@@ -1,11 +1,11 @@
-"""A local server that speaks OpenAI's API for transcription, also realtime, chat and speech.
+"""A local server with OpenAI's API for transcription, also realtime, chat and speech.
 
-It stands in for the vendor behind the real `openai` SDK: real multipart uploads, server-sent
-events and chunked audio, with latencies and faults on demand. It refuses what the vendor refuses.
+It replaces the vendor behind the real `openai` SDK: real multipart uploads, server-sent events and
+chunked audio, with latencies and faults on demand. It refuses the requests that the vendor refuses.
 
 `python -m tests.support.openai_standin` runs it as a process of its own, prints its base URL and
-serves until it is interrupted. `GET /received` counts the requests of each stage and the length of
-the recordings that came.
+serves until it is interrupted. `GET /received` returns the number of requests of each stage and the
+length of the uploaded recordings.
 """
 
 import argparse
@@ -60,7 +60,7 @@ class OpenAIStandin:
     `transcript`, `answers`, `latencies`, `faults` and the `formats` of its speech may be changed
     while it runs. The transcript may depend on the recording, a WAV file. The nth chat request
     gets the nth answer, later ones the last. `requests` holds everything received over HTTP,
-    `realtime` serves the realtime API. With an `api_key` it lets in nobody else.
+    `realtime` serves the realtime API. With an `api_key` every other key is refused.
     """
 
     def __init__(
@@ -108,11 +108,11 @@ class OpenAIStandin:
         self.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
 
     def requests_of(self, stage: StageName) -> list[Received]:
-        """What one stage received, oldest first."""
+        """Return the requests of one stage, oldest first."""
         return [request for request in self.requests if request.stage == stage]
 
     async def wait_for_requests(self, count: int) -> None:
-        """Wait until so many requests came, at most 5 s."""
+        """Wait for `count` requests, at most 5 s."""
         async with asyncio.timeout(5), self._arrival:
             await self._arrival.wait_for(lambda: len(self.requests) >= count)
 
@@ -131,7 +131,7 @@ class OpenAIStandin:
                     refusal.body, status=refusal.status, headers=refusal.headers
                 )
             except ConnectionResetError:
-                pass  # cut by the fault or by the client: there is nobody to tell
+                pass  # cut by the fault or by the client: no one is left to notify
             finally:
                 received.ended_at_s = time.monotonic()
                 received.ended.set()
@@ -150,7 +150,7 @@ class OpenAIStandin:
             self._arrival.notify_all()
 
     async def _tell_received(self, _: web.Request) -> web.Response:
-        """What came so far, for whoever runs the server as a process."""
+        """Return totals of the requests so far, for a client of the server's process."""
         account = {
             stage: {
                 "requests": len(requests := self.requests_of(stage)),
@@ -254,7 +254,7 @@ class _Reply:
         raise ConnectionResetError("injected cut")
 
     async def _stay_silent(self) -> None:
-        """Last until the client hangs up, which cancels the handler."""
+        """Wait until the client disconnects, which cancels the handler."""
         if not self._fault.filler_interval_ms:
             await asyncio.Event().wait()
         pace = Pace(0, self._fault.filler_interval_ms)

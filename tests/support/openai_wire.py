@@ -34,7 +34,7 @@ SHORTEST_RECORDING_MS = 100
 
 
 class Refused(Exception):
-    """A request that the vendor would refuse too, or that the script says is refused."""
+    """A request that the vendor refuses, or that the script refuses."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Refused(Exception):
 
 
 async def received_of(stage: StageName, request: web.Request) -> Received:
-    """Note down a request: its key, its JSON or form, its recording."""
+    """Record a request: its key, its JSON or form, its recording."""
     received_at_s = time.monotonic()
     audio = b""
     if request.content_type == "multipart/form-data":
@@ -86,7 +86,7 @@ async def _read_form(request: web.Request) -> tuple[dict[str, Any], bytes]:
 
 
 def check_transcription(body: dict[str, Any], audio: bytes) -> None:
-    """Refuse a transcription request that is not one."""
+    """Refuse an invalid transcription request."""
     try:
         recording_ms = duration_ms(audio)
     except (wave.Error, EOFError):
@@ -100,7 +100,7 @@ def check_transcription(body: dict[str, Any], audio: bytes) -> None:
 
 
 def transcription(text: str, body: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """The answer to a transcription request of so many seconds."""
+    """Return the answer to a transcription request of the given length."""
     if body.get("response_format") == "verbose_json":
         segment = {"id": 0, "start": 0.0, "end": seconds, "text": text, "avg_logprob": WORD_LOGPROB}
         return {
@@ -141,7 +141,7 @@ def check_chat(body: dict[str, Any]) -> None:
 
 
 def check_speech(body: dict[str, Any], formats: Sequence[str]) -> None:
-    """Refuse a speech request that is not one."""
+    """Refuse an invalid speech request."""
     if not body.get("model") or not body.get("input"):
         raise Refused("model and input are needed")
     if body.get("voice") not in VOICES:

@@ -1,4 +1,4 @@
-"""The recorded speech under tests/data, as tests want it."""
+"""The recorded speech under tests/data, as paths and as samples."""
 
 import wave
 from pathlib import Path

@@ -1,5 +1,5 @@
-"""What schemathesis brings along to the bridge: tokens that soon expire, so that event streams end,
-and recordings that are audio, so that some are answered.
+"""Hooks of schemathesis for the bridge: tokens that expire soon, so that event streams end, and
+real recordings, so that some requests are answered.
 
 Named in `tests/security/schemathesis.toml`; it runs in the process of the command.
 """
@@ -15,10 +15,10 @@ from tests.support.identities import signed
 from tests.support.recordings import speech_path
 
 EVERY = 8
-"""Of so many files, one is a recording."""
+"""Number of files of which one is a recording."""
 
 DUE = "Bearer due"
-"""In place of a token until the request is sent: many are made before the first is."""
+"""Placeholder of the token until a request is sent: many are made before the first is sent."""
 
 RECORDING = speech_path().read_bytes()
 _files = count()
@@ -26,16 +26,16 @@ _files = count()
 
 @schemathesis.auth(refresh_interval=None)
 class Due:
-    """What a request has in place of a token."""
+    """Puts the placeholder of a token on each request."""
 
     def get(self, case: schemathesis.Case[Any], context: schemathesis.AuthContext) -> str:
-        """The header."""
+        """Return the header."""
         return DUE
 
     def set(
         self, case: schemathesis.Case[Any], data: Any, context: schemathesis.AuthContext
     ) -> None:
-        """Put it on a request."""
+        """Set the header of a request."""
         case.headers["Authorization"] = data
 
 
@@ -43,7 +43,7 @@ class Due:
 def before_call(
     context: schemathesis.HookContext, case: schemathesis.Case[Any], kwargs: dict[str, Any]
 ) -> None:
-    """Put the token in its place, and recordings in that of some files."""
+    """Replace the placeholder by a token, and some files by recordings."""
     if case.headers.get("Authorization") == DUE:
         lifetime_s = 0.1 if case.path.endswith("/stream-response") else 10.0
         case.headers["Authorization"] = f"Bearer {signed(exp=time.time() + lifetime_s)}"

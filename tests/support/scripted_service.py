@@ -1,4 +1,4 @@
-"""A VoiceService that plays a script over real gRPC: what a client meets, without engines."""
+"""A VoiceService that plays a script over real gRPC, without engines."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,7 +21,7 @@ ANSWER_AUDIO = (b"first phrase", b"second phrase")
 
 
 class Conversation:
-    """One stream as the server sees it: numbers what it says, notes what it hears."""
+    """The server's side of one stream: numbers its events, and records the messages."""
 
     def __init__(self, context: Any) -> None:
         self._context = context
@@ -30,7 +30,7 @@ class Conversation:
         self.requests: list[pb.VoiceSessionRequest] = []
 
     async def hear(self) -> pb.VoiceSessionRequest | None:
-        """The next message; None when the client says no more."""
+        """Return the next message; None after the client has half-closed."""
         request = await self._context.read()
         if not isinstance(request, pb.VoiceSessionRequest):
             return None
@@ -49,7 +49,7 @@ class Conversation:
         )
 
     async def open(self) -> None:
-        """Take the first config and answer it with `ready`."""
+        """Receive the first config and answer it with `ready`."""
         request = await self.hear()
         assert request is not None and request.WhichOneof("payload") == "config"
         self._sequence = request.config.resume.last_received_sequence
@@ -65,7 +65,7 @@ class Conversation:
 
 
 def ready(config: pb.SessionConfig) -> pb.SessionReady:
-    """What the service says about a session opened with `config`."""
+    """Return the `ready` of a session opened with `config`."""
     return pb.SessionReady(
         session_id=config.session_id or "session-1",
         resume_token="resume-secret",
@@ -118,7 +118,7 @@ async def _hear_out(talk: Conversation, turn_id: int, text: str) -> None:
 
 
 async def answer(talk: Conversation, turn_id: int, user_text: str) -> None:
-    """Say one whole response."""
+    """Send one complete response."""
     text = f"You said {user_text}"
     for event in (
         pb.ResponseEvent(response_id=turn_id, started=pb.ResponseStarted(user_text=user_text)),
@@ -154,14 +154,14 @@ Script = Callable[[Conversation], Awaitable[None]]
 
 
 class ScriptedService(VoiceServiceServicer):
-    """Plays `script` on every stream; keeps what happened for the test to look at."""
+    """Plays `script` on every stream, and records the messages for the test."""
 
     def __init__(self, script: Script = converse) -> None:
         self._script = script
         self.conversations: list[Conversation] = []
         self.metadata: list[dict[str, str | bytes]] = []
         self.cancelled = asyncio.Event()
-        """Set when a client left without a word."""
+        """Set when a client left without ending its stream."""
 
     async def VoiceSession(  # type: ignore[override]
         self, request_iterator: object, context: grpc.aio.ServicerContext[Any, Any]

@@ -13,12 +13,12 @@ LOCAL = {"stt_engine": "local", "llm_engine": "local", "tts_engine": "local"}
 
 
 def settings(**values: Any) -> ServiceSettings:
-    """Settings that look at nothing but these values and the defaults."""
+    """Return settings from these values and the defaults, without the environment."""
     return ServiceSettings(**{"grpc_address": "127.0.0.1:0", "local_stt_workers": 1, **values})
 
 
 def settings_of(standin: OpenAIStandin, **values: Any) -> ServiceSettings:
-    """Settings in which the stand-in serves all three stages."""
+    """Return settings with the stand-in as the engine of all three stages."""
     names = ("stt_engine", "llm_engine", "tts_engine")
     engines = dict.fromkeys(names, "openai")
     access = {"OPENAI_BASE_URL": standin.base_url, "OPENAI_API_KEY": "test-key"}
@@ -27,6 +27,6 @@ def settings_of(standin: OpenAIStandin, **values: Any) -> ServiceSettings:
 
 @asynccontextmanager
 async def running(service: ServiceSettings, **client: Any) -> AsyncIterator[VoiceClient]:
-    """A service with these settings, and a client of it."""
+    """Run a service with these settings, and open a client of it."""
     async with open_server(service) as (address, _), VoiceClient(address, **client) as caller:
         yield caller

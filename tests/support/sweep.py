@@ -1,4 +1,4 @@
-"""A tone that rises steadily: its pitch tells the time."""
+"""A tone that rises steadily, so that its pitch identifies the time."""
 
 import wave
 from array import array
@@ -7,13 +7,13 @@ from pathlib import Path
 
 RATE_HZ = 16_000
 SWEEP_HZ = 300
-"""Where a sweep begins."""
+"""Frequency at the start of a sweep."""
 SWEEP_HZ_PER_S = 300
-"""How fast it rises."""
+"""Rise of the frequency per second."""
 
 
 def sweep(path: Path, seconds: float = 8) -> Path:
-    """A tone that rises steadily, as a recording for the microphone."""
+    """Write a sweep as a recording for the microphone, and return its path."""
     times = (sample / RATE_HZ for sample in range(round(seconds * RATE_HZ)))
     phases = (2 * pi * (SWEEP_HZ * t + SWEEP_HZ_PER_S * t * t / 2) for t in times)
     with wave.open(str(path), "wb") as file:
@@ -23,7 +23,7 @@ def sweep(path: Path, seconds: float = 8) -> Path:
 
 
 def moment_ms(pcm: bytes) -> float:
-    """When in the sweep the middle of these samples was: told by their pitch."""
+    """Return the time within the sweep of the middle of these samples, from their pitch."""
     samples = array("h", pcm)
     rises = [at for at in range(1, len(samples)) if samples[at - 1] < 0 <= samples[at]]
     pitch_hz = (len(rises) - 1) * RATE_HZ / (rises[-1] - rises[0])

@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps to the next timer: a minute of conversation takes no time."""
+"""An event loop with a clock that jumps to the next timer: waiting takes no real time."""
 
 import asyncio
 import selectors
@@ -9,7 +9,7 @@ Result = TypeVar("Result")
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Never waits: when nothing is ready, the clock is moved on instead."""
+    """A selector that never waits: when nothing is ready, it advances the clock."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,11 +32,11 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         super().__init__(self._jumping)
 
     def time(self) -> float:
-        """Seconds of virtual time since the loop was made."""
+        """Return the seconds of virtual time since the loop was made."""
         return self._jumping.now_s
 
     def hold(self, duration_s: float) -> None:
-        """Let time pass without running anything, as a callback does that takes long."""
+        """Advance the time without running anything, like a slow callback."""
         self._jumping.now_s += duration_s
 
 

@@ -19,7 +19,7 @@ PATIENCE_MS = 20_000
 
 @asynccontextmanager
 async def backend(service: ServiceSettings, **bridge: Any) -> AsyncIterator[Bridge]:
-    """A service with these settings, and a bridge to it."""
+    """Run a service with these settings, and a bridge to it."""
     async with open_server(service) as (address, _), bridging(address, **bridge) as running:
         yield running
 
@@ -31,11 +31,11 @@ async def opened(
     sent: list[str] | None = None,
     heard: list[dict[str, Any]] | None = None,
 ) -> AsyncIterator[Page]:
-    """The page in a browser that plays a recording into its microphone.
+    """Open the page in a browser that plays a recording into its microphone.
 
     Args:
-        sent: takes the type of each frame that the page sends.
-        heard: takes each frame that the page receives.
+        sent: collects the type of each frame that the page sends.
+        heard: collects each frame that the page receives.
     """
     async with chromium(microphone) as browser:
         page = await browser.new_page()
@@ -49,7 +49,7 @@ async def opened(
 
 
 def overhear(socket: WebSocket, sent: list[str] | None, heard: list[dict[str, Any]] | None) -> None:
-    """Keep what goes through a socket."""
+    """Collect the frames of a socket."""
     if sent is not None:
         socket.on("framesent", lambda frame: sent.append(json.loads(frame)["type"]))
     if heard is not None:
@@ -57,7 +57,7 @@ def overhear(socket: WebSocket, sent: list[str] | None, heard: list[dict[str, An
 
 
 def recording(folder: Path, *names: str) -> Path:
-    """A recording for the microphone: these sentences, one at the heels of the other."""
+    """Write a recording for the microphone: these sentences, without pauses between them."""
     path = folder / "microphone.wav"
     write_microphone(path, b"".join(map(speech_pcm, names)))
     return path
@@ -74,5 +74,5 @@ async def is_connected(page: Page) -> None:
 
 
 async def decoded_seconds(page: Page) -> float:
-    """How much answer audio the browser has decoded."""
+    """Return the seconds of answer audio that the browser has decoded."""
     return float(await page.get_attribute("body", "data-decoded-seconds") or 0)

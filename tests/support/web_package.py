@@ -15,7 +15,7 @@ PATIENCE_MS = 20_000
 
 @asynccontextmanager
 async def opened(microphone: Path | None = None) -> AsyncIterator[Page]:
-    """An empty page beside the modules of the package."""
+    """Open an empty page on the site of the package's modules."""
     app = web.Application()
     app.router.add_get("/", empty)
     app.router.add_static("/", ROOT / "clients" / "web")
@@ -36,5 +36,5 @@ async def opened(microphone: Path | None = None) -> AsyncIterator[Page]:
 
 
 async def empty(request: web.Request) -> web.Response:
-    """A page with nothing on it."""
+    """Serve a page without content."""
     return web.Response(text="<!doctype html><title>empty</title>", content_type="text/html")

@@ -14,7 +14,7 @@ CHECKED = {".js", ".json", ".ts", ".tsx"}
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What npm would publish."""
+    """The package as npm would publish it."""
 
     names: tuple[str, ...]
     raw_bytes: int
@@ -22,10 +22,10 @@ class Release:
 
 
 def check() -> None:
-    """Write the declarations, and hold package, page and examples against them, in strict mode.
+    """Write the declarations, and check package, page and examples with them, in strict mode.
 
     Raises:
-        RuntimeError: something is wrong; the message has what the compiler says.
+        RuntimeError: the check fails; the message has the compiler's output.
     """
     sources = [file for file in files() if file.is_relative_to(PACKAGE) and file.suffix in CHECKED]
     with installing(PACKAGE):
@@ -33,7 +33,7 @@ def check() -> None:
 
 
 def release() -> Release:
-    """What npm would publish now, with the declarations that `check` writes."""
+    """Return the package as npm would publish it now, with the declarations of `check`."""
     check()
     (packed,) = json.loads(npm(PACKAGE, "pack", "--dry-run", "--json", "--ignore-scripts"))
     names = tuple(sorted(file["path"] for file in packed["files"]))
@@ -41,7 +41,7 @@ def release() -> Release:
 
 
 def size() -> str:
-    """The size of what is published, in a line: modules gzipped one by one, as servers do it."""
+    """Return the published size in a line: modules gzipped one by one, as servers send them."""
     published = release()
     modules = [Path(PACKAGE, name).read_bytes() for name in published.names if name.endswith(".js")]
     sizes_kb = (

@@ -8,10 +8,10 @@ from random import Random
 from typing import Any
 
 from cedar_voice_cli.inventory import Finding, Status
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES, Pcm
+from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES, AudioBlock, Pcm
 from cedar_voice_service.errors import CedarVoiceError, Stage
-from cedar_voice_service.providers.catalog import Engines, open_engines
+from cedar_voice_service.providers.catalog import open_engines
+from cedar_voice_service.providers.engines import Engines
 from cedar_voice_service.providers.protocols import EngineInfo, ReplyRequest, SpeechRequest
 from cedar_voice_service.providers.registry import (
     BUILT_IN,
@@ -85,5 +85,5 @@ async def _count(results: AsyncGenerator[Any, None]) -> int:
     return count
 
 
-async def _second_of_noise() -> AsyncIterator[Heard]:
-    yield Heard(Pcm(Random(0).randbytes(LISTENING_RATE_HZ * SAMPLE_BYTES)), end_ms=1_000)
+async def _second_of_noise() -> AsyncIterator[AudioBlock]:
+    yield AudioBlock(Pcm(Random(0).randbytes(LISTENING_RATE_HZ * SAMPLE_BYTES)), end_ms=1_000)

@@ -15,7 +15,8 @@ def service(given: Given) -> None:
     """Run the gRPC service alone."""
     settings = load("service", given)
     from cedar_voice_service.errors import EngineError
-    from cedar_voice_service.providers.catalog import Engines, describe
+    from cedar_voice_service.providers.catalog import describe
+    from cedar_voice_service.providers.engines import Engines
     from cedar_voice_service.providers.registry import EngineMissing
     from cedar_voice_service.server import serve
     from cedar_voice_shared.logs import configure_logs

@@ -1,4 +1,4 @@
-// A voice chat in React: one button, what is being said, what was said.
+// A voice chat in React: one button, the conversation, and the partial texts of the current turn.
 import { useEffect } from "react";
 
 import { useCedarStore } from "./store.js";

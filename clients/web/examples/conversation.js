@@ -21,7 +21,7 @@ const microphone = new Microphone(
 );
 
 client.on("transcription_partial", ({ text, stableText = "" }) => {
-  console.log("hearing:", stableText, `(${text.slice(stableText.length)})`);
+  console.log("partial:", stableText, `(${text.slice(stableText.length)})`);
 });
 client.on("transcription_final", ({ text }) => console.log("you:", text));
 client.on("response_complete", ({ text }) => console.log("answer:", text));
@@ -31,13 +31,13 @@ client.on("interruption", ({ responseId }) => player.silence(responseId));
 client.on("turn_metrics", (turn) => monitor.recordTurn(turn));
 client.on("dropped", ({ count, reason }) => console.warn(`${count} not sent: ${reason}`));
 client.on("status", (status) => {
-  if (status === "reconnecting") void microphone.restart(); // what follows needs a header
+  if (status === "reconnecting") void microphone.restart(); // the audio that follows needs a header
 });
-player.addEventListener("failure", () => console.warn("a piece of an answer is broken"));
+player.addEventListener("failure", () => console.warn("a piece of an answer could not be decoded"));
 player.onPlayback = client.reportPlayback.bind(client);
 client.connect();
 
-/** To be called by a click: browsers ask for one before they let sound out. */
+/** Start a turn. Call it from a click: browsers block sound until then. */
 export async function speak() {
   player.unlock();
   if (player.isPlaying) {
@@ -48,7 +48,7 @@ export async function speak() {
   await microphone.start();
 }
 
-/** The turn is over. */
+/** End the turn. */
 export async function stop() {
   await microphone.stop();
   await client.stopListening();

@@ -1,4 +1,4 @@
-// The store of a Cedar application, with voice beside what it has already.
+// The store of a Cedar application, with the voice slice beside its own state.
 import { createWebSocketVoiceSlice, type WebSocketVoiceSlice } from "cedar-voice";
 import { create } from "zustand";
 
@@ -33,7 +33,7 @@ export const useCedarStore = create<Screen & WebSocketVoiceSlice>()((set, get, a
   deleteMessage(id) {
     set({ messages: get().messages.filter((message) => message.id !== id) });
   },
-  // What the assistant may set: it becomes a tool of the language model.
+  // State setters for the assistant: each becomes a tool of the language model.
   stringifyAdditionalContext: () =>
     JSON.stringify({
       stateSetters: {

@@ -1,5 +1,5 @@
 // @ts-check
-/** What the assistant has done to the page, newest first. */
+/** The list of the assistant's actions on the page, newest first. */
 
 import { element } from "./document.js";
 
@@ -19,7 +19,7 @@ export function logAction({ stateKey, setterKey, toolName, args }, isDone) {
   const when = document.createElement("time");
   when.textContent = new Date().toLocaleTimeString();
   item.append(call, when);
-  if (!isDone) item.append("not known here");
+  if (!isDone) item.append("not available on this page");
   const list = element("actions");
   list.prepend(item);
   if (list.childElementCount > MAX_ENTRIES) list.lastElementChild?.remove();

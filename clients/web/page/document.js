@@ -1,5 +1,5 @@
 // @ts-check
-/** The elements of the page by their names. */
+/** Access to the elements of the page by their ids. */
 
 /**
  * @template {HTMLElement} T
@@ -21,7 +21,7 @@ export const element = (id) => elementOf(id, HTMLElement);
 export const button = (id) => elementOf(id, HTMLButtonElement);
 
 /**
- * Screen readers read out what is written, so nothing is written twice.
+ * Write a text, unless it is already there: screen readers announce every write.
  *
  * @param {string} id
  * @param {string} text

@@ -1,5 +1,5 @@
 // @ts-check
-/** The record of the last turn: where its time went until the answer was heard, and what it took. */
+/** Metrics of the last turn: its latency by stage, its lengths and its costs. */
 
 import { element, write } from "./document.js";
 
@@ -8,20 +8,20 @@ import { element, write } from "./document.js";
 /** @typedef {{ name: string, value: string }} Fact */
 
 /**
- * The stages one after the other: they add up to the time from the user's last sound to the first
- * one of the answer that was heard, as far as that is known. A stage begins where the one before it
- * ends; what a draft had done before the turn was over took no time of it.
+ * Return the stages in order. Their sum is the time from the user's last sound to the first sound
+ * of the answer that the user heard, as far as it is known. A stage begins where the previous one
+ * ends; work that a draft did before the turn was over counts as 0 ms.
  *
  * @param {TurnMetrics} metrics
- * @returns {Stage[]} those that took place
+ * @returns {Stage[]} the stages that took place
  */
 export function stagesOf(metrics) {
   const { sttFinalMs, llmFirstTokenMs, firstPhraseMs, responseLatencyMs, firstHeardMs } = metrics;
-  const wordMs = (sttFinalMs ?? 0) + (llmFirstTokenMs ?? NaN);
-  const overMs = firstHeardMs ?? responseLatencyMs ?? metrics.turnTotalMs ?? Infinity;
+  const firstWordMs = (sttFinalMs ?? 0) + (llmFirstTokenMs ?? NaN);
+  const limitMs = firstHeardMs ?? responseLatencyMs ?? metrics.turnTotalMs ?? Infinity;
   const ends = [
     { name: "Transcript", kind: "transcript", atMs: sttFinalMs },
-    { name: "First word", kind: "word", atMs: Math.min(wordMs, firstPhraseMs ?? Infinity) },
+    { name: "First word", kind: "word", atMs: Math.min(firstWordMs, firstPhraseMs ?? Infinity) },
     { name: "First phrase", kind: "phrase", atMs: firstPhraseMs },
     { name: "First sound", kind: "sound", atMs: responseLatencyMs },
     { name: "Heard", kind: "heard", atMs: firstHeardMs },
@@ -32,18 +32,18 @@ export function stagesOf(metrics) {
   if (endpointingMs !== undefined) {
     stages.push({ name: "Endpointing", kind: "endpointing", ms: endpointingMs });
   }
-  let beganMs = 0;
+  let startMs = 0;
   for (const { name, kind, atMs } of ends) {
     if (atMs === undefined || Number.isNaN(atMs)) continue;
-    const endedMs = Math.min(Math.max(beganMs, atMs), overMs);
-    stages.push({ name, kind, ms: endedMs - beganMs });
-    beganMs = endedMs;
+    const endMs = Math.min(Math.max(startMs, atMs), limitMs);
+    stages.push({ name, kind, ms: endMs - startMs });
+    startMs = endMs;
   }
   return stages;
 }
 
 /**
- * What the turn was made of and what it cost; what there was none of is left out.
+ * Return the lengths and costs of the turn, without those that are 0 or unknown.
  *
  * @param {TurnMetrics} metrics
  * @returns {Fact[]}

@@ -1,5 +1,5 @@
 // @ts-check
-/** The banner of a lost connection: when it is tried again, and a button for those who cannot wait. */
+/** The banner of a lost connection: a countdown to the next attempt, and a button to retry now. */
 
 import { element, write } from "./document.js";
 
@@ -11,7 +11,7 @@ export class ReconnectBanner {
   #ticking;
 
   /**
-   * @param {() => number | null} waitMs until the next attempt; null while there is one
+   * @param {() => number | null} waitMs time until the next attempt; null during an attempt
    * @param {() => void} retry
    */
   constructor(waitMs, retry) {
@@ -28,14 +28,14 @@ export class ReconnectBanner {
     element("reconnect").hidden = !isLost;
     clearInterval(this.#ticking);
     this.#ticking = isLost ? setInterval(() => this.#tick(), TICK_MS) : undefined;
-    write("reconnect-text", isLost ? "The connection is lost." : "");
+    write("reconnect-text", isLost ? "Connection lost." : "");
     this.#tick();
   }
 
-  /** The countdown is not read out: a number every second would drown everything else. */
+  /** The countdown is no live region: screen readers would announce every second. */
   #tick() {
     const waitMs = this.#waitMs();
     const seconds = Math.ceil((waitMs ?? 0) / 1000);
-    write("countdown", waitMs === null ? "Trying now" : `Trying again in ${seconds} s`);
+    write("countdown", waitMs === null ? "Reconnecting now" : `Reconnecting in ${seconds} s`);
   }
 }

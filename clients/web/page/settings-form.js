@@ -1,5 +1,5 @@
 // @ts-check
-/** The settings of the session: wishes go out at once, and what is in force is shown. */
+/** The settings form: changes are sent at once, and the values in force are shown. */
 
 import { element, elementOf } from "./document.js";
 
@@ -8,7 +8,7 @@ import { element, elementOf } from "./document.js";
 export class SettingsForm {
   #form = elementOf("settings", HTMLFormElement);
 
-  /** @param {(settings: Settings) => void} onChange takes the wishes */
+  /** @param {(settings: Settings) => void} onChange receives the values of the form */
   constructor(onChange) {
     this.#form.oninput = () => this.#showNumbers();
     this.#form.onchange = () => onChange(this.values);
@@ -16,21 +16,21 @@ export class SettingsForm {
     this.#showNumbers();
   }
 
-  /** What the user wishes. @returns {Settings} */
+  /** Values of the form. @returns {Settings} */
   get values() {
     return Object.fromEntries(this.#controls().map((control) => [control.name, valueOf(control)]));
   }
 
   /**
-   * Show what is in force, but leave alone what the user is just changing.
+   * Show the settings in force, except in the control that the user is changing.
    *
    * @param {Settings} settings
    */
-  adopt(settings) {
-    const inForce = /** @type {Record<string, unknown>} */ (settings);
+  showEffective(settings) {
+    const effective = /** @type {Record<string, unknown>} */ (settings);
     for (const control of this.#controls()) {
-      const value = inForce[control.name];
-      if (value !== undefined && control !== document.activeElement) put(control, value);
+      const value = effective[control.name];
+      if (value !== undefined && control !== document.activeElement) setValue(control, value);
     }
     this.#showNumbers();
   }
@@ -62,7 +62,7 @@ function valueOf(control) {
  * @param {HTMLInputElement | HTMLSelectElement} control
  * @param {unknown} value
  */
-function put(control, value) {
+function setValue(control, value) {
   if (control instanceof HTMLInputElement) {
     if (control.type === "checkbox") control.checked = value === true;
     else control.value = String(value);

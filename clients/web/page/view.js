@@ -1,5 +1,5 @@
 // @ts-check
-/** What of the page follows from the state of the conversation. */
+/** The parts of the page that depend on the state of the conversation. */
 
 import { button, element, write } from "./document.js";
 
@@ -13,7 +13,7 @@ import { button, element, write } from "./document.js";
  * @property {number} decodedSeconds of answers
  */
 
-const CONNECTION_WORDS = {
+const STATUS_LABELS = {
   connecting: "Connecting",
   connected: "Connected",
   reconnecting: "Reconnecting",
@@ -21,11 +21,11 @@ const CONNECTION_WORDS = {
   replaced: "Opened elsewhere",
   closed: "Closed",
 };
-const HINTS_AWAY = {
-  connecting: "One moment",
+const STATUS_HINTS = {
+  connecting: "Connecting to the server",
   reconnecting: "Waiting for the connection",
-  refused: "This server lets nobody in without a token",
-  replaced: "This conversation goes on in another window",
+  refused: "This server requires a token",
+  replaced: "This conversation continues in another window",
   closed: "Reload the page to talk again",
 };
 const HINTS = {
@@ -34,7 +34,7 @@ const HINTS = {
   hearing: "Hearing you",
   thinking: "Thinking",
   speaking: "Speaking",
-  held: "Paused to hear you",
+  held: "Paused while you speak",
 };
 
 /** @type {NodeListOf<HTMLButtonElement>} */
@@ -48,25 +48,25 @@ export function show({ state, connection, isRecording, decodedSeconds }) {
     connection,
     decodedSeconds: decodedSeconds.toFixed(3),
   });
-  write("connection", CONNECTION_WORDS[connection]);
-  write("hint", connection === "connected" ? HINTS[state] : HINTS_AWAY[connection]);
+  write("connection", STATUS_LABELS[connection]);
+  write("hint", connection === "connected" ? HINTS[state] : STATUS_HINTS[connection]);
   element("stop").hidden = !["thinking", "speaking", "held"].includes(state);
   element("welcome").hidden = element("log").childElementCount > 0;
   const microphone = button("microphone");
-  for (const needy of [button("send"), ...suggestions]) needy.disabled = !isConnected;
+  for (const control of [button("send"), ...suggestions]) control.disabled = !isConnected;
   microphone.disabled = !isConnected && !isRecording;
   microphone.ariaPressed = String(isRecording);
   microphone.ariaLabel = isRecording ? "Stop the microphone" : "Start the microphone";
 }
 
-/** @param {string} message empty to take it away */
+/** @param {string} message error for the user; empty removes it */
 export function showProblem(message) {
   element("problem").hidden = !message;
   write("problem-text", message);
 }
 
-/** On narrow screens the panel is opened by its button; on wide ones it is always there. */
-export function offerPanel() {
+/** Let the button open the panel on narrow screens; on wide ones the panel is always visible. */
+export function enablePanel() {
   const [toggle, panel] = [button("panel-toggle"), element("panel")];
   /** @param {boolean} isOpen */
   const open = (isOpen) => {
@@ -78,7 +78,7 @@ export function offerPanel() {
   toggle.onclick = () => open(toggle.ariaExpanded !== "true");
   panel.onkeydown = (event) => {
     if (event.key !== "Escape" || toggle.ariaExpanded !== "true") return;
-    event.stopPropagation(); // closes the panel, interrupts nothing
+    event.stopPropagation(); // close the panel only, without an interruption
     open(false);
     toggle.focus();
   };

@@ -1,17 +1,17 @@
 // @ts-check
-/** The loudness of the last seconds, drawn as bars that run from right to left. */
+/** The loudness of the last seconds, drawn as bars that move from right to left. */
 
 const BAR_PX = 3;
 const GAP_PX = 3;
 const BAR_MS = 50;
-const CALM_BAR_MS = 250; // for those who want little motion: one bar that changes now and then
+const REDUCED_BAR_MS = 250; // for users who prefer reduced motion
 const FLOOR_DB = -50;
 const REST_PX = 2; // a bar of silence
 
 export class Waveform {
   #canvas;
   #level;
-  #calm = matchMedia("(prefers-reduced-motion: reduce)");
+  #reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
   /** Heights from 0 to 1, newest first. @type {number[]} */
   #heights = [];
   #drawnAtMs = 0;
@@ -28,7 +28,7 @@ export class Waveform {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#draw());
   }
 
-  /** @param {boolean} isOn whether there is a microphone to listen to */
+  /** @param {boolean} isOn whether the microphone is open */
   run(isOn) {
     if (isOn && this.#isRunning) return;
     this.#isRunning = isOn;
@@ -40,7 +40,7 @@ export class Waveform {
   #step = () => {
     if (!this.#isRunning) return;
     const now = performance.now();
-    if (now - this.#drawnAtMs >= (this.#calm.matches ? CALM_BAR_MS : BAR_MS)) {
+    if (now - this.#drawnAtMs >= (this.#reducedMotion.matches ? REDUCED_BAR_MS : BAR_MS)) {
       this.#drawnAtMs = now;
       this.#heights.unshift(heightOf(this.#level()));
       this.#draw();
@@ -73,14 +73,14 @@ export class Waveform {
    * @param {number} count
    */
   #heightAt(bar, count) {
-    if (!this.#calm.matches) return this.#heights[bar] ?? 0;
-    const reach = (this.#heights[0] ?? 0) * count; // a level that fills up instead of a wave
+    if (!this.#reducedMotion.matches) return this.#heights[bar] ?? 0;
+    const reach = (this.#heights[0] ?? 0) * count; // a level meter instead of a wave
     return Math.abs(bar - count / 2) * 2 < reach ? 0.3 : 0;
   }
 }
 
 /**
- * Ears hear ratios: a height of decibels, 0 to 1.
+ * Return the height of a bar, 0 to 1, on a scale of decibels: hearing is logarithmic.
  *
  * @param {number} level
  */

@@ -1,4 +1,4 @@
-/** The part of WebAudio that a player uses, on a clock that the test moves. */
+/** The part of WebAudio that a player uses, on a clock that the test advances. */
 
 class Source {
   buffer = null;
@@ -23,7 +23,7 @@ class Source {
   }
 }
 
-/** Decodes text "seconds" into silence of that length, when the test says so. */
+/** Decodes a number of seconds as text into silence of that length. */
 export class FakeAudioContext {
   currentTime = 0;
   outputLatency = 0;
@@ -31,9 +31,9 @@ export class FakeAudioContext {
   destination = {};
   sources = [];
   resumes = 0;
-  /** Whether it may be resumed: the browser has seen that the user wants sound. */
+  /** Whether the browser allows `resume`, as after an interaction of the user. */
   isAllowed = false;
-  /** Decodings that wait, if the test wants to finish them itself. */
+  /** Pending decodings, for a test that completes them itself; null completes them at once. */
   waiting = null;
 
   async decodeAudioData(data) {
@@ -67,7 +67,7 @@ export class FakeAudioContext {
     this.state = "closed";
   }
 
-  /** Let time pass; sources that end say so. */
+  /** Advance the time, and call `onended` of the sources that end. */
   advance(seconds) {
     if (this.state !== "running") return;
     const until = this.currentTime + seconds;
@@ -80,8 +80,8 @@ export class FakeAudioContext {
     this.currentTime = until;
   }
 
-  /** When each source that was not stopped before it began is heard, as [from, to]. */
-  get heard() {
+  /** Interval [from, to] in which each source sounds, without those stopped before their start. */
+  get played() {
     return this.sources
       .filter(({ startsAt, endsAt }) => endsAt > startsAt)
       .map(({ startsAt, endsAt }) => [rounded(startsAt), rounded(endsAt)]);

@@ -17,13 +17,13 @@ async function filled(maxChunks, chunks) {
   return buffer;
 }
 
-test("nothing goes while there is room", async () => {
+test("nothing is dropped while there is room", async () => {
   const buffer = await filled(3, [blob(...HEADER, ...CLUSTER, 1), blob(2), blob(3)]);
   assert.deepEqual(await contentOf(buffer), [...HEADER, ...CLUSTER, 1, 2, 3]);
   assert.equal(buffer.getCombinedAudio().type, "audio/webm;codecs=opus");
 });
 
-test("the header stays, and what follows it is a whole cluster", async () => {
+test("the header stays, followed by whole clusters", async () => {
   const buffer = await filled(2, [
     blob(...HEADER, ...CLUSTER, 1, 1),
     blob(2, ...CLUSTER, 3),
@@ -44,13 +44,13 @@ test("a cluster's mark may lie across chunks", async () => {
   assert.deepEqual(await contentOf(buffer), [...HEADER, ...CLUSTER, 2, 3]);
 });
 
-test("a stream in one long cluster is kept whole: it could not be decoded otherwise", async () => {
+test("a stream in one long cluster is kept whole: a part of it is not decodable", async () => {
   const chunks = [blob(...HEADER, ...CLUSTER, 1), blob(2), blob(3), blob(4)];
   const buffer = await filled(1, chunks);
   assert.deepEqual(await contentOf(buffer), [...HEADER, ...CLUSTER, 1, 2, 3, 4]);
 });
 
-test("a chunk is there at once", async () => {
+test("a chunk is part of the audio at once", async () => {
   const buffer = new AudioStreamBuffer();
   const added = buffer.addChunk(blob(...HEADER, 1));
   assert.deepEqual(await contentOf(buffer), [...HEADER, 1]);
@@ -67,7 +67,7 @@ test("another recording begins with its header", async () => {
   assert.deepEqual(await contentOf(buffer), [...HEADER, ...CLUSTER, 9]);
 });
 
-test("a cleared buffer has nothing of before, even of what is still being read", async () => {
+test("a cleared buffer holds no earlier chunk, not even one that is still being read", async () => {
   const buffer = new AudioStreamBuffer(1);
   const added = buffer.addChunk(blob(...HEADER, ...CLUSTER, 1));
   buffer.clear();

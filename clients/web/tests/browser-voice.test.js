@@ -4,7 +4,7 @@ import test from "node:test";
 import { BrowserVoice } from "../browser-voice.js";
 import { ManualClock } from "./stand-ins.js";
 
-/** A browser with a voice; what it says waits for the test to begin it. */
+/** A browser with a voice; the test starts each utterance. */
 function speaking() {
   const spoken = [];
   globalThis.SpeechSynthesisUtterance = class {
@@ -21,12 +21,12 @@ function speaking() {
   return { voice: new BrowserVoice(clock.now), clock, spoken };
 }
 
-test("what was heard is counted from when it sounds", () => {
+test("the played time counts from the first sound", () => {
   const { voice, clock, spoken } = speaking();
   assert.equal(voice.playedMs, 0);
   voice.say("Good day", {});
   clock.advance(200);
-  assert.equal(voice.playedMs, 0); // the browser has yet to begin
+  assert.equal(voice.playedMs, 0); // the browser has not begun yet
   spoken[0].onstart();
   clock.advance(300);
   assert.equal(voice.playedMs, 300);

@@ -1,21 +1,21 @@
-/** Time for tests: intervals that fire when the clock is moved on. */
+/** Time for tests: intervals that fire when the test advances the clock. */
 export class Clock {
   nowMs = 0;
   #intervals = new Map();
   #ids = 0;
 
-  /** Take the place of the real intervals until the test ends. */
+  /** Replace the real intervals until the test ends. */
   constructor(t) {
     t.mock.method(globalThis, "setInterval", (tick, periodMs) => this.#every(tick, periodMs));
     t.mock.method(globalThis, "clearInterval", (id) => this.#intervals.delete(id));
   }
 
-  /** How many intervals run. */
+  /** Number of running intervals. */
   get intervals() {
     return this.#intervals.size;
   }
 
-  /** Move on, and fire what is due. */
+  /** Advance the clock, and fire the intervals that are due. */
   advance(ms) {
     const endMs = this.nowMs + ms;
     for (let due = this.#next(); due && due.atMs <= endMs; due = this.#next()) {

@@ -20,7 +20,7 @@ const record = (metrics) => ({
 const durations = (metrics) =>
   Object.fromEntries(stagesOf(record(metrics)).map(({ name, ms }) => [name, ms]));
 
-test("the stages of an answer follow each other and add up to when it was heard", () => {
+test("the stages of an answer add up to the time until it was heard", () => {
   const metrics = {
     endpointingMs: 500,
     sttFinalMs: 40,
@@ -41,7 +41,7 @@ test("the stages of an answer follow each other and add up to when it was heard"
   });
 });
 
-test("what was drafted before the turn was over took no time of it", () => {
+test("work of a draft before the end of the turn counts as 0 ms", () => {
   const metrics = {
     endpointingMs: 500,
     sttFinalMs: 3,
@@ -63,7 +63,7 @@ test("what was drafted before the turn was over took no time of it", () => {
   });
 });
 
-test("a draft that was still being spoken when the turn was over counts from there", () => {
+test("a draft still in synthesis at the end of the turn counts from there", () => {
   const metrics = {
     endpointingMs: 500,
     sttFinalMs: 30,
@@ -90,7 +90,7 @@ test("stages that did not take place are left out", () => {
   );
 });
 
-test("the record tells lengths, tokens and what was thrown away", () => {
+test("the facts are lengths, tokens and dropped drafts", () => {
   const facts = factsOf(
     record({
       speechMs: 2_060,
@@ -111,7 +111,7 @@ test("the record tells lengths, tokens and what was thrown away", () => {
   });
 });
 
-test("the record leaves out what there was none of", () => {
+test("facts without a value are left out", () => {
   const usage = { promptTokens: 0, completionTokens: 0, totalTokens: 0 };
   assert.deepEqual(factsOf(record({ usage })), []);
 });

@@ -12,7 +12,7 @@ test("an event that begins at time 0 is measured", () => {
   assert.equal(tracker.markEnd("transcription"), 120);
 });
 
-test("what has not begun, or has ended, has no latency", () => {
+test("an event that has not started, or has ended, has no latency", () => {
   const tracker = new LatencyTracker();
   tracker.markStart("once");
   tracker.markEnd("once");
@@ -20,7 +20,7 @@ test("what has not begun, or has ended, has no latency", () => {
   assert.equal(tracker.markEnd("toString"), -1);
 });
 
-test("timers become the metrics of their names", () => {
+test("timers set the metrics of their names", () => {
   const clock = new ManualClock();
   const monitor = new VoicePerformanceMonitor(clock.now);
   monitor.startTimer("connectionLatency");
@@ -40,7 +40,7 @@ test("timers of other names change no metric", () => {
   assert.deepEqual(monitor.getMetrics(), before);
 });
 
-test("the rate of errors is a share", () => {
+test("the error rate is a share of the turns", () => {
   const monitor = new VoicePerformanceMonitor();
   assert.equal(monitor.getMetrics().errorRate, 0);
   monitor.recordTurn({

@@ -23,13 +23,13 @@ function playing(t) {
   return { clock, context, player, reports, advance };
 }
 
-/** A file that sounds for so many seconds. */
+/** A file of the given length. */
 const file = (seconds) => btoa(String(seconds));
 
 test("pieces follow each other without a gap", async (t) => {
   const { context, player } = playing(t);
   for (const seconds of [1, 0.5, 2]) await player.play(1, file(seconds));
-  assert.deepEqual(context.heard, [
+  assert.deepEqual(context.played, [
     [0.06, 1.06],
     [1.06, 1.56],
     [1.56, 3.56],
@@ -37,15 +37,15 @@ test("pieces follow each other without a gap", async (t) => {
   assert.equal(player.decodedSeconds, 3.5);
 });
 
-test("bytes are as good as base64, and remain the caller's", async (t) => {
+test("bytes are accepted like base64, and are not changed", async (t) => {
   const { context, player } = playing(t);
   const bytes = new TextEncoder().encode("1.5");
   await player.play(1, bytes);
-  assert.deepEqual(context.heard, [[0.06, 1.56]]);
+  assert.deepEqual(context.played, [[0.06, 1.56]]);
   assert.equal(bytes.length, 3);
 });
 
-test("pieces keep their order, whichever is decoded first", async (t) => {
+test("pieces keep their order in any order of decoding", async (t) => {
   const { context, player } = playing(t);
   context.waiting = [];
   const played = [1, 2, 3].map((seconds) => player.play(1, file(seconds)));
@@ -59,20 +59,20 @@ test("pieces keep their order, whichever is decoded first", async (t) => {
   );
 });
 
-test("a piece that comes late begins after a moment, and none sound at once", async (t) => {
+test("a late piece begins after a head start, and pieces never overlap", async (t) => {
   const { context, player, advance } = playing(t);
   await player.play(1, file(1));
   advance(2);
   await player.play(1, file(1));
   await player.play(2, file(1));
-  assert.deepEqual(context.heard, [
+  assert.deepEqual(context.played, [
     [0.06, 1.06],
     [2.06, 3.06],
     [3.06, 4.06],
   ]);
 });
 
-test("what cannot be decoded is told, left out, and disturbs nobody", async (t) => {
+test("a piece that cannot be decoded is reported and left out, and the others play", async (t) => {
   const { context, player } = playing(t);
   const failures = [];
   player.addEventListener("failure", ({ detail }) => failures.push(detail.responseId));
@@ -81,11 +81,11 @@ test("what cannot be decoded is told, left out, and disturbs nobody", async (t) 
   void player.play(2, "no base64?");
   await player.play(2, file(1));
   assert.deepEqual(failures, [1, 2]);
-  assert.equal(context.heard.length, 2);
+  assert.equal(context.played.length, 2);
   await assert.rejects(player.play(2, file(0)));
 });
 
-test("a failure that is known early does not let later pieces overtake", async (t) => {
+test("an early failure does not let later pieces overtake", async (t) => {
   const { context, player } = playing(t);
   context.waiting = [];
   const first = player.play(1, file(1));
@@ -100,7 +100,7 @@ test("a failure that is known early does not let later pieces overtake", async (
   );
 });
 
-test("flush is silent at once, and what was being decoded is never heard", async (t) => {
+test("flush stops playback at once, and a piece still being decoded never plays", async (t) => {
   const { context, player, advance } = playing(t);
   await player.play(3, file(1));
   await player.play(3, file(1));
@@ -113,21 +113,21 @@ test("flush is silent at once, and what was being decoded is never heard", async
   context.waiting = null;
   await late;
   await player.play(3, file(1));
-  assert.deepEqual(context.heard, [[0.06, 0.505]]); // with the fade
+  assert.deepEqual(context.played, [[0.06, 0.505]]); // with the fade
   await player.play(4, file(1));
-  assert.deepEqual(context.heard.at(-1), [0.56, 1.56]);
+  assert.deepEqual(context.played.at(-1), [0.56, 1.56]);
 });
 
-test("silence of a response leaves the next one alone", async (t) => {
+test("silencing a response does not affect the next one", async (t) => {
   const { context, player } = playing(t);
   await player.play(1, file(1));
   await player.play(2, file(1));
   player.silence(1);
   assert.equal(player.isPlaying, true);
-  assert.deepEqual(context.heard, [[1.06, 2.06]]);
+  assert.deepEqual(context.played, [[1.06, 2.06]]);
 });
 
-test("what was heard leaves out what is not out of the device yet, and pauses", async (t) => {
+test("the played length excludes pauses and audio still in the device", async (t) => {
   const { context, player, advance } = playing(t);
   context.outputLatency = 0.04;
   await player.play(1, file(1));
@@ -145,7 +145,7 @@ test("what was heard leaves out what is not out of the device yet, and pauses", 
   assert.equal(player.playedMs(9), 0);
 });
 
-test("playback is reported while it lasts, and at its end", async (t) => {
+test("playback is reported during a response and at its end", async (t) => {
   const { clock, player, reports, advance } = playing(t);
   await player.play(1, file(2.5));
   await player.play(2, file(0.2));
@@ -166,42 +166,42 @@ test("playback is reported while it lasts, and at its end", async (t) => {
   assert.equal(clock.intervals, 0);
 });
 
-test("held, it is silent, and goes on without loss", async (t) => {
+test("a held player is silent, and resumes without loss", async (t) => {
   const { context, player, reports, advance } = playing(t);
   await player.play(1, file(1));
   advance(0.56);
   player.hold(1);
   assert.deepEqual([player.isHeld, player.isBlocked, context.state], [true, false, "suspended"]);
   advance(5);
-  await player.play(1, file(1)); // does not wake it
+  await player.play(1, file(1)); // does not end the hold
   player.unlock();
   assert.deepEqual([player.playedMs(1), context.state], [490, "suspended"]);
   player.release();
   advance(3);
-  assert.deepEqual(context.heard, [
+  assert.deepEqual(context.played, [
     [0.06, 1.06],
     [1.06, 2.06],
   ]);
   assert.deepEqual(reports.at(-1), [1, 2000, false]);
-  assert.equal(reports.length, 3); // none while it is held
+  assert.equal(reports.length, 3); // none during the hold
 });
 
-test("held before its first sound, a response waits; cut off, it leaves the way free", async (t) => {
+test("a hold before the first sound delays a response, and ends when it is silenced", async (t) => {
   const { context, player, advance } = playing(t);
   player.hold(1);
   await player.play(1, file(1));
   advance(1);
   assert.equal(player.playedMs(1), 0);
   player.silence(1);
-  assert.deepEqual([player.isHeld, context.state, context.heard], [false, "running", []]);
-  player.hold(1); // comes late
+  assert.deepEqual([player.isHeld, context.state, context.played], [false, "running", []]);
+  player.hold(1); // arrives late
   assert.equal(player.isHeld, false);
   await player.play(2, file(1));
   advance(2);
   assert.equal(player.playedMs(2), 1_000);
 });
 
-test("a suspended context keeps what comes until it runs", async (t) => {
+test("a suspended context keeps its pieces until it runs", async (t) => {
   const { context, player, advance } = playing(t);
   context.state = "suspended";
   await player.play(1, file(1));
@@ -215,7 +215,7 @@ test("a suspended context keeps what comes until it runs", async (t) => {
   assert.ok(context.resumes > 0);
 });
 
-test("closed, it opens another context for what comes then", async (t) => {
+test("a closed player opens another context for later pieces", async (t) => {
   new Clock(t);
   const contexts = [];
   const player = new Player(() => contexts[contexts.push(new FakeAudioContext()) - 1]);

@@ -3,10 +3,10 @@ import { test } from "node:test";
 
 import { BITS_PER_SECOND, QualityPolicy, ceilingOf } from "../quality.js";
 
-/** Bytes on the wire that carry so much audio of a quality. */
+/** Return the bytes on the wire for a length of audio in a quality. */
 const backlog = (quality, ms) => (BITS_PER_SECOND[quality] * ms) / 1000 / 6;
 
-/** Observe every 500 ms from one moment to another; the quality at each. */
+/** Observe every 500 ms of an interval, and return the quality at each time. */
 function observe(policy, fromMs, toMs, conditions = {}) {
   const qualities = [];
   for (let nowMs = fromMs; nowMs <= toMs; nowMs += 500) {
@@ -15,7 +15,7 @@ function observe(policy, fromMs, toMs, conditions = {}) {
   return qualities;
 }
 
-test("the connection's type is the ceiling, and unknown types are good ones", () => {
+test("the connection's type limits the quality, and unknown types count as good ones", () => {
   const types = ["4g", "3g", "2g", "slow-2g", undefined, "5g"];
   assert.deepEqual(types.map(ceilingOf), ["high", "medium", "low", "low", "high", "high"]);
   const policy = new QualityPolicy();
@@ -23,7 +23,7 @@ test("the connection's type is the ceiling, and unknown types are good ones", ()
   assert.equal(policy.observe({ nowMs: 100, effectiveType: "2g" }), "low");
 });
 
-test("a better type is climbed to step by step", () => {
+test("the quality rises to that of a better type step by step", () => {
   const policy = new QualityPolicy("low");
   const qualities = observe(policy, 0, 15_000, { effectiveType: "4g" });
   assert.deepEqual([...new Set(qualities)], ["low", "medium", "high"]);
@@ -31,7 +31,7 @@ test("a better type is climbed to step by step", () => {
   assert.equal(observe(policy, 16_000, 90_000, { effectiveType: "3g" }).at(-1), "medium");
 });
 
-test("a backlog costs a step, and what waited before it no second one", () => {
+test("a backlog lowers the quality by one step only, until it settles", () => {
   const policy = new QualityPolicy();
   assert.equal(policy.observe({ nowMs: 0, backlogBytes: backlog("high", 500) }), "high");
   const conditions = { backlogBytes: backlog("high", 700) };
@@ -41,13 +41,13 @@ test("a backlog costs a step, and what waited before it no second one", () => {
   assert.equal(policy.observe({ nowMs: 9_000, ...conditions }), "low");
 });
 
-test("a little backlog is no reason to climb", () => {
+test("a small backlog keeps the quality from rising", () => {
   const policy = new QualityPolicy("medium");
   const conditions = { backlogBytes: backlog("medium", 200) };
   assert.equal(observe(policy, 0, 60_000, conditions).at(-1), "medium");
 });
 
-test("the way up takes longer each time that it was too much", () => {
+test("each step up that proves too high doubles the time to the next one", () => {
   const policy = new QualityPolicy();
   const climbs = [];
   let nowMs = 0;

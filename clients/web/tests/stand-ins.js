@@ -1,6 +1,6 @@
-/** What a client finds around it, under the hand of a test: sockets and time. */
+/** The environment of a client under the control of a test: sockets and time. */
 
-/** A WebSocket whose other side is the test. */
+/** A WebSocket with the test as its other side. */
 export class Socket {
   readyState = 0;
   sent = [];
@@ -10,7 +10,7 @@ export class Socket {
     this.url = url;
   }
 
-  /** What was sent of these types, as frames. */
+  /** Return the sent frames of these types. */
   frames(...types) {
     return this.sent.map((text) => JSON.parse(text)).filter(({ type }) => types.includes(type));
   }
@@ -24,7 +24,7 @@ export class Socket {
     this.readyState = 3;
   }
 
-  /** The other side accepts, and says hello. */
+  /** Accept the connection, and send the first frames of a bridge. */
   welcome({ resumed = false, received } = {}) {
     this.readyState = 1;
     this.onopen?.();
@@ -42,7 +42,7 @@ export class Socket {
   }
 }
 
-/** Time that passes when it is told to. */
+/** Time that the test advances. */
 export class ManualClock {
   #nowMs = 0;
   #timers = new Map();
@@ -77,8 +77,8 @@ export class ManualClock {
   }
 }
 
-/** Options of a client in a test: its clock, and the sockets that it has opened. */
-export function surroundings() {
+/** Return options of a client for a test: its clock, and the list of sockets that it opens. */
+export function environment() {
   const sockets = [];
   class Opened extends Socket {
     constructor(url) {

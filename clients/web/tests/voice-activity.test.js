@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { SpeechEdges, VoiceActivityDetector } from "../voice-activity.js";
 import { Clock } from "./clock.js";
 
-/** A loudness that the test sets; counts its readings. */
+/** A meter with a loudness that the test sets, and a count of its readings. */
 class Meter {
   now = 0;
   reads = 0;
@@ -15,36 +15,36 @@ class Meter {
   }
 }
 
-/** A detector that listens to a meter, on the test's clock; what it said. */
+/** A detector on a meter and the test's clock, and the list of its reports. */
 function listening(t) {
   const clock = new Clock(t);
   const meter = new Meter();
   const detector = new VoiceActivityDetector(meter, () => clock.nowMs);
-  const said = [];
+  const reports = [];
   detector.startDetection(
-    () => said.push("start"),
-    () => said.push("end"),
+    () => reports.push("start"),
+    () => reports.push("end"),
   );
-  const hear = (loudness, ms) => {
+  const measure = (loudness, ms) => {
     meter.now = loudness;
     clock.advance(ms);
   };
-  return { clock, meter, detector, said, hear };
+  return { clock, meter, detector, reports, measure };
 }
 
-test("each edge is found once", () => {
+test("each start and end is found once", () => {
   const edges = new SpeechEdges();
   const readings = [10, 40, 90, 31, 30, 5, 5, 5, 5];
   const found = readings.map((loudness, index) => edges.observe(loudness, index * 1_000));
   assert.deepEqual(found, [null, "start", null, null, null, "end", null, null, null]);
 });
 
-test("silence alone is no end", () => {
+test("silence without speech is no end", () => {
   const edges = new SpeechEdges();
   assert.ok([0, 5_000, 10_000].every((nowMs) => edges.observe(0, nowMs) === null));
 });
 
-test("a pause shorter than the timeout is none", () => {
+test("a pause shorter than the timeout is no end", () => {
   const edges = new SpeechEdges();
   edges.observe(80, 0);
   assert.equal(edges.observe(0, 1_900), null);
@@ -53,53 +53,53 @@ test("a pause shorter than the timeout is none", () => {
   assert.equal(edges.observe(0, 3_950), "end");
 });
 
-test("threshold and timeout can be set while it listens", (t) => {
-  const { detector, said, hear } = listening(t);
+test("threshold and timeout can be set during detection", (t) => {
+  const { detector, reports, measure } = listening(t);
   detector.setThreshold(60);
-  hear(50, 1_000);
-  assert.deepEqual(said, []);
+  measure(50, 1_000);
+  assert.deepEqual(reports, []);
   detector.setThreshold(40);
-  hear(50, 1_000);
-  assert.deepEqual(said, ["start"]);
+  measure(50, 1_000);
+  assert.deepEqual(reports, ["start"]);
   detector.setSilenceTimeout(300);
-  hear(0, 300);
-  assert.deepEqual(said, ["start", "end"]);
+  measure(0, 300);
+  assert.deepEqual(reports, ["start", "end"]);
 });
 
-test("it tells of each utterance once, however long it is", (t) => {
-  const { detector, said, hear } = listening(t);
-  hear(80, 10_000);
+test("each utterance is reported once, at any length", (t) => {
+  const { detector, reports, measure } = listening(t);
+  measure(80, 10_000);
   assert.equal(detector.isSpeaking, true);
-  hear(0, 10_000);
-  hear(80, 50);
-  assert.deepEqual(said, ["start", "end", "start"]);
+  measure(0, 10_000);
+  measure(80, 50);
+  assert.deepEqual(reports, ["start", "end", "start"]);
 });
 
-test("it stops when told, and reads no more", (t) => {
-  const { clock, detector, said, hear } = listening(t);
-  hear(80, 100);
+test("a stopped detector takes no more readings", (t) => {
+  const { clock, detector, reports, measure } = listening(t);
+  measure(80, 100);
   detector.stopDetection();
-  hear(0, 60_000);
-  assert.deepEqual(said, ["start"]);
+  measure(0, 60_000);
+  assert.deepEqual(reports, ["start"]);
   assert.equal(clock.intervals, 0);
   assert.equal(detector.isSpeaking, false);
 });
 
-test("to start again replaces who is told", (t) => {
-  const { meter, detector, said, hear } = listening(t);
+test("a second start replaces the callbacks", (t) => {
+  const { meter, detector, reports, measure } = listening(t);
   const others = [];
   detector.startDetection(
     () => others.push("start"),
     () => others.push("end"),
   );
-  hear(80, 1_000);
-  assert.deepEqual([said, others], [[], ["start"]]);
+  measure(80, 1_000);
+  assert.deepEqual([reports, others], [[], ["start"]]);
   assert.equal(meter.reads, 20);
 });
 
-test("who is told may stop it", (t) => {
-  const { meter, detector, hear } = listening(t);
+test("a callback may stop the detector", (t) => {
+  const { meter, detector, measure } = listening(t);
   detector.startDetection(() => detector.stopDetection(), assert.fail);
-  hear(80, 5_000);
+  measure(80, 5_000);
   assert.equal(meter.reads, 1);
 });

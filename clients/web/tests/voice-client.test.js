@@ -2,21 +2,21 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { ConnectionOver, VoiceClient } from "../voice-client.js";
-import { surroundings } from "./stand-ins.js";
+import { environment } from "./stand-ins.js";
 
 const URL_OF_BRIDGE = "ws://localhost/api/voice/ws";
 const HEADER = new Uint8Array([0x1a, 0x45, 0xdf, 0xa3, 0x01]);
 const TAIL = new Uint8Array([1, 2, 3, 4, 5]);
 
 function start({ config = {}, token = null, ...options } = {}) {
-  const around = surroundings();
-  const client = new VoiceClient(URL_OF_BRIDGE, config, token, { ...around, ...options });
+  const env = environment();
+  const client = new VoiceClient(URL_OF_BRIDGE, config, token, { ...env, ...options });
   client.connect();
-  return { client, ...around };
+  return { client, ...env };
 }
 
-/** What the client says from now on, by type. */
-function heard(client, type) {
+/** Collect the client's events of a type from now on. */
+function collect(client, type) {
   const details = [];
   client.on(type, (detail) => details.push(detail));
   return details;
@@ -44,13 +44,13 @@ test("a session keeps its name from socket to socket", () => {
   assert.equal(sockets[1].url.searchParams.get("sessionId"), client.sessionId);
 });
 
-test("a session can be gone on with by its name, from where it is", () => {
+test("a session is continued by its name, from its current position", () => {
   const { sockets } = start({ sessionId: "mine" });
   assert.equal(sockets[0].url.searchParams.get("lastSeq"), null);
   assert.equal(sockets[0].url.searchParams.get("sessionId"), "mine");
 });
 
-test("waits grow twofold up to a limit, and begin anew after a connection", () => {
+test("delays double up to a limit, and start over after a connection", () => {
   const { client, sockets, clock } = start();
   const waits = [];
   for (let attempt = 0; attempt < 6; attempt += 1) {
@@ -68,7 +68,7 @@ test("waits grow twofold up to a limit, and begin anew after a connection", () =
   assert.equal(sockets.length, 8);
 });
 
-test("chance takes up to half of a wait away", () => {
+test("jitter shortens a delay by up to half", () => {
   const { sockets, clock } = start({ random: () => 0 });
   sockets[0].fail();
   clock.advance(249);
@@ -77,7 +77,7 @@ test("chance takes up to half of a wait away", () => {
   assert.equal(sockets.length, 2);
 });
 
-test("an overloaded service is given the time that it asks for", () => {
+test("an overloaded service gets its retryAfterMs", () => {
   const { sockets, clock } = start();
   sockets[0].say({ type: "error", code: "overloaded", message: "later", retryAfterMs: 3000 });
   sockets[0].fail(1013);
@@ -87,17 +87,17 @@ test("an overloaded service is given the time that it asks for", () => {
   assert.equal(sockets.length, 2);
 });
 
-test("a new socket names the last place that was heard", () => {
+test("a new socket names the last sequence number received", () => {
   const { sockets, clock } = start();
   assert.equal(sockets[0].url.searchParams.get("lastSeq"), "0");
   sockets[0].welcome();
   sockets[0].say({ type: "response_chunk", seq: 7, turnId: 1, text: "Hi", responseId: 1 });
   sockets[0].fail();
   clock.advance(500);
-  assert.equal(sockets[1].url.searchParams.get("lastSeq"), "6"); // more frames may be of place 7
+  assert.equal(sockets[1].url.searchParams.get("lastSeq"), "6"); // event 7 may have more frames
 });
 
-test("a new socket of a session that has said nothing asks for all of it", () => {
+test("a new socket of a session without events requests all of them", () => {
   const { sockets, clock } = start();
   sockets[0].welcome();
   sockets[0].fail();
@@ -105,7 +105,7 @@ test("a new socket of a session that has said nothing asks for all of it", () =>
   assert.equal(sockets[1].url.searchParams.get("lastSeq"), "0");
 });
 
-test("a ping tells what was heard for certain", () => {
+test("a ping acknowledges the events received completely", () => {
   const { sockets, clock } = start();
   sockets[0].welcome();
   sockets[0].say({ type: "response_chunk", seq: 7, turnId: 1, text: "Hi", responseId: 1 });
@@ -113,7 +113,7 @@ test("a ping tells what was heard for certain", () => {
   assert.equal(sockets[0].frames("ping")[0].lastSeq, 6);
 });
 
-test("a socket that falls silent is given up", () => {
+test("a silent socket is replaced", () => {
   const { client, sockets, clock } = start();
   sockets[0].welcome();
   clock.advance(20_000);
@@ -126,7 +126,7 @@ test("a socket that falls silent is given up", () => {
   assert.ok(sockets[0].isClosed);
 });
 
-test("frames wait in order while there is no connection", async () => {
+test("frames are queued in order while there is no connection", async () => {
   const { client, sockets, clock } = start();
   sockets[0].welcome();
   sockets[0].fail();
@@ -143,7 +143,7 @@ test("frames wait in order while there is no connection", async () => {
   );
 });
 
-test("the end of a recording goes out behind its last piece", async () => {
+test("the end of a recording is sent after its last piece", async () => {
   const { client, sockets } = start();
   sockets[0].welcome();
   let finish = () => {};
@@ -168,15 +168,15 @@ test("a piece that cannot be read fails alone", async () => {
   assert.equal(await client.stopListening(), true);
 });
 
-test("a full queue takes no more, and says so", () => {
+test("a full queue refuses frames, and reports it", () => {
   const { client } = start({ maxQueueBytes: 60 });
-  const dropped = heard(client, "dropped");
+  const dropped = collect(client, "dropped");
   assert.equal(client.sendText("a".repeat(20)), true);
   assert.equal(client.sendText("b".repeat(20)), false);
   assert.deepEqual(dropped, [{ reason: "queue_full", count: 1 }]);
 });
 
-test("what was sent and has not arrived is sent again, under its number", async () => {
+test("an unacknowledged frame is sent again with its sequence number", async () => {
   const { client, sockets, clock } = start();
   sockets[0].welcome({ received: 0 });
   client.startListening();
@@ -193,7 +193,7 @@ test("what was sent and has not arrived is sent again, under its number", async 
   assert.deepEqual(again, [tail, { type: "stop_listening", seq: tail.seq + 1 }]);
 });
 
-test("a page that goes on with a session leaves numbers to what is under way", () => {
+test("a page that continues a session leaves sequence numbers to frames in flight", () => {
   const { client, sockets } = start({ sessionId: "mine" });
   client.sendText("hello");
   sockets[0].welcome({ resumed: true, received: 7 });
@@ -201,9 +201,9 @@ test("a page that goes on with a session leaves numbers to what is under way", (
   assert.ok(seq > 1_000_000);
 });
 
-test("what a lost session was told is not told to the next", () => {
+test("frames sent to a lost session are not sent to the next", () => {
   const { client, sockets, clock } = start();
-  const dropped = heard(client, "dropped");
+  const dropped = collect(client, "dropped");
   sockets[0].welcome({ received: 0 });
   client.sendText("hello");
   sockets[0].fail();
@@ -214,7 +214,7 @@ test("what a lost session was told is not told to the next", () => {
   assert.deepEqual(dropped, []);
 });
 
-test("frames that wait to have arrived leave their room to new ones", () => {
+test("unacknowledged frames make room for new ones", () => {
   const { client, sockets, clock } = start({ maxQueueBytes: 100 });
   sockets[0].welcome({ received: 0 });
   for (const letter of "abcdef") assert.equal(client.sendText(letter.repeat(20)), true);
@@ -226,9 +226,9 @@ test("frames that wait to have arrived leave their room to new ones", () => {
   assert.equal(letters, "ef");
 });
 
-test("the rest of a recording is not sent to a session that does not know its beginning", async () => {
+test("the rest of a recording is not sent to a session without its beginning", async () => {
   const { client, sockets, clock } = start();
-  const dropped = heard(client, "dropped");
+  const dropped = collect(client, "dropped");
   sockets[0].welcome();
   sockets[0].fail();
   await client.sendAudio(TAIL);
@@ -243,28 +243,28 @@ test("the rest of a recording is not sent to a session that does not know its be
   assert.deepEqual(dropped, [{ reason: "session_lost", count: 2 }]);
 });
 
-test("what is said again after a drop is told once", () => {
+test("repeated frames after a lost connection are dispatched once", () => {
   const { client, sockets, clock } = start();
-  const chunks = heard(client, "response_chunk");
-  const audio = heard(client, "audio_chunk");
-  const ends = heard(client, "audio_complete");
+  const chunks = collect(client, "response_chunk");
+  const audio = collect(client, "audio_chunk");
+  const ends = collect(client, "audio_complete");
   sockets[0].welcome();
-  const said = [
+  const frames = [
     { type: "response_chunk", seq: 4, responseId: 1, text: "a" },
     { type: "audio_chunk", seq: 5, responseId: 1, data: "" },
   ];
-  sockets[0].say(...said);
+  sockets[0].say(...frames);
   sockets[0].fail();
   clock.advance(500);
   sockets[1].welcome({ resumed: true });
-  sockets[1].say(...said, { type: "audio_complete", seq: 5, responseId: 1 });
+  sockets[1].say(...frames, { type: "audio_complete", seq: 5, responseId: 1 });
   assert.deepEqual([chunks.length, audio.length, ends.length], [1, 1, 1]);
   assert.equal(client.lastSeq, 5);
 });
 
-test("a new session is heard from its beginning", () => {
+test("a new session is received from its beginning", () => {
   const { client, sockets, clock } = start();
-  const chunks = heard(client, "response_chunk");
+  const chunks = collect(client, "response_chunk");
   sockets[0].welcome();
   sockets[0].say({ type: "response_chunk", seq: 9, responseId: 1, text: "a" });
   sockets[0].fail();
@@ -274,7 +274,7 @@ test("a new session is heard from its beginning", () => {
   assert.deepEqual(chunks.map(({ text }) => text), ["a", "b"]);
 });
 
-test("a change of configuration holds for later sockets", () => {
+test("a change of configuration applies to later sockets", () => {
   const { client, sockets, clock } = start({ config: { context: 1, settings: { rate: 1 } } });
   sockets[0].welcome();
   client.configure({ settings: { rate: 2 } });
@@ -289,7 +289,7 @@ test("a change of configuration holds for later sockets", () => {
 for (const [code, status] of [[1008, "refused"], [4409, "replaced"]]) {
   test(`a connection that is ${status} is not opened again`, async () => {
     const { client, sockets, clock } = start();
-    const dropped = heard(client, "dropped");
+    const dropped = collect(client, "dropped");
     client.sendText("hello");
     const opened = client.opened();
     sockets[0].fail(code);
@@ -332,7 +332,7 @@ test("a listener can stop listening", () => {
   assert.deepEqual(texts, ["a"]);
 });
 
-test("a connection that waits to be tried again says when", () => {
+test("a lost connection has the time of its next attempt", () => {
   const { client, sockets, clock } = start();
   assert.equal(client.retryAt, null);
   clock.advance(100);
@@ -342,7 +342,7 @@ test("a connection that waits to be tried again says when", () => {
   assert.equal(client.retryAt, null);
 });
 
-test("an accepted configuration begins no session", () => {
+test("a ready after a configuration starts no session", () => {
   const { client, sockets } = start();
   sockets[0].welcome();
   sockets[0].say({ type: "response_chunk", seq: 4, responseId: 1, text: "a" });
@@ -350,7 +350,7 @@ test("an accepted configuration begins no session", () => {
   assert.equal(client.lastSeq, 4);
 });
 
-test("texts to say and wished answers are asked for, and wait for the connection", () => {
+test("texts to speak are queued for a new session, requests for answers are dropped", () => {
   const { client, sockets, clock } = start();
   sockets[0].welcome();
   client.createResponse("Be brief.");
@@ -367,9 +367,9 @@ test("texts to say and wished answers are asked for, and wait for the connection
   ]);
 });
 
-test("the newest report of playback waits for the connection, and goes to its session only", () => {
+test("the newest playback report is kept for the connection, and sent to its session only", () => {
   const { client, sockets, clock } = start();
-  const dropped = heard(client, "dropped");
+  const dropped = collect(client, "dropped");
   sockets[0].welcome();
   client.reportPlayback({ responseId: 1, playedMs: 40, isPlaying: true });
   sockets[0].fail();
@@ -389,7 +389,7 @@ test("the newest report of playback waits for the connection, and goes to its se
   assert.deepEqual(dropped, []);
 });
 
-test("an interruption says how much was heard", () => {
+test("an interruption has the played length", () => {
   const { client, sockets } = start();
   sockets[0].welcome();
   client.interrupt(3, 1200);

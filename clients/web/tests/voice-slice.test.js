@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { createWebSocketVoiceSlice } from "../voice-slice.js";
-import { surroundings } from "./stand-ins.js";
+import { environment } from "./stand-ins.js";
 
 class Loudspeaker extends EventTarget {
   played = [];
@@ -41,14 +41,14 @@ class Loudspeaker extends EventTarget {
 }
 
 class BrowserVoice extends EventTarget {
-  said = [];
+  spoken = [];
   playedMs = 300;
   isPlaying = false;
-  isThere = true;
+  isAvailable = true;
 
   say(text, settings) {
-    if (!this.isThere) return false;
-    this.said.push([text, settings.language]);
+    if (!this.isAvailable) return false;
+    this.spoken.push([text, settings.language]);
     this.turn(true);
     return true;
   }
@@ -101,9 +101,9 @@ class Recorder extends EventTarget {
   }
 }
 
-/** A store as zustand makes it, with the parts of a Cedar store that a test wants. */
+/** A store like zustand's, with the parts of a Cedar store that a test needs. */
 function open(parts = {}) {
-  const around = surroundings();
+  const env = environment();
   const player = new Loudspeaker();
   const browserVoice = new BrowserVoice();
   let recorder;
@@ -118,11 +118,11 @@ function open(parts = {}) {
       player,
       browserVoice,
       openMicrophone: (...given) => (recorder = new Recorder(...given)),
-      client: around,
+      client: env,
     }),
   };
   get().setVoiceEndpoint("http://localhost/api/chat/voice");
-  return { get, messages, player, browserVoice, recorder, ...around };
+  return { get, messages, player, browserVoice, recorder, ...env };
 }
 
 async function connected(parts) {
@@ -157,7 +157,7 @@ test("an endpoint is needed", async () => {
   assert.equal(get().voiceError, "No voice endpoint is set");
 });
 
-test("a refused connection says why", async () => {
+test("a refused connection sets an error with its reason", async () => {
   const { get, sockets } = open();
   const connecting = get().connectWebSocket();
   sockets[0].fail(1008);
@@ -166,7 +166,7 @@ test("a refused connection says why", async () => {
   assert.match(get().voiceError, /token/);
 });
 
-test("the first call to listen connects, asks for the microphone and records", async () => {
+test("the first startListening connects, requests the microphone and records", async () => {
   const { get, sockets, recorder } = open();
   const started = get().startListening();
   sockets[0].welcome();
@@ -177,7 +177,7 @@ test("the first call to listen connects, asks for the microphone and records", a
   assert.equal(sockets[0].frames("start_listening").length, 1);
 });
 
-test("listening begins once, however often it is asked for", async () => {
+test("repeated calls of startListening begin one recording", async () => {
   const { get, sockets, recorder } = await connected();
   await Promise.all([get().startListening(), get().startListening()]);
   await get().startListening();
@@ -185,7 +185,7 @@ test("listening begins once, however often it is asked for", async () => {
   assert.equal(sockets[0].frames("start_listening").length, 1);
 });
 
-test("the end of a turn is said behind its last piece, and once", async () => {
+test("the end of a turn is sent once, after its last piece", async () => {
   const { get, sockets } = await listening();
   await Promise.all([get().stopListening(), get().stopListening()]);
   const sent = sockets[0].frames("audio_chunk", "stop_listening");
@@ -193,7 +193,7 @@ test("the end of a turn is said behind its last piece, and once", async () => {
   assert.equal(get().isListening, false);
 });
 
-test("a refused microphone is told, and can be asked for again", async () => {
+test("a refused microphone sets an error, and can be requested again", async () => {
   const { get, recorder } = await connected();
   const cause = new DOMException("", "NotAllowedError");
   recorder.refusal = new Error("not allowed", { cause });
@@ -207,7 +207,7 @@ test("a refused microphone is told, and can be asked for again", async () => {
   assert.deepEqual([get().isListening, get().voiceError], [true, null]);
 });
 
-test("a recording goes on through a lost connection, with a header of its own", async () => {
+test("a recording continues through a lost connection, with a header of its own", async () => {
   const { get, sockets, clock, recorder } = await listening();
   sockets[0].fail();
   assert.equal(get().connectionStatus, "connecting");
@@ -215,13 +215,13 @@ test("a recording goes on through a lost connection, with a header of its own", 
   recorder.onChunk("GkXfowE=");
   clock.advance(500);
   sockets[1].welcome({ resumed: true });
-  await new Promise(setImmediate); // the piece is on its way
+  await new Promise(setImmediate); // the piece is sent
   assert.equal(get().connectionStatus, "connected");
   assert.equal(get().websocket, sockets[1]);
   assert.equal(sockets[1].frames("audio_chunk")[0].data, "GkXfowE=");
 });
 
-test("the recorder of the moment is in the store while there is one", async () => {
+test("the current recorder is in the store while there is one", async () => {
   const { get, sockets, recorder } = await listening();
   assert.deepEqual(get().mediaRecorder, { number: 1 });
   sockets[0].fail();
@@ -234,13 +234,13 @@ test("the recorder of the moment is in the store while there is one", async () =
   assert.equal(get().mediaRecorder, null);
 });
 
-test("the quality of a recording follows what waits in the socket", async () => {
+test("the quality of a recording follows the backlog of the socket", async () => {
   const { sockets, recorder } = await listening();
   sockets[0].bufferedAmount = 4_000;
   assert.equal(recorder.options.backlogBytes(), 4_000);
 });
 
-test("the browser speaks answers that come without audio, and can be interrupted", async () => {
+test("the browser speaks answers without audio, and can be interrupted", async () => {
   const { get, sockets, player, browserVoice } = await connected();
   get().updateVoiceSettings({ useBrowserTTS: true, language: "en-GB" });
   sockets[0].say(
@@ -248,19 +248,19 @@ test("the browser speaks answers that come without audio, and can be interrupted
     { type: "response_complete", responseId: 1, text: "Good day" },
     { type: "audio_complete", responseId: 1 },
   );
-  assert.deepEqual(browserVoice.said, [["Good day", "en-GB"]]);
+  assert.deepEqual(browserVoice.spoken, [["Good day", "en-GB"]]);
   assert.equal(get().isSpeaking, true);
   await get().startListening();
   assert.deepEqual([get().isSpeaking, player.played], [false, []]);
   assert.deepEqual(sockets[0].frames("interrupt"), [
     { type: "interrupt", responseId: 1, playedMs: 300 },
   ]);
-  browserVoice.isThere = false;
+  browserVoice.isAvailable = false;
   sockets[0].say({ type: "response_complete", responseId: 2, text: "More" });
-  assert.match(get().voiceError, /no voice/);
+  assert.match(get().voiceError, /no speech synthesis voice/);
 });
 
-test("an answer is held and goes on, and what is heard of it is reported", async () => {
+test("an answer is held and resumed, and its playback is reported", async () => {
   const { sockets, player } = await connected();
   assert.equal(sockets[0].frames("config").at(-1).output.supportsHold, true);
   sockets[0].say({ type: "hold", responseId: 1, held: true });
@@ -268,20 +268,20 @@ test("an answer is held and goes on, and what is heard of it is reported", async
   sockets[0].say({ type: "hold", responseId: 1, held: false });
   assert.equal(player.heldId, 0);
   player.onPlayback({ responseId: 1, playedMs: 40, isPlaying: true });
-  player.onPlayback({ responseId: 0, playedMs: 40, isPlaying: true }); // no answer of the service
+  player.onPlayback({ responseId: 0, playedMs: 40, isPlaying: true }); // audio that is no answer
   assert.deepEqual(sockets[0].frames("playback"), [
     { type: "playback", responseId: 1, playedMs: 40 },
   ]);
 });
 
-test("a lost connection holds nobody back", async () => {
+test("a lost connection releases a hold", async () => {
   const { sockets, player } = await connected();
   sockets[0].say({ type: "hold", responseId: 1, held: true });
   sockets[0].fail();
   assert.equal(player.heldId, 0);
 });
 
-test("a file is played like a chunk, and voice is turned on and off", async () => {
+test("a file is played like a chunk, and voice is switched on and off", async () => {
   const { get, player } = await connected();
   await get().playAudioResponse(Uint8Array.of(1, 2).buffer);
   await get().playAudioResponse("data:audio/mpeg;base64,Aw==");
@@ -300,7 +300,7 @@ test("a file is played like a chunk, and voice is turned on and off", async () =
   assert.equal(get().isListening, false);
 });
 
-test("what was said becomes messages", async () => {
+test("transcripts and answers become messages", async () => {
   const { get, messages, sockets } = await connected();
   const usage = { totalTokens: 3 };
   sockets[0].say({ type: "transcription_partial", text: "hel" });
@@ -319,8 +319,8 @@ test("what was said becomes messages", async () => {
   );
 });
 
-/** A turn that goes on before its answer is heard. */
-const OPENED_AGAIN = [
+/** The frames of a turn that is reopened before its answer is heard. */
+const REOPENED = [
   { type: "transcription_final", turnId: 1, text: "Show me" },
   { type: "response_start", turnId: 1, responseId: 1 },
   { type: "response_complete", turnId: 1, responseId: 1, text: "What?" },
@@ -331,7 +331,7 @@ const OPENED_AGAIN = [
   { type: "transcription_final", turnId: 2, text: "Thanks" },
 ];
 
-test("a turn that goes on is one message, and its void answer none", async () => {
+test("a reopened turn is one message, and its withdrawn answer none", async () => {
   const kept = new Map();
   const { sockets } = await connected({
     addMessage: (message) => {
@@ -342,20 +342,20 @@ test("a turn that goes on is one message, and its void answer none", async () =>
     updateMessage: (id, { content }) => kept.set(id, content),
     deleteMessage: (id) => kept.set(id, null),
   });
-  sockets[0].say(...OPENED_AGAIN);
+  sockets[0].say(...REOPENED);
   assert.deepEqual([...kept.values()], ["Show me the report", null, "Here", "Thanks"]);
 });
 
-test("a store that keeps messages as they are gets the words that it lacks", async () => {
+test("a store that cannot change messages gets the additional words", async () => {
   const { messages, sockets } = await connected();
-  sockets[0].say(...OPENED_AGAIN);
+  sockets[0].say(...REOPENED);
   assert.deepEqual(
     messages.filter(({ role }) => role === "user").map(({ content }) => content),
     ["Show me", "the report", "Thanks"],
   );
 });
 
-test("silence and unwanted messages are not added", async () => {
+test("empty transcripts, and messages with autoAddToMessages off, are not added", async () => {
   const { get, messages, sockets } = await connected();
   sockets[0].say({ type: "transcription_final", text: "" });
   get().updateVoiceSettings({ autoAddToMessages: false });
@@ -364,7 +364,7 @@ test("silence and unwanted messages are not added", async () => {
   assert.equal(sockets[0].frames("config").at(-1).settings.autoAddToMessages, false);
 });
 
-test("speaking lasts until the last sound is heard", async () => {
+test("isSpeaking lasts until the last sound", async () => {
   const { get, player, sockets } = await connected();
   sockets[0].say({ type: "response_start", responseId: 1 });
   assert.equal(get().isSpeaking, true);
@@ -376,7 +376,7 @@ test("speaking lasts until the last sound is heard", async () => {
   assert.equal(get().isSpeaking, false);
 });
 
-test("an answer without sound, and a lost connection, leave nobody speaking", async () => {
+test("isSpeaking ends with an answer without sound, and with the connection", async () => {
   const { get, sockets } = await connected();
   sockets[0].say({ type: "response_start", responseId: 1 });
   sockets[0].say({ type: "audio_complete", responseId: 1 });
@@ -386,7 +386,7 @@ test("an answer without sound, and a lost connection, leave nobody speaking", as
   assert.equal(get().isSpeaking, false);
 });
 
-test("speech over an answer ends it, and says how much was heard", async () => {
+test("speech over an answer interrupts it with the played length", async () => {
   const { get, player, sockets } = await connected();
   sockets[0].say({ type: "response_start", responseId: 2 });
   await get().startListening();
@@ -396,7 +396,7 @@ test("speech over an answer ends it, and says how much was heard", async () => {
   ]);
 });
 
-test("actions reach setters in the form of either kind of store", async () => {
+test("actions call the setters of either kind of store", async () => {
   const calls = [];
   const frame = { type: "action", stateKey: "s", setterKey: "k", args: [1, 2] };
   const older = await connected({ executeCustomSetter: (...given) => calls.push(given) });
@@ -411,14 +411,14 @@ test("actions reach setters in the form of either kind of store", async () => {
   ]);
 });
 
-test("errors are shown, and frames of other kinds ignored", async () => {
+test("errors are shown, and frames of unknown types ignored", async () => {
   const { get } = await connected();
   get().handleWebSocketMessage({ type: "error", message: "no" });
   get().handleWebSocketMessage({ type: "toString" });
   assert.equal(get().voiceError, "no");
 });
 
-test("to disconnect ends everything, and one can connect again", async () => {
+test("disconnecting ends everything, and connecting again works", async () => {
   const { get, sockets, recorder } = await listening();
   get().disconnectWebSocket();
   await Promise.resolve();
@@ -432,7 +432,7 @@ test("to disconnect ends everything, and one can connect again", async () => {
   assert.equal(get().connectionStatus, "connected");
 });
 
-test("reset goes back to the beginning", async () => {
+test("reset restores the initial state", async () => {
   const { get } = await listening();
   get().resetVoiceState();
   assert.deepEqual([get().voiceEndpoint, get().sessionId, get().isListening], ["", null, false]);

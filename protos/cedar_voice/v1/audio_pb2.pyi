@@ -24,11 +24,11 @@ class _AudioEncoding:
 class _AudioEncodingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AudioEncoding.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     AUDIO_ENCODING_UNSPECIFIED: _AudioEncoding.ValueType  # 0
-    """As input: recognized from the first bytes of each recording (every encoding
-    below that has a header). As output: MP3.
+    """As input: the server detects the encoding from the first bytes of each
+    recording, for every encoding below that has a header. As output: MP3.
     """
     AUDIO_ENCODING_PCM_S16LE: _AudioEncoding.ValueType  # 1
-    """Signed 16-bit little-endian samples, no header."""
+    """Signed 16-bit little-endian samples without a header."""
     AUDIO_ENCODING_OGG_OPUS: _AudioEncoding.ValueType  # 6
     """Opus in Ogg."""
     AUDIO_ENCODING_WEBM_OPUS: _AudioEncoding.ValueType  # 7
@@ -41,18 +41,18 @@ class _AudioEncodingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AudioEn
     """Native FLAC stream. Input only."""
     AUDIO_ENCODING_WAV: _AudioEncoding.ValueType  # 11
     """RIFF WAVE; the header states the sample format. As output, every chunk is a
-    file of its own.
+    complete file.
     """
 
 class AudioEncoding(_AudioEncoding, metaclass=_AudioEncodingEnumTypeWrapper):
     """Codec and container of audio bytes."""
 
 AUDIO_ENCODING_UNSPECIFIED: AudioEncoding.ValueType  # 0
-"""As input: recognized from the first bytes of each recording (every encoding
-below that has a header). As output: MP3.
+"""As input: the server detects the encoding from the first bytes of each
+recording, for every encoding below that has a header. As output: MP3.
 """
 AUDIO_ENCODING_PCM_S16LE: AudioEncoding.ValueType  # 1
-"""Signed 16-bit little-endian samples, no header."""
+"""Signed 16-bit little-endian samples without a header."""
 AUDIO_ENCODING_OGG_OPUS: AudioEncoding.ValueType  # 6
 """Opus in Ogg."""
 AUDIO_ENCODING_WEBM_OPUS: AudioEncoding.ValueType  # 7
@@ -65,7 +65,7 @@ AUDIO_ENCODING_FLAC: AudioEncoding.ValueType  # 10
 """Native FLAC stream. Input only."""
 AUDIO_ENCODING_WAV: AudioEncoding.ValueType  # 11
 """RIFF WAVE; the header states the sample format. As output, every chunk is a
-file of its own.
+complete file.
 """
 Global___AudioEncoding: _TypeAlias = AudioEncoding  # noqa: Y015
 
@@ -78,17 +78,17 @@ class _ChunkFramingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChunkFra
     CHUNK_FRAMING_UNSPECIFIED: _ChunkFraming.ValueType  # 0
     """Same as CONTINUOUS."""
     CHUNK_FRAMING_CONTINUOUS: _ChunkFraming.ValueType  # 1
-    """Chunks are slices of one byte stream: concatenate before decoding. Only the
-    first one of a response carries the header.
+    """Chunks are slices of one byte stream, to be concatenated before decoding.
+    Only the first chunk of a response carries the header.
     """
     CHUNK_FRAMING_SELF_CONTAINED: _ChunkFraming.ValueType  # 2
-    """Every chunk is a complete, independently playable file, a phrase or a good
-    part of one long, for clients that play each chunk in its own audio element.
+    """Every chunk is a complete file that plays alone: a phrase, or a large part
+    of a long one. For clients that play each chunk in its own audio element.
     """
     CHUNK_FRAMING_WHOLE: _ChunkFraming.ValueType  # 3
-    """The audio of a response is one complete file, sent without pacing when all
-    of it is synthesized, for clients that take an answer as a whole. More than
-    a minute comes in several chunks, each a file.
+    """The audio of a response is one complete file, sent without pacing once all
+    of it is synthesized, for clients that need the answer in one piece. Audio
+    of more than a minute arrives in several chunks, each a complete file.
     """
 
 class ChunkFraming(_ChunkFraming, metaclass=_ChunkFramingEnumTypeWrapper):
@@ -97,23 +97,23 @@ class ChunkFraming(_ChunkFraming, metaclass=_ChunkFramingEnumTypeWrapper):
 CHUNK_FRAMING_UNSPECIFIED: ChunkFraming.ValueType  # 0
 """Same as CONTINUOUS."""
 CHUNK_FRAMING_CONTINUOUS: ChunkFraming.ValueType  # 1
-"""Chunks are slices of one byte stream: concatenate before decoding. Only the
-first one of a response carries the header.
+"""Chunks are slices of one byte stream, to be concatenated before decoding.
+Only the first chunk of a response carries the header.
 """
 CHUNK_FRAMING_SELF_CONTAINED: ChunkFraming.ValueType  # 2
-"""Every chunk is a complete, independently playable file, a phrase or a good
-part of one long, for clients that play each chunk in its own audio element.
+"""Every chunk is a complete file that plays alone: a phrase, or a large part
+of a long one. For clients that play each chunk in its own audio element.
 """
 CHUNK_FRAMING_WHOLE: ChunkFraming.ValueType  # 3
-"""The audio of a response is one complete file, sent without pacing when all
-of it is synthesized, for clients that take an answer as a whole. More than
-a minute comes in several chunks, each a file.
+"""The audio of a response is one complete file, sent without pacing once all
+of it is synthesized, for clients that need the answer in one piece. Audio
+of more than a minute arrives in several chunks, each a complete file.
 """
 Global___ChunkFraming: _TypeAlias = ChunkFraming  # noqa: Y015
 
 @_typing.final
 class AudioFormat(_message.Message):
-    """Encoding of an audio stream."""
+    """Encoding, sample rate and channel count of an audio stream."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -123,12 +123,12 @@ class AudioFormat(_message.Message):
     encoding: Global___AudioEncoding.ValueType
     """Codec and container."""
     sample_rate_hz: _builtins.int
-    """Samples per second per channel. Required for raw PCM input; 0 for encodings
-    that state it themselves, and for output in the encoding's usual rate.
+    """Samples per second and channel. Required for raw PCM input. 0 for encodings
+    whose header states the rate, and for output at the encoding's usual rate.
     """
     channel_count: _builtins.int
-    """Interleaved channels; 0 is read as 1. Input above 1 is mixed down; output is
-    always 1.
+    """Number of interleaved channels; 0 means 1. Input with more channels is mixed
+    down to one. Output always has one.
     """
     def __init__(
         self,
@@ -147,10 +147,10 @@ Global___AudioFormat: _TypeAlias = AudioFormat  # noqa: Y015
 
 @_typing.final
 class InputAudio(_message.Message):
-    """A chunk of microphone audio. Send 20 to 100 ms at a time, continuously while
-    listening, silence included. Chunks of an encoding with a header are slices of
-    one byte stream, cut anywhere; a new header in the stream begins a new
-    recording.
+    """A chunk of microphone audio. Clients send 20 to 100 ms per chunk, continuously
+    while they listen, silence included. Chunks of an encoding with a header are
+    slices of one byte stream and may be cut anywhere; a new header in the stream
+    begins a new recording.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -173,7 +173,7 @@ Global___InputAudio: _TypeAlias = InputAudio  # noqa: Y015
 
 @_typing.final
 class OutputAudioConfig(_message.Message):
-    """Format and pacing of the audio the server sends."""
+    """Format and pacing of the audio that the server sends."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -182,24 +182,24 @@ class OutputAudioConfig(_message.Message):
     MAX_LEAD_MS_FIELD_NUMBER: _builtins.int
     SUPPORTS_HOLD_FIELD_NUMBER: _builtins.int
     framing: Global___ChunkFraming.ValueType
-    """Whether each chunk can be decoded on its own."""
+    """Whether each chunk can be decoded alone."""
     max_lead_ms: _builtins.int
-    """How far the server may send ahead of real-time playback, in milliseconds,
-    at most Limits.max_output_lead_ms. 0 sends each chunk when the one before
-    it has been played, for clients that play every chunk on arrival. Unset is
-    read as Limits.max_output_lead_ms.
-    A CONTINUOUS stream is cut into chunks that fit in, of 120 ms at the least.
-    A SELF_CONTAINED piece cannot be cut: one that is longer than the lead, or
-    than the room in it, goes out whole while part of the lead is still left to
-    be played.
+    """Lead: how far the server sends ahead of real-time playback, in milliseconds,
+    at most Limits.max_output_lead_ms, which is also the default. With 0 the
+    server sends each chunk once the previous one has been played, for clients
+    that play every chunk on arrival.
+    A CONTINUOUS stream is cut into chunks that fit into the lead, each of at
+    least 120 ms. A SELF_CONTAINED chunk cannot be cut: one that is longer than
+    the lead, or than the room left in it, is sent as a whole while part of the
+    lead is still unplayed.
     """
     supports_hold: _builtins.bool
-    """The client pauses playback when told by PlaybackHold. Default false: the
-    server then takes what it has sent as playing on.
+    """The client pauses playback on PlaybackHold. Default false: the server then
+    assumes that playback of the audio already sent continues.
     """
     @_builtins.property
     def format(self) -> Global___AudioFormat:
-        """Wanted format. Default: MP3, mono."""
+        """Requested format. Default: MP3, mono."""
 
     def __init__(
         self,
@@ -226,7 +226,7 @@ Global___OutputAudioConfig: _TypeAlias = OutputAudioConfig  # noqa: Y015
 
 @_typing.final
 class OutputAudio(_message.Message):
-    """A chunk of assistant speech. Chunks of a response are in playing order and
+    """A chunk of assistant speech. Chunks of a response arrive in playing order, and
     responses do not interleave.
     """
 
@@ -240,22 +240,23 @@ class OutputAudio(_message.Message):
     FORMAT_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     response_id: _builtins.int
-    """Response the audio belongs to."""
+    """Response that the audio belongs to."""
     data: _builtins.bytes
-    """Encoded audio. Empty when `is_last` is true and everything was sent before,
-    and in what is sent again to a resumed stream of a response that was cut off.
+    """Encoded audio. Empty when `is_last` is true and all audio has already been
+    sent, and in chunks of an interrupted response that are replayed to a
+    resumed stream.
     """
     is_last: _builtins.bool
     """True on the last chunk of a response's audio. Sent exactly once for every
-    response, those without audio and those interrupted included.
+    response, also for one without audio and for an interrupted one.
     """
     offset_ms: _builtins.int
-    """Start of this chunk in the response's audio, in milliseconds."""
+    """Start of this chunk within the response's audio, in milliseconds."""
     duration_ms: _builtins.int
     """Duration of this chunk, in milliseconds."""
     text: _builtins.str
-    """Text that begins to be spoken in this chunk, for captions. Empty when the
-    chunk continues earlier text.
+    """Text whose speech begins in this chunk, for captions. Empty when the chunk
+    continues earlier text.
     """
     @_builtins.property
     def format(self) -> Global___AudioFormat:

@@ -34,14 +34,14 @@ class _FinishReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FinishRe
     FINISH_REASON_CANCELLED: _FinishReason.ValueType  # 3
     """The client cancelled it with Control.interrupt."""
     FINISH_REASON_MAX_TOKENS: _FinishReason.ValueType  # 4
-    """max_output_tokens was reached."""
+    """It reached max_output_tokens."""
     FINISH_REASON_CONTENT_FILTER: _FinishReason.ValueType  # 5
     """A safety filter stopped it."""
     FINISH_REASON_ERROR: _FinishReason.ValueType  # 6
     """A stage failed; see ResponseCompleted.error."""
 
 class FinishReason(_FinishReason, metaclass=_FinishReasonEnumTypeWrapper):
-    """Why a response ended."""
+    """Reason why a response ended."""
 
 FINISH_REASON_UNSPECIFIED: FinishReason.ValueType  # 0
 """Not stated."""
@@ -52,7 +52,7 @@ FINISH_REASON_INTERRUPTED: FinishReason.ValueType  # 2
 FINISH_REASON_CANCELLED: FinishReason.ValueType  # 3
 """The client cancelled it with Control.interrupt."""
 FINISH_REASON_MAX_TOKENS: FinishReason.ValueType  # 4
-"""max_output_tokens was reached."""
+"""It reached max_output_tokens."""
 FINISH_REASON_CONTENT_FILTER: FinishReason.ValueType  # 5
 """A safety filter stopped it."""
 FINISH_REASON_ERROR: FinishReason.ValueType  # 6
@@ -72,9 +72,9 @@ class _SpeechEventEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SpeechEve
     SPEECH_EVENT_STOPPED: _SpeechEvent.ValueType  # 2
     """The user paused; the turn may continue."""
     SPEECH_EVENT_TURN_ENDED: _SpeechEvent.ValueType  # 3
-    """The user's turn is over and is being answered."""
+    """The user's turn is over, and the server prepares the answer."""
     SPEECH_EVENT_NO_INPUT: _SpeechEvent.ValueType  # 4
-    """Nothing was said for TurnDetection.no_input_timeout_ms."""
+    """The user was silent for TurnDetection.no_input_timeout_ms."""
 
 class SpeechEvent(_SpeechEvent, metaclass=_SpeechEventEnumTypeWrapper):
     """Kind of speech activity."""
@@ -86,9 +86,9 @@ SPEECH_EVENT_STARTED: SpeechEvent.ValueType  # 1
 SPEECH_EVENT_STOPPED: SpeechEvent.ValueType  # 2
 """The user paused; the turn may continue."""
 SPEECH_EVENT_TURN_ENDED: SpeechEvent.ValueType  # 3
-"""The user's turn is over and is being answered."""
+"""The user's turn is over, and the server prepares the answer."""
 SPEECH_EVENT_NO_INPUT: SpeechEvent.ValueType  # 4
-"""Nothing was said for TurnDetection.no_input_timeout_ms."""
+"""The user was silent for TurnDetection.no_input_timeout_ms."""
 Global___SpeechEvent: _TypeAlias = SpeechEvent  # noqa: Y015
 
 class _InterruptionReason:
@@ -100,41 +100,41 @@ class _InterruptionReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_In
     INTERRUPTION_REASON_UNSPECIFIED: _InterruptionReason.ValueType  # 0
     """Not stated."""
     INTERRUPTION_REASON_USER_SPEECH: _InterruptionReason.ValueType  # 1
-    """The user began to speak over it."""
+    """The user spoke over it."""
     INTERRUPTION_REASON_CLIENT_REQUEST: _InterruptionReason.ValueType  # 2
     """The client sent Control.interrupt."""
     INTERRUPTION_REASON_NEW_INPUT: _InterruptionReason.ValueType  # 3
     """A newer input, Say or CreateResponse replaced it."""
     INTERRUPTION_REASON_TURN_REOPENED: _InterruptionReason.ValueType  # 4
-    """The user went on speaking before any of it was heard: the turn is open again."""
+    """The user resumed speaking before any of it was heard: the turn is open again."""
     INTERRUPTION_REASON_SESSION_RESTORED: _InterruptionReason.ValueType  # 5
-    """The session was lost and restored: the turn is answered again. Said by the
-    client's side, which knows the response.
+    """The session was lost and restored, and the turn is answered again. The SDK
+    creates this interruption: the new session does not know the response.
     """
 
 class InterruptionReason(_InterruptionReason, metaclass=_InterruptionReasonEnumTypeWrapper):
-    """Why a response was cut off."""
+    """Reason why a response was cut off."""
 
 INTERRUPTION_REASON_UNSPECIFIED: InterruptionReason.ValueType  # 0
 """Not stated."""
 INTERRUPTION_REASON_USER_SPEECH: InterruptionReason.ValueType  # 1
-"""The user began to speak over it."""
+"""The user spoke over it."""
 INTERRUPTION_REASON_CLIENT_REQUEST: InterruptionReason.ValueType  # 2
 """The client sent Control.interrupt."""
 INTERRUPTION_REASON_NEW_INPUT: InterruptionReason.ValueType  # 3
 """A newer input, Say or CreateResponse replaced it."""
 INTERRUPTION_REASON_TURN_REOPENED: InterruptionReason.ValueType  # 4
-"""The user went on speaking before any of it was heard: the turn is open again."""
+"""The user resumed speaking before any of it was heard: the turn is open again."""
 INTERRUPTION_REASON_SESSION_RESTORED: InterruptionReason.ValueType  # 5
-"""The session was lost and restored: the turn is answered again. Said by the
-client's side, which knows the response.
+"""The session was lost and restored, and the turn is answered again. The SDK
+creates this interruption: the new session does not know the response.
 """
 Global___InterruptionReason: _TypeAlias = InterruptionReason  # noqa: Y015
 
 @_typing.final
 class Control(_message.Message):
     """-----------------------------------------------------------------------------
-    What the client says
+    From the client to the server
     -----------------------------------------------------------------------------
 
     A command to the server.
@@ -150,7 +150,7 @@ class Control(_message.Message):
     END_SESSION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def start_listening(self) -> Global___StartListening:
-        """Begin a listening period: the following audio is new input."""
+        """Begin a listening period: the audio that follows is new input."""
 
     @_builtins.property
     def stop_listening(self) -> Global___StopListening:
@@ -162,15 +162,15 @@ class Control(_message.Message):
 
     @_builtins.property
     def create_response(self) -> Global___CreateResponse:
-        """Ask for a response without new input."""
+        """Request a response without new input."""
 
     @_builtins.property
     def say(self) -> Global___Say:
-        """Speak a text as it is, without the language model."""
+        """Speak a given text, without the language model."""
 
     @_builtins.property
     def end_session(self) -> Global___EndSession:
-        """End the session for good; the server closes the stream with OK."""
+        """End the session permanently; the server closes the stream with OK."""
 
     def __init__(
         self,
@@ -194,7 +194,7 @@ Global___Control: _TypeAlias = Control  # noqa: Y015
 
 @_typing.final
 class StartListening(_message.Message):
-    """Begins a listening period. Unfinished input of an earlier period is dropped
+    """Begins a listening period. Unfinished input of an earlier period is dropped,
     and a response in progress is interrupted. Audio that arrives outside any
     period begins one implicitly.
     """
@@ -221,8 +221,8 @@ Global___StartListening: _TypeAlias = StartListening  # noqa: Y015
 
 @_typing.final
 class StopListening(_message.Message):
-    """Ends a listening period and, unless discarded, the user's turn. Without any
-    audio since the period began it is refused with
+    """Ends a listening period and, unless it is discarded, the user's turn. Without
+    any audio since the period began, the server refuses it with
     ERROR_CODE_PROTOCOL_VIOLATION.
     """
 
@@ -230,7 +230,7 @@ class StopListening(_message.Message):
 
     DISCARD_FIELD_NUMBER: _builtins.int
     discard: _builtins.bool
-    """Throw the audio away instead of making it a turn."""
+    """Whether the audio is dropped instead of becoming a turn."""
     def __init__(
         self,
         *,
@@ -246,12 +246,13 @@ Global___StopListening: _TypeAlias = StopListening  # noqa: Y015
 
 @_typing.final
 class Interrupt(_message.Message):
-    """Stops a response: generation, synthesis and sending. Safe at any time: a
-    response that is already over, or has not sent audio yet, is not an error. A
-    turn whose input is over and whose response has not begun is then not answered.
-    A client that plays later than by the server's clock may name the last response
-    after its end: the history then keeps what was heard of it, until another one
-    begins. No `interruption` follows.
+    """Stops a response: generation, synthesis and sending. Safe at any time:
+    interrupting a response that is over, or that has sent no audio yet, is not an
+    error. A turn whose input has ended and whose response has not begun is then
+    not answered.
+    A client whose playback lags behind the server's clock may name the last
+    response after its end, until the next one begins: the history then keeps only
+    the played part, and no `interruption` follows.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -259,13 +260,14 @@ class Interrupt(_message.Message):
     RESPONSE_ID_FIELD_NUMBER: _builtins.int
     PLAYED_MS_FIELD_NUMBER: _builtins.int
     response_id: _builtins.int
-    """Response to stop; 0 stops whichever is in progress."""
+    """Response to stop; 0 stops the one in progress."""
     played_ms: _builtins.int
-    """How much of it the user heard, in milliseconds of its audio. The history
-    keeps only that part. Values past the end are clamped. Unset uses the last
-    PlaybackReport, else the server's estimate. Of text that a client speaks
-    itself (use_browser_tts), the part is what is usually said in that time, and
-    all of it when this is unset.
+    """Length of its audio that the user heard, in milliseconds: the history keeps
+    only that part. Values past the end are clamped. Unset uses the last
+    PlaybackReport, else the server's estimate.
+    For text that the client itself speaks (use_browser_tts), the history keeps
+    the text that speech usually covers in that time, and all of it when this
+    field is unset.
     """
     def __init__(
         self,
@@ -285,11 +287,11 @@ Global___Interrupt: _TypeAlias = Interrupt  # noqa: Y015
 
 @_typing.final
 class CreateResponse(_message.Message):
-    """Asks for a response to the conversation as it stands: a greeting, a
-    continuation, or the answer when TurnDetection.create_response is false. It
-    interrupts a response in progress. While the user speaks it applies to the
-    answer of that turn; where there is none, because nothing was understood or the
-    turn was dropped, the response is given by itself, in a turn of its own.
+    """Requests a response to the conversation in its present state: a greeting, a
+    continuation, or the answer when TurnDetection.create_response is false.
+    Interrupts a response in progress. While the user speaks, the request applies
+    to the answer of that turn; when that turn gets no answer, because no words
+    were recognized or it was dropped, the response follows in a turn of its own.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -312,9 +314,9 @@ Global___CreateResponse: _TypeAlias = CreateResponse  # noqa: Y015
 
 @_typing.final
 class Say(_message.Message):
-    """Speaks a text as it is: a response without the language model. It interrupts
-    a response in progress. While the user speaks it waits for the end of that turn
-    and of its answer; of too many that wait, the last are refused with
+    """Speaks a given text: a response without the language model. Interrupts a
+    response in progress. While the user speaks, the text waits for the end of that
+    turn and of its answer. When too many texts wait, further ones are refused with
     ERROR_CODE_OVERLOADED.
     """
 
@@ -328,7 +330,7 @@ class Say(_message.Message):
     interruptible: _builtins.bool
     """Whether the user's speech may interrupt it. Default true."""
     add_to_history: _builtins.bool
-    """Whether the history keeps it as what the assistant said. Default true."""
+    """Whether the history keeps it as an assistant item. Default true."""
     def __init__(
         self,
         *,
@@ -353,11 +355,11 @@ Global___Say: _TypeAlias = Say  # noqa: Y015
 
 @_typing.final
 class PlaybackReport(_message.Message):
-    """How far the client has played the audio of a response. Clients that can tell
-    send one when playback begins, ends or is flushed, and about once a second in
-    between; from then on the server relies on it instead of its own clock. A
-    player may fall behind that clock by a minute in all of one response; then it
-    is taken as playing on.
+    """Playback position of a response's audio in the client. A client that knows the
+    position sends a report when playback begins, ends or is flushed, and about
+    once a second in between; from the first report on, the server uses them
+    instead of its own clock. Playback may lag behind that clock by one minute in
+    total per response; beyond that, the server assumes that it continues.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -367,7 +369,7 @@ class PlaybackReport(_message.Message):
     response_id: _builtins.int
     """Response being played."""
     played_ms: _builtins.int
-    """Milliseconds of that response's audio played so far. Values past what was
+    """Audio of that response played so far, in milliseconds. Values past the audio
     sent are clamped.
     """
     def __init__(
@@ -386,7 +388,7 @@ Global___PlaybackReport: _TypeAlias = PlaybackReport  # noqa: Y015
 
 @_typing.final
 class EndSession(_message.Message):
-    """Ends the session for good. It can no longer be resumed."""
+    """Ends the session permanently. It cannot be resumed any more."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -403,8 +405,8 @@ Global___EndSession: _TypeAlias = EndSession  # noqa: Y015
 
 @_typing.final
 class TextInput(_message.Message):
-    """A typed user turn. It interrupts a response in progress and drops speech that
-    is not a turn yet.
+    """A typed user turn. Interrupts a response in progress and drops speech that is
+    not a turn yet.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -427,8 +429,9 @@ Global___TextInput: _TypeAlias = TextInput  # noqa: Y015
 
 @_typing.final
 class Ping(_message.Message):
-    """A liveness probe. The server answers at once with Pong. Independent of HTTP/2
-    keepalive: it crosses the bridge and measures the application's round trip.
+    """A liveness probe, which the server answers at once with Pong. Independent of
+    HTTP/2 keepalive: it crosses the bridge and measures the round trip of the
+    application.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -451,9 +454,10 @@ Global___Ping: _TypeAlias = Ping  # noqa: Y015
 
 @_typing.final
 class TokenRenewal(_message.Message):
-    """A fresh token of the same user, with which the stream goes on when the present
-    one expires. One that is refused is answered with ERROR_CODE_UNAUTHENTICATED,
-    and the stream goes on until then.
+    """A fresh token of the same user: the stream continues with it when the present
+    token expires. The server answers a token that it refuses with
+    ERROR_CODE_UNAUTHENTICATED; the stream then continues until the present one
+    expires.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -477,7 +481,7 @@ Global___TokenRenewal: _TypeAlias = TokenRenewal  # noqa: Y015
 @_typing.final
 class Pong(_message.Message):
     """-----------------------------------------------------------------------------
-    What the server says
+    From the server to the client
     -----------------------------------------------------------------------------
 
     The answer to a Ping.
@@ -490,7 +494,7 @@ class Pong(_message.Message):
     ping_sent_at_ms: _builtins.int
     """Ping.sent_at_ms of the probe being answered."""
     sent_at_ms: _builtins.int
-    """Answering side's clock, Unix epoch milliseconds."""
+    """Clock of the answering side, Unix epoch milliseconds."""
     def __init__(
         self,
         *,
@@ -507,16 +511,16 @@ Global___Pong: _TypeAlias = Pong  # noqa: Y015
 
 @_typing.final
 class GoAway(_message.Message):
-    """The server stops: it takes no new session and closes this stream when the turn
-    in progress is over, with ERROR_CODE_UNAVAILABLE. The client opens its next
-    stream elsewhere.
+    """The server is shutting down: it accepts no new session and closes this stream
+    with ERROR_CODE_UNAVAILABLE after the turn in progress. The client opens its
+    next stream on another server.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TIME_LEFT_MS_FIELD_NUMBER: _builtins.int
     time_left_ms: _builtins.int
-    """Time left before the stream is closed even if the turn is not over, in
+    """Time until the stream is closed even if the turn is not over, in
     milliseconds.
     """
     def __init__(
@@ -534,15 +538,16 @@ Global___GoAway: _TypeAlias = GoAway  # noqa: Y015
 
 @_typing.final
 class TokenExpiring(_message.Message):
-    """The token of the stream expires: the stream ends then, unless a TokenRenewal
-    brings a fresh one. Told a minute before, or halfway when that is later.
+    """The token of the stream is about to expire, and the stream ends with it unless
+    a TokenRenewal brings a fresh one. Sent one minute before the expiry, or
+    halfway to it when that is later.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TIME_LEFT_MS_FIELD_NUMBER: _builtins.int
     time_left_ms: _builtins.int
-    """Time left before the stream is closed, in milliseconds."""
+    """Time until the stream is closed, in milliseconds."""
     def __init__(
         self,
         *,
@@ -558,12 +563,13 @@ Global___TokenExpiring: _TypeAlias = TokenExpiring  # noqa: Y015
 
 @_typing.final
 class Transcription(_message.Message):
-    """What the user is saying (`is_final` false) or said (`is_final` true). One final
-    transcription is sent per spoken turn that is not discarded or failed; when
-    its text is empty, no response follows, unless one was asked for or is owed to
-    the turn before, which `continues`. A user who goes on speaking before the
-    answer is heard reopens the turn: another final of the same turn_id replaces
-    the first.
+    """Recognized words of the user: partial while they speak (`is_final` false), then
+    final (`is_final` true). The server sends one final transcription per spoken
+    turn that is neither discarded nor failed. When its text is empty, no response
+    follows, unless one was requested, or the previous turn still awaits its answer
+    (see `continues`). A user who resumes speaking before any of the answer was
+    heard reopens the turn: a second final with the same turn_id replaces the
+    first.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -576,25 +582,25 @@ class Transcription(_message.Message):
     END_MS_FIELD_NUMBER: _builtins.int
     CONTINUES_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """The whole utterance so far, not a delta: replace what was shown before."""
+    """The whole utterance so far, not a delta: replaces the text shown before."""
     is_final: _builtins.bool
-    """True when the text of this turn will not change any more."""
+    """Whether the text of this turn is final."""
     confidence: _builtins.float
-    """Likelihood that the text is right, 0.0 to 1.0. Unset when the recognizer
+    """Likelihood that the text is correct, 0.0 to 1.0. Unset when the recognizer
     gives none.
     """
     stable_text: _builtins.str
     """Beginning of `text` that stays: later partials and the final of the turn only
-    extend it. Empty when the recognizer does not tell. A final is stable as a
+    extend it. Empty when the recognizer gives none. A final is stable as a
     whole.
     """
     start_ms: _builtins.int
     """Start of the speech, in milliseconds of input audio since the session began."""
     end_ms: _builtins.int
-    """End of the audio recognized so far, in the same timeline."""
+    """End of the audio recognized so far, on the same timeline."""
     continues: _builtins.bool
-    """True of a final after which the user speaks on, beyond the longest turn. The
-    rest is the next turn, and the answer comes when the user has finished.
+    """True on a final after which the user still speaks, beyond the longest turn.
+    The rest is the next turn, and the answer follows once the user has finished.
     """
     def __init__(
         self,
@@ -620,8 +626,8 @@ Global___Transcription: _TypeAlias = Transcription  # noqa: Y015
 @_typing.final
 class ResponseEvent(_message.Message):
     """Progress of one assistant response. For each response the server sends one
-    `started`, any number of `delta` and always exactly one `completed`, whatever
-    happened to it. `completed` ends the text; OutputAudio.is_last ends the audio.
+    `started`, any number of `delta` and always exactly one `completed`, however it
+    ends. `completed` ends the text; OutputAudio.is_last ends the audio.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -631,8 +637,8 @@ class ResponseEvent(_message.Message):
     DELTA_FIELD_NUMBER: _builtins.int
     COMPLETED_FIELD_NUMBER: _builtins.int
     response_id: _builtins.int
-    """Response: 1, 2, 3... within the session, so that a client can drop audio of
-    any response not newer than an interrupted one.
+    """Response number: 1, 2, 3... within the session, so that a client can drop
+    audio of an interrupted response and of all older ones.
     """
     @_builtins.property
     def started(self) -> Global___ResponseStarted:
@@ -688,15 +694,15 @@ Global___ResponseStarted: _TypeAlias = ResponseStarted  # noqa: Y015
 
 @_typing.final
 class ResponseDelta(_message.Message):
-    """More response text. The first words come at once, the rest ten times a second
-    at most.
+    """More response text. The first words arrive at once, the rest in at most ten
+    deltas per second.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TEXT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """Text to append to what was received for this response."""
+    """Text to append to the text received for this response."""
     def __init__(
         self,
         *,
@@ -721,15 +727,15 @@ class ResponseCompleted(_message.Message):
     USAGE_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """The whole text generated. Generation runs ahead of speech, so a response can
-    be interrupted after this event; Interruption.kept_text then says what stays
-    in the history.
+    """The whole generated text. Generation runs ahead of speech, so a response can
+    be interrupted after this event; Interruption.kept_text is then the part that
+    stays in the history.
     """
     finish_reason: Global___FinishReason.ValueType
-    """Why it ended."""
+    """Reason of the end."""
     @_builtins.property
     def usage(self) -> Global___Usage:
-        """Tokens consumed. Unset when the model does not tell."""
+        """Tokens consumed. Unset when the model does not report them."""
 
     @_builtins.property
     def error(self) -> _error_pb2.Error:
@@ -783,9 +789,11 @@ Global___Usage: _TypeAlias = Usage  # noqa: Y015
 
 @_typing.final
 class Action(_message.Message):
-    """Something the client application must do because the language model called a
-    tool. `state_key`, `setter_key` and `args_json` are the browser's
-    stateKey/setterKey/args; the rest serves other clients.
+    """A tool call of the language model, for the client application to execute. For
+    example, a tool bound to the setter "setTheme" of the state "page" and called
+    with {"theme": "dark"} arrives with args_json ["dark"]. `state_key`,
+    `setter_key` and `args_json` are the browser's stateKey, setterKey and args;
+    the other fields serve clients without such state.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -798,17 +806,17 @@ class Action(_message.Message):
     ARGUMENTS_JSON_FIELD_NUMBER: _builtins.int
     RESPONSE_ID_FIELD_NUMBER: _builtins.int
     action_id: _builtins.str
-    """Identifier, unique within the session. Executing the same action_id twice
-    must be avoided: actions are replayed after a resume.
+    """Identifier, unique within the session. Actions are replayed after a resume:
+    a client must not execute the same action_id twice.
     """
     state_key: _builtins.str
-    """State object to change. Empty when the action is not a state setter."""
+    """State object to change. Empty when the tool has no state setter."""
     setter_key: _builtins.str
     """Setter of that state object to call."""
     args_json: _builtins.str
     """Positional arguments of the setter: a JSON array."""
     tool_name: _builtins.str
-    """Tool the language model called."""
+    """Tool that the language model called."""
     arguments_json: _builtins.str
     """Arguments as the language model gave them: a JSON object."""
     response_id: _builtins.int
@@ -834,16 +842,16 @@ Global___Action: _TypeAlias = Action  # noqa: Y015
 
 @_typing.final
 class SpeechActivity(_message.Message):
-    """The user's speech, as heard by the server."""
+    """A change in the user's speech, as detected by the server."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     EVENT_FIELD_NUMBER: _builtins.int
     AUDIO_OFFSET_MS_FIELD_NUMBER: _builtins.int
     event: Global___SpeechEvent.ValueType
-    """What happened."""
+    """The change."""
     audio_offset_ms: _builtins.int
-    """When, in milliseconds of input audio since the session began."""
+    """Its time, in milliseconds of input audio since the session began."""
     def __init__(
         self,
         *,
@@ -860,10 +868,11 @@ Global___SpeechActivity: _TypeAlias = SpeechActivity  # noqa: Y015
 
 @_typing.final
 class PlaybackHold(_message.Message):
-    """The user speaks over a response, and it is not clear yet whether that is an
-    interruption or a cough. The client pauses playback and keeps its queue, until
-    it is told to go on or an `interruption` says that the response is cut off.
-    The server decides within seconds, whatever happens.
+    """The user speaks over a response, and the server does not know yet whether that
+    is an interruption (barge-in), or a cough or an "mm-hm" (backchannel). The
+    client pauses playback and keeps its queue, until a second PlaybackHold with
+    `held` false resumes it or an Interruption cuts the response off. The server
+    always decides within seconds.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -873,7 +882,7 @@ class PlaybackHold(_message.Message):
     response_id: _builtins.int
     """Response that is held."""
     held: _builtins.bool
-    """True to pause, false to go on."""
+    """True to pause playback, false to resume it."""
     def __init__(
         self,
         *,
@@ -891,7 +900,7 @@ Global___PlaybackHold: _TypeAlias = PlaybackHold  # noqa: Y015
 @_typing.final
 class Interruption(_message.Message):
     """A response was cut off. The client stops playback and empties its queue at
-    once, and drops any audio of this or an older response still to come.
+    once, and drops audio of this or an older response that still arrives.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -903,11 +912,15 @@ class Interruption(_message.Message):
     response_id: _builtins.int
     """Response that was cut off."""
     reason: Global___InterruptionReason.ValueType
-    """Why."""
+    """Cause."""
     heard_ms: _builtins.int
-    """How much of its audio the server believes was heard, in milliseconds."""
+    """Length of its audio that the user heard, in milliseconds, as far as the
+    server knows.
+    """
     kept_text: _builtins.str
-    """Response text kept in the history: what the user is believed to have heard."""
+    """Response text that the history keeps: the part that the user heard, as far as
+    the server knows.
+    """
     def __init__(
         self,
         *,
@@ -926,9 +939,9 @@ Global___Interruption: _TypeAlias = Interruption  # noqa: Y015
 
 @_typing.final
 class TurnMetrics(_message.Message):
-    """Timings and counters of a finished turn: the last event of each turn that any
-    event was of, also of one that was not answered. Latencies are in milliseconds,
-    and unset when the stage did not run.
+    """Timings and counters of a finished turn: the last event of every turn that had
+    any event, also of a turn without an answer. Latencies are in milliseconds, and
+    unset when the stage did not run.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -952,53 +965,59 @@ class TurnMetrics(_message.Message):
     DROPPED_DRAFTS_FIELD_NUMBER: _builtins.int
     DROPPED_DRAFT_TOKENS_FIELD_NUMBER: _builtins.int
     response_latency_ms: _builtins.int
-    """End of the user's input to the first byte of answer audio handed to the
-    transport, in milliseconds: the delay the user feels, less the network and
-    the endpointing silence.
+    """From the end of the user's input to the first byte of answer audio handed to
+    the transport: the delay that the user perceives, without the network and the
+    endpointing silence.
     """
     endpointing_ms: _builtins.int
-    """End of the user's speech to the decision that the turn is over."""
+    """From the end of the user's speech to the decision that the turn is over
+    (endpointing).
+    """
     stt_final_ms: _builtins.int
-    """End of the user's input to the final transcription."""
+    """From the end of the user's input to the final transcription."""
     llm_first_token_ms: _builtins.int
-    """Language model request to its first token."""
+    """From the language model request to its first token."""
     llm_total_ms: _builtins.int
-    """Language model request to its last token."""
+    """From the language model request to its last token."""
     tts_first_audio_ms: _builtins.int
-    """First phrase given to synthesis to its first audio."""
+    """From the first phrase given to synthesis to its first audio."""
     turn_total_ms: _builtins.int
-    """End of the user's input to the end of the response."""
+    """From the end of the user's input to the end of the response."""
     input_audio_ms: _builtins.int
     """Length of the user's turn, in milliseconds."""
     output_audio_ms: _builtins.int
     """Answer audio sent, in milliseconds."""
     interrupted: _builtins.bool
-    """The response was interrupted."""
+    """Whether the response was interrupted."""
     first_phrase_ms: _builtins.int
-    """End of the user's input to the first phrase that could be synthesized."""
+    """From the end of the user's input to the first phrase that could be
+    synthesized.
+    """
     first_heard_ms: _builtins.int
-    """End of the user's input to the first answer audio that the client reports
-    as played.
+    """From the end of the user's input to the first answer audio that the client
+    reports as played.
     """
     speech_ms: _builtins.int
     """Speech in the user's turn, in milliseconds."""
     stt_audio_ms: _builtins.int
-    """Audio sent to the recognizer, in milliseconds. What was sent again counts
-    again: for partial transcriptions, in other attempts, and to the fallback
-    engine; and so does what was heard over the answer and was no turn. Unset when
-    none was counted.
+    """Audio sent to the recognizer, in milliseconds. Audio sent several times
+    counts each time: for partial transcriptions, for retries and to the fallback
+    engine. Speech over the answer that did not become a turn counts as well.
+    Unset when the recognizer's audio is not counted.
     """
     drafts: _builtins.int
-    """Answers begun before the turn was over, on what had been said by then."""
+    """Number of drafts: answers begun before the turn was over, from the words
+    recognized until then.
+    """
     dropped_drafts: _builtins.int
-    """Of those, the ones thrown away because the user said more."""
+    """Number of drafts that were dropped because the user continued."""
     dropped_draft_tokens: _builtins.int
-    """Tokens that the dropped drafts generated, and answers that were taken back
-    because the user went on, as far as known: a count of the pieces received.
+    """Tokens generated for dropped drafts, and for answers withdrawn because the
+    user continued, as far as known: the number of pieces received.
     """
     @_builtins.property
     def usage(self) -> Global___Usage:
-        """Tokens consumed by the response. Unset when the model does not tell."""
+        """Tokens consumed by the response. Unset when the model does not report them."""
 
     def __init__(
         self,

@@ -30,33 +30,34 @@ class _ErrorCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorCode.V
     ERROR_CODE_INVALID_CONFIG: _ErrorCode.ValueType  # 2
     """A configuration value is not acceptable (INVALID_ARGUMENT)."""
     ERROR_CODE_PROTOCOL_VIOLATION: _ErrorCode.ValueType  # 3
-    """The first message was not `config`, or a message came in a state that does
-    not allow it (FAILED_PRECONDITION).
+    """The first message is not `config`, or the state of the session does not allow
+    the message (FAILED_PRECONDITION).
     """
     ERROR_CODE_UNSUPPORTED_AUDIO_FORMAT: _ErrorCode.ValueType  # 5
     """The encoding, rate or channel count is not supported (INVALID_ARGUMENT)."""
     ERROR_CODE_AUDIO_DECODE_FAILED: _ErrorCode.ValueType  # 6
-    """The audio bytes are not what the format says (INVALID_ARGUMENT). With
-    `retryable`, what decodes them failed: the turn is lost, and the next one
-    is heard.
+    """The audio bytes do not match the format (INVALID_ARGUMENT). With `retryable`,
+    the decoder itself failed: the turn is lost, and the next one works again.
     """
     ERROR_CODE_MESSAGE_TOO_LARGE: _ErrorCode.ValueType  # 7
-    """Something is above an advertised limit (RESOURCE_EXHAUSTED)."""
+    """A value exceeds an advertised limit (RESOURCE_EXHAUSTED)."""
     ERROR_CODE_UNAUTHENTICATED: _ErrorCode.ValueType  # 20
     """The credential is missing or wrong (UNAUTHENTICATED)."""
     ERROR_CODE_SESSION_NOT_FOUND: _ErrorCode.ValueType  # 30
-    """The session to resume is unknown to the caller (NOT_FOUND)."""
+    """The session to resume does not exist, or belongs to another caller
+    (NOT_FOUND).
+    """
     ERROR_CODE_SESSION_TAKEN_OVER: _ErrorCode.ValueType  # 32
     """The session was resumed on another stream (ABORTED)."""
     ERROR_CODE_SESSION_ID_IN_USE: _ErrorCode.ValueType  # 33
-    """The wanted session_id is in use (ALREADY_EXISTS)."""
+    """The requested session_id is in use (ALREADY_EXISTS)."""
     ERROR_CODE_OVERLOADED: _ErrorCode.ValueType  # 41
     """The server has no room for another session (RESOURCE_EXHAUSTED)."""
     ERROR_CODE_SLOW_CONSUMER: _ErrorCode.ValueType  # 42
     """The client does not read its events (RESOURCE_EXHAUSTED)."""
     ERROR_CODE_RATE_LIMITED: _ErrorCode.ValueType  # 43
-    """The user asks for more than one user may have; the message names the limit,
-    `retry_after_ms` says when there is room again (RESOURCE_EXHAUSTED).
+    """The user exceeds a limit per user: `message` names it, `retry_after_ms` is the
+    wait until there is room again (RESOURCE_EXHAUSTED).
     """
     ERROR_CODE_STT_FAILED: _ErrorCode.ValueType  # 50
     """Speech recognition failed (INTERNAL)."""
@@ -65,18 +66,18 @@ class _ErrorCodeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorCode.V
     ERROR_CODE_TTS_FAILED: _ErrorCode.ValueType  # 52
     """Speech synthesis failed; the text of the response is unaffected (INTERNAL)."""
     ERROR_CODE_STAGE_TIMEOUT: _ErrorCode.ValueType  # 53
-    """A stage took too long (DEADLINE_EXCEEDED)."""
+    """A stage exceeded its deadline (DEADLINE_EXCEEDED)."""
     ERROR_CODE_INVALID_ACTION: _ErrorCode.ValueType  # 56
-    """The language model called a tool that was not declared, or with arguments
-    that its schema refuses; nothing was sent to the client (INTERNAL).
+    """The language model called a tool that is not declared, or with arguments that
+    do not match its schema; no Action was sent (INTERNAL).
     """
     ERROR_CODE_UNAVAILABLE: _ErrorCode.ValueType  # 60
-    """The server is shutting down or a dependency is away (UNAVAILABLE)."""
+    """The server is shutting down, or a dependency is unavailable (UNAVAILABLE)."""
     ERROR_CODE_INTERNAL: _ErrorCode.ValueType  # 61
     """A defect of the server (INTERNAL)."""
 
 class ErrorCode(_ErrorCode, metaclass=_ErrorCodeEnumTypeWrapper):
-    """What went wrong. The gRPC status used when the stream ends is in parentheses."""
+    """Kind of error. In parentheses: the gRPC status when the stream ends with it."""
 
 ERROR_CODE_UNSPECIFIED: ErrorCode.ValueType  # 0
 """Not stated; treat as INTERNAL."""
@@ -85,33 +86,34 @@ ERROR_CODE_INVALID_MESSAGE: ErrorCode.ValueType  # 1
 ERROR_CODE_INVALID_CONFIG: ErrorCode.ValueType  # 2
 """A configuration value is not acceptable (INVALID_ARGUMENT)."""
 ERROR_CODE_PROTOCOL_VIOLATION: ErrorCode.ValueType  # 3
-"""The first message was not `config`, or a message came in a state that does
-not allow it (FAILED_PRECONDITION).
+"""The first message is not `config`, or the state of the session does not allow
+the message (FAILED_PRECONDITION).
 """
 ERROR_CODE_UNSUPPORTED_AUDIO_FORMAT: ErrorCode.ValueType  # 5
 """The encoding, rate or channel count is not supported (INVALID_ARGUMENT)."""
 ERROR_CODE_AUDIO_DECODE_FAILED: ErrorCode.ValueType  # 6
-"""The audio bytes are not what the format says (INVALID_ARGUMENT). With
-`retryable`, what decodes them failed: the turn is lost, and the next one
-is heard.
+"""The audio bytes do not match the format (INVALID_ARGUMENT). With `retryable`,
+the decoder itself failed: the turn is lost, and the next one works again.
 """
 ERROR_CODE_MESSAGE_TOO_LARGE: ErrorCode.ValueType  # 7
-"""Something is above an advertised limit (RESOURCE_EXHAUSTED)."""
+"""A value exceeds an advertised limit (RESOURCE_EXHAUSTED)."""
 ERROR_CODE_UNAUTHENTICATED: ErrorCode.ValueType  # 20
 """The credential is missing or wrong (UNAUTHENTICATED)."""
 ERROR_CODE_SESSION_NOT_FOUND: ErrorCode.ValueType  # 30
-"""The session to resume is unknown to the caller (NOT_FOUND)."""
+"""The session to resume does not exist, or belongs to another caller
+(NOT_FOUND).
+"""
 ERROR_CODE_SESSION_TAKEN_OVER: ErrorCode.ValueType  # 32
 """The session was resumed on another stream (ABORTED)."""
 ERROR_CODE_SESSION_ID_IN_USE: ErrorCode.ValueType  # 33
-"""The wanted session_id is in use (ALREADY_EXISTS)."""
+"""The requested session_id is in use (ALREADY_EXISTS)."""
 ERROR_CODE_OVERLOADED: ErrorCode.ValueType  # 41
 """The server has no room for another session (RESOURCE_EXHAUSTED)."""
 ERROR_CODE_SLOW_CONSUMER: ErrorCode.ValueType  # 42
 """The client does not read its events (RESOURCE_EXHAUSTED)."""
 ERROR_CODE_RATE_LIMITED: ErrorCode.ValueType  # 43
-"""The user asks for more than one user may have; the message names the limit,
-`retry_after_ms` says when there is room again (RESOURCE_EXHAUSTED).
+"""The user exceeds a limit per user: `message` names it, `retry_after_ms` is the
+wait until there is room again (RESOURCE_EXHAUSTED).
 """
 ERROR_CODE_STT_FAILED: ErrorCode.ValueType  # 50
 """Speech recognition failed (INTERNAL)."""
@@ -120,13 +122,13 @@ ERROR_CODE_LLM_FAILED: ErrorCode.ValueType  # 51
 ERROR_CODE_TTS_FAILED: ErrorCode.ValueType  # 52
 """Speech synthesis failed; the text of the response is unaffected (INTERNAL)."""
 ERROR_CODE_STAGE_TIMEOUT: ErrorCode.ValueType  # 53
-"""A stage took too long (DEADLINE_EXCEEDED)."""
+"""A stage exceeded its deadline (DEADLINE_EXCEEDED)."""
 ERROR_CODE_INVALID_ACTION: ErrorCode.ValueType  # 56
-"""The language model called a tool that was not declared, or with arguments
-that its schema refuses; nothing was sent to the client (INTERNAL).
+"""The language model called a tool that is not declared, or with arguments that
+do not match its schema; no Action was sent (INTERNAL).
 """
 ERROR_CODE_UNAVAILABLE: ErrorCode.ValueType  # 60
-"""The server is shutting down or a dependency is away (UNAVAILABLE)."""
+"""The server is shutting down, or a dependency is unavailable (UNAVAILABLE)."""
 ERROR_CODE_INTERNAL: ErrorCode.ValueType  # 61
 """A defect of the server (INTERNAL)."""
 Global___ErrorCode: _TypeAlias = ErrorCode  # noqa: Y015
@@ -173,8 +175,8 @@ Global___PipelineStage: _TypeAlias = PipelineStage  # noqa: Y015
 
 @_typing.final
 class Error(_message.Message):
-    """Something went wrong. When the stream then ends, the gRPC status carries the
-    same Error in its google.rpc.Status details.
+    """An error of a message, a turn, a stage or the stream. When the stream ends with
+    it, the gRPC status carries the same Error in its google.rpc.Status details.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -188,25 +190,26 @@ class Error(_message.Message):
     CLIENT_SEQUENCE_FIELD_NUMBER: _builtins.int
     FIELD_FIELD_NUMBER: _builtins.int
     code: Global___ErrorCode.ValueType
-    """What went wrong, for programs."""
+    """Kind of error, for programs."""
     message: _builtins.str
-    """What went wrong, for people, in English. Never holds secrets or internals."""
+    """Description for people, in English. Never holds secrets or internals."""
     retryable: _builtins.bool
-    """Repeating the same thing later may succeed."""
+    """Whether the same request may succeed later."""
     fatal: _builtins.bool
-    """The stream ends after this event. False: the session goes on."""
+    """Whether the stream ends after this event. When false, the session continues."""
     retry_after_ms: _builtins.int
-    """How long to wait before repeating, in milliseconds. 0 leaves it to the
-    client's own backoff.
-    """
+    """Wait before a retry, in milliseconds. 0 leaves it to the client's own backoff."""
     stage: Global___PipelineStage.ValueType
     """Stage that failed."""
     client_sequence: _builtins.int
-    """VoiceSessionRequest.sequence that caused the error; 0 when none or not
-    sequenced. Pieces of audio may be heard together: then the last of them.
+    """VoiceSessionRequest.sequence of the message that caused the error; 0 when no
+    message did, or an unsequenced one. The server may process several audio
+    chunks together: the sequence is then that of the last.
     """
     field: _builtins.str
-    """Path of the offending field, for example "settings.rate". Empty when none."""
+    """Path of the offending field, for example "settings.rate". Empty when the
+    error concerns no field.
+    """
     def __init__(
         self,
         *,

@@ -30,12 +30,12 @@ class _TurnDetectionModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Tur
     """Same as SERVER_VAD."""
     TURN_DETECTION_MODE_MANUAL: _TurnDetectionMode.ValueType  # 1
     """The client delimits the turn with start_listening and stop_listening
-    (push-to-talk). Speech events are still sent.
+    (push-to-talk). The server still sends speech events.
     """
     TURN_DETECTION_MODE_SERVER_VAD: _TurnDetectionMode.ValueType  # 2
-    """The server ends the turn after a silence, or when audio stops coming; later
-    while no stream is attached, since its client may come back with the rest.
-    stop_listening still ends it at once.
+    """The server ends the turn after a silence, or when audio stops arriving. It
+    waits longer while no stream is attached, since the client may return with the
+    rest of the utterance. stop_listening still ends the turn at once.
     """
 
 class TurnDetectionMode(_TurnDetectionMode, metaclass=_TurnDetectionModeEnumTypeWrapper):
@@ -45,12 +45,12 @@ TURN_DETECTION_MODE_UNSPECIFIED: TurnDetectionMode.ValueType  # 0
 """Same as SERVER_VAD."""
 TURN_DETECTION_MODE_MANUAL: TurnDetectionMode.ValueType  # 1
 """The client delimits the turn with start_listening and stop_listening
-(push-to-talk). Speech events are still sent.
+(push-to-talk). The server still sends speech events.
 """
 TURN_DETECTION_MODE_SERVER_VAD: TurnDetectionMode.ValueType  # 2
-"""The server ends the turn after a silence, or when audio stops coming; later
-while no stream is attached, since its client may come back with the rest.
-stop_listening still ends it at once.
+"""The server ends the turn after a silence, or when audio stops arriving. It
+waits longer while no stream is attached, since the client may return with the
+rest of the utterance. stop_listening still ends the turn at once.
 """
 Global___TurnDetectionMode: _TypeAlias = TurnDetectionMode  # noqa: Y015
 
@@ -59,11 +59,14 @@ class SessionConfig(_message.Message):
     """Session configuration.
 
     As the first message of a stream it opens a new session, or resumes one when
-    `resume` is set. As a later message it is a patch: fields that are set replace
-    the current value, field by field inside `settings`, `turn_detection` and
-    `pipeline`, as a whole elsewhere; fields that are not set keep it.
-    `session_id`, `resume` and `history` are read from the first message only. A patch
-    applies from the next turn. Every accepted config is answered with `ready`.
+    `resume` is set. As a later message it is a patch that applies from the next
+    turn: a set field replaces the current value, field by field inside `settings`,
+    `turn_detection` and `pipeline`, as a whole elsewhere; an unset field keeps it.
+    `session_id`, `resume` and `history` are read from the first message only. The
+    server answers every accepted config with `ready`.
+
+    For example, {settings {rate: 1.2}} as a later message changes the speaking rate
+    and nothing else.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -79,14 +82,13 @@ class SessionConfig(_message.Message):
     TOOLS_FIELD_NUMBER: _builtins.int
     HISTORY_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
-    """Identifier wanted for a new session: 1 to 64 characters of [A-Za-z0-9_-].
-    Empty lets the server choose. It is a name, not a secret: knowing it does
+    """Requested identifier of a new session: 1 to 64 characters of [A-Za-z0-9_-].
+    Empty lets the server choose one. It is a name, not a secret: knowing it does
     not allow resuming the session.
     """
     context_json: _builtins.str
-    """Application context given to the language model: any JSON value, including
-    a bare string, at most Limits.max_context_bytes. One to one with the
-    browser's `context`.
+    """Application context for the language model: any JSON value, also a bare
+    string, at most Limits.max_context_bytes. The browser's `context`.
     """
     @_builtins.property
     def resume(self) -> Global___ResumeRequest:
@@ -94,21 +96,21 @@ class SessionConfig(_message.Message):
 
     @_builtins.property
     def settings(self) -> Global___VoiceSettings:
-        """User-facing voice settings, one to one with the browser's `settings`."""
+        """User-facing voice settings: the browser's `settings`."""
 
     @_builtins.property
     def input_audio(self) -> _audio_pb2.AudioFormat:
-        """Format of the audio the client will send. Default: recognized from its first
+        """Format of the audio that the client sends. Default: detected from its first
         bytes. StartListening.format overrides it for one listening period.
         """
 
     @_builtins.property
     def output_audio(self) -> _audio_pb2.OutputAudioConfig:
-        """Format and pacing of the audio the client wants."""
+        """Format and pacing of the audio that the client receives."""
 
     @_builtins.property
     def turn_detection(self) -> Global___TurnDetection:
-        """How the server decides that the user started and finished a turn."""
+        """How the server detects the start and the end of the user's turn."""
 
     @_builtins.property
     def pipeline(self) -> Global___PipelineConfig:
@@ -116,14 +118,14 @@ class SessionConfig(_message.Message):
 
     @_builtins.property
     def tools(self) -> Global___ToolSet:
-        """Tools the language model may call. Setting it replaces the whole set; an
+        """Tools that the language model may call. Setting it replaces the whole set; an
         empty ToolSet removes every tool.
         """
 
     @_builtins.property
     def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConversationItem]:
-        """The conversation that a new session continues, oldest first; of more than
-        Limits.max_history_items the newest are kept.
+        """Conversation that a new session continues, oldest item first. Only the newest
+        Limits.max_history_items are kept.
         """
 
     def __init__(
@@ -152,8 +154,8 @@ Global___SessionConfig: _TypeAlias = SessionConfig  # noqa: Y015
 
 @_typing.final
 class ResumeRequest(_message.Message):
-    """Asks to continue an existing session on a new stream. The newest stream wins:
-    an older stream of the session still open is closed with
+    """Requests to continue an existing session on a new stream. The newest stream
+    wins: the server closes an older stream of the session with
     ERROR_CODE_SESSION_TAKEN_OVER.
     """
 
@@ -166,28 +168,29 @@ class ResumeRequest(_message.Message):
     LAST_TURN_ID_FIELD_NUMBER: _builtins.int
     LAST_RESPONSE_ID_FIELD_NUMBER: _builtins.int
     resume_token: _builtins.str
-    """SessionReady.resume_token of the session. It is a secret."""
+    """SessionReady.resume_token of the session. A secret."""
     last_received_sequence: _builtins.int
-    """Highest VoiceSessionResponse.sequence the client has received; the server
-    replays what comes after it. 0 replays everything still held.
+    """Highest VoiceSessionResponse.sequence that the client has received; the
+    server replays the events after it. 0 replays every event still held.
     """
     term: _builtins.int
-    """VoiceSessionResponse.term of that event. Of a session of a higher term,
-    which the client has not heard of yet, everything still held is replayed. 0
-    is read as the term of the session.
+    """VoiceSessionResponse.term of that event. When the session has a higher term,
+    from which the client has received no event yet, the server replays every
+    event still held. 0 means the session's term.
     """
     restore: _builtins.bool
-    """When there is no session of this token: open one in its place, with the
-    session_id, configuration and history in this message, the same token, and
-    `term` plus one. So to ask twice opens one session. Its events, turns and
-    responses are numbered on from the ones given here. The token must have at
-    least 32 characters. With a `term` of 0 it stands in for none: a client that
-    chooses its token opens or resumes its session, whichever there is to do.
+    """When no session has this token: open one in its place, with the session_id,
+    configuration and history of this message, the same token, and `term` plus
+    one. A repeated request therefore opens only one session. Events, turns and
+    responses are numbered on from the values given here. The token must have at
+    least 32 characters.
+    With a `term` of 0 the session replaces none: a client that chooses its own
+    token opens its session, or resumes it where it exists.
     """
     last_turn_id: _builtins.int
-    """Highest VoiceSessionResponse.turn_id the client has received."""
+    """Highest VoiceSessionResponse.turn_id that the client has received."""
     last_response_id: _builtins.int
-    """Highest response_id the client has received."""
+    """Highest response_id that the client has received."""
     def __init__(
         self,
         *,
@@ -217,15 +220,15 @@ class ConversationItem(_message.Message):
     TOOL_OUTCOME_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def user(self) -> Global___UserItem:
-        """What the user said or typed."""
+        """Words of the user."""
 
     @_builtins.property
     def assistant(self) -> Global___AssistantItem:
-        """What the assistant said."""
+        """Words and tool calls of the assistant."""
 
     @_builtins.property
     def tool_outcome(self) -> Global___ToolOutcomeItem:
-        """What came of a tool call."""
+        """Outcome of a tool call."""
 
     def __init__(
         self,
@@ -246,7 +249,7 @@ Global___ConversationItem: _TypeAlias = ConversationItem  # noqa: Y015
 
 @_typing.final
 class UserItem(_message.Message):
-    """What the user said or typed."""
+    """Spoken or typed words of the user."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -268,7 +271,7 @@ Global___UserItem: _TypeAlias = UserItem  # noqa: Y015
 
 @_typing.final
 class AssistantItem(_message.Message):
-    """What the assistant said, as far as it was heard, and the tools it called."""
+    """Words of the assistant, as far as the user heard them, and its tool calls."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -278,10 +281,10 @@ class AssistantItem(_message.Message):
     text: _builtins.str
     """The words."""
     interrupted: _builtins.bool
-    """The text was cut where the user interrupted it."""
+    """Whether the text was cut where the user interrupted it."""
     @_builtins.property
     def tool_calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___ToolCallItem]:
-        """The tools it called."""
+        """Tool calls."""
 
     def __init__(
         self,
@@ -308,11 +311,11 @@ class ToolCallItem(_message.Message):
     TOOL_NAME_FIELD_NUMBER: _builtins.int
     ARGUMENTS_JSON_FIELD_NUMBER: _builtins.int
     call_id: _builtins.str
-    """Ties the outcome to the call: Action.action_id."""
+    """Action.action_id of the call; ties the outcome to the call."""
     tool_name: _builtins.str
-    """The tool."""
+    """Name of the tool."""
     arguments_json: _builtins.str
-    """Arguments by name, a JSON object as text."""
+    """Arguments by name: a JSON object as text."""
     def __init__(
         self,
         *,
@@ -330,7 +333,7 @@ Global___ToolCallItem: _TypeAlias = ToolCallItem  # noqa: Y015
 
 @_typing.final
 class ToolOutcomeItem(_message.Message):
-    """What came of a tool call of the assistant item before it."""
+    """Outcome of a tool call of the preceding assistant item."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -371,13 +374,13 @@ class VoiceSettings(_message.Message):
     AUTO_ADD_TO_MESSAGES_FIELD_NUMBER: _builtins.int
     STREAM_FIELD_NUMBER: _builtins.int
     language: _builtins.str
-    """Language the user speaks and the assistant answers in, BCP-47. Default
+    """Language that the user speaks and the assistant answers in, BCP-47. Default
     "en-US".
     """
     voice_id: _builtins.str
-    """Voice of the answer, in the names of the text-to-speech engine; a name the
-    engine does not know selects its default voice of the language. At most 256
-    characters.
+    """Voice of the answer, a name of the text-to-speech engine, at most 256
+    characters. A name unknown to the engine selects its default voice of the
+    language.
     """
     pitch: _builtins.float
     """Pitch multiplier, 0.5 to 2.0; 1.0 is the voice's own pitch."""
@@ -386,10 +389,12 @@ class VoiceSettings(_message.Message):
     volume: _builtins.float
     """Output gain, 0.0 (silent) to 1.0 (unchanged)."""
     use_browser_tts: _builtins.bool
-    """The client speaks the text itself: the server synthesizes no speech."""
+    """Whether the client speaks the text itself: the server then synthesizes no
+    speech.
+    """
     auto_add_to_messages: _builtins.bool
-    """The client adds transcripts and answers to its chat. The server only keeps
-    and echoes this flag.
+    """Whether the client adds transcripts and answers to its chat. The server only
+    keeps and echoes this flag.
     """
     stream: _builtins.bool
     """True (default) sends partial transcriptions and response deltas as they
@@ -448,8 +453,8 @@ Global___VoiceSettings: _TypeAlias = VoiceSettings  # noqa: Y015
 
 @_typing.final
 class TurnDetection(_message.Message):
-    """How the server finds the start and the end of the user's turn, and whether
-    the user may interrupt the assistant.
+    """How the server detects the start and the end of the user's turn (endpointing),
+    and whether the user may interrupt the assistant (barge-in).
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -468,8 +473,8 @@ class TurnDetection(_message.Message):
     mode: Global___TurnDetectionMode.ValueType
     """Detection method."""
     threshold: _builtins.float
-    """Speech probability, 0.0 to 1.0, above which audio counts as speech.
-    Default 0.5. Raise it in noisy places.
+    """Speech probability, 0.0 to 1.0, above which audio counts as speech. Default
+    0.5. A higher value suits noisy places.
     """
     prefix_padding_ms: _builtins.int
     """Audio kept from before the detected start of speech, in milliseconds, 0 to
@@ -478,35 +483,37 @@ class TurnDetection(_message.Message):
     silence_duration_ms: _builtins.int
     """Silence that ends the turn, in milliseconds, 100 to 10000. Default 500."""
     min_speech_ms: _builtins.int
-    """Speech shorter than this, in milliseconds, is ignored as noise, 0 to 2000.
+    """Speech shorter than this, in milliseconds, 0 to 2000, is ignored as noise.
     Default 100.
     """
     max_utterance_ms: _builtins.int
-    """A turn is ended after this much audio, in milliseconds. Who speaks on is heard
-    in the next turn, and answered then: see Transcription.continues. Unset is read
-    as Limits.max_utterance_ms, which also caps it.
+    """Longest turn, in milliseconds of audio. The speech of a user who continues
+    beyond it becomes the next turn and is answered then: see
+    Transcription.continues. Unset means Limits.max_utterance_ms, which is also
+    the maximum.
     """
     no_input_timeout_ms: _builtins.int
-    """SPEECH_EVENT_NO_INPUT is sent after the server has waited this long for the
-    user to speak, in milliseconds, 0 to 600000. 0 (default) never sends it.
-    Counted from the end of playback.
+    """Silence of the user, in milliseconds, 0 to 600000, counted from the end of
+    playback, after which the server sends SPEECH_EVENT_NO_INPUT. 0 (default)
+    never sends it.
     """
     create_response: _builtins.bool
-    """Start a response as soon as a turn ends. Default true. When false, the
-    client asks with Control.create_response.
+    """Whether a response starts as soon as a turn ends. Default true. When false,
+    the client requests it with Control.create_response.
     """
     interrupt_response: _builtins.bool
-    """The user's speech interrupts the assistant (barge-in). Default true. Who goes
-    on before any of the answer was heard reopens the turn in either case.
+    """Whether the user's speech interrupts the assistant (barge-in). Default true.
+    A user who resumes speaking before any of the answer was heard reopens the
+    turn in either case.
     """
     min_interruption_ms: _builtins.int
-    """Speech needed to hold the assistant's audio, in milliseconds, 0 to 5000.
-    Default 200. Whether it is cut off is decided by what is said: words cut it,
-    a cough or an "mm-hm" lets it go on.
+    """Speech that holds the assistant's audio, in milliseconds, 0 to 5000. Default
+    200. The recognized words then decide: words cut the response off, while a
+    cough or an "mm-hm" lets it continue.
     """
     adaptive: _builtins.bool
-    """Lengthen the silence that ends a turn for a speaker who pauses longer within
-    turns: up to twice silence_duration_ms. Default true.
+    """Whether the silence that ends a turn grows, up to twice silence_duration_ms,
+    for a user who makes longer pauses within turns. Default true.
     """
     def __init__(
         self,
@@ -593,11 +600,12 @@ class PipelineConfig(_message.Message):
     temperature: _builtins.float
     """Sampling temperature, 0.0 to 2.0."""
     max_output_tokens: _builtins.int
-    """Largest number of tokens one response may generate."""
+    """Largest number of tokens that one response may generate."""
     draft_replies: _builtins.bool
-    """Begin the answer when the user pauses, before it is certain that the turn is
-    over; it is kept only if nothing more is said, and its actions wait. Costs
-    tokens when the user goes on: see TurnMetrics.dropped_drafts. Default true.
+    """Whether the server drafts the answer when the user pauses, before the turn is
+    certainly over. It keeps the draft only if no more words follow, and holds its
+    actions back until then. A draft dropped because the user continued costs
+    tokens: see TurnMetrics.dropped_drafts. Default true.
     """
     def __init__(
         self,
@@ -632,15 +640,15 @@ Global___PipelineConfig: _TypeAlias = PipelineConfig  # noqa: Y015
 
 @_typing.final
 class ToolSet(_message.Message):
-    """The tools the language model may call."""
+    """The tools that the language model may call."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TOOLS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def tools(self) -> _containers.RepeatedCompositeFieldContainer[Global___ToolDefinition]:
-        """The tools, at most Limits.max_tools, with distinct names. There are at most
-        2000 values in their schemas together.
+        """The tools, at most Limits.max_tools, with distinct names. Their schemas hold
+        at most 2000 values in total.
         """
 
     def __init__(
@@ -658,7 +666,7 @@ Global___ToolSet: _TypeAlias = ToolSet  # noqa: Y015
 
 @_typing.final
 class ToolDefinition(_message.Message):
-    """A tool the language model may call; a call becomes an Action."""
+    """A tool that the language model may call; a call becomes an Action."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -669,7 +677,7 @@ class ToolDefinition(_message.Message):
     name: _builtins.str
     """Name shown to the language model: 1 to 64 characters of [A-Za-z0-9_-]."""
     description: _builtins.str
-    """What it does and when to call it, for the language model."""
+    """Description for the language model: purpose, and when to call the tool."""
     parameters_json_schema: _builtins.str
     """JSON Schema of the arguments: a JSON object whose type is "object". Empty
     declares a tool without arguments.
@@ -709,8 +717,9 @@ class StateSetter(_message.Message):
     """Setter of that state object, the browser's setterKey."""
     @_builtins.property
     def argument_order(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Names of the tool's arguments in the setter's positional order; the server
-        builds Action.args_json with it. Empty passes the whole arguments object as
+        """Names of the tool's arguments in the setter's positional order, from which
+        the server builds Action.args_json. With ["x", "y"], the arguments
+        {"y": 2, "x": 1} become [1, 2]. Empty passes the whole arguments object as
         the only argument.
         """
 
@@ -731,7 +740,7 @@ Global___StateSetter: _TypeAlias = StateSetter  # noqa: Y015
 
 @_typing.final
 class SessionReady(_message.Message):
-    """The session is usable, with the values actually in force."""
+    """The session is ready, with the values in force."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -749,38 +758,41 @@ class SessionReady(_message.Message):
     session_id: _builtins.str
     """Identifier of the session."""
     resume_token: _builtins.str
-    """Secret that resumes the session, the same until the session ends."""
+    """Secret that resumes the session; the same until the session ends."""
     resumed: _builtins.bool
-    """True when an existing session was resumed. Replayed events follow."""
+    """Whether an existing session was resumed. Its replayed events follow."""
     restored: _builtins.bool
-    """True when the session stands in for one that was lost: ResumeRequest.restore.
-    What was in progress then is not; the history is what the client gave.
+    """Whether the session replaces a lost one: see ResumeRequest.restore. Turns and
+    responses in progress are lost with the old session; the history is the one
+    that the client gave.
     """
     replay_truncated: _builtins.bool
-    """True when some missed events are no longer held: discard partial turn state."""
+    """Whether some missed events are no longer held. The client then discards its
+    partial turn state.
+    """
     replayed: _builtins.int
-    """How many replayed events follow; what comes after them was sent to nobody
+    """Number of replayed events that follow. Later events have never been sent
     before.
     """
     @_builtins.property
     def limits(self) -> Global___Limits:
-        """Limits the client must respect."""
+        """Limits that the client must respect."""
 
     @_builtins.property
     def server_info(self) -> Global___ServerInfo:
-        """Software answering, for bug reports."""
+        """Name and version of the server, for bug reports."""
 
     @_builtins.property
     def settings(self) -> Global___VoiceSettings:
-        """Effective voice settings."""
+        """Voice settings in force."""
 
     @_builtins.property
     def output_audio(self) -> _audio_pb2.OutputAudioConfig:
-        """Effective format and pacing of the server's audio."""
+        """Format and pacing of the server's audio in force."""
 
     @_builtins.property
     def turn_detection(self) -> Global___TurnDetection:
-        """Effective turn detection."""
+        """Turn detection in force."""
 
     def __init__(
         self,
@@ -807,7 +819,7 @@ Global___SessionReady: _TypeAlias = SessionReady  # noqa: Y015
 
 @_typing.final
 class ServerInfo(_message.Message):
-    """Identifies the answering software."""
+    """Identifies the server software."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -853,10 +865,10 @@ class Limits(_message.Message):
     """
     max_audio_chunk_bytes: _builtins.int
     """Largest InputAudio.data, in bytes. A larger one is refused with
-    ERROR_CODE_MESSAGE_TOO_LARGE and the session continues.
+    ERROR_CODE_MESSAGE_TOO_LARGE, and the session continues.
     """
     max_utterance_ms: _builtins.int
-    """Longest user utterance, in milliseconds; the turn is ended there."""
+    """Longest user utterance, in milliseconds; the turn ends there."""
     max_text_chars: _builtins.int
     """Longest TextInput.text, in Unicode code points."""
     max_context_bytes: _builtins.int
@@ -866,11 +878,13 @@ class Limits(_message.Message):
     max_history_items: _builtins.int
     """Largest number of history items kept; older ones are dropped."""
     resume_window_ms: _builtins.int
-    """How long a disconnected session can be resumed, in milliseconds."""
+    """Time for which a disconnected session can be resumed, in milliseconds."""
     replay_buffer_bytes: _builtins.int
-    """How many bytes of sent events are held for replay. Oldest are dropped first."""
+    """Size of the sent events held for replay, in bytes. The oldest are dropped
+    first.
+    """
     max_output_lead_ms: _builtins.int
-    """How far audio is sent ahead of real-time playback, in milliseconds."""
+    """Largest lead of audio over real-time playback, in milliseconds."""
     def __init__(
         self,
         *,

@@ -5,7 +5,32 @@ Cedar Voice wire contract, version 1.
 
 One bidirectional stream carries a whole voice conversation: the client
 streams configuration, audio, text and control; the server streams
-transcription, response, audio, action and error events.
+transcription, response, audio, action and error events. A spoken turn on the
+wire, oldest message first:
+
+  client: config
+  server: ready
+  client: audio, audio, audio ...                   the user speaks
+  server: speech STARTED
+  server: transcription "is it"                     partial
+  server: transcription "is it sunny"               partial
+  client: audio ...                                 silence
+  server: speech STOPPED
+  server: speech TURN_ENDED                         silence_duration_ms later
+  server: transcription "Is it sunny?", is_final
+  server: response started, delta "Yes, ", delta ...
+  server: audio, audio ...                          paced ahead of playback
+  client: playback, playback ...                    while it plays
+  server: response completed                        the text, before its audio
+  server: audio, is_last
+  server: metrics
+
+Files of this package
+ * voice_service.proto: the RPCs, and the envelope of every message.
+ * session.proto: configuration, resumption, and limits.
+ * conversation.proto: commands of the client, events of the server.
+ * audio.proto: audio formats, input and output.
+ * error.proto: errors and their codes.
 
 Conventions used in this package
  * Durations and offsets are integers in milliseconds, suffix `_ms`. Wall
@@ -59,18 +84,19 @@ class VoiceSessionRequest(_message.Message):
     TOKEN_RENEWAL_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Position of this message in the session's client-to-server sequence.
-    Assigned by whoever owns the session (the SDK, or the browser through the
+    Assigned by the owner of the session (the SDK, or the browser through the
     bridge), strictly increasing, and continued, not restarted, after a resume.
     The server ignores a message whose sequence it has already accepted, so
     resending audio, text or control is always safe. Gaps are allowed: a client
     may drop stale audio. 0 means "not sequenced": always processed, never
-    de-duplicated. The first `config` of a stream is always 0, and so is
-    anything a bridge sends on its own account.
+    de-duplicated. The first `config` of a stream is always 0, and so is every
+    message that a bridge sends on its own behalf.
     """
     ack: _builtins.int
-    """Highest VoiceSessionResponse.sequence the end client has received. The
-    server may forget events up to here. 0 means "unknown". A bridge must not
-    acknowledge on behalf of a browser that does not acknowledge itself.
+    """Highest VoiceSessionResponse.sequence that the end client has received; the
+    server may drop events up to it from its replay buffer. 0 means "unknown". A
+    bridge must not acknowledge on behalf of a browser that does not acknowledge
+    itself.
     """
     @_builtins.property
     def config(self) -> _session_pb2.SessionConfig:
@@ -90,7 +116,7 @@ class VoiceSessionRequest(_message.Message):
 
     @_builtins.property
     def playback(self) -> _conversation_pb2.PlaybackReport:
-        """How far a response has been played."""
+        """Playback position of a response."""
 
     @_builtins.property
     def ping(self) -> _conversation_pb2.Ping:
@@ -98,7 +124,7 @@ class VoiceSessionRequest(_message.Message):
 
     @_builtins.property
     def token_renewal(self) -> _conversation_pb2.TokenRenewal:
-        """A fresh token, before that of the stream expires."""
+        """A fresh token, sent before the token of the stream expires."""
 
     def __init__(
         self,
@@ -149,51 +175,55 @@ class VoiceSessionResponse(_message.Message):
     TOKEN_EXPIRING_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Position of this event in the session's server-to-client sequence, 1, 2, 3...
-    without gaps. It survives reconnects and is what a client puts in
-    ResumeRequest.last_received_sequence. 0 for events that are never replayed:
+    without gaps. It survives reconnects, and the client returns the highest one
+    in ResumeRequest.last_received_sequence. 0 for events that are never replayed:
     `ready`, `pong`, `go_away`, `token_expiring` and connection-level `error`.
     """
     ack: _builtins.int
-    """Highest VoiceSessionRequest.sequence the server has accepted. After a resume
-    the client resends everything above it. 0 when the client does not sequence.
+    """Highest VoiceSessionRequest.sequence that the server has accepted. After a
+    resume the client resends every message above it. 0 when the client does not
+    sequence.
     """
     turn_id: _builtins.int
-    """Turn this event belongs to: 1, 2, 3... within the session, a turn being one
-    input (speech, text, say or create_response) and everything it causes. 0 when the event belongs to no turn.
+    """Turn that this event belongs to: 1, 2, 3... within the session. A turn is one
+    input (speech, text, say or create_response) and everything it causes. 0 when
+    the event belongs to no turn.
     """
     term: _builtins.int
-    """Which of the sessions this event is from that were opened under one name in
-    each other's place: 1, 2, 3... An event's position is (term, sequence); a
-    higher term begins with `ready`, and what is older is to be ignored.
+    """Generation of the session: 1, 2, 3... A session that replaces a lost one of
+    the same name has the next term. The position of an event is (term,
+    sequence). A higher term begins with `ready`; the client ignores events of
+    lower terms from then on.
     """
     durable: _builtins.int
-    """Highest VoiceSessionRequest.sequence that need not be sent again even if the
-    session is lost: what the client said up to there has been transcribed,
-    answered or dropped, and the client was told. At most `ack`.
+    """Highest VoiceSessionRequest.sequence that the client never needs to send
+    again, even if the session is lost: all input up to it has been transcribed,
+    answered or dropped, and this event or an earlier one reports that. At most
+    `ack`.
     """
     @_builtins.property
     def ready(self) -> _session_pb2.SessionReady:
-        """The session is usable; also repeated after each accepted config patch."""
+        """The session is ready. Repeated after each accepted config patch."""
 
     @_builtins.property
     def transcription(self) -> _conversation_pb2.Transcription:
-        """What the user is saying or said."""
+        """Recognized words of the user, partial or final."""
 
     @_builtins.property
     def response(self) -> _conversation_pb2.ResponseEvent:
-        """What the assistant is answering, as text."""
+        """The assistant's answer, as text."""
 
     @_builtins.property
     def audio(self) -> _audio_pb2.OutputAudio:
-        """What the assistant is answering, as audio."""
+        """The assistant's answer, as audio."""
 
     @_builtins.property
     def action(self) -> _conversation_pb2.Action:
-        """Something the client application must do."""
+        """A tool call for the client application to execute."""
 
     @_builtins.property
     def error(self) -> _error_pb2.Error:
-        """Something went wrong; see Error.fatal."""
+        """An error; Error.fatal is true when it ends the stream."""
 
     @_builtins.property
     def speech(self) -> _conversation_pb2.SpeechActivity:
@@ -217,7 +247,7 @@ class VoiceSessionResponse(_message.Message):
 
     @_builtins.property
     def hold(self) -> _conversation_pb2.PlaybackHold:
-        """Pause playback, or go on."""
+        """Pause or resume playback."""
 
     @_builtins.property
     def token_expiring(self) -> _conversation_pb2.TokenExpiring:
@@ -285,7 +315,7 @@ class GetServiceInfoResponse(_message.Message):
     LIMITS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def server_info(self) -> _session_pb2.ServerInfo:
-        """Software answering."""
+        """Name and version of the server."""
 
     @_builtins.property
     def engines(self) -> _containers.RepeatedCompositeFieldContainer[Global___Engine]:
@@ -322,8 +352,9 @@ Global___GetServiceInfoResponse: _TypeAlias = GetServiceInfoResponse  # noqa: Y0
 
 @_typing.final
 class GetSessionRequest(_message.Message):
-    """Names a session of the caller. Where the server knows its callers, the
-    session must be theirs; where it does not, `resume_token` is the proof.
+    """Names a session of the caller. Where the server authenticates callers, the
+    session must belong to the caller; where it does not, `resume_token` is the
+    proof.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -334,7 +365,7 @@ class GetSessionRequest(_message.Message):
     """SessionReady.session_id of the session."""
     resume_token: _builtins.str
     """SessionReady.resume_token of the session. Empty for callers that the server
-    knows by their token; a wrong one is refused for everybody.
+    authenticates; a wrong one is refused for every caller.
     """
     def __init__(
         self,
@@ -362,8 +393,8 @@ class GetSessionResponse(_message.Message):
     TERM_FIELD_NUMBER: _builtins.int
     EXPIRES_IN_MS_FIELD_NUMBER: _builtins.int
     last_sequence: _builtins.int
-    """Highest VoiceSessionResponse.sequence sent: resume from here after reading
-    the items.
+    """Highest VoiceSessionResponse.sequence sent: the position to resume from after
+    reading the items.
     """
     last_turn_id: _builtins.int
     """The newest turn that has begun. 0 before the first."""
@@ -375,7 +406,7 @@ class GetSessionResponse(_message.Message):
     """
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[_session_pb2.ConversationItem]:
-        """The conversation so far, oldest first."""
+        """The conversation so far, oldest item first."""
 
     def __init__(
         self,
@@ -456,7 +487,7 @@ class Engine(_message.Message):
     model: _builtins.str
     """Model it runs. Empty when it has only one."""
     description: _builtins.str
-    """What it is good for, in one sentence for people."""
+    """Purpose and strengths, in one sentence for people."""
     def __init__(
         self,
         *,

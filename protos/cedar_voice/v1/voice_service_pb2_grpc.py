@@ -64,8 +64,8 @@ class VoiceServiceServicer(object):
     def VoiceSession(self, request_iterator, context):
         """Runs one voice conversation.
 
-        Client side: the first message must be `config`; anything may follow in any
-        order. A later `config` is a patch (see SessionConfig). Half-closing the
+        Client side: the first message must be `config`; other messages may follow in
+        any order. A later `config` is a patch (see SessionConfig). Half-closing the
         stream means "no more input": the server finishes the turn in progress and
         closes with OK. The session itself stays resumable for
         Limits.resume_window_ms; only `Control.end_session` ends it at once.
@@ -73,15 +73,15 @@ class VoiceServiceServicer(object):
         Server side: the first message is always `ready` (or `error` followed by a
         non-OK status). The stream has no maximum duration and needs no deadline.
 
-        If the stream breaks, reconnect and put `resume` in the first `config`: the
-        server replays the events the client has not received, with their original
-        sequence numbers. If it answers ERROR_CODE_SESSION_NOT_FOUND, the session is
-        lost: `resume.restore` opens one in its place, with what the client knows of
-        the conversation.
+        When the stream breaks, the client reconnects and sets `resume` in the first
+        `config`: the server replays the events that the client has not received,
+        with their original sequence numbers. If the server answers with
+        ERROR_CODE_SESSION_NOT_FOUND, the session is lost: `resume.restore` opens a
+        new one in its place, from the client's copy of the conversation.
 
         Authentication is the `authorization: Bearer <token>` request metadata. A
         stream whose token expires ends with ERROR_CODE_UNAUTHENTICATED, unless a
-        `token_renewal` came before; the session goes on with the next token.
+        `token_renewal` arrived before; the session continues with the next token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,17 +96,17 @@ class VoiceServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetSession(self, request, context):
-        """Reads the conversation of a live session, to rebuild what a client has lost.
-        Fails with ERROR_CODE_SESSION_NOT_FOUND for a session that is gone and for
-        one that is not the caller's.
+        """Reads the conversation of a live session, for a client that lost its copy.
+        Fails with ERROR_CODE_SESSION_NOT_FOUND for a session that no longer exists,
+        and for a session of another caller.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteSession(self, request, context):
-        """Ends a session and erases what is held of it, without its stream. Fails as
-        GetSession does.
+        """Ends a session and erases its data, without its stream. Fails as GetSession
+        does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

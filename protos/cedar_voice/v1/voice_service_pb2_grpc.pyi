@@ -5,7 +5,32 @@ Cedar Voice wire contract, version 1.
 
 One bidirectional stream carries a whole voice conversation: the client
 streams configuration, audio, text and control; the server streams
-transcription, response, audio, action and error events.
+transcription, response, audio, action and error events. A spoken turn on the
+wire, oldest message first:
+
+  client: config
+  server: ready
+  client: audio, audio, audio ...                   the user speaks
+  server: speech STARTED
+  server: transcription "is it"                     partial
+  server: transcription "is it sunny"               partial
+  client: audio ...                                 silence
+  server: speech STOPPED
+  server: speech TURN_ENDED                         silence_duration_ms later
+  server: transcription "Is it sunny?", is_final
+  server: response started, delta "Yes, ", delta ...
+  server: audio, audio ...                          paced ahead of playback
+  client: playback, playback ...                    while it plays
+  server: response completed                        the text, before its audio
+  server: audio, is_last
+  server: metrics
+
+Files of this package
+ * voice_service.proto: the RPCs, and the envelope of every message.
+ * session.proto: configuration, resumption, and limits.
+ * conversation.proto: commands of the client, events of the server.
+ * audio.proto: audio formats, input and output.
+ * error.proto: errors and their codes.
 
 Conventions used in this package
  * Durations and offsets are integers in milliseconds, suffix `_ms`. Wall
@@ -56,8 +81,8 @@ class VoiceServiceStub:
     VoiceSession: _grpc.StreamStreamMultiCallable[_voice_service_pb2.VoiceSessionRequest, _voice_service_pb2.VoiceSessionResponse]
     """Runs one voice conversation.
 
-    Client side: the first message must be `config`; anything may follow in any
-    order. A later `config` is a patch (see SessionConfig). Half-closing the
+    Client side: the first message must be `config`; other messages may follow in
+    any order. A later `config` is a patch (see SessionConfig). Half-closing the
     stream means "no more input": the server finishes the turn in progress and
     closes with OK. The session itself stays resumable for
     Limits.resume_window_ms; only `Control.end_session` ends it at once.
@@ -65,28 +90,28 @@ class VoiceServiceStub:
     Server side: the first message is always `ready` (or `error` followed by a
     non-OK status). The stream has no maximum duration and needs no deadline.
 
-    If the stream breaks, reconnect and put `resume` in the first `config`: the
-    server replays the events the client has not received, with their original
-    sequence numbers. If it answers ERROR_CODE_SESSION_NOT_FOUND, the session is
-    lost: `resume.restore` opens one in its place, with what the client knows of
-    the conversation.
+    When the stream breaks, the client reconnects and sets `resume` in the first
+    `config`: the server replays the events that the client has not received,
+    with their original sequence numbers. If the server answers with
+    ERROR_CODE_SESSION_NOT_FOUND, the session is lost: `resume.restore` opens a
+    new one in its place, from the client's copy of the conversation.
 
     Authentication is the `authorization: Bearer <token>` request metadata. A
     stream whose token expires ends with ERROR_CODE_UNAUTHENTICATED, unless a
-    `token_renewal` came before; the session goes on with the next token.
+    `token_renewal` arrived before; the session continues with the next token.
     """
     GetServiceInfo: _grpc.UnaryUnaryMultiCallable[_voice_service_pb2.GetServiceInfoRequest, _voice_service_pb2.GetServiceInfoResponse]
     """Describes the server before a session is opened: engines, encodings and
     limits. Safe to cache for minutes.
     """
     GetSession: _grpc.UnaryUnaryMultiCallable[_voice_service_pb2.GetSessionRequest, _voice_service_pb2.GetSessionResponse]
-    """Reads the conversation of a live session, to rebuild what a client has lost.
-    Fails with ERROR_CODE_SESSION_NOT_FOUND for a session that is gone and for
-    one that is not the caller's.
+    """Reads the conversation of a live session, for a client that lost its copy.
+    Fails with ERROR_CODE_SESSION_NOT_FOUND for a session that no longer exists,
+    and for a session of another caller.
     """
     DeleteSession: _grpc.UnaryUnaryMultiCallable[_voice_service_pb2.DeleteSessionRequest, _voice_service_pb2.DeleteSessionResponse]
-    """Ends a session and erases what is held of it, without its stream. Fails as
-    GetSession does.
+    """Ends a session and erases its data, without its stream. Fails as GetSession
+    does.
     """
 
 @_typing.type_check_only
@@ -97,8 +122,8 @@ class VoiceServiceAsyncStub(VoiceServiceStub):
     VoiceSession: _aio.StreamStreamMultiCallable[_voice_service_pb2.VoiceSessionRequest, _voice_service_pb2.VoiceSessionResponse]  # type: ignore[assignment]
     """Runs one voice conversation.
 
-    Client side: the first message must be `config`; anything may follow in any
-    order. A later `config` is a patch (see SessionConfig). Half-closing the
+    Client side: the first message must be `config`; other messages may follow in
+    any order. A later `config` is a patch (see SessionConfig). Half-closing the
     stream means "no more input": the server finishes the turn in progress and
     closes with OK. The session itself stays resumable for
     Limits.resume_window_ms; only `Control.end_session` ends it at once.
@@ -106,28 +131,28 @@ class VoiceServiceAsyncStub(VoiceServiceStub):
     Server side: the first message is always `ready` (or `error` followed by a
     non-OK status). The stream has no maximum duration and needs no deadline.
 
-    If the stream breaks, reconnect and put `resume` in the first `config`: the
-    server replays the events the client has not received, with their original
-    sequence numbers. If it answers ERROR_CODE_SESSION_NOT_FOUND, the session is
-    lost: `resume.restore` opens one in its place, with what the client knows of
-    the conversation.
+    When the stream breaks, the client reconnects and sets `resume` in the first
+    `config`: the server replays the events that the client has not received,
+    with their original sequence numbers. If the server answers with
+    ERROR_CODE_SESSION_NOT_FOUND, the session is lost: `resume.restore` opens a
+    new one in its place, from the client's copy of the conversation.
 
     Authentication is the `authorization: Bearer <token>` request metadata. A
     stream whose token expires ends with ERROR_CODE_UNAUTHENTICATED, unless a
-    `token_renewal` came before; the session goes on with the next token.
+    `token_renewal` arrived before; the session continues with the next token.
     """
     GetServiceInfo: _aio.UnaryUnaryMultiCallable[_voice_service_pb2.GetServiceInfoRequest, _voice_service_pb2.GetServiceInfoResponse]  # type: ignore[assignment]
     """Describes the server before a session is opened: engines, encodings and
     limits. Safe to cache for minutes.
     """
     GetSession: _aio.UnaryUnaryMultiCallable[_voice_service_pb2.GetSessionRequest, _voice_service_pb2.GetSessionResponse]  # type: ignore[assignment]
-    """Reads the conversation of a live session, to rebuild what a client has lost.
-    Fails with ERROR_CODE_SESSION_NOT_FOUND for a session that is gone and for
-    one that is not the caller's.
+    """Reads the conversation of a live session, for a client that lost its copy.
+    Fails with ERROR_CODE_SESSION_NOT_FOUND for a session that no longer exists,
+    and for a session of another caller.
     """
     DeleteSession: _aio.UnaryUnaryMultiCallable[_voice_service_pb2.DeleteSessionRequest, _voice_service_pb2.DeleteSessionResponse]  # type: ignore[assignment]
-    """Ends a session and erases what is held of it, without its stream. Fails as
-    GetSession does.
+    """Ends a session and erases its data, without its stream. Fails as GetSession
+    does.
     """
 
 class VoiceServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -141,8 +166,8 @@ class VoiceServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_voice_service_pb2.VoiceSessionResponse], _abc.AsyncIterator[_voice_service_pb2.VoiceSessionResponse]]:
         """Runs one voice conversation.
 
-        Client side: the first message must be `config`; anything may follow in any
-        order. A later `config` is a patch (see SessionConfig). Half-closing the
+        Client side: the first message must be `config`; other messages may follow in
+        any order. A later `config` is a patch (see SessionConfig). Half-closing the
         stream means "no more input": the server finishes the turn in progress and
         closes with OK. The session itself stays resumable for
         Limits.resume_window_ms; only `Control.end_session` ends it at once.
@@ -150,15 +175,15 @@ class VoiceServiceServicer(metaclass=_abc_1.ABCMeta):
         Server side: the first message is always `ready` (or `error` followed by a
         non-OK status). The stream has no maximum duration and needs no deadline.
 
-        If the stream breaks, reconnect and put `resume` in the first `config`: the
-        server replays the events the client has not received, with their original
-        sequence numbers. If it answers ERROR_CODE_SESSION_NOT_FOUND, the session is
-        lost: `resume.restore` opens one in its place, with what the client knows of
-        the conversation.
+        When the stream breaks, the client reconnects and sets `resume` in the first
+        `config`: the server replays the events that the client has not received,
+        with their original sequence numbers. If the server answers with
+        ERROR_CODE_SESSION_NOT_FOUND, the session is lost: `resume.restore` opens a
+        new one in its place, from the client's copy of the conversation.
 
         Authentication is the `authorization: Bearer <token>` request metadata. A
         stream whose token expires ends with ERROR_CODE_UNAUTHENTICATED, unless a
-        `token_renewal` came before; the session goes on with the next token.
+        `token_renewal` arrived before; the session continues with the next token.
         """
 
     @_abc_1.abstractmethod
@@ -177,9 +202,9 @@ class VoiceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _voice_service_pb2.GetSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_voice_service_pb2.GetSessionResponse, _abc.Awaitable[_voice_service_pb2.GetSessionResponse]]:
-        """Reads the conversation of a live session, to rebuild what a client has lost.
-        Fails with ERROR_CODE_SESSION_NOT_FOUND for a session that is gone and for
-        one that is not the caller's.
+        """Reads the conversation of a live session, for a client that lost its copy.
+        Fails with ERROR_CODE_SESSION_NOT_FOUND for a session that no longer exists,
+        and for a session of another caller.
         """
 
     @_abc_1.abstractmethod
@@ -188,8 +213,8 @@ class VoiceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _voice_service_pb2.DeleteSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_voice_service_pb2.DeleteSessionResponse, _abc.Awaitable[_voice_service_pb2.DeleteSessionResponse]]:
-        """Ends a session and erases what is held of it, without its stream. Fails as
-        GetSession does.
+        """Ends a session and erases its data, without its stream. Fails as GetSession
+        does.
         """
 
 def add_VoiceServiceServicer_to_server(servicer: VoiceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -9,9 +9,10 @@ from av.codec.context import CodecContext
 from av.error import FFmpegError
 from av.packet import Packet
 
-from cedar_voice_service.audio.containers.parts import Track, broken, check_rate
-from cedar_voice_service.audio.formats import LISTENING_RATE_HZ
+from cedar_voice_service.audio.containers.parts import Track
+from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, is_decoded_rate
 from cedar_voice_service.audio.resampler import Resampler
+from cedar_voice_service.errors import BrokenAudio, UnsupportedAudio
 
 MAX_FAILED_PACKETS = 10
 """Packets in a row that may fail before the recording is given up."""
@@ -45,7 +46,7 @@ class TrackDecoder:
         except FFmpegError:
             self._failed_packets += 1
             if self._failed_packets >= MAX_FAILED_PACKETS:
-                raise broken("the audio cannot be decoded") from None
+                raise BrokenAudio("the audio cannot be decoded") from None
             return b""
         self._failed_packets = 0
         self._has_sounded = True
@@ -59,7 +60,7 @@ class TrackDecoder:
         """
         if not self._has_sounded:
             if self._failed_packets:
-                raise broken("the audio cannot be decoded")
+                raise BrokenAudio("the audio cannot be decoded")
             return b""
         try:
             return self._sound_of(self._codec.decode(None)) + self._resampler.flush()
@@ -69,6 +70,7 @@ class TrackDecoder:
     def _sound_of(self, frames: Iterable[AudioFrame]) -> bytes:
         samples = []
         for frame in frames:
-            check_rate(frame.sample_rate)
+            if not is_decoded_rate(frame.sample_rate):
+                raise UnsupportedAudio(f"a sample rate of {frame.sample_rate} Hz is not decoded")
             samples.append(self._resampler.feed(frame))
         return b"".join(samples)

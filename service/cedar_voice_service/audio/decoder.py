@@ -7,8 +7,8 @@ from cedar_voice_service.audio.codec import TrackDecoder
 from cedar_voice_service.audio.containers.elementary import ElementaryReader, Mp3Reader
 from cedar_voice_service.audio.containers.mp4 import Mp4Reader
 from cedar_voice_service.audio.containers.ogg import OggReader
-from cedar_voice_service.audio.containers.parts import Part, Reader, Track, broken, unsupported
-from cedar_voice_service.audio.containers.raw import PcmReader
+from cedar_voice_service.audio.containers.parts import Part, Reader, Track
+from cedar_voice_service.audio.containers.raw import PcmReader, pcm_track
 from cedar_voice_service.audio.containers.recognition import Verdict, recognize
 from cedar_voice_service.audio.containers.wav import WavReader
 from cedar_voice_service.audio.containers.webm import WebmReader
@@ -18,7 +18,7 @@ from cedar_voice_service.audio.formats import (
     AudioFormat,
     Encoding,
 )
-from cedar_voice_service.errors import CallerError
+from cedar_voice_service.errors import BrokenAudio, CallerError, UnsupportedAudio
 
 MAX_AHEAD_MS = 120_000
 """Most sound that one call of `feed` or `flush` gives out."""
@@ -58,7 +58,7 @@ def open_decoder(audio_format: AudioFormat) -> Decoder:
         CallerError: raw PCM without a sample rate, or with one beyond what is decoded.
     """
     if audio_format.encoding is Encoding.PCM_S16LE and not audio_format.sample_rate_hz:
-        raise unsupported("raw PCM needs its sample rate", field="input_audio.sample_rate_hz")
+        raise UnsupportedAudio("raw PCM needs its sample rate", field="input_audio.sample_rate_hz")
     return RecordingDecoder(audio_format)
 
 
@@ -92,7 +92,7 @@ class RecordingDecoder:
     def flush(self) -> bytes:
         """See `Decoder.flush`."""
         if self._head:
-            raise unsupported("the audio is too short to be recognized")
+            raise UnsupportedAudio("the audio is too short to be recognized")
         return b"".join(self._close())
 
     def _open(self, encoding: Encoding) -> None:
@@ -113,7 +113,7 @@ class RecordingDecoder:
         self._head += data
         found = recognize(self._head)
         if found is Verdict.UNKNOWN:
-            raise unsupported("the encoding of the audio is not recognized")
+            raise UnsupportedAudio("the encoding of the audio is not recognized")
         if isinstance(found, Encoding):
             self._open(found)
             data, self._head = self._head, b""
@@ -156,7 +156,7 @@ class Allowance:
         """
         self._left_ms -= sample_count * 1000 / LISTENING_RATE_HZ
         if self._left_ms < 0:
-            raise broken("the audio holds more sound than is decoded at once")
+            raise BrokenAudio("the audio holds more sound than is decoded at once")
 
 
 _UNMISTAKABLE = (
@@ -184,7 +184,7 @@ def _open_reader(encoding: Encoding, audio_format: AudioFormat) -> Reader:
             return ElementaryReader(Track("flac"))
         case Encoding.PCM_S16LE:
             channels = audio_format.channel_count or 1
-            track = Track("pcm_s16le", b"", audio_format.sample_rate_hz, channels)
+            track = pcm_track("pcm_s16le", audio_format.sample_rate_hz, channels)
             return PcmReader(track, SAMPLE_BYTES)
         case Encoding.AUTO:
-            raise unsupported("the encoding of the audio is not recognized")
+            raise UnsupportedAudio("the encoding of the audio is not recognized")

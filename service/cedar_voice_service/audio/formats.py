@@ -9,6 +9,24 @@ SAMPLE_BYTES = 2
 LISTENING_RATE_HZ = 16_000
 """Rate at which speech is detected and recognized."""
 
+MIN_DECODED_RATE_HZ = 8_000
+MAX_DECODED_RATE_HZ = 192_000
+
+
+def is_decoded_rate(sample_rate_hz: int) -> bool:
+    """Whether input audio of this rate is decoded."""
+    return MIN_DECODED_RATE_HZ <= sample_rate_hz <= MAX_DECODED_RATE_HZ
+
+
+def duration_ms_of(sample_count: int, sample_rate_hz: int = LISTENING_RATE_HZ) -> int:
+    """Return the length of so many samples in whole milliseconds."""
+    return sample_count * 1000 // sample_rate_hz
+
+
+def byte_count_of(duration_ms: int, sample_rate_hz: int = LISTENING_RATE_HZ) -> int:
+    """Return the size of the samples of so many milliseconds."""
+    return duration_ms * sample_rate_hz // 1000 * SAMPLE_BYTES
+
 
 class Encoding(Enum):
     """Codec and container, named as in `cedar_voice.v1.AudioEncoding`."""
@@ -71,6 +89,34 @@ class Pcm:
         return self.sample_count * 1000 / self.sample_rate_hz
 
 
+class EdgeKind(Enum):
+    """Which way an edge goes."""
+
+    STARTED = "started"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEdge:
+    """Speech began or ended at `at_ms`, in milliseconds of sound since the detector was made."""
+
+    kind: EdgeKind
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class AudioBlock:
+    """A block of sound and the edges of speech that it made known.
+
+    Times are milliseconds of sound since the session began: `end_ms` is where the block ends, the
+    edges lie at or before it.
+    """
+
+    pcm: Pcm
+    end_ms: int
+    edges: tuple[SpeechEdge, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Mp3:
     """A piece of an MP3 file, cut anywhere. Each phrase is a file of its own."""
@@ -80,3 +126,16 @@ class Mp3:
 
 Sound = Pcm | Mp3
 """What engines speak."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedChunk:
+    """Encoded sound and its place in the response. Each chunk begins where the one before ends.
+
+    `continues` is set where its bytes belong to the same file as those before.
+    """
+
+    data: bytes
+    offset_ms: int
+    duration_ms: int
+    continues: bool = False

@@ -1,4 +1,4 @@
-"""Changing the pitch of speech and not its length, with libav's filters."""
+"""Changing the pitch of speech but not its length, with libav's filters."""
 
 from collections.abc import Iterator
 
@@ -6,12 +6,12 @@ import av
 from av.audio.frame import AudioFrame
 from av.filter import Graph
 
-from cedar_voice_service.audio.formats import SAMPLE_BYTES, Pcm
-from cedar_voice_service.audio.resampler import frame_of
+from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.audio.resampler import frame_of, samples_of
 
 
 class PitchShifter:
-    """Blocks of one rate in, the same speech higher or lower out, at the same rate.
+    """Makes speech higher or lower, at the same rate and of the same length.
 
     Args:
         pitch: multiplier, 0.5 to 2.0.
@@ -33,15 +33,15 @@ class PitchShifter:
         self._graph.link_nodes(*(self._graph.add(name, args) for name, args in steps)).configure()
 
     def feed(self, pcm: Pcm) -> list[Pcm]:
-        """Take a block; what is ready."""
-        frame = frame_of(pcm)
+        """Shift a block; return the blocks that are ready."""
+        frame = frame_of(pcm.data, pcm.sample_rate_hz)
         frame.pts = self._fed_samples
         self._fed_samples += pcm.sample_count
         self._graph.push(frame)
         return list(self._ready())
 
     def flush(self) -> list[Pcm]:
-        """The end of the speech."""
+        """End the speech; return its last blocks."""
         self._graph.push(None)
         return list(self._ready())
 
@@ -52,5 +52,4 @@ class PitchShifter:
             except (av.BlockingIOError, av.EOFError):
                 return
             assert isinstance(frame, AudioFrame)
-            data = bytes(frame.planes[0])[: frame.samples * SAMPLE_BYTES]
-            yield Pcm(data, self._sample_rate_hz)
+            yield Pcm(samples_of(frame), self._sample_rate_hz)

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable
 
+from av.audio.format import AudioFormat as SampleFormat
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
-from cedar_voice_service.audio.formats import SAMPLE_BYTES, Pcm
+_S16 = SampleFormat("s16")
 
 
 class Resampler:
-    """Frames of any rate and layout, also of changing ones, to mono samples of one rate."""
+    """Converts frames of any rate and layout, also changing ones, to mono samples of one rate."""
 
     def __init__(self, sample_rate_hz: int) -> None:
         self._sample_rate_hz = sample_rate_hz
@@ -17,7 +18,7 @@ class Resampler:
         self._resampler: AudioResampler | None = None
 
     def feed(self, frame: AudioFrame) -> bytes:
-        """Samples that are ready after this frame.
+        """Resample a frame; return the samples that are ready.
 
         Raises:
             av.FFmpegError: the frame has a layout that cannot be mixed down.
@@ -27,11 +28,11 @@ class Resampler:
         if self._resampler is None or shape != self._shape:
             ready = self.flush()
             self._shape = shape
-            self._resampler = AudioResampler("s16", "mono", self._sample_rate_hz)
+            self._resampler = AudioResampler(_S16, "mono", self._sample_rate_hz)
         return ready + _samples_of(self._resampler.resample(frame))
 
     def flush(self) -> bytes:
-        """Samples still held, the last of the sound fed so far."""
+        """Return the samples still held, the last of the sound fed so far."""
         if self._resampler is None:
             return b""
         held = self._resampler.resample(None)
@@ -39,13 +40,18 @@ class Resampler:
         return _samples_of(frame for frame in held if frame is not None)
 
 
-def frame_of(pcm: Pcm) -> AudioFrame:
-    """A block as libav takes it."""
-    frame = AudioFrame("s16", "mono", pcm.sample_count)
-    frame.planes[0].update(pcm.data)
-    frame.sample_rate = pcm.sample_rate_hz
+def frame_of(samples: bytes, sample_rate_hz: int) -> AudioFrame:
+    """Return mono samples as a frame of libav."""
+    frame = AudioFrame("s16", "mono", len(samples) // _S16.bytes)
+    frame.planes[0].update(samples)
+    frame.sample_rate = sample_rate_hz
     return frame
 
 
+def samples_of(frame: AudioFrame) -> bytes:
+    """Return the samples of a mono frame, without the padding of its plane."""
+    return bytes(frame.planes[0])[: frame.samples * _S16.bytes]
+
+
 def _samples_of(frames: Iterable[AudioFrame]) -> bytes:
-    return b"".join(bytes(frame.planes[0])[: frame.samples * SAMPLE_BYTES] for frame in frames)
+    return b"".join(map(samples_of, frames))

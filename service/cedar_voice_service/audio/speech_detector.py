@@ -5,12 +5,16 @@ a fortieth of that; it stands before Silero as a gate and lets through whatever 
 """
 
 from collections import deque
-from dataclasses import dataclass
-from enum import Enum
 
 import webrtcvad
 
-from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES, Pcm
+from cedar_voice_service.audio.formats import (
+    LISTENING_RATE_HZ,
+    SAMPLE_BYTES,
+    EdgeKind,
+    Pcm,
+    SpeechEdge,
+)
 from cedar_voice_service.audio.silero import FRAME_SAMPLES, Silero
 
 STOP_AFTER_MS = 128
@@ -33,21 +37,6 @@ _FRAME_BYTES = FRAME_SAMPLES * SAMPLE_BYTES
 _GATE_BYTES = 480 * SAMPLE_BYTES
 _GATE_AGGRESSIVENESS = 2
 _MIN_STOP_THRESHOLD = 0.01
-
-
-class EdgeKind(Enum):
-    """Which way an edge goes."""
-
-    STARTED = "started"
-    STOPPED = "stopped"
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechEdge:
-    """Speech began or ended at `at_ms`, in milliseconds of sound since the detector was made."""
-
-    kind: EdgeKind
-    at_ms: int
 
 
 class SpeechDetector:

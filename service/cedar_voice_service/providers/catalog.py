@@ -1,10 +1,11 @@
 """Opens the engines that the settings select, with repeated requests and fallback engines."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from cedar_voice_service.errors import Stage
+from cedar_voice_service.providers.engines import Engines
 from cedar_voice_service.providers.protocols import (
     BatchRecognizer,
     EngineInfo,
@@ -38,18 +39,7 @@ from cedar_voice_service.providers.wrappers.stage import (
 from cedar_voice_service.providers.wrappers.stream_adapter import StreamAdapter
 from cedar_voice_service.session.load_shedding import Pressure
 from cedar_voice_service.settings import ServiceSettings
-from cedar_voice_service.workers.decoding import HERE, Decoding, open_decoding
-
-
-@dataclass(frozen=True, slots=True)
-class Engines:
-    """The engines in use, one per stage, with their descriptions."""
-
-    transcriber: Transcriber
-    responder: Responder
-    synthesizer: Synthesizer
-    infos: Mapping[Stage, EngineInfo]
-    decoding: Decoding = HERE
+from cedar_voice_service.workers.decoding import open_decoding
 
 
 @asynccontextmanager

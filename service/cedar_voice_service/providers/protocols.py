@@ -9,10 +9,9 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import Pcm, Sound
+from cedar_voice_service.audio.formats import AudioBlock, Pcm, Sound
+from cedar_voice_service.session.config import Tool
 from cedar_voice_service.session.history import HistoryItem
-from cedar_voice_service.session.tools import Tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class Transcriber(Protocol):
     """Speech to text."""
 
     def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
+        self, audio: AsyncIterator[AudioBlock], language: str
     ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
         """Recognize one utterance.
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from cedar_voice_service.audio.ear import Heard
+from cedar_voice_service.audio.formats import AudioBlock
 from cedar_voice_service.recognition.audio_budget import AudioBudget
 from cedar_voice_service.recognition.sample_buffer import SampleBuffer
 from cedar_voice_service.recognition.speech import LEAD_MS, TAIL_MS, Gap, SpeechTimeline
@@ -59,7 +59,7 @@ class RollingWindow:
 
     # -- audio ---------------------------------------------------------------------------------
 
-    def add(self, block: Heard) -> PartialTranscript | None:
+    def add(self, block: AudioBlock) -> PartialTranscript | None:
         """Receive a block; return the transcript if a pause in the block settles it."""
         if self._origin_ms is None:
             self._origin_ms = block.end_ms - round(block.pcm.duration_ms)

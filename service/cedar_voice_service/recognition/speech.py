@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cedar_voice_service.audio.speech_detector import EdgeKind, SpeechEdge
+from cedar_voice_service.audio.formats import EdgeKind, SpeechEdge
 
 LEAD_MS = 200
 """Silence that is sent before speech."""

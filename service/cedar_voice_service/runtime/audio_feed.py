@@ -2,7 +2,7 @@
 
 import asyncio
 
-from cedar_voice_service.audio.ear import Heard
+from cedar_voice_service.audio.formats import AudioBlock
 
 
 class AudioFeed:
@@ -13,12 +13,12 @@ class AudioFeed:
     """
 
     def __init__(self, max_blocks: int) -> None:
-        self._blocks: asyncio.Queue[Heard | None] = asyncio.Queue(max_blocks + 1)
+        self._blocks: asyncio.Queue[AudioBlock | None] = asyncio.Queue(max_blocks + 1)
         self._max_blocks = max_blocks
         self._is_closed = False
         self.is_overrun = False
 
-    def put(self, block: Heard) -> None:
+    def put(self, block: AudioBlock) -> None:
         """Add a block."""
         if self._is_closed:
             return
@@ -37,7 +37,7 @@ class AudioFeed:
     def __aiter__(self) -> "AudioFeed":
         return self
 
-    async def __anext__(self) -> Heard:
+    async def __anext__(self) -> AudioBlock:
         block = await self._blocks.get()
         if block is None:
             raise StopAsyncIteration

@@ -3,12 +3,11 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
-from cedar_voice_service.audio.ear import Ear, Heard
-from cedar_voice_service.audio.formats import AudioFormat
-from cedar_voice_service.audio.speech_detector import EdgeKind
+from cedar_voice_service.audio.formats import AudioBlock, AudioFormat, EdgeKind
+from cedar_voice_service.audio.speech_tracker import SpeechTracker
 from cedar_voice_service.errors import CedarVoiceError, RateLimited
 from cedar_voice_service.runtime.audio_feed import AudioFeed
-from cedar_voice_service.runtime.input_batch import Unheard
+from cedar_voice_service.runtime.input_batch import InputBatch, InputBatcher
 from cedar_voice_service.runtime.recordings import Recordings
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import TurnDetection
@@ -21,49 +20,74 @@ JUDGED_BYTES = 30_720
 """Sound that is judged at a time: four of the longest blocks, which are a second."""
 
 
-class Listener:
+class AudioInput:
     """Turns the bytes of a client into ear events, and keeps the audio a turn may want.
 
     Args:
         detection: what counts as speech.
         decoding: opens decoders.
-        ration: asked before so many milliseconds of sound are kept; raises what refuses them.
+        charge_quota: asked before so many milliseconds of sound are kept; raises what refuses them.
     """
 
     def __init__(
-        self, detection: TurnDetection, decoding: Decoding, ration: Callable[[float], None]
+        self, detection: TurnDetection, decoding: Decoding, charge_quota: Callable[[float], None]
     ) -> None:
-        self.unheard = Unheard()
-        self._ration = ration
+        self._batcher = InputBatcher()
+        self._charge_quota = charge_quota
         self._recordings = Recordings(decoding)
-        self._ear = Ear(detection.threshold, detection.min_speech_ms)
-        self._tape: deque[Heard] = deque()
+        self._speech = SpeechTracker(detection.threshold, detection.min_speech_ms)
+        self._audio_buffer: deque[AudioBlock] = deque()
         self._feed: AudioFeed | None = None
 
     @property
     def is_in_speech(self) -> bool:
         """Whether the user is known to speak, up to the newest sound."""
-        return self._ear.is_in_speech
+        return self._speech.is_in_speech
+
+    @property
+    def due_ms(self) -> int | None:
+        """Clock time by which the collected audio is to be processed; None without any."""
+        return self._batcher.due_ms
+
+    def add(self, data: bytes, sequence: int) -> None:
+        """Collect the audio of a client message, for `take_batch`."""
+        self._batcher.add(data, sequence)
+
+    def is_due(self, now_ms: int) -> bool:
+        """Whether audio has been collected for as long as it may be."""
+        due_ms = self._batcher.due_ms
+        return due_ms is not None and due_ms <= now_ms
+
+    def can_wait(self, now_ms: int) -> bool:
+        """Whether the collected audio can wait for the next message.
+
+        In the midst of speech, since its end is then found a message or two later at most.
+        """
+        return self.is_in_speech and not self._batcher.is_full(now_ms)
+
+    def take_batch(self, now_ms: int) -> InputBatch | None:
+        """Return and forget the collected audio; None without any."""
+        return self._batcher.take(now_ms)
 
     def tune(self, detection: TurnDetection) -> None:
         """Apply a new configuration."""
-        self._ear.tune(detection.threshold, detection.min_speech_ms)
+        self._speech.tune(detection.threshold, detection.min_speech_ms)
 
-    def begin(self, audio_format: AudioFormat) -> None:
+    def begin_recording(self, audio_format: AudioFormat) -> None:
         """The following bytes are a new recording: speech that goes on in it begins anew.
 
         Raises:
             CallerError: it cannot be decoded; what follows is dropped until the next header.
         """
-        self._ear.flush()
+        self._speech.flush()
         self._recordings.begin(audio_format)
 
-    def end(self) -> None:
+    def end_recording(self) -> None:
         """What still comes of the recording is not wanted, and speech ends with it."""
-        self._ear.flush()
+        self._speech.flush()
         self._recordings.end()
 
-    async def hear(self, data: bytes) -> Iterator[on.EarEvent]:
+    async def process(self, data: bytes) -> Iterator[on.EarEvent]:
         """Take bytes as the client encoded them.
 
         The events are made as they are asked for, each block kept just before its own: what a
@@ -72,7 +96,7 @@ class Listener:
         Raises:
             CallerError: they cannot be decoded.
             EngineError: they were lost with the process that decodes them.
-            RateLimited: at the end; what is over the ration is dropped, its edges are told.
+            RateLimited: at the end; what is over the quota is dropped, its edges are told.
         """
         return self._keep(self._heard(await self._recordings.feed(data)))
 
@@ -86,7 +110,7 @@ class Listener:
         try:
             samples = await self._recordings.flush()
         except CedarVoiceError:
-            self._ear.flush()
+            self._speech.flush()
             raise
         return self._keep(self._heard(samples, is_last=True))
 
@@ -94,15 +118,15 @@ class Listener:
         """Feed a recognizer what was heard from `from_ms` on and what is heard from now on."""
         self.close_feed()
         self._feed = AudioFeed(FEED_BLOCKS)
-        for block in self._tape:
+        for block in self._audio_buffer:
             if block.end_ms > from_ms:
                 self._feed.put(block)
         return self._feed
 
-    def forget(self, before_ms: int) -> None:
+    def drop_before(self, before_ms: int) -> None:
         """No recognizer to come is fed what was heard before."""
-        while self._tape and self._tape[0].end_ms <= before_ms:
-            self._tape.popleft()
+        while self._audio_buffer and self._audio_buffer[0].end_ms <= before_ms:
+            self._audio_buffer.popleft()
 
     def close(self) -> None:
         """The session is over."""
@@ -115,14 +139,14 @@ class Listener:
             self._feed.close()
             self._feed = None
 
-    def _heard(self, samples: bytes, *, is_last: bool = False) -> Iterator[Heard]:
+    def _heard(self, samples: bytes, *, is_last: bool = False) -> Iterator[AudioBlock]:
         """What the ear makes of it, little by little: few bytes may hold minutes of sound."""
         for at in range(0, len(samples), JUDGED_BYTES):
-            yield from self._ear.feed(samples[at : at + JUDGED_BYTES])
+            yield from self._speech.feed(samples[at : at + JUDGED_BYTES])
         if is_last:
-            yield from self._ear.flush()
+            yield from self._speech.flush()
 
-    def _keep(self, heard: Iterable[Heard]) -> Iterator[on.EarEvent]:
+    def _keep(self, heard: Iterable[AudioBlock]) -> Iterator[on.EarEvent]:
         refusal: RateLimited | None = None
         for block in heard:
             if block.pcm.data and refusal is None:
@@ -134,12 +158,12 @@ class Listener:
         if refusal is not None:
             raise refusal
 
-    def _record(self, block: Heard) -> RateLimited | None:
+    def _record(self, block: AudioBlock) -> RateLimited | None:
         try:
-            self._ration(block.pcm.duration_ms)
+            self._charge_quota(block.pcm.duration_ms)
         except RateLimited as refusal:
             return refusal
-        self._tape.append(block)
+        self._audio_buffer.append(block)
         if self._feed is not None:
             self._feed.put(block)
         return None

@@ -18,29 +18,29 @@ The listener has the lead as well. Below this, audio is fetched as it comes.
 """
 
 
-class Stock:
+class PlayoutBackpressure:
     """What one session has in hand."""
 
     def __init__(self) -> None:
         self._has_room = asyncio.Event()
-        self.note(0)
+        self.update(0)
 
     @property
-    def in_hand_ms(self) -> int:
+    def buffered_ms(self) -> int:
         """Audio that waits to be sent."""
-        return self._in_hand_ms
+        return self._buffered_ms
 
-    def note(self, in_hand_ms: int) -> None:
+    def update(self, buffered_ms: int) -> None:
         """There is so much by now."""
-        self._in_hand_ms = in_hand_ms
-        if in_hand_ms > ENOUGH_MS:
+        self._buffered_ms = buffered_ms
+        if buffered_ms > ENOUGH_MS:
             self._has_room.clear()
         else:
             self._has_room.set()
 
-    async def wanted(self) -> None:
+    async def wait_for_room(self) -> None:
         """Wait until more is to be fetched."""
         await self._has_room.wait()
-        if self._in_hand_ms > EASY_MS:
+        if self._buffered_ms > EASY_MS:
             now_s = asyncio.get_running_loop().time()
             await asyncio.sleep(until_beat_s(now_s))

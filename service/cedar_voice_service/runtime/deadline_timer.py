@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 
-class Alarm:
+class DeadlineTimer:
     """Rings at a time that may be moved.
 
     Deadlines move with every event, nearly always to later: the timer stays, and looks again.

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, Stage
 from cedar_voice_service.session.config import SessionConfig
-from cedar_voice_service.session.messages import Message
 from cedar_voice_service.session.resume.outbox import Numbered, Outbox, silenced
+from cedar_voice_service.session.resume.position import START, ResumePoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Attachment:
                 return self._first.popleft()
             if self._notices:
                 return self._notices.popleft()
-            if (numbered := self._outbox.take()) is not None:
+            if (numbered := self._outbox.pop()) is not None:
                 return numbered
             if self._is_finished:
                 if self._last_error is None:
@@ -141,7 +141,7 @@ class Attachment:
         self._changed.set()
 
     @contextmanager
-    def taken_within(self, duration_s: float) -> Iterator[None]:
+    def written_within(self, duration_s: float) -> Iterator[None]:
         """Fail when what is being written is not taken in time."""
         loop = asyncio.get_running_loop()
         late = loop.call_later(duration_s, lambda: self.fail(slow_consumer()))
@@ -160,54 +160,45 @@ class Attachment:
 class Delivery:
     """The outbox of a session and the stream that empties it, if one is attached."""
 
-    def __init__(self, max_bytes: int, *, last_sequence: int = 0) -> None:
-        self._outbox = Outbox(max_bytes, last_sequence=last_sequence)
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
         self._attachment: Attachment | None = None
 
     @property
     def is_attached(self) -> bool:
-        """Whether there is a stream to write to."""
+        """Whether a stream is attached."""
         return self._attachment is not None
 
     @property
-    def told_durable(self) -> int | None:
-        """What the newest message that a stream has taken says is durable; None when all that
-        was said is taken.
-        """
-        return self._outbox.told_durable
-
-    @property
     def last_sequence(self) -> int:
-        """Sequence of the newest message that a stream has taken."""
+        """Sequence number of the newest message that a stream has popped."""
         return self._outbox.last_sequence
 
-    def attach(
-        self, config: SessionConfig, *, resume_after: int | None, is_restored: bool = False
-    ) -> Attachment:
-        """Make a stream the one that is written to; the stream before it ends.
+    def attach(self, config: SessionConfig, resume_point: ResumePoint = START) -> Attachment:
+        """Attach a stream; the stream before it ends with an error.
 
         Args:
-            config: what is in force.
-            resume_after: last sequence the client has; None on the session's first stream. It is
-                no acknowledgement: who comes in the client's place may lack what the client has.
-            is_restored: whether the client hears for the first time that it is another session.
+            config: configuration in force.
+            resume_point: no acknowledgement: a bridge that resumes for a browser may lack events
+                that the browser has.
 
         Raises:
-            CallerError: the client claims to have what was never sent.
+            CallerError: the client claims to have an event that was never sent.
         """
+        after, is_restored = resume_point.after, resume_point.is_restored
         replayed: list[Numbered] = []
         is_complete = True
-        if resume_after is not None:
-            if resume_after > self._outbox.last_sequence:
+        if after is not None:
+            if after > self._outbox.last_sequence:
                 raise CallerError(
                     "last_received_sequence is beyond what was sent",
                     code=Code.PROTOCOL_VIOLATION,
                     field="resume.last_received_sequence",
                 )
-            replayed, is_complete = self._outbox.replay(resume_after)
+            replayed, is_complete = self._outbox.replay(after)
         ready = Ready(
             config,
-            is_resumed=resume_after is not None and not is_restored,
+            is_resumed=after is not None and not is_restored,
             is_truncated=not is_complete,
             is_restored=is_restored,
             replayed=len(replayed),
@@ -231,9 +222,8 @@ class Delivery:
         self._attachment = None
         return True
 
-    def send(self, message: Message, turn_id: int, durable: int = 0) -> None:
-        """Say something, now or after a resume; see `Numbered` for `durable`."""
-        self._outbox.put(message, turn_id=turn_id, durable=durable)
+    def wake(self) -> None:
+        """Wake the attached stream, if any: the outbox has messages."""
         if self._attachment is None:
             return
         if self._outbox.has_overflowed:
@@ -245,13 +235,8 @@ class Delivery:
         if self._attachment is not None:
             self._attachment.notify(notice)
 
-    def acknowledge(self, sequence: int) -> None:
-        """The client has received everything up to here."""
-        self._outbox.acknowledge(sequence)
-
-    def purge_speech(self, response_id: int) -> None:
-        """Drop audio of this response and older ones that waits, or would be sent again."""
-        self._outbox.purge_speech(response_id)
+    def purge_replayed_audio(self, response_id: int) -> None:
+        """Drop audio of this response and older ones that the stream was about to replay."""
         if self._attachment is not None:
             self._attachment.purge_speech(response_id)
 

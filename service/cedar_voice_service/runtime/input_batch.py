@@ -1,46 +1,72 @@
-"""Input audio that waits to be heard: a few pieces together cost little more than one."""
+"""Input audio of several messages, processed together: that costs little more than one message."""
 
-HEARD_BYTES = 8_192
-"""Audio decoded at a time before other sessions get their turn; as much does not wait."""
+from dataclasses import dataclass
 
-HEARD_EVERY_MS = 180
-"""A piece that comes so long after the last hearing waits for no other.
+PIECE_BYTES = 8_192
+"""Audio processed at a time before other sessions get their turn; as much waits for no more."""
 
-Browsers send one every 100 ms, sooner or later by a few.
+INTERVAL_MS = 180
+"""A message that arrives so long after the last batch waits for no other.
+
+Browsers send one every 100 ms, give or take a few.
 """
 
-LONGEST_WAIT_MS = 250
-"""After the last hearing what waits is heard, though no other piece comes."""
+MAX_WAIT_MS = 250
+"""Time after the last batch at which waiting audio is processed, though no other message comes."""
 
 
-class Unheard:
-    """The pieces of one session, in order. Times are clock milliseconds."""
+@dataclass(frozen=True, slots=True)
+class InputBatch:
+    """The audio of consecutive messages of a client.
+
+    `first_sequence` and `last_sequence` are their places in the client's sequence; 0 where the
+    messages are not numbered.
+    """
+
+    data: bytes
+    first_sequence: int
+    last_sequence: int
+
+    @property
+    def pieces(self) -> list[bytes]:
+        """The audio in order, in pieces of at most `PIECE_BYTES`."""
+        return [
+            self.data[start : start + PIECE_BYTES]
+            for start in range(0, len(self.data), PIECE_BYTES)
+        ]
+
+
+class InputBatcher:
+    """Collects the audio of one session. Times are clock milliseconds."""
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-        self._bytes = 0
+        self._messages: list[bytes] = []
+        self._byte_count = 0
         self._sequences: list[int] = []
-        self._heard_at_ms = -LONGEST_WAIT_MS
+        self._last_batch_at_ms = -MAX_WAIT_MS
 
     @property
     def due_ms(self) -> int | None:
-        """When it is to be heard at the latest; None when nothing waits."""
-        return self._heard_at_ms + LONGEST_WAIT_MS if self._pieces else None
+        """Time by which the collected audio is to be processed; None without any."""
+        return self._last_batch_at_ms + MAX_WAIT_MS if self._messages else None
 
-    def is_worth_hearing(self, now_ms: int) -> bool:
-        """Whether there is no use in waiting for the next piece."""
-        return self._bytes >= HEARD_BYTES or now_ms >= self._heard_at_ms + HEARD_EVERY_MS
+    def is_full(self, now_ms: int) -> bool:
+        """Whether waiting for another message gains nothing."""
+        return self._byte_count >= PIECE_BYTES or now_ms >= self._last_batch_at_ms + INTERVAL_MS
 
     def add(self, data: bytes, sequence: int) -> None:
-        """A message brought audio."""
-        self._pieces.append(data)
-        self._bytes += len(data)
+        """Collect the audio of a message; a `sequence` of 0 is none."""
+        self._messages.append(data)
+        self._byte_count += len(data)
         if sequence:
             self._sequences.append(sequence)
 
-    def take(self, now_ms: int) -> tuple[bytes, int, int]:
-        """All of it, and the first and last sequence that it came with; 0 where it had none."""
-        data, self._pieces, self._bytes = b"".join(self._pieces), [], 0
-        sequences, self._sequences = self._sequences or [0], []
-        self._heard_at_ms = now_ms
-        return data, sequences[0], sequences[-1]
+    def take(self, now_ms: int) -> InputBatch | None:
+        """Return and forget the collected audio; None without any."""
+        if not self._messages:
+            return None
+        sequences = self._sequences or [0]
+        batch = InputBatch(b"".join(self._messages), sequences[0], sequences[-1])
+        self._messages, self._sequences, self._byte_count = [], [], 0
+        self._last_batch_at_ms = now_ms
+        return batch

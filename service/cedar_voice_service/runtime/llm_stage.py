@@ -16,21 +16,26 @@ from cedar_voice_service.providers.protocols import (
 )
 from cedar_voice_service.runtime.stt_stage import Report
 from cedar_voice_service.session import events as on
+from cedar_voice_service.session.answer_parts import (
+    ACTION_REFUSED_JSON,
+    ACTION_SENT_JSON,
+    FinishReason,
+    Usage,
+)
 from cedar_voice_service.session.history import (
     AssistantMessage,
     CalledTool,
     HistoryItem,
     ToolOutcome,
 )
-from cedar_voice_service.session.messages import FinishReason, Usage
 from cedar_voice_service.session.response.phrases import PhraseCutter
-from cedar_voice_service.session.tools import ACTION_REFUSED_JSON, ACTION_SENT_JSON, action_of
+from cedar_voice_service.session.tools import action_of
 
 MAX_ROUNDS = 4
 """How often a model may call tools before it has to speak."""
 
 
-class Reciter:
+class VerbatimResponder:
     """A responder that says a text as it is."""
 
     def __init__(self, text: str) -> None:
@@ -42,7 +47,7 @@ class Reciter:
         yield ReplyEnd()
 
 
-class Writer:
+class LlmStage:
     """Writes the answer of one turn; complete phrases go to `phrases`, None after the last."""
 
     def __init__(

@@ -50,16 +50,16 @@ class Quota:
         buckets = (self._streams, self._turns, self._audio_s, self._messages)
         return all(bucket is None or bucket.is_full for bucket in buckets)
 
-    def open_stream(self) -> None:
+    def charge_stream(self) -> None:
         """Ask for one more stream, of a session that begins or goes on.
 
         Raises:
             RateLimited: of stage TRANSPORT.
         """
         what = f"at most {self._rates.streams_per_minute} sessions begun or resumed a minute"
-        _take(self._streams, 1.0, what, Stage.TRANSPORT)
+        _charge(self._streams, 1.0, what, Stage.TRANSPORT)
 
-    def open_session(self, open_count: int, *, retry_after_ms: int) -> None:
+    def check_session(self, open_count: int, *, retry_after_ms: int) -> None:
         """Ask for one more session.
 
         Raises:
@@ -70,32 +70,32 @@ class Quota:
             what = f"at most {limit} sessions at once"
             raise RateLimited(what, Stage.TRANSPORT, retry_after_ms=retry_after_ms)
 
-    def begin_answer(self) -> None:
+    def charge_answer(self) -> None:
         """Ask for an answer.
 
         Raises:
             RateLimited: of stage LLM.
         """
         what = f"at most {self._rates.turns_per_minute} answers a minute"
-        _take(self._turns, 1.0, what, Stage.LLM)
+        _charge(self._turns, 1.0, what, Stage.LLM)
 
-    def hear(self, duration_ms: float) -> None:
+    def charge_audio(self, duration_ms: float) -> None:
         """Ask for audio to be heard.
 
         Raises:
             RateLimited: of stage AUDIO_INPUT.
         """
         what = f"at most {self._rates.audio_s_per_minute} s of audio a minute"
-        _take(self._audio_s, duration_ms / 1000, what, Stage.AUDIO_INPUT)
+        _charge(self._audio_s, duration_ms / 1000, what, Stage.AUDIO_INPUT)
 
-    def receive(self) -> None:
+    def charge_message(self) -> None:
         """Ask for a message to be taken.
 
         Raises:
             RateLimited: of stage TRANSPORT.
         """
         what = f"at most {self._rates.messages_per_s} messages a second"
-        _take(self._messages, 1.0, what, Stage.TRANSPORT)
+        _charge(self._messages, 1.0, what, Stage.TRANSPORT)
 
 
 class Quotas:
@@ -140,7 +140,7 @@ class RateLimitedResponder:
             RateLimited: of stage LLM.
         """
         if not (request.history and isinstance(request.history[-1], ToolOutcome)):
-            self._quota.begin_answer()
+            self._quota.charge_answer()
         return self._responder.respond(request)
 
 
@@ -148,7 +148,7 @@ def _bucket(per_s: float, burst: float, clock_s: Clock) -> TokenBucket | None:
     return TokenBucket(per_s, burst, clock_s) if per_s else None
 
 
-def _take(bucket: TokenBucket | None, amount: float, what: str, stage: Stage) -> None:
+def _charge(bucket: TokenBucket | None, amount: float, what: str, stage: Stage) -> None:
     wait_s = bucket.take(amount) if bucket is not None else 0.0
     if wait_s:
         raise RateLimited(what, stage, retry_after_ms=ceil(wait_s * 1000))

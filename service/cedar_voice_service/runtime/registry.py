@@ -5,16 +5,15 @@ import random
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
 from cedar_voice_service.errors import CallerError, CapacityError, Code, EngineError, Stage
-from cedar_voice_service.providers.catalog import Engines
 from cedar_voice_service.runtime.delivery import Attachment, GoAway
-from cedar_voice_service.runtime.quotas import Quotas, RateLimitedResponder
-from cedar_voice_service.runtime.runner import SessionRunner
-from cedar_voice_service.session.config import ConfigPatch, Limits, SessionConfig
+from cedar_voice_service.runtime.quotas import Quotas
+from cedar_voice_service.runtime.running_session import RunningSession, SessionFactory
+from cedar_voice_service.session.config_patch import ConfigPatch
 from cedar_voice_service.session.load_shedding import Pressure
 from cedar_voice_service.session.resume.position import NO_PAST, Past, Position
 
@@ -26,7 +25,7 @@ RETRY_AFTER_MS = (1_000, 5_000)
 
 @dataclass(slots=True)
 class _Entry:
-    runner: SessionRunner
+    session: RunningSession
     principal: str
     task: asyncio.Task[None] | None = None
     expiry: asyncio.TimerHandle | None = None
@@ -34,37 +33,34 @@ class _Entry:
     @property
     def key(self) -> tuple[str, str]:
         """Users name sessions as they like: each has names of its own."""
-        return self.principal, self.runner.session_id
+        return self.principal, self.session.session_id
 
 
 class Registry:
     """Live sessions by user and id. Use as an async context manager: leaving it ends them all.
 
     Args:
-        defaults: what a session is configured with before its own configuration.
+        make_session: makes a session that is to be opened.
         max_sessions: sessions held at once, detached ones included.
-        pressure: how busy the process is.
-        quotas: what each user has left.
+        resume_window_ms: how long a session waits for another stream.
+        pressure: load of the process.
+        quotas: of all users.
     """
 
     def __init__(
         self,
-        engines: Engines,
-        limits: Limits,
-        defaults: SessionConfig,
+        make_session: SessionFactory,
         *,
         max_sessions: int,
-        stage_timeout_ms: int,
+        resume_window_ms: int,
         pressure: Pressure | None = None,
         quotas: Quotas,
     ) -> None:
-        self._quotas = quotas
-        self._engines = engines
-        self._limits = limits
-        self._defaults = defaults
+        self._make_session = make_session
         self._max_sessions = max_sessions
-        self._stage_timeout_ms = stage_timeout_ms
+        self._resume_window_ms = resume_window_ms
         self._pressure = pressure or Pressure()
+        self._quotas = quotas
         self._is_draining = False
         self._entries: dict[tuple[str, str], _Entry] = {}
         self._group = asyncio.TaskGroup()
@@ -85,7 +81,7 @@ class Registry:
     def dismiss(self) -> None:
         """Tell every stream that the server shuts down."""
         for entry in self._entries.values():
-            entry.runner.delivery.fail(_shutdown())
+            entry.session.delivery.fail(_shutdown())
 
     async def drain(self, timeout_ms: int) -> None:
         """Open nothing more, and end every stream after the turn in progress, if one is.
@@ -94,18 +90,18 @@ class Registry:
             timeout_ms: how long that may take; streams are left open then.
         """
         self._is_draining = True
-        attached = [entry.runner for entry in self._entries.values() if entry.expiry is None]
+        attached = [entry.session for entry in self._entries.values() if entry.expiry is None]
         log.info("draining", session_count=len(attached), timeout_ms=timeout_ms)
-        for runner in attached:
-            runner.delivery.notify(GoAway(timeout_ms))
+        for session in attached:
+            session.delivery.notify(GoAway(timeout_ms))
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_ms / 1000), asyncio.TaskGroup() as group:
-                for runner in attached:
-                    group.create_task(self._finish(runner))
+                for session in attached:
+                    group.create_task(self._finish(session))
 
-    async def _finish(self, runner: SessionRunner) -> None:
-        await runner.until_idle()
-        runner.delivery.finish(_shutdown())
+    async def _finish(self, session: RunningSession) -> None:
+        await session.until_idle()
+        session.delivery.finish(_shutdown())
 
     def check_open(self) -> None:
         """Raise an error while the server stops.
@@ -118,7 +114,7 @@ class Registry:
 
     def open(
         self, session_id: str, patch: ConfigPatch, principal: str, past: Past = NO_PAST
-    ) -> SessionRunner:
+    ) -> RunningSession:
         """Begin a session that continues the past; an empty id lets us choose.
 
         Raises:
@@ -138,23 +134,15 @@ class Registry:
             raise CapacityError("too busy for another session", retry_after_ms=_retry_after_ms())
         quota = self._quotas.of(principal)
         held = sum(entry.principal == principal for entry in self._entries.values())
-        quota.open_session(held, retry_after_ms=_retry_after_ms())
+        quota.check_session(held, retry_after_ms=_retry_after_ms())
         session_id = session_id or secrets.token_urlsafe(16)
-        runner = SessionRunner(
-            session_id,
-            self._defaults.patched(patch),
-            replace(self._engines, responder=RateLimitedResponder(self._engines.responder, quota)),
-            self._limits,
-            quota=quota,
-            stage_timeout_ms=self._stage_timeout_ms,
-            past=past,
-        )
-        entry = _Entry(runner, principal)
+        session = self._make_session(session_id, patch, past=past, quota=quota)
+        entry = _Entry(session, principal)
         self._entries[entry.key] = entry
         entry.task = self._group.create_task(self._live(entry))
-        return runner
+        return session
 
-    def resume(self, resume_token: str, principal: str) -> SessionRunner:
+    def resume(self, resume_token: str, principal: str) -> RunningSession:
         """Find the session that a secret token belongs to.
 
         Raises:
@@ -164,15 +152,15 @@ class Registry:
         self.check_open()
         for entry in self._entries.values():
             is_token = secrets.compare_digest(
-                entry.runner.resume_token.encode(), resume_token.encode()
+                entry.session.resume_token.encode(), resume_token.encode()
             )
             if is_token and entry.principal == principal:
-                return entry.runner
+                return entry.session
         raise CallerError(
             "no such session", code=Code.SESSION_NOT_FOUND, field="resume.resume_token"
         )
 
-    def find(self, session_id: str, principal: str, resume_token: str) -> SessionRunner:
+    def find(self, session_id: str, principal: str, resume_token: str) -> RunningSession:
         """The session of this name, for its owner: who it belongs to, and if that is anybody, who
         knows its secret.
 
@@ -181,52 +169,52 @@ class Registry:
         """
         entry = self._entries.get((principal, session_id))
         if entry is not None:
-            known = entry.runner.resume_token.encode()
+            known = entry.session.resume_token.encode()
             is_token = secrets.compare_digest(known, resume_token.encode())
             if is_token or (principal and not resume_token):
-                return entry.runner
+                return entry.session
         raise CallerError("no such session", code=Code.SESSION_NOT_FOUND, field="session_id")
 
-    def expires_in_ms(self, runner: SessionRunner) -> int | None:
+    def expires_in_ms(self, session: RunningSession) -> int | None:
         """When a session ends unless it is resumed; None while a stream is attached."""
-        entry = self._entry_of(runner)
+        entry = self._entry_of(session)
         if entry is None or entry.expiry is None:
             return None
         return max(0, int((entry.expiry.when() - asyncio.get_running_loop().time()) * 1000))
 
-    def delete(self, runner: SessionRunner) -> None:
+    def delete(self, session: RunningSession) -> None:
         """End a session at once; nobody can come back to it."""
         gone = CallerError(
             "the session was deleted", code=Code.SESSION_NOT_FOUND, stage=Stage.TRANSPORT
         )
-        runner.delivery.fail(gone)
-        if (entry := self._entry_of(runner)) is not None:
+        session.delivery.fail(gone)
+        if (entry := self._entry_of(session)) is not None:
             self._expire(entry)
 
     @contextmanager
-    def attached(self, runner: SessionRunner, position: Position | None) -> Iterator[Attachment]:
+    def attached(self, session: RunningSession, position: Position | None) -> Iterator[Attachment]:
         """Attach a stream to a session for as long as the context lasts.
 
         Raises:
             CallerError: the client claims to have what was never sent.
         """
-        attachment = runner.attach(position)
-        entry = self._entry_of(runner)
+        attachment = session.attach(position)
+        entry = self._entry_of(session)
         if entry is not None and entry.expiry is not None:
             entry.expiry.cancel()
             entry.expiry = None
         try:
             yield attachment
         finally:
-            is_last = runner.delivery.detach(attachment)
+            is_last = session.delivery.detach(attachment)
             # A session that has ended waits for nobody, and its name may be another's by then.
             if is_last and entry is not None and self._entries.get(entry.key) is entry:
-                window_s = self._limits.resume_window_ms / 1000
+                window_s = self._resume_window_ms / 1000
                 loop = asyncio.get_running_loop()
                 entry.expiry = loop.call_later(window_s, self._expire, entry)
 
-    def _entry_of(self, runner: SessionRunner) -> _Entry | None:
-        return next((each for each in self._entries.values() if each.runner is runner), None)
+    def _entry_of(self, session: RunningSession) -> _Entry | None:
+        return next((each for each in self._entries.values() if each.session is session), None)
 
     def _expire(self, entry: _Entry) -> None:
         # Nobody may come back to a session that is being ended.
@@ -235,20 +223,20 @@ class Registry:
             entry.task.cancel()
 
     async def _live(self, entry: _Entry) -> None:
-        runner = entry.runner
-        log.info("session opened", session_id=runner.session_id)
+        session = entry.session
+        log.info("session opened", session_id=session.session_id)
         try:
-            await runner.run()
+            await session.run()
         except Exception:
-            log.exception("session broke", session_id=runner.session_id)
+            log.exception("session broke", session_id=session.session_id)
             error = EngineError(Stage.TRANSPORT, "internal error", code=Code.INTERNAL)
-            runner.delivery.fail(error)
+            session.delivery.fail(error)
         finally:
             if self._entries.get(entry.key) is entry:
                 del self._entries[entry.key]
             if entry.expiry is not None:
                 entry.expiry.cancel()
-            log.info("session closed", session_id=runner.session_id)
+            log.info("session closed", session_id=session.session_id)
 
 
 def _shutdown() -> EngineError:

@@ -1,40 +1,34 @@
-"""One session: the task that owns its machine, and the work that the machine asks for.
+"""The shell of one session: the task that drives its `Session` and carries out the commands.
 
-Only this task touches the machine, so there are no locks. A session outlives its streams.
+Only this task touches the session, so there are no locks. A session outlives its streams.
 """
 
 import asyncio
 import secrets
-from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from collections.abc import Coroutine, Iterator
+from dataclasses import asdict, dataclass, replace
 from typing import Any, assert_never
 
 import structlog
 
-from cedar_voice_service.errors import CallerError, Code, EngineError, RateLimited, Stage
-from cedar_voice_service.providers.catalog import Engines
-from cedar_voice_service.providers.protocols import ReplyRequest, Responder
-from cedar_voice_service.runtime.audio_feed import AudioFeed
-from cedar_voice_service.runtime.audio_input import Listener
-from cedar_voice_service.runtime.backpressure import Stock
-from cedar_voice_service.runtime.deadline_timer import Alarm, clock_ms
+from cedar_voice_service.errors import CallerError, EngineError, RateLimited
+from cedar_voice_service.providers.engines import Engines
+from cedar_voice_service.runtime.audio_input import AudioInput
+from cedar_voice_service.runtime.backpressure import PlayoutBackpressure
+from cedar_voice_service.runtime.deadline_timer import DeadlineTimer, clock_ms
 from cedar_voice_service.runtime.delivery import Attachment, Delivery, Pong, Ready
-from cedar_voice_service.runtime.input_batch import HEARD_BYTES
-from cedar_voice_service.runtime.llm_stage import Reciter, Writer
-from cedar_voice_service.runtime.quotas import UNLIMITED, Quota
+from cedar_voice_service.runtime.engine_work import EngineWork
+from cedar_voice_service.runtime.quotas import UNLIMITED, Quota, RateLimitedResponder
 from cedar_voice_service.runtime.recordings import begins_recording
-from cedar_voice_service.runtime.stt_stage import transcribe
-from cedar_voice_service.runtime.tts_stage import Speaker
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import Limits, SessionConfig
+from cedar_voice_service.session.config_patch import ConfigPatch
+from cedar_voice_service.session.events import ClientMessage
 from cedar_voice_service.session.history import HistoryItem
-from cedar_voice_service.session.machine import Machine, Phase
 from cedar_voice_service.session.messages import TurnMetrics
-from cedar_voice_service.session.resume.durability import Watermark
-from cedar_voice_service.session.resume.inbox import Inbox
 from cedar_voice_service.session.resume.position import NO_PAST, Past, Position
+from cedar_voice_service.session.session import Outcome, Phase, Session
 
 log = structlog.get_logger("cedar_voice.session")
 
@@ -42,36 +36,9 @@ QUEUED_EVENTS = 64
 """Events that may wait for the session; senders wait beyond that."""
 
 EVENTS_AT_ONCE = 4
-"""Events of the ear before other sessions get their turn: about a second of sound."""
+"""Audio events before other sessions get their turn: about a second of sound."""
 
-PHRASES_QUEUED = 256
-"""Phrases that the writer may be ahead of the speaker."""
-
-
-Work = Callable[[], Coroutine[Any, Any, None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A client message with its place in the client's sequence, and what the client has.
-
-    The event is None where the message carries nothing else, or nothing that is known.
-    """
-
-    event: on.RequestEvent | None
-    sequence: int = 0
-    ack: int = 0
-
-
-_Events = asyncio.Queue[Received | on.WorkEvent | on.TimePassed]
-
-
-@dataclass(frozen=True, slots=True)
-class _Signals:
-    """What is waited for: that more answer audio is wanted, and that no turn is in progress."""
-
-    stock: Stock = field(default_factory=Stock)
-    idle: asyncio.Event = field(default_factory=asyncio.Event)
+_Events = asyncio.Queue[ClientMessage | on.WorkEvent | on.TimePassed]
 
 
 class SessionRunner:
@@ -91,279 +58,221 @@ class SessionRunner:
         self.session_id = session_id
         self.past = past
         self.resume_token = past.resume_token or secrets.token_urlsafe(32)
-        self.delivery = Delivery(limits.replay_buffer_bytes, last_sequence=past.last_sequence)
-        self._inbox = Inbox()
-        self._watermark = Watermark()
-        self._engines = engines
-        self._machine = Machine(
-            config,
-            max_history_items=limits.max_history_items,
-            stage_timeout_ms=stage_timeout_ms,
-        )
-        self._machine.go_on_from(past)
-        self._listener = Listener(config.turn_detection, engines.decoding, quota.hear)
-        self._listener.begin(config.input_audio)
+        self._session = Session(config, limits, stage_timeout_ms=stage_timeout_ms, past=past)
+        self.delivery = Delivery(self._session.sequences.outbox)
+        self._input = AudioInput(config.turn_detection, engines.decoding, quota.charge_audio)
+        self._input.begin_recording(config.input_audio)
         self._events: _Events = asyncio.Queue(QUEUED_EVENTS)
-        self._signals = _Signals()
-        self._signals.idle.set()
-        self._work: dict[int, asyncio.Task[None]] = {}
+        self._backpressure = PlayoutBackpressure()
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+        self._has_ended = False
+        self._work = EngineWork(
+            engines, term=past.term, report=self._events.put, backpressure=self._backpressure
+        )
 
     @property
     def accepted_sequence(self) -> int:
-        """Highest client sequence accepted so far."""
-        return self._inbox.accepted
+        """Highest client sequence number accepted so far."""
+        return self._session.sequences.accepted
 
     @property
-    def told_durable(self) -> int:
-        """Highest client sequence that is not needed again, as a stream may be told now."""
-        told = self.delivery.told_durable
-        return self._watermark.durable if told is None else told
+    def durable(self) -> int:
+        """Highest client sequence number not needed again, as a stream may report it now."""
+        return self._session.sequences.durable
 
     @property
     def last_turn_id(self) -> int:
-        """The newest turn; 0 before the first."""
-        return self._machine.last_turn_id
+        """Number of the newest turn; 0 before the first."""
+        return self._session.last_turn_id
 
     @property
     def history(self) -> tuple[HistoryItem, ...]:
         """The conversation so far."""
-        return self._machine.history.items
+        return self._session.history.items
 
     def attach(self, position: Position | None) -> Attachment:
-        """Make a stream the one that is written to.
+        """Attach a stream in place of the one before.
 
         Args:
             position: of the client in the session; None on its first stream.
 
         Raises:
-            CallerError: the client claims to have what was never sent.
+            CallerError: the client claims to have an event that was never sent.
         """
-        has_heard_of_us = position is not None and position.term in (0, self.past.term)
-        after = position.sequence if position and has_heard_of_us else self.past.last_sequence
-        return self.delivery.attach(
-            self._machine.config,
-            resume_after=None if position is None else after,
-            is_restored=self.past.is_lost_session and not has_heard_of_us,
-        )
+        resume_point = self._session.sequences.resume_point(position)
+        return self.delivery.attach(self._session.config, resume_point)
 
-    async def receive(self, received: Received) -> None:
-        """Hand over a client message; waits while the session has too many."""
-        await self._events.put(received)
+    async def receive(self, message: ClientMessage) -> None:
+        """Queue a client message; waits while the queue is full."""
+        await self._events.put(message)
 
     async def until_idle(self) -> None:
         """Wait until no turn is in progress, or the session is over."""
-        await self._signals.idle.wait()
+        await self._is_idle.wait()
 
     async def run(self) -> None:
-        """Live until the client ends the session or the task is cancelled."""
-        alarm = Alarm(self._tell_time)
+        """Run until the client ends the session or the task is cancelled."""
+        timer = DeadlineTimer(self._report_time)
         with structlog.contextvars.bound_contextvars(session_id=self.session_id):
-            async with asyncio.TaskGroup() as group:
+            async with self._work:
                 try:
-                    while await self._take(await self._events.get(), group):
-                        alarm.set(self._deadline_ms)
+                    while not self._has_ended:
+                        await self._process(await self._events.get())
+                        timer.set(self._deadline_ms)
                 finally:
-                    alarm.set(None)
-                    self._signals.idle.set()
-                    self._listener.close()
-                    for task in self._work.values():
-                        task.cancel()
+                    timer.set(None)
+                    self._is_idle.set()
+                    self._input.close()
         self.delivery.finish()
 
     @property
     def _deadline_ms(self) -> int | None:
-        deadlines = (self._machine.deadline_ms, self._listener.unheard.due_ms)
+        deadlines = (self._session.deadline_ms, self._input.due_ms)
         return min((at_ms for at_ms in deadlines if at_ms is not None), default=None)
 
-    def _tell_time(self) -> None:
-        if self._events.empty():  # whatever is taken next sets the alarm again
+    def _report_time(self) -> None:
+        if self._events.empty():  # the next event sets the timer again
             is_away = not self.delivery.is_attached
             self._events.put_nowait(on.TimePassed(is_client_away=is_away))
 
-    async def _take(
-        self, item: Received | on.WorkEvent | on.TimePassed, group: asyncio.TaskGroup
-    ) -> bool:
-        """Take one event; False when the session is over."""
-        due_ms = self._listener.unheard.due_ms
-        if due_ms is not None and due_ms <= clock_ms():
-            await self._hear_all(group)
-        if not isinstance(item, Received):
-            self._handle(item, group)
-            return True
-        self.delivery.acknowledge(item.ack)
-        if not self._inbox.accept(item.sequence):
-            return True
-        match item.event:
-            case None:
-                pass
-            case on.Pinged(sent_at_ms):
-                self.delivery.notify(Pong(sent_at_ms))
-            case on.AudioReceived(data):
-                if begins_recording(data):  # told by its first bytes, which no others may precede
-                    await self._hear_all(group)
-                self._listener.unheard.add(data, item.sequence)
-                if not self._may_hear_later or self._listener.unheard.is_worth_hearing(clock_ms()):
-                    await self._hear_all(group)
-            case on.SessionEnded():
-                self._handle(on.InterruptRequested(), group)
-                return False
-            case _:
-                await self._hear_all(group)
-                if isinstance(item.event, on.ListeningStopped | on.InputEnded):
-                    await self._hear(self._listener.flush(), item.sequence, group)
-                self._handle(item.event, group, item.sequence)
-        return True
+    # -- events --------------------------------------------------------------------------------
+
+    async def _process(self, event: ClientMessage | on.WorkEvent | on.TimePassed) -> None:
+        if self._input.is_due(clock_ms()):
+            await self._process_audio()
+        if not isinstance(event, ClientMessage):
+            self._report(event)
+            return
+        if self._session.sequences.is_new(event.sequence):
+            await self._process_audio_before(event)
+        self._carry_out(self._session.receive(event, clock_ms()))
+        if isinstance(event.event, on.AudioReceived) and not self._may_collect_audio:
+            await self._process_audio()
 
     @property
-    def _may_hear_later(self) -> bool:
-        """In the midst of speech: where it ends is known later by a piece or two at most.
+    def _may_collect_audio(self) -> bool:
+        """Whether audio can wait for the next message.
 
-        Not over an answer, which the words, or the length, of what is said cut off.
+        During an answer it cannot: words, or the length of speech, interrupt the answer.
         """
-        return self._machine.phase is Phase.LISTENING and self._listener.is_in_speech
+        is_listening = self._session.phase is Phase.LISTENING
+        return is_listening and self._input.can_wait(clock_ms())
 
-    async def _hear_all(self, group: asyncio.TaskGroup) -> None:
-        """Hear what waits to be heard, if anything does."""
-        if self._listener.unheard.due_ms is None:
+    async def _process_audio_before(self, message: ClientMessage) -> None:
+        """Process the audio that has to be decoded before a message is processed."""
+        match message.event:
+            case None | on.Pinged() | on.SessionEnded():
+                pass
+            case on.AudioReceived(data):
+                if begins_recording(data):  # recognized by its first bytes, so it starts a batch
+                    await self._process_audio()
+            case on.ListeningStopped() | on.InputEnded():
+                await self._process_audio()
+                await self._report_audio(self._input.flush(), message.sequence)
+            case _:
+                await self._process_audio()
+
+    async def _process_audio(self) -> None:
+        """Process the collected audio, if there is any."""
+        if (batch := self._input.take_batch(clock_ms())) is None:
             return
-        data, first_sequence, sequence = self._listener.unheard.take(clock_ms())
-        for start in range(0, len(data), HEARD_BYTES):
-            piece = data[start : start + HEARD_BYTES]
-            await self._hear(self._listener.hear(piece), sequence, group)
-            if len(data) > HEARD_BYTES:
+        pieces = batch.pieces
+        for piece in pieces:
+            await self._report_audio(self._input.process(piece), batch.last_sequence)
+            if len(pieces) > 1:
                 await asyncio.sleep(0)
-        self._watermark.heard(first_sequence, sequence, self._machine.heard_ms)
+        self._session.audio_processed(batch.first_sequence, batch.last_sequence)
 
-    async def _hear(
-        self,
-        heard: Coroutine[Any, Any, Iterator[on.EarEvent]],
-        sequence: int,
-        group: asyncio.TaskGroup,
+    async def _report_audio(
+        self, processed: Coroutine[Any, Any, Iterator[on.EarEvent]], sequence: int
     ) -> None:
+        """Report the events of audio; each is made, and processed, before the next block is."""
         try:
-            for number, event in enumerate(await heard, 1):
-                self._handle(event, group)
+            for number, event in enumerate(await processed, 1):
+                self._report(event)
                 if number % EVENTS_AT_ONCE == 0:
                     await asyncio.sleep(0)
         except (CallerError, RateLimited) as error:
-            self._handle(on.InputRefused(error, sequence), group)
+            self._report(on.InputRefused(error, sequence))
         except EngineError as error:
-            self._handle(on.InputLost(error, sequence), group)
+            self._report(on.InputLost(error, sequence))
 
-    def _handle(self, event: on.Event, group: asyncio.TaskGroup, sequence: int = 0) -> None:
-        commands = self._machine.handle(event, clock_ms())
-        said = [index for index, command in enumerate(commands) if isinstance(command, do.Send)]
-        last_said = said[-1] if said else 0
-        needed_from_ms = self._machine.needs_audio_from_ms
-        self._watermark.settle(needed_from_ms)
-        for command in commands[:last_said]:
-            self._do(command, group)
-        # A client that has heard all that its message caused need not send it again, no sooner: the
-        # end of the answer before comes first, and tells nothing of a text that was typed.
-        if sequence:
-            self._watermark.handled(sequence)
-            self._watermark.settle(needed_from_ms)
-        for command in commands[last_said:]:
-            self._do(command, group)
-        self._listener.forget(self._machine.untaken_from_ms)
-        if self._machine.phase is Phase.IDLE:
-            self._signals.idle.set()
+    def _report(self, event: on.Event) -> None:
+        self._carry_out(self._session.report(event, clock_ms()))
+
+    # -- commands ------------------------------------------------------------------------------
+
+    def _carry_out(self, outcome: Outcome) -> None:
+        for command in outcome.commands:
+            self._do(command)
+        self._input.drop_before(outcome.keep_audio_from_ms)
+        self._backpressure.update(outcome.backlog_ms)
+        if outcome.phase is Phase.IDLE:
+            self._is_idle.set()
         else:
-            self._signals.idle.clear()
-        self._signals.stock.note(self._machine.backlog_ms)
+            self._is_idle.clear()
 
-    def _do(self, command: do.Command, group: asyncio.TaskGroup) -> None:
+    def _do(self, command: do.Command) -> None:
         match command:
-            case do.Send(message, turn_id):
-                if isinstance(message, TurnMetrics):
-                    log.info("turn", turn_id=turn_id, **asdict(message))
-                self.delivery.send(message, turn_id, self._watermark.durable)
+            case do.Send():
+                _log_turn(command)
+                self.delivery.wake()
             case do.ApplyConfig(config):
-                self._listener.tune(config.turn_detection)
+                self._input.tune(config.turn_detection)
                 self.delivery.notify(Ready(config))
             case do.BeginRecording(audio_format):
-                self._listener.begin(audio_format)
+                self._input.begin_recording(audio_format)
             case do.EndRecording():
-                self._listener.end()
-            case do.StartTranscribing(work_id, from_ms, language):
-                feed = self._listener.open_feed(from_ms)
-                self._spawn(group, work_id, partial(self._transcribe, work_id, feed, language))
+                self._input.end_recording()
+            case do.DecodeAudio(data, sequence):
+                self._input.add(data, sequence)
+            case do.StartTranscribing(from_ms=from_ms):
+                self._work.transcribe(command, self._input.open_feed(from_ms))
             case do.FinishTranscribing():
-                self._listener.close_feed()
-            case do.StartReplying():
-                self._spawn(group, command.work_id, partial(self._reply, command))
-            case do.StartReciting():
-                self._spawn(group, command.work_id, partial(self._recite, command))
+                self._input.close_feed()
+            case do.StartReplying() | do.StartReciting():
+                self._work.answer(command)
             case do.CancelWork(work_id):
-                self._cancel(work_id)
+                self._work.cancel(work_id)
             case do.PurgeSpeech(response_id):
-                self.delivery.purge_speech(response_id)
+                self.delivery.purge_replayed_audio(response_id)
+            case do.SendPong(ping_sent_at_ms):
+                self.delivery.notify(Pong(ping_sent_at_ms))
             case do.CloseStream():
                 self.delivery.finish()
+            case do.EndSession():
+                self._has_ended = True
             case _:
                 assert_never(command)
 
-    def _spawn(self, group: asyncio.TaskGroup, work_id: int, work: Work) -> None:
-        task = group.create_task(self._guard(work_id, work))
-        self._work[work_id] = task
-        task.add_done_callback(lambda _: self._work.pop(work_id, None))
 
-    def _cancel(self, work_id: int) -> None:
-        if (task := self._work.get(work_id)) is not None:
-            task.cancel()
+def _log_turn(sent: do.Send) -> None:
+    if isinstance(sent.message, TurnMetrics):
+        log.info("turn", turn_id=sent.turn_id, **asdict(sent.message))
 
-    async def _guard(self, work_id: int, work: Work) -> None:
-        """The edge at which a defect of an engine costs a turn, not the session."""
-        try:
-            await work()
-        except Exception:
-            log.exception("work failed", work_id=work_id)
-            error = EngineError(Stage.TRANSPORT, "internal error", code=Code.INTERNAL)
-            await self._events.put(on.WorkFailed(work_id, error))
 
-    async def _transcribe(self, work_id: int, feed: AudioFeed, language: str) -> None:
-        try:
-            await transcribe(
-                self._engines.transcriber,
-                feed,
-                work_id=work_id,
-                language=language,
-                report=self._events.put,
-            )
-        finally:
-            feed.close()
+@dataclass(frozen=True, slots=True)
+class RunnerFactory:
+    """Makes sessions of one process. See `SessionFactory`."""
 
-    async def _reply(self, command: do.StartReplying) -> None:
-        config = command.config
-        request = ReplyRequest(
-            command.history,
-            language=config.settings.language,
-            context_json=config.context_json,
-            system_prompt=config.generation.system_prompt,
-            tools=config.tools,
-            temperature=config.generation.temperature,
-            max_output_tokens=config.generation.max_output_tokens,
+    engines: Engines
+    limits: Limits
+    defaults: SessionConfig
+    """Configuration of a session before its own."""
+    stage_timeout_ms: int
+
+    def __call__(
+        self, session_id: str, patch: ConfigPatch, *, past: Past = NO_PAST, quota: Quota = UNLIMITED
+    ) -> SessionRunner:
+        """See `SessionFactory.__call__`."""
+        responder = RateLimitedResponder(self.engines.responder, quota)
+        return SessionRunner(
+            session_id,
+            self.defaults.patched(patch),
+            replace(self.engines, responder=responder),
+            self.limits,
+            stage_timeout_ms=self.stage_timeout_ms,
+            past=past,
+            quota=quota,
         )
-        await self._answer(self._engines.responder, request, config, command.work_id)
-
-    async def _recite(self, command: do.StartReciting) -> None:
-        reciter = Reciter(command.text)
-        await self._answer(reciter, ReplyRequest(()), command.config, command.work_id)
-
-    async def _answer(
-        self, responder: Responder, request: ReplyRequest, config: SessionConfig, work_id: int
-    ) -> None:
-        phrases: asyncio.Queue[str | None] = asyncio.Queue(PHRASES_QUEUED)
-        writer = Writer(
-            responder, phrases, work_id=work_id, term=self.past.term, report=self._events.put
-        )
-        speaker = Speaker(
-            self._engines.synthesizer,
-            config,
-            work_id=work_id,
-            report=self._events.put,
-            stock=self._signals.stock,
-        )
-        async with asyncio.TaskGroup() as group:
-            group.create_task(writer.run(request))
-            group.create_task(speaker.run(phrases))

@@ -13,25 +13,34 @@ Report = Callable[[on.WorkEvent], Awaitable[None]]
 """Hands an event to the session; waits while the session has too many."""
 
 
-async def transcribe(
-    transcriber: Transcriber, feed: AudioFeed, *, work_id: int, language: str, report: Report
-) -> None:
-    """Recognize one utterance and report what comes of it."""
-    told = _Told(work_id)
-    try:
-        async with aclosing(transcriber.transcribe(feed, language)) as results:
-            async for result in results:
-                if feed.is_overrun:
-                    raise EngineError(Stage.STT, "the recognizer cannot keep up")
-                if (event := told.event(result)) is not None:
-                    await report(event)
-        if not told.is_final:
-            raise EngineError(Stage.STT, "the recognizer ended without a result")
-    except EngineError as error:
-        await report(on.TranscriptionFailed(work_id, error))
+class SttStage:
+    """Recognizes one utterance and reports what comes of it."""
+
+    def __init__(
+        self, transcriber: Transcriber, *, work_id: int, language: str, report: Report
+    ) -> None:
+        self._transcriber = transcriber
+        self._work_id = work_id
+        self._language = language
+        self._report = report
+
+    async def run(self, feed: AudioFeed) -> None:
+        """Recognize the audio of the feed until the final transcript."""
+        guard = StableTextGuard(self._work_id)
+        try:
+            async with aclosing(self._transcriber.transcribe(feed, self._language)) as results:
+                async for result in results:
+                    if feed.is_overrun:
+                        raise EngineError(Stage.STT, "the recognizer cannot keep up")
+                    if (event := guard.event(result)) is not None:
+                        await self._report(event)
+            if not guard.is_final:
+                raise EngineError(Stage.STT, "the recognizer ended without a result")
+        except EngineError as error:
+            await self._report(on.TranscriptionFailed(self._work_id, error))
 
 
-class _Told:
+class StableTextGuard:
     """What was told of one utterance, by however many engines and attempts.
 
     Stable text stays: a partial that takes it back is dropped, and a final keeps it.

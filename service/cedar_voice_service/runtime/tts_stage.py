@@ -2,7 +2,7 @@
 
 The phrase after the one being encoded is synthesized already, so that speech does not pause between
 phrases. The first phrase is said by itself, so that it is heard early; later ones wait for each
-other, as long as there is enough to be heard, and are said in one breath, which sounds better and
+other, as long as there is enough to be heard, and are said in one segment, which sounds better and
 costs less.
 """
 
@@ -12,26 +12,23 @@ from contextlib import aclosing, contextmanager, suppress
 from dataclasses import replace
 from functools import reduce
 
-from cedar_voice_service.audio.encoder import (
-    MAX_CHUNK_MS,
-    EncodedChunk,
-    SpeechEncoder,
-    open_encoder,
-)
-from cedar_voice_service.audio.formats import Sound
+from cedar_voice_service.audio.encoder import SpeechEncoder, open_encoder
+from cedar_voice_service.audio.encoders.stream_encoder import MAX_CHUNK_MS
+from cedar_voice_service.audio.formats import EncodedChunk, Sound
 from cedar_voice_service.errors import CallerError, EngineError, Stage
 from cedar_voice_service.providers.protocols import SpeechRequest, SpeechRestarted, Synthesizer
-from cedar_voice_service.runtime.backpressure import Stock
+from cedar_voice_service.runtime.backpressure import PlayoutBackpressure
 from cedar_voice_service.runtime.stt_stage import Report
 from cedar_voice_service.session import events as on
+from cedar_voice_service.session.answer_parts import SpokenChunk
 from cedar_voice_service.session.config import SessionConfig
-from cedar_voice_service.session.response.playout import SpokenChunk, room_ms
+from cedar_voice_service.session.response.playout import room_ms
 from cedar_voice_shared.text import joined
 
-BREATHS_AT_ONCE = 2
+SEGMENTS_AT_ONCE = 2
 """The one that is encoded, and the next one, whose audio is fetched before it is needed."""
 
-MIN_BREATH_CHARS = 150
+MIN_SEGMENT_CHARS = 150
 """Phrases are joined until they are this long."""
 
 ENOUGH_AHEAD_MS = 1_500
@@ -40,22 +37,24 @@ ENOUGH_AHEAD_MS = 1_500
 EXPECTED_MS_PER_CHAR = 60
 """Speech to be expected of a text at rate 1.0: quick speech, so that nothing comes late."""
 
-BLOCKS_PER_PHRASE = 1_024
+BLOCKS_PER_SEGMENT = 1_024
 """Blocks of one phrase that may wait to be encoded."""
 
 
-class _Utterance:
-    """What is said in one breath, and its audio, fetched while the one before is encoded."""
+class SpeechSegment:
+    """What is said in one segment, and its audio, fetched while the one before is encoded."""
 
     def __init__(self, text: str, rate: float) -> None:
         self.text = text
         self.expected_ms = round(len(text) * EXPECTED_MS_PER_CHAR / rate)
         self.blocks: asyncio.Queue[Sound | SpeechRestarted | EngineError | None] = asyncio.Queue(
-            BLOCKS_PER_PHRASE
+            BLOCKS_PER_SEGMENT
         )
         self.has_sounded = False
 
-    async def fetch(self, synthesizer: Synthesizer, request: SpeechRequest, stock: Stock) -> None:
+    async def fetch(
+        self, synthesizer: Synthesizer, request: SpeechRequest, backpressure: PlayoutBackpressure
+    ) -> None:
         """Fetch the audio as it is needed; its beginning at once, so that a failure shows early."""
         try:
             async with aclosing(synthesizer.synthesize(request)) as blocks:
@@ -64,7 +63,7 @@ class _Utterance:
                         self._forget()
                     if not isinstance(block, SpeechRestarted) or self.has_sounded:
                         await self.blocks.put(block)
-                    await stock.wanted()
+                    await backpressure.wait_for_room()
         except EngineError as error:
             await self.blocks.put(error)
         await self.blocks.put(None)
@@ -79,7 +78,7 @@ class _Utterance:
             self.blocks.get_nowait()
 
 
-class Speaker:
+class TtsStage:
     """Speaks the answer of one turn.
 
     Args:
@@ -87,7 +86,7 @@ class Speaker:
         config: voice and format.
         work_id: what is reported belongs to.
         report: takes what is ready.
-        stock: the audio that waits to be sent.
+        backpressure: the audio that waits to be sent.
     """
 
     def __init__(
@@ -97,16 +96,16 @@ class Speaker:
         *,
         work_id: int,
         report: Report,
-        stock: Stock,
+        backpressure: PlayoutBackpressure,
     ) -> None:
         self._synthesizer = synthesizer
         self._config = config
         self._work_id = work_id
         self._report = report
-        self._stock = stock
-        self._asked_for: list[_Utterance] = []
+        self._backpressure = backpressure
+        self._asked_for: list[SpeechSegment] = []
         self._captions: list[str] = []
-        self._places = asyncio.Semaphore(BREATHS_AT_ONCE)
+        self._places = asyncio.Semaphore(SEGMENTS_AT_ONCE)
         self._is_done = False
 
     async def run(self, phrases: asyncio.Queue[str | None]) -> None:
@@ -124,14 +123,14 @@ class Speaker:
         # A client without a lead is sent each chunk when the one before has been played.
         max_chunk_ms = room_ms(output.max_lead_ms) if output.max_lead_ms else MAX_CHUNK_MS
         encoder = open_encoder(output.format, output.framing, max_chunk_ms=max_chunk_ms)
-        upcoming: asyncio.Queue[_Utterance | None] = asyncio.Queue(BREATHS_AT_ONCE + 1)
+        upcoming: asyncio.Queue[SpeechSegment | None] = asyncio.Queue(SEGMENTS_AT_ONCE + 1)
         ended: on.WorkEvent
         async with asyncio.TaskGroup() as group:
             template = self._template(passes_mp3=encoder.passes_mp3)
             fetching = group.create_task(self._fetch_ahead(phrases, upcoming, template))
             try:
-                while (utterance := await upcoming.get()) is not None:
-                    await self._say(utterance, encoder)
+                while (segment := await upcoming.get()) is not None:
+                    await self._say(segment, encoder)
                     self._places.release()
                 await self._hand_out(encoder.flush(), encoder)
                 ended = on.SpeechEnded(self._work_id)
@@ -155,23 +154,23 @@ class Speaker:
     async def _fetch_ahead(
         self,
         phrases: asyncio.Queue[str | None],
-        upcoming: asyncio.Queue[_Utterance | None],
+        upcoming: asyncio.Queue[SpeechSegment | None],
         template: SpeechRequest,
     ) -> None:
         async with asyncio.TaskGroup() as group:
             await self._places.acquire()
-            text = await self._next_breath(phrases, min_chars=0)
+            text = await self._next_segment(phrases, min_chars=0)
             while text:
-                utterance = _Utterance(text, template.rate)
-                self._asked_for.append(utterance)
+                segment = SpeechSegment(text, template.rate)
+                self._asked_for.append(segment)
                 request = replace(template, text=text)
-                group.create_task(utterance.fetch(self._synthesizer, request, self._stock))
-                upcoming.put_nowait(utterance)
+                group.create_task(segment.fetch(self._synthesizer, request, self._backpressure))
+                upcoming.put_nowait(segment)
                 await self._places.acquire()
-                text = await self._next_breath(phrases, min_chars=MIN_BREATH_CHARS)
+                text = await self._next_segment(phrases, min_chars=MIN_SEGMENT_CHARS)
         upcoming.put_nowait(None)
 
-    async def _next_breath(self, phrases: asyncio.Queue[str | None], *, min_chars: int) -> str:
+    async def _next_segment(self, phrases: asyncio.Queue[str | None], *, min_chars: int) -> str:
         """The next phrase, joined by those that come in time if it is shorter; empty at the end."""
         text = ""
         while not self._is_done and (not text or len(text) < min_chars):
@@ -186,27 +185,27 @@ class Speaker:
 
     def _spare_s(self) -> float:
         """How long the next request can wait without being late."""
-        expected_ms = sum(utterance.expected_ms for utterance in self._asked_for)
-        return max(0, self._stock.in_hand_ms + expected_ms - ENOUGH_AHEAD_MS) / 1000
+        expected_ms = sum(segment.expected_ms for segment in self._asked_for)
+        return max(0, self._backpressure.buffered_ms + expected_ms - ENOUGH_AHEAD_MS) / 1000
 
-    async def _say(self, utterance: _Utterance, encoder: SpeechEncoder) -> None:
-        self._captions.append(utterance.text)
+    async def _say(self, segment: SpeechSegment, encoder: SpeechEncoder) -> None:
+        self._captions.append(segment.text)
         await self._report(on.SynthesisStarted(self._work_id))  # a sign of life, phrase by phrase
-        while (block := await utterance.blocks.get()) is not None:
+        while (block := await segment.blocks.get()) is not None:
             if isinstance(block, EngineError):
                 raise block
             if isinstance(block, SpeechRestarted):
                 await self._break_off(encoder)
                 continue
-            utterance.has_sounded = True
+            segment.has_sounded = True
             with _blaming_the_engine():
                 chunks = encoder.feed(block, self._config.settings.volume)
-            utterance.expect_less(sum(chunk.duration_ms for chunk in chunks))
+            segment.expect_less(sum(chunk.duration_ms for chunk in chunks))
             await self._hand_out(chunks, encoder)
             await asyncio.sleep(0)  # a whole phrase may wait: encode it without holding the loop
         with _blaming_the_engine():
             chunks = encoder.end_phrase()
-        self._asked_for.remove(utterance)
+        self._asked_for.remove(segment)
         await self._hand_out(chunks, encoder)
 
     async def _break_off(self, encoder: SpeechEncoder) -> None:

@@ -1,1 +1,1 @@
-"""What a conversation is: pure rules. Events in, commands and messages out; time is data."""
+"""The pure core of a session: events in, commands and messages out; time is data."""

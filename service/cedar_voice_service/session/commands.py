@@ -1,4 +1,4 @@
-"""Everything a session asks its shell to do."""
+"""Commands of a session to the shell that runs it."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from cedar_voice_service.session.messages import Message
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Say something to the caller; `turn_id` is that of the event that caused it, 0 for none."""
+    """A message for the client is in the outbox; `turn_id` is that of its cause, 0 for none."""
 
     message: Message
     turn_id: int = 0
@@ -18,26 +18,26 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class ApplyConfig:
-    """A new configuration is in force: tune the ear and tell the caller."""
+    """Apply a new configuration to speech detection, and notify the client."""
 
     config: SessionConfig
 
 
 @dataclass(frozen=True, slots=True)
 class BeginRecording:
-    """The following audio is a new recording of this format."""
+    """Start a new recording of this format with the audio that follows."""
 
     format: AudioFormat
 
 
 @dataclass(frozen=True, slots=True)
 class EndRecording:
-    """What still comes of the recording is not wanted."""
+    """Ignore audio that still comes of the recording."""
 
 
 @dataclass(frozen=True, slots=True)
 class StartTranscribing:
-    """Recognize what is heard from `from_ms` on, until told to finish."""
+    """Transcribe the input audio from `from_ms` on, until `FinishTranscribing`."""
 
     work_id: int
     from_ms: int
@@ -46,14 +46,14 @@ class StartTranscribing:
 
 @dataclass(frozen=True, slots=True)
 class FinishTranscribing:
-    """The utterance is over; the final transcription is wanted."""
+    """End the audio of the recognizer, which reports the final transcription."""
 
     work_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class StartReplying:
-    """Answer the conversation: write, and speak unless the client speaks itself."""
+    """Answer the conversation with a text, and with speech unless the client synthesizes it."""
 
     work_id: int
     config: SessionConfig
@@ -62,7 +62,7 @@ class StartReplying:
 
 @dataclass(frozen=True, slots=True)
 class StartReciting:
-    """Speak a text as it is."""
+    """Speak a given text."""
 
     work_id: int
     config: SessionConfig
@@ -71,21 +71,41 @@ class StartReciting:
 
 @dataclass(frozen=True, slots=True)
 class CancelWork:
-    """Stop this work, and everything it began."""
+    """Cancel a piece of work with everything that it started."""
 
     work_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class PurgeSpeech:
-    """Drop audio of this response and older ones that no stream has taken yet."""
+    """Drop the audio of this response and older ones that a stream has not written yet."""
 
     response_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class CloseStream:
-    """The caller has ended its input and has everything it will get."""
+    """End the stream once everything is written: the client has ended its input."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeAudio:
+    """Decode bytes of input audio, which came with this client sequence number."""
+
+    data: bytes
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendPong:
+    """Answer a ping; `ping_sent_at_ms` is by the client's clock."""
+
+    ping_sent_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndSession:
+    """End the session for good."""
 
 
 Command = (
@@ -100,4 +120,7 @@ Command = (
     | CancelWork
     | PurgeSpeech
     | CloseStream
+    | DecodeAudio
+    | SendPong
+    | EndSession
 )

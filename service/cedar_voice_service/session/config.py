@@ -1,4 +1,4 @@
-"""What a client can configure, and how a patch changes it."""
+"""The configuration of a session, and its limits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -6,11 +6,11 @@ from enum import Enum
 from typing import Any
 
 from cedar_voice_service.audio.formats import AudioFormat, Framing
-from cedar_voice_service.session.tools import Tool
+from cedar_voice_service.session.config_patch import ConfigPatch
 
 
 class TurnMode(Enum):
-    """Who finds the end of the user's turn."""
+    """The side that finds the end of the user's turn."""
 
     MANUAL = "manual"
     SERVER_VAD = "server_vad"
@@ -75,16 +75,20 @@ class OutputAudio:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigPatch:
-    """Values to change: field by field in the first three groups, as a whole in `replaced`.
+class Tool:
+    """A tool the language model may call.
 
-    Keys are the field names of `VoiceSettings`, `TurnDetection`, `Generation`, `SessionConfig`.
+    `parameters` is a JSON Schema of type "object". `state_key` and `setter_key` bind the tool to a
+    setter of the client's state; `argument_order` names its arguments in the setter's positional
+    order, empty passing the whole arguments object as the only one.
     """
 
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    turn_detection: Mapping[str, Any] = field(default_factory=dict)
-    generation: Mapping[str, Any] = field(default_factory=dict)
-    replaced: Mapping[str, Any] = field(default_factory=dict)
+    name: str
+    description: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=lambda: {"type": "object"})
+    state_key: str = ""
+    setter_key: str = ""
+    argument_order: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ class SessionConfig:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a client must respect, as `cedar_voice.v1.Limits` states it."""
+    """Limits for a client, as in `cedar_voice.v1.Limits`."""
 
     max_message_bytes: int = 1 << 20
     max_audio_chunk_bytes: int = 256 << 10

@@ -1,19 +1,16 @@
-"""Everything that can happen to a session.
+"""Events of a session: messages of the client, detected speech, reports of engines, time.
 
-Three families: what the caller does, what the ear hears, what the work reports. Times of
-the ear are milliseconds of input audio since the session began.
+Times of detected speech are milliseconds of input audio since the session began.
 """
 
 from dataclasses import dataclass
 
 from cedar_voice_service.audio.formats import AudioFormat
 from cedar_voice_service.errors import CedarVoiceError
-from cedar_voice_service.session.config import ConfigPatch
-from cedar_voice_service.session.messages import FinishReason, Usage
-from cedar_voice_service.session.response.playout import SpokenChunk
-from cedar_voice_service.session.tools import Action
+from cedar_voice_service.session.answer_parts import Action, FinishReason, SpokenChunk, Usage
+from cedar_voice_service.session.config_patch import ConfigPatch
 
-# -- what the caller does ----------------------------------------------------------------------
+# -- messages of the client ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +24,7 @@ class Configured:
 class AudioReceived:
     """Bytes of microphone audio arrived, as the client encoded them.
 
-    For the shell's ear, which turns it into `EarEvent`s; the machine sees only those.
+    The shell decodes it and reports `EarEvent`s.
     """
 
     data: bytes
@@ -64,14 +61,14 @@ class InterruptRequested:
 
 @dataclass(frozen=True, slots=True)
 class ResponseRequested:
-    """The client wants an answer to the conversation as it stands."""
+    """The client requests an answer to the conversation so far."""
 
     instructions: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechRequested:
-    """The client wants a text spoken as it is."""
+    """The client requests that a given text be spoken."""
 
     text: str
     is_interruptible: bool = True
@@ -89,14 +86,14 @@ class PlaybackReported:
 
 @dataclass(frozen=True, slots=True)
 class Pinged:
-    """The client probes for life; `sent_at_ms` is its own clock. Answered by the shell."""
+    """The client pings; `sent_at_ms` is by its own clock. Answered by the shell."""
 
     sent_at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """The client ends the session for good. Done by the shell."""
+    """The client ends the session for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +106,7 @@ class InputEnded:
     """The client half-closed its stream: no more input on it."""
 
 
-# -- what the ear hears ------------------------------------------------------------------------
+# -- detected speech ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +132,7 @@ class SpeechPaused:
 
 @dataclass(frozen=True, slots=True)
 class InputRefused:
-    """Something the client sent cannot be accepted; the session goes on."""
+    """A client message cannot be accepted; the session continues."""
 
     error: CedarVoiceError
     client_sequence: int = 0
@@ -143,13 +140,13 @@ class InputRefused:
 
 @dataclass(frozen=True, slots=True)
 class InputLost:
-    """Sound was lost with the process that decodes it; what follows may be heard again."""
+    """Audio was lost with the process that decoded it; later audio may be decoded again."""
 
     error: CedarVoiceError
     client_sequence: int = 0
 
 
-# -- what the work reports; each piece of it, a recognizer or an answer, has a number ------------
+# -- reports of work; each piece of it, a recognizer or an answer, has a number ------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +159,7 @@ class AudioSent:
 
 @dataclass(frozen=True, slots=True)
 class PartialTranscribed:
-    """The recognizer believes this so far; see `Hypothesis` for what the fields mean."""
+    """A partial transcript of the recognizer; see `Hypothesis` for the fields."""
 
     work_id: int
     text: str
@@ -173,7 +170,7 @@ class PartialTranscribed:
 
 @dataclass(frozen=True, slots=True)
 class FinalTranscribed:
-    """The recognizer is done."""
+    """The final transcript of the recognizer."""
 
     work_id: int
     text: str
@@ -208,7 +205,7 @@ class ToolCalled:
 
 @dataclass(frozen=True, slots=True)
 class ToolRefused:
-    """The model called a tool in a way that cannot become an action."""
+    """The model made a tool call that cannot become an action."""
 
     work_id: int
     error: CedarVoiceError
@@ -216,7 +213,7 @@ class ToolRefused:
 
 @dataclass(frozen=True, slots=True)
 class ReplyEnded:
-    """The model is done."""
+    """The text of the model is complete."""
 
     work_id: int
     finish_reason: FinishReason
@@ -225,7 +222,7 @@ class ReplyEnded:
 
 @dataclass(frozen=True, slots=True)
 class ReplyFailed:
-    """The model failed; what it wrote before is spoken."""
+    """The model failed; the text before is spoken."""
 
     work_id: int
     error: CedarVoiceError
@@ -264,7 +261,7 @@ class SpeechFailed:
 
 @dataclass(frozen=True, slots=True)
 class WorkFailed:
-    """The work of the turn broke in a way nobody foresaw."""
+    """The work failed because of a defect."""
 
     work_id: int
     error: CedarVoiceError
@@ -275,7 +272,7 @@ class WorkFailed:
 
 @dataclass(frozen=True, slots=True)
 class TimePassed:
-    """The deadline that the machine named has come."""
+    """The deadline of the session has passed."""
 
     is_client_away: bool = False
     """Whether no stream is attached to the session."""
@@ -318,3 +315,15 @@ RequestEvent = CallerEvent | AudioReceived | Pinged | SessionEnded
 EarEvent = AudioHeard | SpeechBegan | SpeechPaused
 
 Event = CallerEvent | EarEvent | WorkEvent | TimePassed
+
+
+@dataclass(frozen=True, slots=True)
+class ClientMessage:
+    """A message of the client with its sequence number, and the last event that the client has.
+
+    `event` is None where the message carries nothing else, or nothing that is known.
+    """
+
+    event: RequestEvent | None
+    sequence: int = 0
+    ack: int = 0

@@ -1,4 +1,4 @@
-"""The conversation so far, as the language model is told it."""
+"""The conversation so far, as the language model receives it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class UserMessage:
-    """What the user said or typed."""
+    """Text that the user spoke or typed."""
 
     text: str
 
@@ -22,7 +22,7 @@ class CalledTool:
 
 @dataclass(frozen=True, slots=True)
 class AssistantMessage:
-    """What the assistant said, as far as the user heard it, and the tools it called."""
+    """An answer, as far as the user heard it, and its tool calls."""
 
     text: str
     tool_calls: tuple[CalledTool, ...] = ()
@@ -31,7 +31,7 @@ class AssistantMessage:
 
 @dataclass(frozen=True, slots=True)
 class ToolOutcome:
-    """What came of a tool call; `output_json` is any JSON value as text."""
+    """Result of a tool call; `output_json` is any JSON value as text."""
 
     call_id: str
     output_json: str
@@ -58,12 +58,12 @@ class History:
         return tuple(self._items)
 
     def retract_user_message(self) -> None:
-        """Forget the newest item, which is what the user said: there is more of it to come."""
+        """Remove the newest item, a user message that the user continues."""
         if self._items and isinstance(self._items[-1], UserMessage):
             del self._items[-1]
 
     def replace(self, before: Sequence[HistoryItem], after: Sequence[HistoryItem]) -> None:
-        """Put `after` in the place of `before`, the newest of its like, if it is still kept."""
+        """Replace the newest occurrence of the items `before`, if it is still kept."""
         count = len(before)
         for start in range(len(self._items) - count, -1, -1):
             if before and self._items[start : start + count] == list(before):
@@ -75,7 +75,7 @@ class History:
         if surplus <= 0:
             return
         del self._items[:surplus]
-        # What is left begins with the user: language models refuse the outcome of a tool call
-        # that is forgotten.
+        # The rest starts with the user: language models reject the result of a tool call that
+        # is missing.
         while self._items and not isinstance(self._items[0], UserMessage):
             del self._items[0]

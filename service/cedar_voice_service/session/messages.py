@@ -1,11 +1,11 @@
-"""Everything a session says to its caller, before it is numbered."""
+"""Messages of a session to its client, before they are numbered."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 from cedar_voice_service.audio.formats import AudioFormat
 from cedar_voice_service.errors import CedarVoiceError
-from cedar_voice_service.session.tools import Action
+from cedar_voice_service.session.answer_parts import Action, FinishReason, Usage
 
 
 class SpeechKind(Enum):
@@ -17,19 +17,8 @@ class SpeechKind(Enum):
     NO_INPUT = "no_input"
 
 
-class FinishReason(Enum):
-    """Why a response ended."""
-
-    STOP = "stop"
-    INTERRUPTED = "interrupted"
-    CANCELLED = "cancelled"
-    MAX_TOKENS = "max_tokens"
-    CONTENT_FILTER = "content_filter"
-    ERROR = "error"
-
-
 class InterruptionReason(Enum):
-    """Why a response was cut off."""
+    """Reason for the interruption of a response."""
 
     USER_SPEECH = "user_speech"
     CLIENT_REQUEST = "client_request"
@@ -39,7 +28,7 @@ class InterruptionReason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SpeechActivity:
-    """The user's speech, as heard; `at_ms` is on the timeline of input audio."""
+    """A change of the user's speech; `at_ms` is on the timeline of input audio."""
 
     kind: SpeechKind
     at_ms: int
@@ -47,7 +36,7 @@ class SpeechActivity:
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    """What the user is saying or said; times are on the timeline of input audio.
+    """A transcript of the user's turn; times are on the timeline of input audio.
 
     Later partials and the final of the turn only extend `stable_text`, which begins `text`. After a
     final that `continues` the user speaks on beyond the longest turn: the next turn is the rest.
@@ -64,7 +53,7 @@ class Transcription:
 
 @dataclass(frozen=True, slots=True)
 class ResponseStarted:
-    """A response began; `user_text` is what it answers."""
+    """A response started; `user_text` is the text that it answers."""
 
     response_id: int
     user_text: str
@@ -79,16 +68,8 @@ class ResponseDelta:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens consumed by a response."""
-
-    prompt_tokens: int
-    completion_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
 class ResponseCompleted:
-    """The text of a response is over."""
+    """The text of a response is complete."""
 
     response_id: int
     text: str
@@ -112,7 +93,7 @@ class Speech:
 
 @dataclass(frozen=True, slots=True)
 class ActionRequested:
-    """The client application must do something."""
+    """The client application is to carry out an action."""
 
     response_id: int
     action: Action
@@ -120,7 +101,7 @@ class ActionRequested:
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """A response was cut off; `kept_text` is what the history keeps of it."""
+    """A response was interrupted; the history keeps `kept_text` of it."""
 
     response_id: int
     reason: InterruptionReason
@@ -130,7 +111,7 @@ class Interrupted:
 
 @dataclass(frozen=True, slots=True)
 class PlaybackHeld:
-    """The client is to pause playback of a response and keep what it has, or to go on."""
+    """The client is to pause the playback of a response, keeping its audio, or to resume it."""
 
     response_id: int
     held: bool
@@ -138,7 +119,7 @@ class PlaybackHeld:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Something went wrong; the session goes on."""
+    """An error; the session continues."""
 
     error: CedarVoiceError
     client_sequence: int = 0

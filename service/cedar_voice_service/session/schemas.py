@@ -15,10 +15,10 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 MAX_VALUES = 2_000
-"""Values in all schemas of a client, nested ones included: each takes 0.05 ms to be looked at."""
+"""Values in all schemas of a client, nested ones included: each takes 0.05 ms to check."""
 
 MAX_STEPS = 10_000
-"""Keywords that are looked at in one check: those of a list of a thousand objects."""
+"""Keywords evaluated in one check: as many as a list of a thousand objects has."""
 
 _REFERENCES = ("$ref", "$dynamicRef")
 
@@ -28,7 +28,7 @@ _steps_left: ContextVar[int] = ContextVar("_steps_left")
 
 
 class _TooMuchWork(Exception):
-    """A check has taken all the steps it may."""
+    """A check has used up its steps."""
 
 
 def _counted(keyword: Keyword) -> Keyword:
@@ -47,7 +47,7 @@ def _not_enforced(*_: Any) -> Iterator[Any]:
 
 
 def _additional(validator: Any, allowed: Any, instance: Any, schema: Any) -> Iterator[Any] | None:
-    if "patternProperties" in schema:  # these tell which properties are additional
+    if "patternProperties" in schema:  # they determine which properties are additional
         return None
     keyword: Keyword = Draft202012Validator.VALIDATORS["additionalProperties"]
     return keyword(validator, allowed, instance, schema)
@@ -67,7 +67,7 @@ _Validator: Any = extend(  # type: ignore[no-untyped-call]
 
 
 def count_values(schema: object) -> int:
-    """How many values there are in it, nested ones included."""
+    """Return the number of values in a schema, nested ones included."""
     waiting, count = [schema], 0
     while waiting:
         count += 1
@@ -82,7 +82,7 @@ def count_values(schema: object) -> int:
 
 
 def problem_of(schema: object) -> str:
-    """What keeps `schema` from being used; empty when nothing does."""
+    """Return the reason why `schema` cannot be used; empty where it can."""
     if not isinstance(schema, dict) or schema.get("type") != "object":
         return 'must be a JSON Schema whose type is "object"'
     if any(not reference.startswith("#") for reference in _references_in(schema)):
@@ -95,9 +95,9 @@ def problem_of(schema: object) -> str:
 
 
 def accepts(schema: Mapping[str, Any], instance: object) -> bool:
-    """Whether `instance` is what the schema describes, patterns of text left aside.
+    """Return whether the schema accepts `instance`; patterns of text are not enforced.
 
-    It is not where that takes too much work to tell.
+    An instance that takes too much work to check is not accepted.
     """
     try:
         return _check(schema, instance)
@@ -107,7 +107,7 @@ def accepts(schema: Mapping[str, Any], instance: object) -> bool:
 
 def _check(schema: Mapping[str, Any], instance: object) -> bool:
     _steps_left.set(MAX_STEPS)
-    # An empty registry: a reference that leads elsewhere leads nowhere.
+    # An empty registry: references to other documents cannot be resolved.
     return bool(_Validator(schema, registry=Registry()).is_valid(instance))
 
 

@@ -10,9 +10,9 @@ from google.protobuf.message import Message
 import cedar_voice.v1 as pb
 from cedar_voice_service.audio.formats import OUTPUT_ENCODINGS, AudioFormat, Encoding, Framing
 from cedar_voice_service.errors import CallerError, Code
-from cedar_voice_service.session.config import ConfigPatch, Limits, OutputAudio, TurnMode
+from cedar_voice_service.session.config import Limits, OutputAudio, Tool, TurnMode
+from cedar_voice_service.session.config_patch import ConfigPatch
 from cedar_voice_service.session.schemas import MAX_VALUES, count_values, problem_of
-from cedar_voice_service.session.tools import Tool
 from cedar_voice_service.wire.enums import (
     FRAMING_FROM_PB,
     MODE_FROM_PB,

@@ -3,8 +3,9 @@
 import cedar_voice.v1 as pb
 from cedar_voice_service.audio.formats import AudioFormat, Encoding, Framing
 from cedar_voice_service.errors import Code, Stage
+from cedar_voice_service.session.answer_parts import FinishReason
 from cedar_voice_service.session.config import TurnMode
-from cedar_voice_service.session.messages import FinishReason, InterruptionReason, SpeechKind
+from cedar_voice_service.session.messages import InterruptionReason, SpeechKind
 
 CODE_TO_PB = {code: pb.ErrorCode.Value(f"ERROR_CODE_{code.name}") for code in Code}
 STAGE_TO_PB = {stage: pb.PipelineStage.Value(f"PIPELINE_STAGE_{stage.name}") for stage in Stage}

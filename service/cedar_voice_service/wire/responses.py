@@ -5,6 +5,7 @@ from typing import assert_never
 import cedar_voice.v1 as pb
 from cedar_voice_service.errors import CedarVoiceError
 from cedar_voice_service.session import messages as say
+from cedar_voice_service.session.answer_parts import Usage
 from cedar_voice_service.session.config import Limits, SessionConfig
 from cedar_voice_service.session.resume.outbox import Numbered
 from cedar_voice_service.wire.enums import (
@@ -147,7 +148,7 @@ def _response(
     return event
 
 
-def _usage(usage: say.Usage) -> pb.Usage:
+def _usage(usage: Usage) -> pb.Usage:
     return pb.Usage(
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,

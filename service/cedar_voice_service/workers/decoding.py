@@ -20,7 +20,7 @@ from cedar_voice_service.audio.formats import SAMPLE_BYTES, AudioFormat, Encodin
 from cedar_voice_service.errors import CallerError, Code, EngineError, Stage
 from cedar_voice_service.settings import DecodingSettings
 from cedar_voice_service.workers.child_process import ChildProcess
-from cedar_voice_service.workers.decoding_worker import NUMBER, REFUSED, SAMPLES, DecodingRefusal
+from cedar_voice_service.workers.decoding_messages import NUMBER, REFUSED, SAMPLES, DecodingRefusal
 from cedar_voice_service.workers.frames import BEGIN, DATA, END
 
 MAX_DECODERS = 128

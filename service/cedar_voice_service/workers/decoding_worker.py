@@ -8,31 +8,20 @@ ends the process.
 
 import resource
 import signal
-import struct
 import sys
 
 import msgspec
 
 from cedar_voice_service.audio.decoder import Decoder, open_decoder
 from cedar_voice_service.audio.formats import AudioFormat
-from cedar_voice_service.errors import CallerError, Code
+from cedar_voice_service.errors import CallerError
+from cedar_voice_service.workers.decoding_messages import NUMBER, REFUSED, SAMPLES, DecodingRefusal
 from cedar_voice_service.workers.frames import BEGIN, DATA, serve
-
-NUMBER = struct.Struct("!Q")
-SAMPLES, REFUSED = b"s", b"r"
 
 _OPEN_FILES = 4
 """Three standard streams and the replies; the process opens no other file."""
 
 _decode_format = msgspec.msgpack.Decoder(AudioFormat).decode
-
-
-class DecodingRefusal(msgspec.Struct, frozen=True):
-    """A `CallerError` on its way to the service."""
-
-    code: Code
-    message: str
-    field: str
 
 
 class _Decoders:

@@ -11,10 +11,9 @@ import pytest
 
 from cedar_voice_cli import inventory, rehearsal
 from cedar_voice_cli.inventory import Finding, Status
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.audio.formats import AudioBlock, Pcm
 from cedar_voice_service.errors import EngineError, Stage
-from cedar_voice_service.providers.catalog import Engines
+from cedar_voice_service.providers.engines import Engines
 from cedar_voice_service.providers.protocols import (
     EngineInfo,
     Hypothesis,
@@ -85,7 +84,7 @@ class Healthy:
     """All three engines, and they work."""
 
     async def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
+        self, audio: AsyncIterator[AudioBlock], language: str
     ) -> AsyncGenerator[Hypothesis, None]:
         heard_ms = sum([block.pcm.duration_ms async for block in audio])
         assert heard_ms == 1_000

@@ -1,4 +1,4 @@
-"""The browser package's microphone and player in a real browser, measured by what is heard."""
+"""Microphone and player of the browser package in a real browser, measured by their sound."""
 
 import base64
 from array import array
@@ -25,10 +25,10 @@ pytestmark = pytest.mark.xdist_group("browser")
 BYTES_PER_MS = RATE_HZ * 2 // 1000
 
 FRAME_MS = 60
-"""The sound in one frame of Chromium's encoder; a frame that is not full when it ends is lost."""
+"""Length of one frame of Chromium's encoder; the last, incomplete frame is lost."""
 
 PITCH_ERROR_MS = 20
-"""How far the pitch of 100 ms may mislead about their time."""
+"""Error of a time that is estimated from the pitch of 100 ms."""
 
 RECORD = """async (options) => {
     const { Microphone } = await import("/microphone.js");
@@ -55,7 +55,7 @@ PLAY = """async () => {
     const tap = context.createGain();
     tap.connect(context.destination);
     const silence = new ConstantSourceNode(context, { offset: 0 });
-    silence.connect(tap); // a node without input hears nothing, not even silence
+    silence.connect(tap); // without any input the node does not run
     silence.start();
     Object.defineProperty(context, "destination", { value: tap });
     await context.audioWorklet.addModule("/pcm-worklet.js");
@@ -80,37 +80,37 @@ PLAY = """async () => {
 
 
 def length_ms(pcm: bytes) -> float:
-    """How long it sounds."""
+    """Return the duration of PCM at the rate of the sweep."""
     return len(pcm) / BYTES_PER_MS
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What a microphone handed over, each container's pieces, and in what state its tracks are."""
+class Recorded:
+    """A finished recording: the pieces of each container, and the state of the tracks."""
 
     containers: Sequence[Sequence[bytes]]
     tracks: Sequence[str]
 
     @property
     def pieces(self) -> list[bytes]:
-        """All of them."""
+        """The pieces of all containers."""
         return [piece for container in self.containers for piece in container]
 
 
 async def pieces_are(page: Page, count: int) -> None:
-    """Wait until so many pieces have been handed over."""
+    """Wait until the microphone has delivered this many pieces."""
     await page.wait_for_function("count => window.pieces.length >= count", arg=count)
 
 
-async def stop(page: Page) -> Taken:
-    """End the recording."""
+async def stop(page: Page) -> Recorded:
+    """End the recording and return it."""
     ended: dict[str, Any] = await page.evaluate(STOP)
     containers: list[list[bytes]] = []
     for piece in ended["pieces"]:
         if piece["begins"]:
             containers.append([])
         containers[-1].append(base64.b64decode(piece["data"]))
-    return Taken(containers, ended["tracks"])
+    return Recorded(containers, ended["tracks"])
 
 
 @pytest.mark.parametrize("encoding", ["opus", "pcm16"])
@@ -119,9 +119,9 @@ async def test_pieces_of_a_recording_are_one_recording(tmp_path: Path, encoding:
         await page.evaluate(RECORD, {"encoding": encoding})
         await page.evaluate(START)
         await pieces_are(page, 25)
-        taken = await stop(page)
-    (pieces,) = taken.containers
-    assert taken.tracks == ["ended"]
+        recording = await stop(page)
+    (pieces,) = recording.containers
+    assert recording.tracks == ["ended"]
     assert all(piece[:4] != pieces[0][:4] for piece in pieces[1:])
     heard = decoded_live(pieces)
     assert length_ms(heard) > 2_000
@@ -130,13 +130,13 @@ async def test_pieces_of_a_recording_are_one_recording(tmp_path: Path, encoding:
 
 
 def gap_ms(before: bytes, after: bytes) -> float:
-    """How much of the sweep is missing between two parts of it, which both blur at their edges."""
+    """Return the length missing between two parts of the sweep, whose edges are blurred."""
     ends_ms = moment_ms(before[-200 * BYTES_PER_MS : -100 * BYTES_PER_MS]) + 150
     begins_ms = moment_ms(after[100 * BYTES_PER_MS : 200 * BYTES_PER_MS]) - 150
     return begins_ms - ends_ms
 
 
-async def test_another_quality_is_another_recording_and_nothing_is_heard_twice(
+async def test_another_quality_starts_another_container_and_repeats_no_sound(
     tmp_path: Path,
 ) -> None:
     async with opened(sweep(tmp_path / "sweep.wav")) as page:
@@ -148,16 +148,16 @@ async def test_another_quality_is_another_recording_and_nothing_is_heard_twice(
         await page.evaluate("window.backlog = 0")
         await page.wait_for_function("() => window.pieces.filter(p => p.begins).length === 2")
         await pieces_are(page, 35)
-        taken = await stop(page)
-    first, second = (b"".join(container) for container in taken.containers)
+        recording = await stop(page)
+    first, second = (b"".join(container) for container in recording.containers)
     high, medium = decoded_whole(first), decoded_whole(second)
     assert -PITCH_ERROR_MS < gap_ms(high, medium) < FRAME_MS + PITCH_ERROR_MS
     assert len(second) / length_ms(medium) < 0.75 * len(first) / length_ms(high)
-    live = decoded_live(taken.pieces)
+    live = decoded_live(recording.pieces)
     assert length_ms(live) == pytest.approx(length_ms(high + medium), abs=100)
 
 
-async def test_the_kind_of_connection_decides_at_once(tmp_path: Path) -> None:
+async def test_the_type_of_connection_limits_the_quality_at_once(tmp_path: Path) -> None:
     async with opened(sweep(tmp_path / "sweep.wav")) as page:
         await page.evaluate("""() => {
             window.connection = Object.assign(new EventTarget(), { effectiveType: "3g" });
@@ -176,24 +176,24 @@ async def test_the_kind_of_connection_decides_at_once(tmp_path: Path) -> None:
         }""")
         assert await page.evaluate("microphone.quality") == "low"
         await pieces_are(page, 10)
-        taken = await stop(page)
-    assert len(taken.containers) == 2
-    assert all(decoded_whole(b"".join(container)) for container in taken.containers)
+        recording = await stop(page)
+    assert len(recording.containers) == 2
+    assert all(decoded_whole(b"".join(container)) for container in recording.containers)
 
 
-async def test_a_lost_beginning_is_made_up_for(tmp_path: Path) -> None:
+async def test_a_restart_begins_a_container_with_a_header(tmp_path: Path) -> None:
     async with opened(sweep(tmp_path / "sweep.wav")) as page:
         await page.evaluate(RECORD, {})
         await page.evaluate(START)
         await pieces_are(page, 5)
         await page.evaluate("microphone.restart()")
         await pieces_are(page, 10)
-        taken = await stop(page)
-    _, again = taken.containers
+        recording = await stop(page)
+    _, again = recording.containers
     assert length_ms(decoded_whole(b"".join(again))) > 200
 
 
-async def test_stopped_while_the_user_is_asked_it_lets_go(tmp_path: Path) -> None:
+async def test_a_stop_during_the_permission_request_releases_the_microphone(tmp_path: Path) -> None:
     async with opened(sweep(tmp_path / "sweep.wav")) as page:
         await page.evaluate(RECORD, {})
         await page.evaluate(
@@ -230,7 +230,7 @@ async def test_speech_begins_once_and_ends_once(tmp_path: Path) -> None:
 
 
 def tone_chunks(count: int, chunk_ms: int = 600) -> list[str]:
-    """A tone as the service sends it: a whole MP3 for each phrase."""
+    """Return a tone as the service sends it: a complete MP3 file for each phrase."""
     encoder = open_encoder(AudioFormat(Encoding.MP3), Framing.SELF_CONTAINED)
     samples = chunk_ms * RATE_HZ // 1000
     chunks = []
@@ -244,14 +244,14 @@ def tone_chunks(count: int, chunk_ms: int = 600) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What came to the loudspeaker: from the first sound to the last."""
+    """Sound at the loudspeaker, from the first sample to the last."""
 
     sound_ms: float
     longest_gap_ms: float
 
 
 async def heard(page: Page) -> Heard:
-    """What came to the loudspeaker so far."""
+    """Return the sound at the loudspeaker so far."""
     samples, rate_hz = await page.evaluate("[window.heard, window.context.sampleRate]")
     loud = [at for at, sample in enumerate(samples) if abs(sample) > 1_600]
     longest = max(later - sooner for sooner, later in pairwise(loud))
@@ -259,12 +259,12 @@ async def heard(page: Page) -> Heard:
 
 
 async def is_silent(page: Page) -> None:
-    """Wait until a quarter of a second more has come to the loudspeaker."""
+    """Wait until the loudspeaker has received another quarter of a second."""
     at = await page.evaluate("window.heard.length")
     await page.wait_for_function("at => window.heard.length > at + 12000", arg=at)
 
 
-async def test_chunks_sound_as_one_and_what_is_broken_is_left_out() -> None:
+async def test_chunks_play_without_a_gap_and_broken_ones_are_left_out() -> None:
     chunks = tone_chunks(4)
     async with opened() as page:
         await page.evaluate(PLAY)
@@ -282,7 +282,7 @@ async def test_chunks_sound_as_one_and_what_is_broken_is_left_out() -> None:
         assert report["playedMs"] == pytest.approx(2_400, abs=120)
 
 
-async def test_interrupted_it_is_silent_at_once_and_knows_what_was_heard() -> None:
+async def test_a_flush_is_silent_at_once_and_returns_the_played_length() -> None:
     chunks = tone_chunks(4)
     async with opened() as page:
         await page.evaluate(PLAY)
@@ -300,7 +300,7 @@ async def test_interrupted_it_is_silent_at_once_and_knows_what_was_heard() -> No
         await page.wait_for_function("() => peak > 1600")
 
 
-async def test_held_it_falls_silent_and_goes_on_without_loss() -> None:
+async def test_a_held_player_is_silent_and_resumes_without_loss() -> None:
     async with opened() as page:
         await page.evaluate(PLAY)
         play = "([id, chunks]) => Promise.all(chunks.map(chunk => player.play(id, chunk)))"
@@ -310,7 +310,7 @@ async def test_held_it_falls_silent_and_goes_on_without_loss() -> None:
         await page.evaluate("player.hold(1)")
         await page.wait_for_function("() => context.state === 'suspended'")
         await page.evaluate("window.heldAt = context.currentTime")
-        await page.evaluate(play, [1, second])  # comes while it is held, and does not wake it
+        await page.evaluate(play, [1, second])  # arrives during the hold, and does not end it
         held_ms, reports = await page.evaluate("[player.playedMs(1), reports.length]")
         await page.evaluate("async () => new Promise(requestAnimationFrame)")
         assert await page.evaluate("[context.state, context.currentTime === heldAt]") == [
@@ -330,7 +330,7 @@ async def test_held_it_falls_silent_and_goes_on_without_loss() -> None:
         assert played[-1] == pytest.approx(2_400, abs=120)
 
 
-async def test_cut_while_it_is_held_nothing_more_is_heard() -> None:
+async def test_a_response_silenced_during_a_hold_stays_silent() -> None:
     chunks = tone_chunks(2)
     async with opened() as page:
         await page.evaluate(PLAY)
@@ -372,12 +372,12 @@ async def test_the_latest_part_of_a_real_recording_is_decodable() -> None:
 
 
 def loudness(pcm: bytes) -> float:
-    """The mean of the samples without their signs."""
+    """Return the mean absolute value of the samples."""
     samples = array("h", pcm)
     return sum(map(abs, samples)) / len(samples)
 
 
-async def test_a_suspended_player_goes_on_when_it_may() -> None:
+async def test_a_blocked_player_plays_after_unlock() -> None:
     async with opened() as page:
         await page.evaluate(PLAY)
         await page.evaluate("""() => {

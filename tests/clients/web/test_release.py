@@ -1,4 +1,4 @@
-"""The browser package as npm publishes it: its types, its unit tests, and exactly its files."""
+"""The browser package as npm publishes it: types, unit tests, and exactly the used files."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ WORKLET = re.compile(r'new URL\("\./([\w-]+\.js)", import\.meta\.url\)')
 
 
 def reachable(entry: str) -> set[str]:
-    """The modules that whoever imports `entry` loads."""
+    """Return the modules that an import of `entry` loads, itself included."""
     found, left = {entry}, [entry]
     while left:
         text = (PACKAGE / left.pop()).read_text()
@@ -30,7 +30,7 @@ def test_package_page_and_examples_are_typed() -> None:
     assert (PACKAGE / "types" / "index.d.ts").is_file()
 
 
-def test_its_unit_tests_pass() -> None:
+def test_the_unit_tests_pass() -> None:
     report = npm(PACKAGE, "test")
     assert int(re.findall(r"^(?:#|ℹ) pass (\d+)$", report, re.M)[0]) > 90
 

@@ -9,18 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cedar_voice_service.audio.encoder import (
-    CHUNK_MS,
-    MAX_CHUNK_MS,
-    MAX_PIECE_MS,
-    MIN_PIECE_MS,
-    EncodedChunk,
-    SpeechEncoder,
-    open_encoder,
-)
+from cedar_voice_service.audio.encoder import SpeechEncoder, open_encoder
+from cedar_voice_service.audio.encoders.phrase_encoder import MAX_PIECE_MS, MIN_PIECE_MS
+from cedar_voice_service.audio.encoders.stream_encoder import CHUNK_MS, MAX_CHUNK_MS
 from cedar_voice_service.audio.formats import (
     OUTPUT_ENCODINGS,
     AudioFormat,
+    EncodedChunk,
     Encoding,
     Framing,
     Pcm,

@@ -10,16 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cedar_voice_service.audio.containers.elementary import Mp3Reader
-from cedar_voice_service.audio.encoder import (
-    CHUNK_MS,
-    MAX_CHUNK_MS,
-    MAX_PIECE_MS,
-    MIN_PIECE_MS,
+from cedar_voice_service.audio.encoder import open_encoder
+from cedar_voice_service.audio.encoders.mp3_frames import begins_afresh
+from cedar_voice_service.audio.encoders.phrase_encoder import MAX_PIECE_MS, MIN_PIECE_MS
+from cedar_voice_service.audio.encoders.stream_encoder import CHUNK_MS, MAX_CHUNK_MS
+from cedar_voice_service.audio.formats import (
+    AudioFormat,
     EncodedChunk,
-    open_encoder,
+    Encoding,
+    Framing,
+    Mp3,
+    Pcm,
+    Sound,
 )
-from cedar_voice_service.audio.formats import AudioFormat, Encoding, Framing, Mp3, Pcm, Sound
-from cedar_voice_service.audio.mp3 import begins_afresh
 from cedar_voice_service.errors import CallerError, Code
 from tests.support.media import Form, cut, decoded_whole, write, written
 from tests.support.recordings import speech_pcm

@@ -9,15 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cedar_voice_service.audio import speech_detector
-from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.audio.formats import EdgeKind, Pcm, SpeechEdge
 from cedar_voice_service.audio.silero import Silero
-from cedar_voice_service.audio.speech_detector import (
-    HOLD_FRAMES,
-    LEAD_IN_FRAMES,
-    EdgeKind,
-    SpeechDetector,
-    SpeechEdge,
-)
+from cedar_voice_service.audio.speech_detector import HOLD_FRAMES, LEAD_IN_FRAMES, SpeechDetector
 from tests.support.media import cut
 from tests.support.recordings import speech_pcm
 

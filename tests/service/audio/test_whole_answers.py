@@ -3,9 +3,9 @@
 import pytest
 
 import cedar_voice.v1 as pb
-from cedar_voice_service.audio import encoder as encoding_of
-from cedar_voice_service.audio.encoder import EncodedChunk, open_encoder
-from cedar_voice_service.audio.formats import AudioFormat, Encoding, Framing, Pcm
+from cedar_voice_service.audio.encoder import open_encoder
+from cedar_voice_service.audio.encoders import whole_encoder
+from cedar_voice_service.audio.formats import AudioFormat, EncodedChunk, Encoding, Framing, Pcm
 from cedar_voice_service.session.config import Limits
 from cedar_voice_service.wire.config import patch_of
 from tests.support.hearing import listen
@@ -38,7 +38,7 @@ def test_it_is_one_file_of_all_phrases(encoding: Encoding) -> None:
 def test_a_very_long_one_comes_in_files_that_follow_each_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(encoding_of, "MAX_WHOLE_MS", 1_000)
+    monkeypatch.setattr(whole_encoder, "MAX_WHOLE_MS", 1_000)
     first, *rest = encode(Encoding.MP3)
     assert rest and first.offset_ms + first.duration_ms == rest[0].offset_ms
     assert all(listen(chunk.data).duration_ms > 0 for chunk in (first, *rest))

@@ -17,7 +17,7 @@ from cedar_voice_service.audio.formats import AudioFormat, Encoding
 from cedar_voice_service.errors import CallerError, Code, EngineError, Stage
 from cedar_voice_service.workers import decoding as module
 from cedar_voice_service.workers.decoding import Decoding, LiveDecoder, open_decoding
-from cedar_voice_service.workers.decoding_worker import NUMBER
+from cedar_voice_service.workers.decoding_messages import NUMBER
 from cedar_voice_service.workers.frames import BEGIN, DATA, frame_of
 from tests.support.checkout import ROOT
 from tests.support.children import child_pids, open_files

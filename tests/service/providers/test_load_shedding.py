@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 import pytest
 
-from cedar_voice_service.audio.ear import Heard
+from cedar_voice_service.audio.formats import AudioBlock
 from cedar_voice_service.providers.protocols import Hypothesis
 from cedar_voice_service.providers.wrappers.load_shedding import LoadSheddingTranscriber
 from cedar_voice_service.session.load_shedding import SAMPLES, Pressure, Thresholds
@@ -17,7 +17,7 @@ class Talkative:
     """Says a word, that it is settled, and that it is final."""
 
     async def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
+        self, audio: AsyncIterator[AudioBlock], language: str
     ) -> AsyncGenerator[Hypothesis, None]:
         """See `Transcriber.transcribe`."""
         yield Hypothesis("partial", is_final=False)

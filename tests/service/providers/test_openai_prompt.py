@@ -2,13 +2,13 @@
 
 from cedar_voice_service.providers.openai.prompt import instructions_of, messages_of, tools_of
 from cedar_voice_service.providers.protocols import ReplyRequest
+from cedar_voice_service.session.config import Tool
 from cedar_voice_service.session.history import (
     AssistantMessage,
     CalledTool,
     ToolOutcome,
     UserMessage,
 )
-from cedar_voice_service.session.tools import Tool
 
 
 def test_instructions_hold_prompt_language_and_state() -> None:

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.speech_detector import EdgeKind, SpeechEdge
+from cedar_voice_service.audio.formats import AudioBlock, EdgeKind, SpeechEdge
 from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, Transcriber
 from tests.support.hypotheses import hypotheses_of, told_of
@@ -45,7 +44,7 @@ async def opened(server: OpenAIStandin, **changes: Any) -> AsyncIterator[Transcr
 
 async def transcribed(
     server: OpenAIStandin,
-    audio: AsyncIterator[Heard] | None = None,
+    audio: AsyncIterator[AudioBlock] | None = None,
     *,
     language: str = "en-US",
     **changes: Any,
@@ -56,7 +55,7 @@ async def transcribed(
         return [each async for each in hypotheses_of(results)]
 
 
-async def endless() -> AsyncGenerator[Heard, None]:
+async def endless() -> AsyncGenerator[AudioBlock, None]:
     """An utterance that goes on: one second, and then nothing is heard any more."""
     async for block in recording(1_000):
         yield block
@@ -66,7 +65,7 @@ async def endless() -> AsyncGenerator[Heard, None]:
 async def test_words_come_while_they_are_spoken(server: OpenAIStandin) -> None:
     told = asyncio.Event()
 
-    async def speech() -> AsyncIterator[Heard]:
+    async def speech() -> AsyncIterator[AudioBlock]:
         async for block in recording(1_000):
             yield block
         await told.wait()
@@ -188,13 +187,15 @@ async def test_closing_after_a_partial_closes_the_socket(server: OpenAIStandin) 
 STARTED, STOPPED = EdgeKind.STARTED, EdgeKind.STOPPED
 
 
-async def heard(*edges: tuple[EdgeKind, int, int], length_ms: int) -> AsyncIterator[Heard]:
+async def heard(*edges: tuple[EdgeKind, int, int], length_ms: int) -> AsyncIterator[AudioBlock]:
     """An utterance with edges of speech: what kind, where it lies, and when it is known."""
     at_ms = 0
     async for block in recording(length_ms):
         known = [edge for edge in edges if at_ms < edge[2] <= at_ms + 100]
         at_ms += 100
-        yield Heard(block.pcm, at_ms, tuple(SpeechEdge(kind, where) for kind, where, _ in known))
+        yield AudioBlock(
+            block.pcm, at_ms, tuple(SpeechEdge(kind, where) for kind, where, _ in known)
+        )
 
 
 async def test_what_was_said_before_a_pause_is_settled_before_the_turn_ends(
@@ -203,7 +204,7 @@ async def test_what_was_said_before_a_pause_is_settled_before_the_turn_ends(
     server.realtime.script = RealtimeScript(("open the settings",))
     settled = asyncio.Event()
 
-    async def speech() -> AsyncIterator[Heard]:
+    async def speech() -> AsyncIterator[AudioBlock]:
         edges = (STARTED, 300, 500), (STOPPED, 1_200, 1_400)
         async for block in heard(*edges, length_ms=1_500):
             yield block
@@ -241,7 +242,7 @@ async def test_a_gap_within_a_phrase_is_no_pause(server: OpenAIStandin) -> None:
 async def test_speech_that_ended_before_the_utterance_makes_no_pause(
     server: OpenAIStandin,
 ) -> None:
-    async def speech() -> AsyncIterator[Heard]:
+    async def speech() -> AsyncIterator[AudioBlock]:
         edges = (STOPPED, 900, 1_030), (STARTED, 1_300, 1_500), (STOPPED, 2_000, 2_150)
         async for block in heard(*edges, length_ms=2_500):
             if block.end_ms > 1_000:

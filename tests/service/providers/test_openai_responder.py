@@ -18,13 +18,13 @@ from cedar_voice_service.providers.protocols import (
     Responder,
     ToolCall,
 )
+from cedar_voice_service.session.config import Tool
 from cedar_voice_service.session.history import (
     AssistantMessage,
     CalledTool,
     ToolOutcome,
     UserMessage,
 )
-from cedar_voice_service.session.tools import Tool
 from tests.support.openai_engines import (
     DEADLINES,
     QUESTION,

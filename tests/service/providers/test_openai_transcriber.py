@@ -9,9 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import Pcm
-from cedar_voice_service.audio.speech_detector import EdgeKind, SpeechEdge
+from cedar_voice_service.audio.formats import AudioBlock, EdgeKind, Pcm, SpeechEdge
 from cedar_voice_service.errors import Stage
 from cedar_voice_service.providers.openai.connection import connected
 from cedar_voice_service.providers.openai.endpoint import Endpoint
@@ -33,7 +31,11 @@ CERTAINTY = math.exp(WORD_LOGPROB)
 
 
 async def transcribed(
-    server: OpenAIStandin, audio: AsyncIterator[Heard], *, language: str = "en-US", model: str = ""
+    server: OpenAIStandin,
+    audio: AsyncIterator[AudioBlock],
+    *,
+    language: str = "en-US",
+    model: str = "",
 ) -> list[Hypothesis]:
     """Everything that the engine yields for an utterance."""
     changes = {"stt_model": model} if model else {}
@@ -60,7 +62,7 @@ async def test_recording_is_sent_whole_as_wav(server: OpenAIStandin) -> None:
 async def test_audio_without_known_speech_is_sent_at_its_end(
     server: OpenAIStandin,
 ) -> None:
-    async def speech() -> AsyncIterator[Heard]:
+    async def speech() -> AsyncIterator[AudioBlock]:
         async for block in recording():
             assert not server.requests
             yield block
@@ -158,7 +160,7 @@ def words_in(audio: bytes) -> str:
     return " ".join(word for word, at_ms in SPOKEN if start_ms < at_ms <= end_ms)
 
 
-async def numbered(told: asyncio.Event) -> AsyncIterator[Heard]:
+async def numbered(told: asyncio.Event) -> AsyncIterator[AudioBlock]:
     """Speech from 300 to 2000 ms, then silence; each sample tells its millisecond.
 
     It waits for what is told first, and of the pause.
@@ -167,7 +169,7 @@ async def numbered(told: asyncio.Event) -> AsyncIterator[Heard]:
     for end_ms in range(20, 2_801, 20):
         samples = array("h", (end_ms for _ in range(320)))
         known = (edges[end_ms],) if end_ms in edges else ()
-        yield Heard(Pcm(samples.tobytes()), end_ms, known)
+        yield AudioBlock(Pcm(samples.tobytes()), end_ms, known)
         if end_ms in (1_200, 2_200):
             await told.wait()
             told.clear()

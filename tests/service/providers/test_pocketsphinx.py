@@ -11,8 +11,7 @@ from itertools import pairwise
 
 import pytest
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.audio.formats import AudioBlock, Pcm
 from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.providers.pocketsphinx.engine import PocketSphinx, open_pocketsphinx
 from cedar_voice_service.providers.pocketsphinx.recognizer import (
@@ -115,10 +114,10 @@ def test_a_long_utterance_is_heard_to_its_end(recognizer: Recognizer) -> None:
     assert text.count("settings") == 2
 
 
-async def spoken(audio: bytes) -> AsyncIterator[Heard]:
+async def spoken(audio: bytes) -> AsyncIterator[AudioBlock]:
     for start in range(0, len(audio), PIECE_BYTES):
         piece = Pcm(audio[start : start + PIECE_BYTES])
-        yield Heard(piece, round(start / 32 + piece.duration_ms))
+        yield AudioBlock(piece, round(start / 32 + piece.duration_ms))
 
 
 async def transcribed(engine: PocketSphinx, name: str) -> list[Hypothesis]:

@@ -7,8 +7,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.audio.formats import AudioBlock, Pcm
 from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.providers.protocols import (
     Hypothesis,
@@ -172,15 +171,15 @@ def test_a_phrase_that_had_not_begun_is_not_restarted() -> None:
     assert run_virtually(speak()) == [Pcm]
 
 
-async def blocks(*ends_ms: int, every_s: float = 0.0) -> AsyncIterator[Heard]:
+async def blocks(*ends_ms: int, every_s: float = 0.0) -> AsyncIterator[AudioBlock]:
     """An utterance; silence between its blocks as they are spoken."""
     for end_ms in ends_ms:
         await asyncio.sleep(every_s)
-        yield Heard(Pcm(b"\0\0" * 1_600), end_ms)
+        yield AudioBlock(Pcm(b"\0\0" * 1_600), end_ms)
 
 
 async def transcribed(
-    engine: FailingTranscriber, audio: AsyncIterator[Heard], how: RetryPolicy
+    engine: FailingTranscriber, audio: AsyncIterator[AudioBlock], how: RetryPolicy
 ) -> list[tuple[str, bool]]:
     results = retried(TRANSCRIPTION, engine, how).transcribe(audio, "en-US")
     return [(heard.text, heard.is_final) async for heard in hypotheses_of(results)]
@@ -211,7 +210,7 @@ class Silent:
     """Hears everything and says nothing."""
 
     async def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
+        self, audio: AsyncIterator[AudioBlock], language: str
     ) -> AsyncGenerator[Hypothesis, None]:
         """See `Transcriber.transcribe`."""
         async for block in audio:

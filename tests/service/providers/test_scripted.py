@@ -8,8 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import Pcm
+from cedar_voice_service.audio.formats import AudioBlock, Pcm
 from cedar_voice_service.providers.protocols import (
     ReplyEnd,
     ReplyPart,
@@ -23,6 +22,7 @@ from cedar_voice_service.providers.scripted.engine import (
     ScriptedTranscriber,
     ToneSynthesizer,
 )
+from cedar_voice_service.session.config import Tool
 from cedar_voice_service.session.history import (
     AssistantMessage,
     CalledTool,
@@ -30,7 +30,6 @@ from cedar_voice_service.session.history import (
     ToolOutcome,
     UserMessage,
 )
-from cedar_voice_service.session.tools import Tool
 
 THEME = Tool(
     "setTheme",
@@ -129,9 +128,9 @@ async def test_each_call_of_a_conversation_has_its_own_id() -> None:
 
 
 async def heard(transcriber: ScriptedTranscriber, duration_ms: int) -> list[tuple[str, bool]]:
-    async def audio() -> AsyncIterator[Heard]:
+    async def audio() -> AsyncIterator[AudioBlock]:
         for end_ms in range(20, duration_ms + 1, 20):
-            yield Heard(Pcm(bytes(640)), end_ms)
+            yield AudioBlock(Pcm(bytes(640)), end_ms)
 
     return [(h.text, h.is_final) async for h in transcriber.transcribe(audio(), "en-US")]
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cedar_voice_service.providers.scripted.commands import find_command
-from cedar_voice_service.session.tools import Tool, action_of
+from cedar_voice_service.session.config import Tool
+from cedar_voice_service.session.tools import action_of
 
 
 def tool(name: str, required: tuple[str, ...] = (), **properties: Any) -> Tool:

@@ -8,9 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import Pcm
-from cedar_voice_service.audio.speech_detector import EdgeKind, SpeechEdge
+from cedar_voice_service.audio.formats import AudioBlock, EdgeKind, Pcm, SpeechEdge
 from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, Recognized, Transcriber
 from cedar_voice_service.providers.wrappers.retry import RetryPolicy
@@ -57,7 +55,7 @@ class Recognizer:
         return Recognized(" ".join(f"w{n}" for n in range(int(speech.duration_ms // 500))), 0.8)
 
 
-async def spoken(speech_ms: int, silence_ms: int) -> AsyncIterator[Heard]:
+async def spoken(speech_ms: int, silence_ms: int) -> AsyncIterator[AudioBlock]:
     """300 ms of silence, speech, and silence, as fast as it is spoken."""
     known = {
         400: SpeechEdge(EdgeKind.STARTED, 300),
@@ -66,7 +64,7 @@ async def spoken(speech_ms: int, silence_ms: int) -> AsyncIterator[Heard]:
     for end_ms in range(BLOCK_MS, 300 + speech_ms + silence_ms + 1, BLOCK_MS):
         await asyncio.sleep(BLOCK_MS / 1000)
         edges = (known[end_ms],) if end_ms in known else ()
-        yield Heard(Pcm(bytes(BLOCK_MS * 32)), end_ms, edges)
+        yield AudioBlock(Pcm(bytes(BLOCK_MS * 32)), end_ms, edges)
 
 
 @dataclass

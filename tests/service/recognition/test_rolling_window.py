@@ -7,9 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import Pcm
-from cedar_voice_service.audio.speech_detector import EdgeKind, SpeechEdge
+from cedar_voice_service.audio.formats import AudioBlock, EdgeKind, Pcm, SpeechEdge
 from cedar_voice_service.recognition.load import CROWDED, SLOW_MS, RecognizerLoad
 from cedar_voice_service.recognition.rolling_window import RollingWindow
 from cedar_voice_service.recognition.window import MOST_WINDOW_MS, Purpose, WindowRequest
@@ -22,7 +20,7 @@ Stretch = tuple[int, int]
 """Speech, and the silence after it, in milliseconds."""
 
 
-def blocks_of(stretches: list[Stretch], origin_ms: int = 0) -> list[Heard]:
+def blocks_of(stretches: list[Stretch], origin_ms: int = 0) -> list[AudioBlock]:
     """An utterance as the ear tells it: some silence, then speech and silence in turn."""
     known: list[tuple[int, SpeechEdge]] = []
     at_ms = LEAD_MS
@@ -35,7 +33,7 @@ def blocks_of(stretches: list[Stretch], origin_ms: int = 0) -> list[Heard]:
     blocks = []
     for end_ms in range(BLOCK_MS, at_ms + BLOCK_MS, BLOCK_MS):
         edges = tuple(edge for when_ms, edge in known if end_ms - BLOCK_MS < when_ms <= end_ms)
-        blocks.append(Heard(numbered(end_ms - BLOCK_MS, end_ms), origin_ms + end_ms, edges))
+        blocks.append(AudioBlock(numbered(end_ms - BLOCK_MS, end_ms), origin_ms + end_ms, edges))
     return blocks
 
 
@@ -252,7 +250,7 @@ def test_without_partials_only_pauses_are_asked_about() -> None:
 def test_an_utterance_of_silence_costs_nothing() -> None:
     run = Run()
     edge = SpeechEdge(EdgeKind.STOPPED, 0)
-    run.utterance.add(Heard(Pcm(bytes(32_000)), 1_000, (edge,)))
+    run.utterance.add(AudioBlock(Pcm(bytes(32_000)), 1_000, (edge,)))
     run.utterance.end()
     run.ask()
     assert run.utterance.text == "" and run.utterance.confidence is None
@@ -260,7 +258,7 @@ def test_an_utterance_of_silence_costs_nothing() -> None:
 
 def test_the_last_request_is_due_again_when_it_fails() -> None:
     run = Run()
-    run.utterance.add(Heard(Pcm(bytes(32_000)), 1_000))
+    run.utterance.add(AudioBlock(Pcm(bytes(32_000)), 1_000))
     run.utterance.end()
     for _ in range(2):
         run.ask()

@@ -7,11 +7,31 @@ import pytest
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code
 from cedar_voice_service.runtime.delivery import Attachment, Delivery, Pong, Ready
 from cedar_voice_service.session.config import SessionConfig
-from cedar_voice_service.session.messages import ResponseStarted, Speech
-from cedar_voice_service.session.resume.outbox import Numbered
+from cedar_voice_service.session.messages import Message, ResponseStarted, Speech
+from cedar_voice_service.session.resume.outbox import Numbered, Outbox
+from cedar_voice_service.session.resume.position import ResumePoint
 from tests.support.virtual_time import run_virtually
 
 CONFIG = SessionConfig()
+
+
+class Sending(Delivery):
+    """A delivery with its outbox, which a session fills."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.outbox = Outbox(max_bytes)
+        super().__init__(self.outbox)
+
+    def send(self, message: Message, turn_id: int) -> None:
+        self.outbox.put(message, turn_id=turn_id)
+        self.wake()
+
+    def acknowledge(self, sequence: int) -> None:
+        self.outbox.acknowledge(sequence)
+
+    def purge_speech(self, response_id: int) -> None:
+        self.outbox.purge_speech(response_id)
+        self.purge_replayed_audio(response_id)
 
 
 async def sequences(attachment: Attachment, count: int) -> list[int]:
@@ -21,8 +41,8 @@ async def sequences(attachment: Attachment, count: int) -> list[int]:
 
 def test_ready_comes_first_and_notices_before_what_waits() -> None:
     async def scenario() -> None:
-        delivery = Delivery(1 << 20)
-        attachment = delivery.attach(CONFIG, resume_after=None)
+        delivery = Sending(1 << 20)
+        attachment = delivery.attach(CONFIG)
         delivery.send(ResponseStarted(1, "a"), turn_id=1)
         delivery.notify(Pong(5))
         assert isinstance(await attachment.next(), Ready)
@@ -34,14 +54,14 @@ def test_ready_comes_first_and_notices_before_what_waits() -> None:
 
 def test_a_resume_replays_what_the_client_lacks_and_goes_on() -> None:
     async def scenario() -> None:
-        delivery = Delivery(1 << 20)
-        first = delivery.attach(CONFIG, resume_after=None)
+        delivery = Sending(1 << 20)
+        first = delivery.attach(CONFIG)
         for text in "abc":
             delivery.send(ResponseStarted(1, text), turn_id=1)
         await sequences(first, 4)
         delivery.detach(first)
         delivery.send(ResponseStarted(1, "d"), turn_id=1)
-        second = delivery.attach(CONFIG, resume_after=1)
+        second = delivery.attach(CONFIG, ResumePoint(1))
         ready = await second.next()
         assert isinstance(ready, Ready) and ready.is_resumed and not ready.is_truncated
         assert await sequences(second, 3) == [2, 3, 4]
@@ -51,19 +71,19 @@ def test_a_resume_replays_what_the_client_lacks_and_goes_on() -> None:
 
 def test_what_one_client_has_is_kept_for_another_until_it_is_acknowledged() -> None:
     async def scenario() -> None:
-        delivery = Delivery(1 << 20)
-        first = delivery.attach(CONFIG, resume_after=None)
+        delivery = Sending(1 << 20)
+        first = delivery.attach(CONFIG)
         for text in "abc":
             delivery.send(ResponseStarted(1, text), turn_id=1)
         await sequences(first, 4)
-        delivery.attach(CONFIG, resume_after=3)
+        delivery.attach(CONFIG, ResumePoint(3))
         delivery.send(ResponseStarted(1, "d"), turn_id=1)
-        third = delivery.attach(CONFIG, resume_after=0)
+        third = delivery.attach(CONFIG, ResumePoint(0))
         ready = await third.next()
         assert isinstance(ready, Ready) and (ready.replayed, ready.is_truncated) == (3, False)
         assert await sequences(third, 4) == [1, 2, 3, 4]
         delivery.acknowledge(2)
-        fourth = delivery.attach(CONFIG, resume_after=0)
+        fourth = delivery.attach(CONFIG, ResumePoint(0))
         ready = await fourth.next()
         assert isinstance(ready, Ready) and (ready.replayed, ready.is_truncated) == (2, True)
 
@@ -72,12 +92,12 @@ def test_what_one_client_has_is_kept_for_another_until_it_is_acknowledged() -> N
 
 def test_what_is_no_longer_held_is_said_to_be_missing() -> None:
     async def scenario() -> None:
-        delivery = Delivery(400)
-        first = delivery.attach(CONFIG, resume_after=None)
+        delivery = Sending(400)
+        first = delivery.attach(CONFIG)
         for _ in range(5):
             delivery.send(ResponseStarted(1, "a"), turn_id=1)
             await first.next()
-        second = delivery.attach(CONFIG, resume_after=0)
+        second = delivery.attach(CONFIG, ResumePoint(0))
         ready = await second.next()
         assert isinstance(ready, Ready) and ready.is_truncated
 
@@ -86,9 +106,9 @@ def test_what_is_no_longer_held_is_said_to_be_missing() -> None:
 
 def test_the_stream_before_ends_when_another_takes_over() -> None:
     async def scenario() -> None:
-        delivery = Delivery(1 << 20)
-        first = delivery.attach(CONFIG, resume_after=None)
-        delivery.attach(CONFIG, resume_after=0)
+        delivery = Sending(1 << 20)
+        first = delivery.attach(CONFIG)
+        delivery.attach(CONFIG, ResumePoint(0))
         with pytest.raises(CallerError) as error:
             await first.next()
         assert error.value.code is Code.SESSION_TAKEN_OVER
@@ -99,13 +119,13 @@ def test_the_stream_before_ends_when_another_takes_over() -> None:
 
 def test_a_client_cannot_have_what_was_never_sent() -> None:
     with pytest.raises(CallerError):
-        Delivery(1 << 20).attach(CONFIG, resume_after=1)
+        Sending(1 << 20).attach(CONFIG, ResumePoint(1))
 
 
 def test_a_stream_that_does_not_read_is_ended() -> None:
     async def scenario() -> None:
-        delivery = Delivery(1_000)
-        attachment = delivery.attach(CONFIG, resume_after=None)
+        delivery = Sending(1_000)
+        attachment = delivery.attach(CONFIG)
         for _ in range(10):
             delivery.send(Speech(1, bytes(200), 0, 10), turn_id=1)
         with pytest.raises(CedarVoiceError) as error:
@@ -117,12 +137,12 @@ def test_a_stream_that_does_not_read_is_ended() -> None:
 
 def test_a_stream_that_takes_nothing_for_a_while_is_ended_and_may_come_back() -> None:
     async def scenario() -> None:
-        attachment = Delivery(1_000).attach(CONFIG, resume_after=None)
-        with attachment.taken_within(10.0):
+        attachment = Sending(1_000).attach(CONFIG)
+        with attachment.written_within(10.0):
             await asyncio.sleep(9.9)
         await asyncio.sleep(10.0)
         assert not attachment.has_failed
-        with attachment.taken_within(10.0):
+        with attachment.written_within(10.0):
             error = await attachment.failure()
         assert error.code is Code.SLOW_CONSUMER and error.retryable
 
@@ -131,8 +151,8 @@ def test_a_stream_that_takes_nothing_for_a_while_is_ended_and_may_come_back() ->
 
 def test_it_finishes_after_everything_is_written() -> None:
     async def scenario() -> None:
-        delivery = Delivery(1 << 20)
-        attachment = delivery.attach(CONFIG, resume_after=None)
+        delivery = Sending(1 << 20)
+        attachment = delivery.attach(CONFIG)
         delivery.send(ResponseStarted(1, "a"), turn_id=1)
         delivery.finish()
         assert await sequences(attachment, 2) == [1]
@@ -143,8 +163,8 @@ def test_it_finishes_after_everything_is_written() -> None:
 
 def test_it_can_end_with_an_error_after_everything_is_written() -> None:
     async def scenario() -> None:
-        delivery = Delivery(1 << 20)
-        attachment = delivery.attach(CONFIG, resume_after=None)
+        delivery = Sending(1 << 20)
+        attachment = delivery.attach(CONFIG)
         delivery.send(ResponseStarted(1, "a"), turn_id=1)
         delivery.finish(CallerError("over", code=Code.UNAVAILABLE))
         assert await sequences(attachment, 2) == [1]
@@ -157,8 +177,8 @@ def test_it_can_end_with_an_error_after_everything_is_written() -> None:
 
 def test_a_stream_that_does_not_read_piles_up_no_notices() -> None:
     async def scenario() -> None:
-        delivery = Delivery(1 << 20)
-        attachment = delivery.attach(CONFIG, resume_after=None)
+        delivery = Sending(1 << 20)
+        attachment = delivery.attach(CONFIG)
         for number in range(1_000):
             delivery.notify(Ready(SessionConfig(context_json=str(number))))
         assert isinstance(await attachment.next(), Ready)
@@ -173,12 +193,12 @@ def test_a_stream_that_does_not_read_piles_up_no_notices() -> None:
 
 def test_a_stream_that_comes_back_is_not_sent_purged_audio_again() -> None:
     async def scenario() -> None:
-        delivery = Delivery(1 << 20)
-        attachment = delivery.attach(CONFIG, resume_after=None)
+        delivery = Sending(1 << 20)
+        attachment = delivery.attach(CONFIG)
         delivery.send(Speech(1, b"old", 0, 10), turn_id=1)
         for _ in range(2):
             await attachment.next()
-        attachment = delivery.attach(CONFIG, resume_after=0)
+        attachment = delivery.attach(CONFIG, ResumePoint(0))
         await attachment.next()
         delivery.purge_speech(1)
         assert await attachment.next() == Numbered(1, 1, Speech(1, b"", 0, 0))
@@ -188,8 +208,8 @@ def test_a_stream_that_comes_back_is_not_sent_purged_audio_again() -> None:
 
 def test_a_purge_drops_waiting_audio_but_not_the_mark_of_its_end() -> None:
     async def scenario() -> None:
-        delivery = Delivery(1 << 20)
-        attachment = delivery.attach(CONFIG, resume_after=None)
+        delivery = Sending(1 << 20)
+        attachment = delivery.attach(CONFIG)
         for is_last in (False, True):
             delivery.send(Speech(1, b"old", 0, 10, is_last=is_last), turn_id=1)
         delivery.send(Speech(2, b"new", 0, 10), turn_id=2)

@@ -7,9 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import AudioFormat, Encoding, Pcm
-from cedar_voice_service.audio.speech_detector import EdgeKind
+from cedar_voice_service.audio.formats import AudioBlock, AudioFormat, EdgeKind, Encoding, Pcm
 from cedar_voice_service.providers.protocols import (
     Hypothesis,
     ReplyEnd,
@@ -20,12 +18,8 @@ from cedar_voice_service.providers.protocols import (
 )
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
-from cedar_voice_service.session.config import (
-    ConfigPatch,
-    OutputAudio,
-    SessionConfig,
-    TurnMode,
-)
+from cedar_voice_service.session.config import OutputAudio, SessionConfig, TurnMode
+from cedar_voice_service.session.config_patch import ConfigPatch
 from tests.support.conversing import PCM, Client, converse
 from tests.support.recordings import speech_pcm
 
@@ -51,7 +45,7 @@ class Attentive:
         self._delay_s = delay_s
 
     async def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
+        self, audio: AsyncIterator[AudioBlock], language: str
     ) -> AsyncGenerator[Hypothesis, None]:
         async for block in audio:
             if any(edge.kind is EdgeKind.STOPPED for edge in block.edges):
@@ -218,7 +212,7 @@ class Slow:
         self.heard: list[bytes] = []
 
     async def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
+        self, audio: AsyncIterator[AudioBlock], language: str
     ) -> AsyncGenerator[Hypothesis, None]:
         self.heard.append(b"".join([block.pcm.data async for block in audio]))
         for _ in range(3):

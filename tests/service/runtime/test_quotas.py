@@ -59,10 +59,10 @@ def test_a_conversation_in_real_time_never_trips() -> None:
         clock.at_s = float(second)
         pieces = 50 if second % 300 else 3_050
         for _ in range(pieces):
-            quota.receive()
-        quota.hear(20.0 * (50 if second % 300 else 1_550))
+            quota.charge_message()
+        quota.charge_audio(20.0 * (50 if second % 300 else 1_550))
         if second % 5 == 0:
-            quota.begin_answer()
+            quota.charge_answer()
 
 
 @given(st.integers(1, 4), st.integers(0, 1_000))
@@ -74,7 +74,7 @@ def test_clients_that_reconnect_with_backoff_never_trip(count: int, seed: int) -
     due = [(0.0, 0, number) for number in range(count)]
     while due[0][0] < 600.0:
         clock.at_s, attempt, number = heappop(due)
-        quota.open_stream()
+        quota.charge_stream()
         pause_s = wait_s(
             attempt,
             first_s=bounds.first_wait_s,
@@ -88,10 +88,10 @@ def test_clients_that_reconnect_with_backoff_never_trip(count: int, seed: int) -
 @pytest.mark.parametrize(
     ("ask", "what"),
     [
-        (Quota.open_stream, "sessions begun or resumed"),
-        (Quota.receive, "messages"),
-        (Quota.begin_answer, "answers"),
-        (lambda quota: quota.hear(60_000), "s of audio"),
+        (Quota.charge_stream, "sessions begun or resumed"),
+        (Quota.charge_message, "messages"),
+        (Quota.charge_answer, "answers"),
+        (lambda quota: quota.charge_audio(60_000), "s of audio"),
     ],
 )
 def test_too_much_is_refused_by_its_name_and_until_when(ask: object, what: str) -> None:
@@ -111,18 +111,18 @@ def test_too_much_is_refused_by_its_name_and_until_when(ask: object, what: str) 
 def test_nought_is_no_limit() -> None:
     quota = Quota(Rates())
     for _ in range(10_000):
-        quota.open_stream()
-        quota.receive()
-        quota.begin_answer()
-        quota.hear(60_000)
-    quota.open_session(10_000, retry_after_ms=1)
+        quota.charge_stream()
+        quota.charge_message()
+        quota.charge_answer()
+        quota.charge_audio(60_000)
+    quota.check_session(10_000, retry_after_ms=1)
 
 
 def test_users_have_quotas_of_their_own_and_are_forgotten_when_nothing_is_owed() -> None:
     clock = Clock()
     quotas = Quotas(Rates(turns_per_minute=60), clock)
     spent = quotas.of("ann")
-    spent.begin_answer()
+    spent.charge_answer()
     for number in range(3_000):
         quotas.of(f"user {number}")
     assert quotas.of("ann") is spent

@@ -6,7 +6,7 @@ import pytest
 
 from cedar_voice_service.audio.formats import AudioFormat, Encoding
 from cedar_voice_service.errors import CallerError, Code, EngineError, Stage
-from cedar_voice_service.runtime.audio_input import Listener
+from cedar_voice_service.runtime.audio_input import AudioInput
 from cedar_voice_service.runtime.recordings import MAX_DEATHS, Recordings
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import TurnDetection
@@ -137,15 +137,15 @@ async def test_a_recording_that_loses_decoder_after_decoder_is_given_up() -> Non
 
 
 async def test_a_failing_end_still_ends_speech() -> None:
-    listener = Listener(TurnDetection(), HERE, lambda _: None)
-    listener.begin(RAW)
-    heard = list(await listener.hear(speech_pcm()[:32_000]))
+    audio_input = AudioInput(TurnDetection(), HERE, lambda _: None)
+    audio_input.begin_recording(RAW)
+    heard = list(await audio_input.process(speech_pcm()[:32_000]))
     assert any(isinstance(event, on.SpeechBegan) for event in heard)
-    listener._recordings.begin(AudioFormat(Encoding.MP3))
-    await listener.hear(b"no frames here")
+    audio_input._recordings.begin(AudioFormat(Encoding.MP3))
+    await audio_input.process(b"no frames here")
     with pytest.raises(CallerError):
-        await listener.flush()
-    listener.begin(RAW)
-    heard = list(await listener.hear(speech_pcm()[32_000:]))
+        await audio_input.flush()
+    audio_input.begin_recording(RAW)
+    heard = list(await audio_input.process(speech_pcm()[32_000:]))
     assert isinstance(heard[0], on.SpeechBegan | on.AudioHeard)
     assert any(isinstance(event, on.SpeechBegan) for event in heard)

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from cedar_voice_service.providers.catalog import Engines
+from cedar_voice_service.providers.engines import Engines
 from cedar_voice_service.providers.scripted.engine import (
     ScriptedResponder,
     ScriptedTranscriber,
@@ -10,9 +10,11 @@ from cedar_voice_service.providers.scripted.engine import (
 )
 from cedar_voice_service.runtime.quotas import Quotas, Rates
 from cedar_voice_service.runtime.registry import Registry
-from cedar_voice_service.runtime.runner import Received
+from cedar_voice_service.runtime.runner import RunnerFactory
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session.config import ConfigPatch, Limits
+from cedar_voice_service.session.config import Limits
+from cedar_voice_service.session.config_patch import ConfigPatch
+from cedar_voice_service.session.events import ClientMessage
 from tests.support.conversing import CONFIG
 from tests.support.virtual_time import run_virtually
 
@@ -23,16 +25,14 @@ def test_a_session_that_has_ended_takes_no_other_of_its_name_along() -> None:
     async def scenario() -> None:
         engines = Engines(ScriptedTranscriber(), ScriptedResponder(), ToneSynthesizer(), infos={})
         async with Registry(
-            engines,
-            LIMITS,
-            CONFIG,
+            RunnerFactory(engines, LIMITS, CONFIG, stage_timeout_ms=5_000),
             max_sessions=2,
-            stage_timeout_ms=5_000,
+            resume_window_ms=LIMITS.resume_window_ms,
             quotas=Quotas(Rates()),
         ) as registry:
             first = registry.open("name", ConfigPatch(), "")
             with registry.attached(first, None) as attachment:
-                await first.receive(Received(on.SessionEnded()))
+                await first.receive(ClientMessage(on.SessionEnded()))
                 while await attachment.next() is not None:
                     pass
             second = registry.open("name", ConfigPatch(), "")

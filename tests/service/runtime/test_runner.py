@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import AudioFormat, Encoding, Pcm
+from cedar_voice_service.audio.formats import AudioBlock, AudioFormat, Encoding, Pcm
 from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.providers.protocols import (
     Hypothesis,
@@ -18,16 +17,17 @@ from cedar_voice_service.providers.protocols import (
 from cedar_voice_service.providers.scripted.engine import (
     ScriptedResponder,
 )
-from cedar_voice_service.runtime.runner import Received
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
+from cedar_voice_service.session.answer_parts import FinishReason, Usage
 from cedar_voice_service.session.config import (
     OutputAudio,
     SessionConfig,
+    Tool,
     VoiceSettings,
 )
+from cedar_voice_service.session.events import ClientMessage
 from cedar_voice_service.session.history import ToolOutcome
-from cedar_voice_service.session.tools import Tool
 from tests.support.conversing import Client, converse
 from tests.support.recordings import speech_pcm
 
@@ -51,7 +51,7 @@ def test_the_recognizer_gets_every_sample_once_and_no_empty_block() -> None:
 
     class Listening:
         async def transcribe(
-            self, audio: AsyncIterator[Heard], language: str
+            self, audio: AsyncIterator[AudioBlock], language: str
         ) -> AsyncGenerator[Hypothesis, None]:
             blocks.extend([block.pcm.data async for block in audio])
             yield Hypothesis("heard", is_final=True)
@@ -193,7 +193,7 @@ def test_a_failed_synthesizer_leaves_the_text() -> None:
         (failed,) = client.of(say.Failed)
         assert failed.error.code is Code.TTS_FAILED
         (completed,) = client.of(say.ResponseCompleted)
-        assert completed.finish_reason is say.FinishReason.STOP and completed.text
+        assert completed.finish_reason is FinishReason.STOP and completed.text
 
     converse(story, synthesizer=Mute())
 
@@ -223,7 +223,7 @@ def test_a_recognizer_that_fails_is_reported_and_the_next_turn_works() -> None:
             self.turns = 0
 
         async def transcribe(
-            self, audio: AsyncIterator[Heard], language: str
+            self, audio: AsyncIterator[AudioBlock], language: str
         ) -> AsyncGenerator[Hypothesis, None]:
             self.turns += 1
             async for _ in audio:
@@ -263,7 +263,7 @@ def test_a_tool_call_becomes_an_action_and_the_model_is_asked_again() -> None:
         (failed,) = client.of(say.Failed)
         assert failed.error.code is Code.INVALID_ACTION
         assert completed.text == "It is dark now."
-        assert completed.usage == say.Usage(6, 8)
+        assert completed.usage == Usage(6, 8)
 
     converse(story, config=SessionConfig(tools=(tool,)), responder=Caller())
 
@@ -271,7 +271,7 @@ def test_a_tool_call_becomes_an_action_and_the_model_is_asked_again() -> None:
 def test_a_repeated_message_is_taken_once() -> None:
     async def story(client: Client) -> None:
         for _ in range(3):
-            await client.runner.receive(Received(on.TextEntered("once"), sequence=1))
+            await client.runner.receive(ClientMessage(on.TextEntered("once"), sequence=1))
         await client.until(say.TurnMetrics)
         assert len(client.of(say.ResponseStarted)) == 1
         assert client.runner.accepted_sequence == 1

@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from cedar_voice_service.audio.encoder import MAX_CHUNK_MS
+from cedar_voice_service.audio.encoders.stream_encoder import MAX_CHUNK_MS
 from cedar_voice_service.audio.formats import AudioFormat, Encoding, Framing, Mp3, Pcm, Sound
 from cedar_voice_service.errors import Code
 from cedar_voice_service.providers.protocols import SpeechRequest, SpeechRestarted, Synthesizer
 from cedar_voice_service.providers.scripted.engine import ToneSynthesizer
-from cedar_voice_service.runtime.backpressure import EASY_MS, ENOUGH_MS, Stock
-from cedar_voice_service.runtime.tts_stage import ENOUGH_AHEAD_MS, MIN_BREATH_CHARS, Speaker
+from cedar_voice_service.runtime.backpressure import EASY_MS, ENOUGH_MS, PlayoutBackpressure
+from cedar_voice_service.runtime.tts_stage import ENOUGH_AHEAD_MS, MIN_SEGMENT_CHARS, TtsStage
 from cedar_voice_service.session import events as on
+from cedar_voice_service.session.answer_parts import SpokenChunk
 from cedar_voice_service.session.config import OutputAudio, SessionConfig, VoiceSettings
 from cedar_voice_service.session.pacing import BEAT_MS
-from cedar_voice_service.session.response.playout import SpokenChunk
 from tests.support.media import Form, cut, written
 from tests.support.virtual_time import run_virtually
 
@@ -47,7 +47,9 @@ async def spoken(engine: Synthesizer, config: SessionConfig) -> list[on.WorkEven
     async def report(event: on.WorkEvent) -> None:
         events.append(event)
 
-    await Speaker(engine, config, work_id=1, report=report, stock=Stock()).run(phrases)
+    await TtsStage(
+        engine, config, work_id=1, report=report, backpressure=PlayoutBackpressure()
+    ).run(phrases)
     return events
 
 
@@ -144,7 +146,9 @@ async def test_a_phrase_that_is_begun_anew_goes_on_in_the_same_format() -> None:
         if isinstance(event, on.SpeechSynthesized):
             engine.may_go_on.set()  # what came first is on its way to the listener
 
-    await Speaker(engine, RAW, work_id=1, report=report, stock=Stock()).run(phrases)
+    await TtsStage(engine, RAW, work_id=1, report=report, backpressure=PlayoutBackpressure()).run(
+        phrases
+    )
     formats = [event.format for event in events if isinstance(event, on.SpeechSynthesized)]
     assert {audio_format.sample_rate_hz for audio_format in formats} == {24_000}
     chunks = chunks_in(events)
@@ -211,7 +215,9 @@ async def test_mp3_that_was_cut_does_not_damage_what_follows(
         phrases: asyncio.Queue[str | None] = asyncio.Queue()
         phrases.put_nowait(PHRASES[0])
         phrases.put_nowait(None)
-        await Speaker(engine, config, work_id=1, report=report, stock=Stock()).run(phrases)
+        await TtsStage(
+            engine, config, work_id=1, report=report, backpressure=PlayoutBackpressure()
+        ).run(phrases)
         chunks = chunks_in(events)
         return b"".join(chunk.data for chunk in chunks)
 
@@ -238,27 +244,27 @@ async def test_no_more_is_fetched_than_is_needed_but_the_beginning_of_each_phras
     phrases: asyncio.Queue[str | None] = asyncio.Queue()
     for phrase in (*PHRASES, None):
         phrases.put_nowait(phrase)
-    stock = Stock()
-    stock.note(ENOUGH_MS + 1)
-    speaker = Speaker(Counting(), RAW, work_id=1, report=report, stock=stock)
+    backpressure = PlayoutBackpressure()
+    backpressure.update(ENOUGH_MS + 1)
+    stage = TtsStage(Counting(), RAW, work_id=1, report=report, backpressure=backpressure)
     async with asyncio.TaskGroup() as group:
-        group.create_task(speaker.run(phrases))
+        group.create_task(stage.run(phrases))
         for begun in has_begun.values():
             await begun.wait()
         for _ in range(20):  # more turns of the loop than the rest would take
             await asyncio.sleep(0)
         assert fetched == [*PHRASES]
-        stock.note(0)
+        backpressure.update(0)
     assert fetched.count(PHRASES[0]) == fetched.count(PHRASES[1]) == 3
 
 
-async def test_the_first_phrase_is_said_alone_and_those_that_wait_in_one_breath() -> None:
+async def test_the_first_phrase_is_said_alone_and_those_that_wait_in_one_segment() -> None:
     asked: list[str] = []
     may_end = asyncio.Event()
 
     class Slow:
         async def synthesize(self, request: SpeechRequest) -> AsyncGenerator[Sound, None]:
-            """Speak; no breath ends before the first is heard."""
+            """Speak; no segment ends before the first is heard."""
             asked.append(request.text)
             yield Pcm(b"\1\0" * 4_800, 24_000)
             await may_end.wait()
@@ -271,11 +277,13 @@ async def test_the_first_phrase_is_said_alone_and_those_that_wait_in_one_breath(
                 captions.append(chunk.text)
                 may_end.set()
 
-    long = "a" * MIN_BREATH_CHARS
+    long = "a" * MIN_SEGMENT_CHARS
     phrases: asyncio.Queue[str | None] = asyncio.Queue()
     for phrase in ("Well,", "yes.", long, "Two.", "Three.", None):
         phrases.put_nowait(phrase)
-    await Speaker(Slow(), RAW, work_id=1, report=report, stock=Stock()).run(phrases)
+    await TtsStage(Slow(), RAW, work_id=1, report=report, backpressure=PlayoutBackpressure()).run(
+        phrases
+    )
     assert asked == captions == ["Well,", f"yes. {long}", "Two. Three."]
 
 
@@ -311,12 +319,12 @@ def test_a_phrase_waits_for_the_next_as_long_as_there_is_enough_to_be_heard(
             pass
 
         phrases: asyncio.Queue[str | None] = asyncio.Queue()
-        stock = Stock()
-        stock.note(backlog_ms)
+        backpressure = PlayoutBackpressure()
+        backpressure.update(backlog_ms)
         config = replace(RAW, settings=VoiceSettings(rate=rate))
-        speaker = Speaker(Silent(), config, work_id=1, report=report, stock=stock)
+        stage = TtsStage(Silent(), config, work_id=1, report=report, backpressure=backpressure)
         async with asyncio.TaskGroup() as group:
-            group.create_task(speaker.run(phrases))
+            group.create_task(stage.run(phrases))
             for phrase, wait_s in (("Well,", 0), ("yes.", 1.0), ("Three.", 0.2), (None, 0)):
                 phrases.put_nowait(phrase)
                 await asyncio.sleep(wait_s)
@@ -325,9 +333,9 @@ def test_a_phrase_waits_for_the_next_as_long_as_there_is_enough_to_be_heard(
     assert requests == asked
 
 
-@pytest.mark.parametrize(("in_hand_ms", "interval_ms"), [(0, 0), (EASY_MS + 1, BEAT_MS)])
+@pytest.mark.parametrize(("buffered_ms", "interval_ms"), [(0, 0), (EASY_MS + 1, BEAT_MS)])
 def test_audio_is_fetched_as_it_comes_and_at_intervals_while_there_is_some_in_hand(
-    in_hand_ms: int, interval_ms: int
+    buffered_ms: int, interval_ms: int
 ) -> None:
     fetched_at_ms: list[int] = []
 
@@ -342,8 +350,8 @@ def test_audio_is_fetched_as_it_comes_and_at_intervals_while_there_is_some_in_ha
                     fetched_at_ms.append(round((loop.time() - began_s) * 1000))
                     yield Pcm(b"\1\0" * 2_400, 24_000)
 
-        stock = Stock()
-        stock.note(in_hand_ms)
+        backpressure = PlayoutBackpressure()
+        backpressure.update(buffered_ms)
         phrases: asyncio.Queue[str | None] = asyncio.Queue()
         for phrase in (PHRASES[0], None):
             phrases.put_nowait(phrase)
@@ -351,7 +359,9 @@ def test_audio_is_fetched_as_it_comes_and_at_intervals_while_there_is_some_in_ha
         async def report(event: on.WorkEvent) -> None:
             pass
 
-        await Speaker(Ready(), RAW, work_id=1, report=report, stock=stock).run(phrases)
+        await TtsStage(Ready(), RAW, work_id=1, report=report, backpressure=backpressure).run(
+            phrases
+        )
 
     run_virtually(scenario())
     assert fetched_at_ms == [number * interval_ms for number in range(4)]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cedar_voice_service.audio.ear import Heard
+from cedar_voice_service.audio.formats import AudioBlock
 from cedar_voice_service.errors import Stage
 from cedar_voice_service.providers.protocols import Hypothesis, Transcriber
 from cedar_voice_service.providers.wrappers.circuit_breaker import CircuitBreaker
@@ -16,7 +16,7 @@ from cedar_voice_service.providers.wrappers.fallback import (
 )
 from cedar_voice_service.providers.wrappers.retry import RetryPolicy, retried
 from cedar_voice_service.providers.wrappers.stage import TRANSCRIPTION
-from cedar_voice_service.runtime.stt_stage import transcribe
+from cedar_voice_service.runtime.stt_stage import SttStage
 from cedar_voice_service.session import events as on
 from tests.support.failing_engines import FailingTranscriber, Run, failed, fed
 from tests.support.virtual_time import run_virtually
@@ -32,7 +32,7 @@ class Saying:
         self._texts = texts
 
     async def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
+        self, audio: AsyncIterator[AudioBlock], language: str
     ) -> AsyncGenerator[Hypothesis, None]:
         """See `Transcriber.transcribe`."""
         *partials, final = self._texts
@@ -52,7 +52,8 @@ def reported(transcriber: Transcriber, kind: Any = WORDS) -> list[Any]:
         events.append(event)
 
     feed = fed(100, 200, 300)
-    run_virtually(transcribe(transcriber, feed, work_id=1, language="en", report=report))
+    stage = SttStage(transcriber, work_id=1, language="en", report=report)
+    run_virtually(stage.run(feed))
     return [event for event in events if isinstance(event, kind)]
 
 

@@ -7,10 +7,10 @@ import pytest
 from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session.answer_parts import FinishReason
 from cedar_voice_service.session.config import Generation, SessionConfig
 from cedar_voice_service.session.history import UserMessage
-from cedar_voice_service.session.machine import Phase
+from cedar_voice_service.session.session import Phase
 from tests.support.machine_driver import MachineDriver
 from tests.support.spoken_turns import answering, thinking
 
@@ -36,7 +36,7 @@ def test_an_answer_that_fails_is_apologized_for_once() -> None:
     reciting = driver.asked_for(do.StartReciting)[-1].work_id
     driver.let(
         on.ReplyWritten(reciting, "Sorry."),
-        on.ReplyEnded(reciting, say.FinishReason.STOP, None),
+        on.ReplyEnded(reciting, FinishReason.STOP, None),
         on.SpeechEnded(reciting),
     )
     assert driver.is_in(Phase.IDLE) and recited(driver) == ["Sorry."]
@@ -74,7 +74,7 @@ def test_what_was_spoken_of_a_failed_answer_is_heard_first() -> None:
 def test_failed_speech_is_apologized_for_in_text(stage: Stage) -> None:
     driver = MachineDriver(SORRY)
     work_id = thinking(driver)
-    ended = on.ReplyEnded(work_id, say.FinishReason.STOP, None)
+    ended = on.ReplyEnded(work_id, FinishReason.STOP, None)
     error = EngineError(stage, "down")
     is_speech = stage is Stage.TTS
     driver.let(
@@ -91,7 +91,7 @@ def test_an_apology_that_fails_is_not_apologized_for() -> None:
     failing_answer(driver)
     reciting = driver.asked_for(do.StartReciting)[-1].work_id
     driver.let(
-        on.ReplyEnded(reciting, say.FinishReason.STOP, None),
+        on.ReplyEnded(reciting, FinishReason.STOP, None),
         on.SpeechFailed(reciting, EngineError(Stage.TTS, "down")),
     )
     driver.wait(60_000)
@@ -107,7 +107,7 @@ def test_who_goes_on_at_once_gets_no_apology() -> None:
         on.TextEntered("never mind"),
     )
     again = driver.asked_for(do.StartReplying)[-1].work_id
-    driver.let(on.ReplyEnded(again, say.FinishReason.STOP, None), on.SpeechEnded(again))
+    driver.let(on.ReplyEnded(again, FinishReason.STOP, None), on.SpeechEnded(again))
     driver.wait(5_000)
     assert recited(driver) == []
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cedar_voice_service.session.pacing import BEAT_MS, on_beat, until_beat_s
-from cedar_voice_service.session.response.text import Script
+from cedar_voice_service.session.response.text import ResponseText
 
 NOW_MS = st.integers(0, 1 << 40)
 
@@ -27,10 +27,10 @@ def test_what_is_done_on_every_beat_is_done_once_though_a_timer_is_early(
 
 
 def test_text_is_told_at_once_and_then_on_beats() -> None:
-    script = Script()
+    script = ResponseText()
     told = {}
     for at_ms in range(10, 10 + 3 * BEAT_MS, 10):  # a model that writes every 10 ms
-        script.write("x", 1, is_told=True)
-        if text := script.take_due(at_ms):
+        script.write("x", 1, is_streamed=True)
+        if text := script.pop_due(at_ms):
             told[at_ms] = len(text)
     assert told == {10: 1, BEAT_MS: 9, 2 * BEAT_MS: 10, 3 * BEAT_MS: 10}

@@ -6,15 +6,10 @@ from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
-from cedar_voice_service.session.config import (
-    ConfigPatch,
-    Generation,
-    SessionConfig,
-    TurnDetection,
-)
-from cedar_voice_service.session.machine import Phase
-from cedar_voice_service.session.response.playout import SpokenChunk
-from cedar_voice_service.session.tools import Action
+from cedar_voice_service.session.answer_parts import Action, FinishReason, SpokenChunk
+from cedar_voice_service.session.config import Generation, SessionConfig, TurnDetection
+from cedar_voice_service.session.config_patch import ConfigPatch
+from cedar_voice_service.session.session import Phase
 from cedar_voice_service.session.turns.draft import MAX_DRAFTS
 from tests.support.machine_driver import MachineDriver
 from tests.support.spoken_turns import MP3, spoken
@@ -43,7 +38,7 @@ def test_a_draft_with_the_final_words_is_the_answer() -> None:
     assert driver.said_of(say.ResponseStarted) == [say.ResponseStarted(1, "hello, there!")]
     assert [delta.text for delta in driver.said_of(say.ResponseDelta)] == ["One two three four."]
     assert [speech.data for speech in driver.said_of(say.Speech)] == [b"mp3"]
-    driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP), on.SpeechEnded(work_id))
+    driver.let(on.ReplyEnded(work_id, FinishReason.STOP), on.SpeechEnded(work_id))
     driver.wait(3_000)
     (metrics,) = driver.said_of(say.TurnMetrics)
     assert (metrics.response_latency_ms, metrics.drafts, metrics.dropped_drafts) == (0, 1, 0)
@@ -82,7 +77,7 @@ def test_a_draft_is_dropped_when_more_is_said() -> None:
     finished(driver, "hello there friend")
     assert driver.said_of(say.ResponseDelta) == []
     newest = driver.asked_for(do.StartReplying)[-1].work_id
-    driver.let(on.ReplyEnded(newest, say.FinishReason.STOP), on.SpeechEnded(newest))
+    driver.let(on.ReplyEnded(newest, FinishReason.STOP), on.SpeechEnded(newest))
     (metrics,) = driver.said_of(say.TurnMetrics)
     assert (metrics.drafts, metrics.dropped_drafts, metrics.dropped_draft_tokens) == (1, 1, 2)
 

@@ -8,6 +8,7 @@ from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
+from cedar_voice_service.session.answer_parts import Action, FinishReason, SpokenChunk
 from cedar_voice_service.session.config import (
     OutputAudio,
     SessionConfig,
@@ -15,14 +16,13 @@ from cedar_voice_service.session.config import (
     VoiceSettings,
 )
 from cedar_voice_service.session.history import AssistantMessage, ToolOutcome, UserMessage
-from cedar_voice_service.session.machine import Phase
-from cedar_voice_service.session.response.playout import MAX_LATENESS_MS, SpokenChunk
-from cedar_voice_service.session.tools import Action
-from cedar_voice_service.session.turns.overlap import (
+from cedar_voice_service.session.response.playout import MAX_LATENESS_MS
+from cedar_voice_service.session.session import Phase
+from cedar_voice_service.session.turns.barge_in import (
     CERTAIN_SPEECH_MS,
     LONGEST_HOLD_MS,
     Verdict,
-    judge,
+    classify,
 )
 from tests.support.machine_driver import MachineDriver
 from tests.support.spoken_turns import MP3, answering, spoken, thinking, transcribed
@@ -54,14 +54,14 @@ def stop(driver: MachineDriver) -> None:
         ("Yeah, but what about", False, Verdict.INTERRUPTION),
         ("Mm-hm.", True, Verdict.BACKCHANNEL),
         ("I see, okay.", True, Verdict.BACKCHANNEL),
-        ("MHM", False, Verdict.OPEN),
-        ("", False, Verdict.OPEN),
+        ("MHM", False, Verdict.UNDECIDED),
+        ("", False, Verdict.UNDECIDED),
         ("", True, Verdict.BACKCHANNEL),
         ("停", False, Verdict.INTERRUPTION),
     ],
 )
 def test_words_tell_an_interruption(text: str, is_complete: bool, verdict: Verdict) -> None:
-    assert judge(text, is_complete=is_complete) is verdict
+    assert classify(text, is_complete=is_complete) is verdict
 
 
 def test_speech_over_an_answer_holds_it_first() -> None:
@@ -87,7 +87,7 @@ def test_a_hum_lets_the_answer_go_on_and_is_no_turn(text: str) -> None:
     assert driver.said_of(say.PlaybackHeld) == [HELD, RELEASED]
     assert driver.asked_for(do.CancelWork) == [do.CancelWork(driver.transcribing)]
     assert [said.text for said in driver.said_of(say.Transcription)] == ["hello there"]
-    driver.let(on.ReplyEnded(2, say.FinishReason.STOP), on.SpeechEnded(2))
+    driver.let(on.ReplyEnded(2, FinishReason.STOP), on.SpeechEnded(2))
     driver.wait(10_000)
     assert driver.machine.history.items[-1] == AssistantMessage("One two three four.")
 
@@ -287,7 +287,7 @@ def test_a_player_that_reports_the_same_for_ever_keeps_nothing_waiting_for_ever(
     work_id = answering(driver)
     driver.let(on.SpeechSynthesized(work_id, (SpokenChunk(b"more", 2_000, 500),), MP3))
     if is_written:
-        driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP), on.SpeechEnded(work_id))
+        driver.let(on.ReplyEnded(work_id, FinishReason.STOP), on.SpeechEnded(work_id))
     for _ in range(0, MAX_LATENESS_MS + 20_000, every_ms):
         driver.let(on.PlaybackReported(1, 100))
         driver.wait(every_ms)
@@ -298,7 +298,7 @@ def test_a_player_that_reports_the_same_for_ever_keeps_nothing_waiting_for_ever(
 def test_a_player_that_lags_is_waited_for() -> None:
     driver = MachineDriver(HOLDING)
     work_id = answering(driver, speech_ms=1_000)
-    driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP), on.SpeechEnded(work_id))
+    driver.let(on.ReplyEnded(work_id, FinishReason.STOP), on.SpeechEnded(work_id))
     driver.wait(900)
     driver.let(on.PlaybackReported(1, 100))
     driver.wait(800)
@@ -311,7 +311,7 @@ def heard_to_the_end(config: SessionConfig = HOLDING) -> MachineDriver:
     """An answer of 2 s that is over by the clock."""
     driver = MachineDriver(config)
     work_id = answering(driver)
-    driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP), on.SpeechEnded(work_id))
+    driver.let(on.ReplyEnded(work_id, FinishReason.STOP), on.SpeechEnded(work_id))
     driver.wait(2_500)
     assert driver.is_in(Phase.IDLE)
     return driver
@@ -378,7 +378,7 @@ def test_what_a_client_speaks_by_itself_is_kept_as_far_as_it_tells(
     work_id = thinking(driver)
     driver.let(on.ReplyWritten(work_id, "One two three four."))
     if is_over:
-        driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP), on.SpeechEnded(work_id))
+        driver.let(on.ReplyEnded(work_id, FinishReason.STOP), on.SpeechEnded(work_id))
         assert driver.is_in(Phase.IDLE)
     driver.let(on.InterruptRequested(1, played_ms=played_ms))
     assert driver.machine.history.items[-1] == replace(
@@ -389,7 +389,7 @@ def test_what_a_client_speaks_by_itself_is_kept_as_far_as_it_tells(
 def test_the_text_of_an_answer_that_never_sounded_stays() -> None:
     driver = MachineDriver(HOLDING)
     work_id = thinking(driver)
-    driver.let(on.ReplyWritten(work_id, "One two."), on.ReplyEnded(work_id, say.FinishReason.STOP))
+    driver.let(on.ReplyWritten(work_id, "One two."), on.ReplyEnded(work_id, FinishReason.STOP))
     driver.let(on.SpeechFailed(work_id, EngineError(Stage.TTS, "no voice")))
     assert driver.is_in(Phase.IDLE)
     driver.let(on.InterruptRequested(1, played_ms=0))
@@ -400,7 +400,7 @@ def test_actions_of_an_answer_that_is_shortened_stay() -> None:
     driver = MachineDriver(HOLDING)
     work_id = answering(driver)
     driver.let(on.ToolCalled(work_id, "call-1", Action("a", "t", "{}", "", "", "[]")))
-    driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP), on.SpeechEnded(work_id))
+    driver.let(on.ReplyEnded(work_id, FinishReason.STOP), on.SpeechEnded(work_id))
     driver.wait(2_500)
     driver.let(on.InterruptRequested(1, played_ms=800))
     _, called, outcome, said = driver.machine.history.items

@@ -8,10 +8,11 @@ from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
+from cedar_voice_service.session.answer_parts import FinishReason
 from cedar_voice_service.session.config import SessionConfig, TurnDetection, TurnMode
 from cedar_voice_service.session.history import UserMessage
-from cedar_voice_service.session.machine import Phase
-from cedar_voice_service.session.turns.overlap import CERTAIN_SPEECH_MS
+from cedar_voice_service.session.session import Phase
+from cedar_voice_service.session.turns.barge_in import CERTAIN_SPEECH_MS
 from tests.support.machine_driver import MachineDriver
 from tests.support.spoken_turns import spoken, thinking, transcribed
 
@@ -111,7 +112,7 @@ def test_audio_that_stops_coming_within_speech_begins_no_turn_after_turn() -> No
     driver.speak(800)
     driver.wait(1_000)
     transcribed(driver, "hello")
-    driver.let(on.ReplyEnded(2, say.FinishReason.STOP), on.SpeechEnded(2))
+    driver.let(on.ReplyEnded(2, FinishReason.STOP), on.SpeechEnded(2))
     driver.wait(60_000)
     assert driver.is_in(Phase.IDLE)
     assert len(driver.asked_for(do.StartTranscribing)) == 1
@@ -244,9 +245,9 @@ def test_a_rest_is_heard_though_the_words_before_it_cannot_be_transcribed(
 @BOTH
 def test_the_audio_of_what_may_be_heard_yet_is_kept(config: SessionConfig) -> None:
     driver = long_speech(config, 8_000)
-    assert driver.machine.untaken_from_ms == 5_000
+    assert driver.machine.keep_audio_from_ms == 5_000
     transcribed(driver, "first part")
-    assert driver.machine.untaken_from_ms > 5_000  # it is taken
+    assert driver.machine.keep_audio_from_ms > 5_000  # it is taken
 
 
 def test_what_cannot_be_kept_is_told() -> None:

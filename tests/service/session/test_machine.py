@@ -8,16 +8,11 @@ from cedar_voice_service.errors import CallerError, Code, EngineError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
-from cedar_voice_service.session.config import (
-    ConfigPatch,
-    OutputAudio,
-    SessionConfig,
-    VoiceSettings,
-)
+from cedar_voice_service.session.answer_parts import Action, FinishReason, SpokenChunk, Usage
+from cedar_voice_service.session.config import OutputAudio, SessionConfig, VoiceSettings
+from cedar_voice_service.session.config_patch import ConfigPatch
 from cedar_voice_service.session.history import AssistantMessage, UserMessage
-from cedar_voice_service.session.machine import Phase
-from cedar_voice_service.session.response.playout import SpokenChunk
-from cedar_voice_service.session.tools import Action
+from cedar_voice_service.session.session import Phase
 from tests.support.machine_driver import MANUAL, MachineDriver
 from tests.support.spoken_turns import MP3, answering, transcribed
 
@@ -210,9 +205,7 @@ def test_discarded_speech_is_not_transcribed() -> None:
 def test_an_answer_is_written_spoken_and_remembered() -> None:
     driver = MachineDriver()
     work_id = answering(driver, speech_ms=700)
-    driver.let(
-        on.ReplyEnded(work_id, say.FinishReason.STOP, say.Usage(5, 7)), on.SpeechEnded(work_id)
-    )
+    driver.let(on.ReplyEnded(work_id, FinishReason.STOP, Usage(5, 7)), on.SpeechEnded(work_id))
     assert driver.is_in(Phase.RESPONDING)  # it is still being heard
     driver.wait(700)
     assert driver.is_in(Phase.IDLE)
@@ -228,7 +221,7 @@ def test_an_answer_is_written_spoken_and_remembered() -> None:
 def test_the_last_audio_of_a_response_is_marked_once() -> None:
     driver = MachineDriver()
     work_id = answering(driver)
-    driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP), on.SpeechEnded(work_id))
+    driver.let(on.ReplyEnded(work_id, FinishReason.STOP), on.SpeechEnded(work_id))
     lasts = [speech.is_last for speech in driver.said_of(say.Speech)]
     assert lasts == [False, True]
 
@@ -293,7 +286,7 @@ def test_nothing_of_a_cut_answer_is_said_after_the_cut() -> None:
     driver.let(
         on.ReplyWritten(work_id, "late"),
         on.SpeechSynthesized(work_id, (SpokenChunk(b"late", 2_000, 100),), MP3),
-        on.ReplyEnded(work_id, say.FinishReason.STOP),
+        on.ReplyEnded(work_id, FinishReason.STOP),
         on.SpeechEnded(work_id),
     )
     assert len(driver.said) == said
@@ -358,7 +351,7 @@ def test_without_streaming_only_finals_are_sent() -> None:
     driver.let(on.PartialTranscribed(1, "hel"))
     driver.pause(600)
     work_id = transcribed(driver)
-    driver.let(on.ReplyWritten(work_id, "Hi."), on.ReplyEnded(work_id, say.FinishReason.STOP))
+    driver.let(on.ReplyWritten(work_id, "Hi."), on.ReplyEnded(work_id, FinishReason.STOP))
     assert driver.said_of(say.ResponseDelta) == []
     finals = [said.is_final for said in driver.said_of(say.Transcription)]
     assert finals == [True]
@@ -371,7 +364,7 @@ def test_text_is_told_at_once_and_then_as_fast_as_one_reads() -> None:
         driver.let(on.ReplyWritten(1, word))
         driver.wait(40)
     assert [delta.text for delta in driver.said_of(say.ResponseDelta)] == ["One", " two three"]
-    driver.let(on.ReplyEnded(1, say.FinishReason.STOP))
+    driver.let(on.ReplyEnded(1, FinishReason.STOP))
     told = [
         said.text
         for said in driver.said
@@ -403,7 +396,7 @@ def test_only_the_last_audio_of_an_answer_says_that_it_is() -> None:
     for offset_ms in (0, 900, 1_000):
         chunk = SpokenChunk(b"x", offset_ms, 900 if offset_ms == 0 else 100, "Word.")
         driver.let(on.SpeechSynthesized(1, (chunk,), MP3))
-    driver.let(on.ReplyEnded(1, say.FinishReason.STOP), on.SpeechEnded(1))
+    driver.let(on.ReplyEnded(1, FinishReason.STOP), on.SpeechEnded(1))
     driver.wait(5_000)
     assert [said.is_last for said in driver.said_of(say.Speech)] == [False, False, True]
 
@@ -418,7 +411,7 @@ def test_an_engine_that_hangs_costs_its_turn_and_not_the_session(stage: Stage) -
         work_id = transcribed(driver)
         if stage is Stage.TTS:
             driver.let(on.ReplyWritten(work_id, "Hi."))
-            driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP))
+            driver.let(on.ReplyEnded(work_id, FinishReason.STOP))
     driver.wait(15_000)
     (failed,) = driver.said_of(say.Failed)
     assert (failed.error.code, failed.error.stage) == (Code.STAGE_TIMEOUT, stage)
@@ -432,7 +425,7 @@ def test_a_failed_model_completes_its_response() -> None:
     error = EngineError(Stage.LLM, "no")
     driver.let(on.TextEntered("hi"), on.ReplyFailed(1, error), on.SpeechEnded(1))
     (completed,) = driver.said_of(say.ResponseCompleted)
-    assert (completed.finish_reason, completed.error) == (say.FinishReason.ERROR, error)
+    assert (completed.finish_reason, completed.error) == (FinishReason.ERROR, error)
     assert driver.is_in(Phase.IDLE)
 
 
@@ -440,7 +433,7 @@ def test_speech_that_fails_early_does_not_cut_the_text() -> None:
     driver = MachineDriver()
     driver.let(on.TextEntered("hi"), on.SpeechFailed(1, EngineError(Stage.TTS, "no")))
     driver.wait(100)
-    driver.let(on.ReplyWritten(1, "All of it."), on.ReplyEnded(1, say.FinishReason.STOP))
+    driver.let(on.ReplyWritten(1, "All of it."), on.ReplyEnded(1, FinishReason.STOP))
     assert driver.machine.history.items[-1] == AssistantMessage("All of it.")
     assert driver.is_in(Phase.IDLE)
 
@@ -458,7 +451,7 @@ def test_actions_are_kept_with_the_conversation() -> None:
         on.TextEntered("dark please"),
         on.ToolCalled(1, "call-1", action),
         on.ReplyWritten(1, "Done."),
-        on.ReplyEnded(1, say.FinishReason.STOP),
+        on.ReplyEnded(1, FinishReason.STOP),
         on.SpeechEnded(1),
     )
     assert driver.said_of(say.ActionRequested) == [say.ActionRequested(1, action)]
@@ -473,7 +466,7 @@ def test_the_end_of_input_finishes_the_turn_and_then_closes() -> None:
     driver.let(on.InputEnded())
     assert driver.asked_for(do.CloseStream) == []
     work_id = transcribed(driver)
-    driver.let(on.ReplyWritten(work_id, "Hi."), on.ReplyEnded(work_id, say.FinishReason.STOP))
+    driver.let(on.ReplyWritten(work_id, "Hi."), on.ReplyEnded(work_id, FinishReason.STOP))
     driver.let(on.SpeechEnded(work_id))
     assert driver.asked_for(do.CloseStream) == [do.CloseStream()]
 
@@ -482,7 +475,7 @@ def test_a_new_configuration_applies_from_the_next_turn() -> None:
     driver = MachineDriver(replace(SessionConfig(), output_audio=OutputAudio(max_lead_ms=0)))
     patch = on.Configured(patch_language("de-DE"))
     driver.let(on.TextEntered("hi"))
-    driver.let(patch, on.ReplyEnded(1, say.FinishReason.STOP), on.SpeechEnded(1))
+    driver.let(patch, on.ReplyEnded(1, FinishReason.STOP), on.SpeechEnded(1))
     driver.let(on.TextEntered("hallo"))
     languages = [command.config.settings.language for command in driver.asked_for(do.StartReplying)]
     assert languages == ["en-US", "de-DE"]

@@ -15,17 +15,17 @@ from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
+from cedar_voice_service.session.answer_parts import Action, FinishReason, SpokenChunk
 from cedar_voice_service.session.config import (
     OutputAudio,
     SessionConfig,
     TurnDetection,
     TurnMode,
 )
-from cedar_voice_service.session.machine import Phase
-from cedar_voice_service.session.response.playout import MAX_LATENESS_MS, SpokenChunk
-from cedar_voice_service.session.tools import Action
+from cedar_voice_service.session.response.playout import MAX_LATENESS_MS
+from cedar_voice_service.session.session import Phase
+from cedar_voice_service.session.turns.barge_in import LONGEST_HOLD_MS
 from cedar_voice_service.session.turns.draft import MAX_DRAFTS
-from cedar_voice_service.session.turns.overlap import LONGEST_HOLD_MS
 from tests.support.machine_driver import STAGE_TIMEOUT_MS, MachineDriver
 
 MP3 = AudioFormat(Encoding.MP3)
@@ -169,7 +169,7 @@ class Conversation(RuleBasedStateMachine):
     @rule(back=BACK)
     def finish(self, back: int) -> None:
         work_id = self.work(do.StartReplying, back)
-        self.driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP), on.SpeechEnded(work_id))
+        self.driver.let(on.ReplyEnded(work_id, FinishReason.STOP), on.SpeechEnded(work_id))
 
     @rule(played_ms=st.integers(0, 1_000), every_ms=st.sampled_from([300, 2_000, 14_000]))
     def report_for_ever(self, played_ms: int, every_ms: int) -> None:

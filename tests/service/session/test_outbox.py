@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cedar_voice_service.session.answer_parts import Action
 from cedar_voice_service.session.messages import (
     ActionRequested,
     Interrupted,
@@ -15,7 +16,6 @@ from cedar_voice_service.session.messages import (
     Transcription,
 )
 from cedar_voice_service.session.resume.outbox import OVERHEAD_BYTES, Numbered, Outbox
-from cedar_voice_service.session.tools import Action
 
 
 def started(text: str = "x") -> ResponseStarted:
@@ -24,7 +24,7 @@ def started(text: str = "x") -> ResponseStarted:
 
 def taken(outbox: Outbox) -> list[Numbered]:
     numbered = []
-    while (item := outbox.take()) is not None:
+    while (item := outbox.pop()) is not None:
         numbered.append(item)
     return numbered
 
@@ -43,7 +43,7 @@ def test_a_replay_is_gapless_or_says_that_it_is_not(
     outbox = Outbox(room * (OVERHEAD_BYTES + 4))
     for _ in range(sent):
         outbox.put(started(), turn_id=1)
-        outbox.take()
+        outbox.pop()
     outbox.acknowledge(min(acked, received))
     replayed, is_complete = outbox.replay(min(received, sent))
     numbers = [item.sequence for item in replayed]
@@ -69,7 +69,7 @@ def test_what_is_acknowledged_makes_room() -> None:
     outbox = Outbox(3 * (OVERHEAD_BYTES + 4))
     for _ in range(20):
         outbox.put(started(), turn_id=1)
-        numbered = outbox.take()
+        numbered = outbox.pop()
         assert numbered is not None
         outbox.acknowledge(numbered.sequence)
     for _ in range(3):
@@ -91,7 +91,7 @@ def test_purged_audio_is_not_sent_again_and_makes_room() -> None:
     outbox = Outbox(4 * (OVERHEAD_BYTES + len(sound)))
     for response_id in (1, 2, 3):
         outbox.put(Speech(response_id, sound, 0, 100, text="One"), turn_id=1)
-        outbox.take()
+        outbox.pop()
     outbox.purge_speech(2)
     replayed, is_complete = outbox.replay(0)
     assert is_complete
@@ -135,7 +135,7 @@ def test_whatever_text_a_message_holds_is_counted(message: Message) -> None:
 def test_sent_messages_are_forgotten_before_waiting_ones() -> None:
     outbox = Outbox(2 * (OVERHEAD_BYTES + 100))
     outbox.put(Speech(1, bytes(100), 0, 10), turn_id=1)
-    outbox.take()
+    outbox.pop()
     outbox.put(Speech(1, bytes(100), 10, 10), turn_id=1)
     outbox.put(Speech(1, bytes(100), 20, 10), turn_id=1)
     assert not outbox.has_overflowed
@@ -147,8 +147,8 @@ def test_text_that_waits_is_sent_in_one_message() -> None:
     outbox.put(ResponseDelta(1, "It is "), turn_id=1)
     outbox.put(ResponseDelta(1, "fine."), turn_id=1)
     outbox.put(ResponseDelta(2, "Next."), turn_id=2)
-    assert outbox.take() == Numbered(1, 1, ResponseDelta(1, "It is fine."))
+    assert outbox.pop() == Numbered(1, 1, ResponseDelta(1, "It is fine."))
     outbox.put(ResponseDelta(2, " More."), turn_id=2)
-    assert outbox.take() == Numbered(2, 2, ResponseDelta(2, "Next. More."))
+    assert outbox.pop() == Numbered(2, 2, ResponseDelta(2, "Next. More."))
     outbox.put(ResponseDelta(2, "!"), turn_id=2)  # what was taken is not touched
-    assert outbox.take() == Numbered(3, 2, ResponseDelta(2, "!"))
+    assert outbox.pop() == Numbered(3, 2, ResponseDelta(2, "!"))

@@ -8,6 +8,7 @@ from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
+from cedar_voice_service.session.answer_parts import FinishReason
 from tests.support.machine_driver import MachineDriver
 from tests.support.spoken_turns import answering, thinking, transcribed
 
@@ -74,7 +75,7 @@ def test_the_record_of_an_answer_counts_what_was_no_turn_over_it() -> None:
         driver.let(on.AudioSent(driver.transcribing, 400))
         driver.let(on.FinalTranscribed(driver.transcribing, text))
     assert driver.said_of(say.TurnMetrics) == []
-    driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP), on.SpeechEnded(work_id))
+    driver.let(on.ReplyEnded(work_id, FinishReason.STOP), on.SpeechEnded(work_id))
     driver.wait(5_000)
     (record,) = driver.said_of(say.TurnMetrics)
     assert (record.stt_audio_ms, record.speech_ms) == (
@@ -117,6 +118,6 @@ def test_an_answer_that_was_taken_back_counts() -> None:
     driver.speak(300)
     driver.pause(800)
     work_id = transcribed(driver, "the light")
-    driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP), on.SpeechEnded(work_id))
+    driver.let(on.ReplyEnded(work_id, FinishReason.STOP), on.SpeechEnded(work_id))
     (record,) = driver.said_of(say.TurnMetrics)
     assert record.dropped_draft_tokens == 2

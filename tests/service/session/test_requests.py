@@ -8,10 +8,11 @@ from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
+from cedar_voice_service.session.answer_parts import FinishReason
 from cedar_voice_service.session.config import Generation, SessionConfig, TurnDetection
 from cedar_voice_service.session.history import AssistantMessage, UserMessage
-from cedar_voice_service.session.machine import Phase
-from cedar_voice_service.session.turns.pending_requests import MAX_SPEECHES
+from cedar_voice_service.session.session import Phase
+from cedar_voice_service.session.turns.pending_requests import MAX_TEXTS
 from tests.support.machine_driver import MANUAL, MachineDriver
 from tests.support.spoken_turns import answering, spoken, thinking, transcribed
 
@@ -23,7 +24,7 @@ def recited(driver: MachineDriver, text: str) -> None:
     work_id = driver.asked_for(do.StartReciting)[-1].work_id
     driver.let(
         on.ReplyWritten(work_id, text),
-        on.ReplyEnded(work_id, say.FinishReason.STOP),
+        on.ReplyEnded(work_id, FinishReason.STOP),
         on.SpeechEnded(work_id),
     )
 
@@ -53,7 +54,7 @@ def test_a_text_waits_for_the_user_to_finish_and_for_the_answer() -> None:
     assert driver.asked_for(do.StartReciting) == []
     driver.pause(600)
     work_id = transcribed(driver)
-    driver.let(on.ReplyEnded(work_id, say.FinishReason.STOP), on.SpeechEnded(work_id))
+    driver.let(on.ReplyEnded(work_id, FinishReason.STOP), on.SpeechEnded(work_id))
     (asked,) = driver.asked_for(do.StartReciting)
     assert asked.text == "By the way."
     assert driver.said_of(say.Interrupted) == []
@@ -62,7 +63,7 @@ def test_a_text_waits_for_the_user_to_finish_and_for_the_answer() -> None:
 def test_no_more_texts_wait_than_fit() -> None:
     driver = MachineDriver()
     driver.speak(300)
-    driver.let(*[on.SpeechRequested("one of many")] * (MAX_SPEECHES + 1))
+    driver.let(*[on.SpeechRequested("one of many")] * (MAX_TEXTS + 1))
     (failed,) = driver.said_of(say.Failed)
     assert failed.error.code is Code.OVERLOADED
 
@@ -226,7 +227,7 @@ def test_an_answer_can_be_stopped_before_it_begins() -> None:
 def test_silence_is_told_once_and_counted_from_the_end_of_the_answer() -> None:
     driver = MachineDriver(SessionConfig(turn_detection=TurnDetection(no_input_timeout_ms=3_000)))
     driver.let(on.TextEntered("hi"), *spoken(1, speech_ms=2_000))
-    driver.let(on.ReplyEnded(1, say.FinishReason.STOP), on.SpeechEnded(1))
+    driver.let(on.ReplyEnded(1, FinishReason.STOP), on.SpeechEnded(1))
     driver.wait(4_900)
     assert say.SpeechKind.NO_INPUT not in kinds(driver)
     driver.wait(20_000)

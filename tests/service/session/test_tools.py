@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from cedar_voice_service.errors import Code, EngineError
+from cedar_voice_service.session.answer_parts import Action
+from cedar_voice_service.session.config import Tool
 from cedar_voice_service.session.schemas import accepts, problem_of
-from cedar_voice_service.session.tools import Action, Tool, action_of
+from cedar_voice_service.session.tools import action_of
 
 SET_THEME = Tool(
     "setTheme",

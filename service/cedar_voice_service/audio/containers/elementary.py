@@ -6,7 +6,8 @@ from av.audio.codeccontext import AudioCodecContext
 from av.codec.context import CodecContext
 from av.error import FFmpegError
 
-from cedar_voice_service.audio.containers.parts import Part, Track, broken
+from cedar_voice_service.audio.containers.parts import Part, Track
+from cedar_voice_service.errors import BrokenAudio
 
 MAX_FRAMELESS_BYTES = 1 << 20
 """Bytes in a row that may hold no frame: a picture in a tag."""
@@ -26,7 +27,7 @@ class ElementaryReader:
         parts = self._parse(data) if data else []
         self._frameless_bytes = 0 if parts else self._frameless_bytes + len(data)
         if self._frameless_bytes > MAX_FRAMELESS_BYTES:
-            raise broken("no frame of audio was found")
+            raise BrokenAudio("no frame of audio was found")
         return parts
 
     def flush(self) -> list[Part]:
@@ -35,14 +36,14 @@ class ElementaryReader:
         while rest := self._parse(None):
             parts += rest
         if self._frameless_bytes and not self._has_begun:
-            raise broken("no frame of audio was found")
+            raise BrokenAudio("no frame of audio was found")
         return parts
 
     def _parse(self, data: bytes | None) -> list[Part]:
         try:
             packets: list[Part] = [bytes(packet) for packet in self._parser.parse(data)]
         except FFmpegError:
-            raise broken("the audio cannot be cut into frames") from None
+            raise BrokenAudio("the audio cannot be cut into frames") from None
         if packets and not self._has_begun:
             self._has_begun = True
             packets.insert(0, self._track)

@@ -4,14 +4,11 @@ import re
 from collections import deque
 from collections.abc import Iterator
 
-from cedar_voice_service.audio.containers.mp4_boxes import (
-    MAX_SAMPLES,
-    Range,
-    Sound,
-    sound_of,
-)
+from cedar_voice_service.audio.containers.mp4_boxes import MAX_SAMPLES, Range
 from cedar_voice_service.audio.containers.mp4_fragments import fragment_ranges
-from cedar_voice_service.audio.containers.parts import Part, broken
+from cedar_voice_service.audio.containers.mp4_index import SoundTrack, sound_of
+from cedar_voice_service.audio.containers.parts import Part
+from cedar_voice_service.errors import BrokenAudio
 
 MAX_INDEX_BYTES = 1 << 20
 MAX_KEPT_BYTES = 8 << 20
@@ -39,7 +36,7 @@ class Mp4Reader:
         """Position of the buffer in the file."""
         self._left: int | None = 0
         """What is left of the box being passed through; None is until the end."""
-        self._sound: Sound | None = None
+        self._sound: SoundTrack | None = None
         self._ranges: deque[Range] = deque()
         self._kept = bytearray()
         """The file up to the buffer, while its index is not known."""
@@ -52,7 +49,7 @@ class Mp4Reader:
     def flush(self) -> list[Part]:
         """See `Reader.flush`."""
         if self._sound is None and (self._buffer or self._kept):
-            raise broken("the MP4 recording ends before its index")
+            raise BrokenAudio("the MP4 recording ends before its index")
         return []
 
     def _parts(self) -> Iterator[Part]:
@@ -69,7 +66,7 @@ class Mp4Reader:
         if self._sound is None:
             self._kept += self._buffer[:count]
             if len(self._kept) > MAX_KEPT_BYTES:
-                raise broken("the index of the MP4 recording comes too late")
+                raise BrokenAudio("the index of the MP4 recording comes too late")
         del self._buffer[:count]
         self._at += count
         if self._left:
@@ -87,7 +84,7 @@ class Mp4Reader:
             self._lose()
         elif kind in (b"moov", b"moof"):
             if not header <= size <= MAX_INDEX_BYTES:
-                raise broken("the MP4 index is too long")
+                raise BrokenAudio("the MP4 index is too long")
             if len(self._buffer) >= size:
                 yield from self._read_index(kind, bytes(self._buffer[header:size]), size)
         else:
@@ -104,10 +101,15 @@ class Mp4Reader:
         self._drop(size)
         if kind == b"moof":
             if self._sound is None:
-                raise broken("the MP4 recording begins with a fragment")
-            self._ranges += fragment_ranges(content, at, self._sound)
+                raise BrokenAudio("the MP4 recording begins with a fragment")
+            self._ranges += fragment_ranges(
+                content,
+                at,
+                track_id=self._sound.track_id,
+                default_sample_bytes=self._sound.default_sample_bytes,
+            )
             if len(self._ranges) > MAX_SAMPLES:
-                raise broken("the MP4 recording lists samples that do not come")
+                raise BrokenAudio("the MP4 recording lists samples that do not come")
         elif self._sound is None:
             self._sound = sound_of(content)
             self._ranges += self._sound.ranges
@@ -121,13 +123,13 @@ class Mp4Reader:
 
     def _lose(self) -> None:
         if self._sound is None:
-            raise broken("the audio is no MP4 recording")
+            raise BrokenAudio("the audio is no MP4 recording")
         found = _LANDMARK.search(self._buffer, 5)
         dropped = found.start() - 4 if found else max(1, len(self._buffer) - 7)
         self._drop(dropped)
         self._lost_bytes += dropped
         if self._lost_bytes > MAX_LOST_BYTES:
-            raise broken("the recording is damaged beyond repair")
+            raise BrokenAudio("the recording is damaged beyond repair")
 
     # -- samples -------------------------------------------------------------------------------
 
@@ -160,5 +162,5 @@ class Mp4Reader:
     def _next_range(self) -> Range:
         offset, size = self._ranges.popleft()
         if size > MAX_SAMPLE_BYTES:
-            raise broken("the MP4 index lists a sample that is too long")
+            raise BrokenAudio("the MP4 index lists a sample that is too long")
         return offset, size

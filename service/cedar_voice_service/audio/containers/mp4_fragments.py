@@ -1,10 +1,10 @@
-"""Movie fragments: where the samples lie that follow."""
+"""Movie fragments of MP4: positions of the samples that follow."""
 
 import struct
 from collections.abc import Iterator
 
-from cedar_voice_service.audio.containers.mp4_boxes import MAX_SAMPLES, Range, Sound, children
-from cedar_voice_service.audio.containers.parts import broken
+from cedar_voice_service.audio.containers.mp4_boxes import MAX_SAMPLES, Range, children
+from cedar_voice_service.errors import BrokenAudio
 
 _HAS_BASE = 0x1
 _HAS_DESCRIPTION = 0x2
@@ -17,29 +17,36 @@ _HAS_SIZE = 0x200
 _PER_SAMPLE = (0x100, _HAS_SIZE, 0x400, 0x800)
 
 
-def fragment_ranges(moof: bytes, at: int, sound: Sound) -> list[Range]:
-    """Samples of `sound` announced by the fragment that begins at byte `at` of the file.
+def fragment_ranges(
+    moof: bytes, at: int, *, track_id: int, default_sample_bytes: int
+) -> list[Range]:
+    """Return the positions of the samples that a fragment announces.
+
+    Args:
+        moof: content of the fragment's box.
+        at: position of that box in the file.
+        track_id: track of the samples.
+        default_sample_bytes: size of a sample that neither the fragment nor its run states.
 
     Raises:
-        CallerError: the fragment is damaged.
+        BrokenAudio: the fragment is damaged.
     """
     ranges: list[Range] = []
     try:
         for kind, traf in children(moof):
             if kind == b"traf":
-                ranges += _runs_of(traf, at, sound)
+                ranges += _runs_of(traf, at, track_id, default_sample_bytes)
     except (struct.error, IndexError):
-        raise broken("an MP4 fragment is damaged") from None
+        raise BrokenAudio("an MP4 fragment is damaged") from None
     return ranges
 
 
-def _runs_of(traf: bytes, at: int, sound: Sound) -> Iterator[Range]:
-    base, sample_bytes = at, sound.default_sample_bytes
-    end = at
+def _runs_of(traf: bytes, at: int, track_id: int, sample_bytes: int) -> Iterator[Range]:
+    base = end = at
     for kind, box in children(traf):
         if kind == b"tfhd":
-            flags, track_id = struct.unpack_from(">II", box)
-            if track_id != sound.track_id:
+            flags, found_id = struct.unpack_from(">II", box)
+            if found_id != track_id:
                 return
             base, sample_bytes = _defaults(box, flags, base, sample_bytes)
             end = base
@@ -65,7 +72,7 @@ def _defaults(tfhd: bytes, flags: int, base: int, sample_bytes: int) -> tuple[in
 def _run(trun: bytes, sample_bytes: int) -> tuple[int | None, list[int]]:
     flags, count = struct.unpack_from(">II", trun)
     if count > MAX_SAMPLES:
-        raise broken(f"an MP4 fragment lists more than {MAX_SAMPLES} samples")
+        raise BrokenAudio(f"an MP4 fragment lists more than {MAX_SAMPLES} samples")
     at, offset = 8, None
     if flags & _HAS_DATA_OFFSET:
         (offset,) = struct.unpack_from(">i", trun, at)

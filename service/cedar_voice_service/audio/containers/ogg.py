@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cedar_voice_service.audio.containers.parts import Part, Track, broken, unsupported
+from cedar_voice_service.audio.containers.parts import Part, Track
+from cedar_voice_service.errors import BrokenAudio, UnsupportedAudio
 
 MAX_PACKET_BYTES = 64 << 10
 MAX_LOST_BYTES = 128 << 10
@@ -55,7 +56,7 @@ class OggReader:
         del self._buffer[:dropped]
         self._lost_bytes += dropped
         if self._lost_bytes > MAX_LOST_BYTES or (dropped and self._serial is None):
-            raise broken("the audio is no Ogg stream")
+            raise BrokenAudio("the audio is no Ogg stream")
         return at >= 0
 
     def _next_page(self) -> Page | None:
@@ -76,7 +77,7 @@ class OggReader:
         if page.flags & _FIRST:
             self._meet(page)
         elif self._serial is None:
-            raise unsupported("of Ogg only Opus is decoded")
+            raise UnsupportedAudio("of Ogg only Opus is decoded")
         if page.serial != self._serial:
             return
         if not page.flags & _CONTINUED:
@@ -85,7 +86,7 @@ class OggReader:
             if self._partial is not None:
                 self._partial += piece
                 if len(self._partial) > MAX_PACKET_BYTES:
-                    raise broken("the Ogg stream holds a packet without end")
+                    raise BrokenAudio("the Ogg stream holds a packet without end")
             if is_end:
                 if self._partial is not None:
                     yield from self._packet(bytes(self._partial))

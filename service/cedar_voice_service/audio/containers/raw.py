@@ -1,9 +1,13 @@
 """Uncompressed sound: samples without a container."""
 
 from cedar_voice_service.audio.containers.parts import Part, Track
+from cedar_voice_service.audio.formats import is_decoded_rate
+from cedar_voice_service.errors import UnsupportedAudio
+
+MAX_CHANNELS = 8
 
 MAX_PACKET_FRAMES = 4_096
-"""Samples per channel that are handed on at once, so that no block is too long."""
+"""Samples per channel of one packet at most, so that no block is too long."""
 
 
 class PcmReader:
@@ -27,5 +31,18 @@ class PcmReader:
         return parts + [data[at : min(at + step, whole)] for at in range(0, whole, step)]
 
     def flush(self) -> list[Part]:
-        """Part of a frame is no sound."""
+        """See `Reader.flush`; an incomplete frame is dropped."""
         return []
+
+
+def pcm_track(codec: str, sample_rate_hz: int, channel_count: int) -> Track:
+    """Return the track of uncompressed sound.
+
+    Raises:
+        UnsupportedAudio: the rate or the number of channels is beyond the range that is decoded.
+    """
+    if not is_decoded_rate(sample_rate_hz):
+        raise UnsupportedAudio(f"a sample rate of {sample_rate_hz} Hz is not decoded")
+    if channel_count > MAX_CHANNELS:
+        raise UnsupportedAudio(f"{channel_count} channels; at most {MAX_CHANNELS} are decoded")
+    return Track(codec, b"", sample_rate_hz, channel_count)

@@ -2,8 +2,9 @@
 
 import struct
 
-from cedar_voice_service.audio.containers.parts import Part, Track, broken, unsupported
-from cedar_voice_service.audio.containers.raw import PcmReader
+from cedar_voice_service.audio.containers.parts import Part, Track
+from cedar_voice_service.audio.containers.raw import PcmReader, pcm_track
+from cedar_voice_service.errors import BrokenAudio, UnsupportedAudio
 
 MAX_FORMAT_BYTES = 1 << 10
 UNKNOWN_SIZE = 0x7FFF0000
@@ -72,7 +73,7 @@ class WavReader:
         if name == b"RIFF":
             return self._begin()
         if not self._has_begun:
-            raise broken("the audio does not begin with a WAV header")
+            raise BrokenAudio("the audio does not begin with a WAV header")
         if name == b"fmt ":
             return self._read_format(size)
         del self._buffer[: _HEADER.size]
@@ -86,7 +87,7 @@ class WavReader:
         if len(self._buffer) < 12:
             return False
         if self._buffer[8:12] != b"WAVE":
-            raise broken("the audio is RIFF, but not WAVE")
+            raise BrokenAudio("the audio is RIFF, but not WAVE")
         del self._buffer[:12]
         self._has_begun = True
         self._format = None
@@ -94,7 +95,7 @@ class WavReader:
 
     def _read_format(self, size: int) -> bool:
         if not _FORMAT.size <= size <= MAX_FORMAT_BYTES:
-            raise broken("the WAV header is damaged")
+            raise BrokenAudio("the WAV header is damaged")
         end = _HEADER.size + size + size % 2
         if len(self._buffer) < end:
             return False
@@ -104,7 +105,7 @@ class WavReader:
 
     def _open_data(self, size: int) -> None:
         if self._format is None:
-            raise broken("the WAV header does not state its format")
+            raise BrokenAudio("the WAV header does not state its format")
         self._samples = PcmReader(*self._format)
         self._data_bytes = None if size == 0 or size >= UNKNOWN_SIZE else size
 
@@ -115,5 +116,5 @@ def _format_of(chunk: bytes) -> tuple[Track, int]:
         tag = int.from_bytes(chunk[24:26], "little")
     codec = _CODECS.get((tag, bits))
     if codec is None or not channels or not rate_hz:
-        raise unsupported(f"WAV of format {tag} with {bits} bits is not decoded")
-    return Track(codec, b"", rate_hz, channels), bits // 8
+        raise UnsupportedAudio(f"WAV of format {tag} with {bits} bits is not decoded")
+    return pcm_track(codec, rate_hz, channels), bits // 8

@@ -9,7 +9,9 @@ import struct
 from collections.abc import Iterator
 
 from cedar_voice_service.audio.containers import ebml
-from cedar_voice_service.audio.containers.parts import Part, Track, broken, unsupported
+from cedar_voice_service.audio.containers.parts import Part, Track
+from cedar_voice_service.audio.containers.raw import pcm_track
+from cedar_voice_service.errors import BrokenAudio, UnsupportedAudio
 
 MAX_OPUS_BLOCK_BYTES = 8 << 10
 """Largest block of Opus: 120 ms at its highest rate."""
@@ -109,7 +111,7 @@ class WebmReader:
 
     def _lose(self) -> None:
         if self._entries is None:
-            raise broken("the audio does not begin with a WebM header")
+            raise BrokenAudio("the audio does not begin with a WebM header")
         del self._buffer[:1]
         self._is_lost = True
         self._lost_bytes += 1
@@ -123,7 +125,7 @@ class WebmReader:
         del self._buffer[:dropped]
         self._lost_bytes += dropped
         if self._lost_bytes > MAX_LOST_BYTES:
-            raise broken("the recording is damaged beyond repair")
+            raise BrokenAudio("the recording is damaged beyond repair")
         self._is_lost = found is None
         return not self._is_lost
 
@@ -143,12 +145,12 @@ class WebmReader:
 
     def _enter(self, id_: int) -> Iterator[Track]:
         if self._entries is None:
-            raise broken("the audio does not begin with a WebM header")
+            raise BrokenAudio("the audio does not begin with a WebM header")
         if self._track_number is not None:
             return
         if id_ == ebml.TRACK_ENTRY:
             if len(self._entries) == MAX_TRACKS:
-                raise broken(f"the WebM recording has more than {MAX_TRACKS} tracks")
+                raise BrokenAudio(f"the WebM recording has more than {MAX_TRACKS} tracks")
             self._entries.append({})
         elif id_ == ebml.CLUSTER:
             entry = _first_audio(self._entries)
@@ -170,7 +172,7 @@ class WebmReader:
         if number != self._track_number or len(value) < at + 3:
             return
         if value[at + 2] & _LACING:
-            raise unsupported("laced WebM blocks are not decoded")
+            raise UnsupportedAudio("laced WebM blocks are not decoded")
         self._lost_bytes = 0
         yield value[at + 3 :]
 
@@ -179,21 +181,21 @@ def _first_audio(entries: list[dict[int, bytes]]) -> dict[int, bytes]:
     for entry in entries:
         if _unsigned(entry, ebml.TRACK_TYPE) == _AUDIO_TRACK:
             return entry
-    raise unsupported("the WebM recording has no audio track")
+    raise UnsupportedAudio("the WebM recording has no audio track")
 
 
 def _track_of(entry: dict[int, bytes]) -> Track:
     codec_id = entry.get(ebml.CODEC_ID, b"").rstrip(b"\0")[:32]
     if ebml.CONTENT_ENCODINGS in entry:
-        raise unsupported("compressed or encrypted WebM tracks are not decoded")
+        raise UnsupportedAudio("compressed or encrypted WebM tracks are not decoded")
     if codec_id == b"A_OPUS":
         return Track("opus", entry.get(ebml.CODEC_PRIVATE, b""))
     codec = _PCM_CODECS.get((codec_id, _unsigned(entry, ebml.BIT_DEPTH)))
     if codec is None:
         name = codec_id.decode("ascii", "replace")
-        raise unsupported(f"WebM audio of codec {name!r} is not decoded")
+        raise UnsupportedAudio(f"WebM audio of codec {name!r} is not decoded")
     rate_hz = _float(entry.get(ebml.SAMPLING_FREQUENCY, b""))
-    return Track(codec, b"", rate_hz, _unsigned(entry, ebml.CHANNELS) or 1)
+    return pcm_track(codec, rate_hz, _unsigned(entry, ebml.CHANNELS) or 1)
 
 
 _PCM_CODECS = {

@@ -9,6 +9,7 @@ from openai.types.chat import (
 )
 
 from cedar_voice_service.providers.protocols import ReplyRequest
+from cedar_voice_service.session.config import Tool
 from cedar_voice_service.session.history import (
     AssistantMessage,
     CalledTool,
@@ -16,7 +17,6 @@ from cedar_voice_service.session.history import (
     ToolOutcome,
     UserMessage,
 )
-from cedar_voice_service.session.tools import Tool
 
 
 def messages_of(request: ReplyRequest) -> list[ChatCompletionMessageParam]:

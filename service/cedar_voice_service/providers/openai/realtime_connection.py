@@ -132,7 +132,7 @@ class RealtimeSession:
         Raises:
             EngineError: the server does not accept it.
         """
-        self._unsent += self._resampler.feed(frame_of(pcm))
+        self._unsent += self._resampler.feed(frame_of(pcm.data, pcm.sample_rate_hz))
         if len(self._unsent) >= _APPEND_BYTES:
             await self._send()
 

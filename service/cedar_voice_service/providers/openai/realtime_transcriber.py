@@ -10,9 +10,7 @@ from openai.types.realtime import (
     InputAudioBufferCommittedEvent,
 )
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import Pcm
-from cedar_voice_service.audio.speech_detector import EdgeKind
+from cedar_voice_service.audio.formats import AudioBlock, EdgeKind, Pcm
 from cedar_voice_service.providers.openai.connection import timed_results
 from cedar_voice_service.providers.openai.endpoint import Endpoint
 from cedar_voice_service.providers.openai.realtime_connection import (
@@ -50,7 +48,7 @@ class OpenAIRealtimeTranscriber:
         self._endpoint = endpoint
 
     async def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
+        self, audio: AsyncIterator[AudioBlock], language: str
     ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
         """Recognize one utterance. See `Transcriber.transcribe`."""
         spoken = language.partition("-")[0].lower()
@@ -89,11 +87,11 @@ class _RealtimeUtterance:
         """Whether a committed item has no complete transcript yet."""
         return self._transcript.complete_count < self._commit_count
 
-    async def receive(self, item: Heard | TranscriptEvent) -> Hypothesis | AudioSent | None:
+    async def receive(self, item: AudioBlock | TranscriptEvent) -> Hypothesis | AudioSent | None:
         """Send audio, or add an event to the transcript; return the result to yield, if any."""
         transcript = self._transcript
         match item:
-            case Heard():
+            case AudioBlock():
                 return await self._send(item)
             case InputAudioBufferCommittedEvent():
                 transcript.begin(item.item_id)
@@ -116,7 +114,7 @@ class _RealtimeUtterance:
         """Return the final."""
         return self._transcript.final()
 
-    async def _send(self, block: Heard) -> AudioSent | None:
+    async def _send(self, block: AudioBlock) -> AudioSent | None:
         for edge in block.edges:
             if edge.kind is EdgeKind.STARTED:
                 self._has_uncommitted_speech = True
@@ -149,8 +147,8 @@ class _RealtimeUtterance:
 
 
 async def _until_audio_ends(
-    audio: AsyncIterator[Heard], events: AsyncGenerator[TranscriptEvent, None]
-) -> AsyncGenerator[Heard | TranscriptEvent, None]:
+    audio: AsyncIterator[AudioBlock], events: AsyncGenerator[TranscriptEvent, None]
+) -> AsyncGenerator[AudioBlock | TranscriptEvent, None]:
     """Yield blocks of audio and events of the server as they arrive, until the audio ends."""
     async with aclosing(events):
         arriving = asyncio.ensure_future(anext(audio, None))

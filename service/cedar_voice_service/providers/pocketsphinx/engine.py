@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
-from cedar_voice_service.audio.ear import Heard
+from cedar_voice_service.audio.formats import AudioBlock
 from cedar_voice_service.errors import Stage
 from cedar_voice_service.providers.protocols import Hypothesis
 from cedar_voice_service.workers.frames import BEGIN, DATA, END
@@ -27,7 +27,7 @@ class PocketSphinx:
         self._timeout_ms = timeout_ms
 
     async def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
+        self, audio: AsyncIterator[AudioBlock], language: str
     ) -> AsyncGenerator[Hypothesis, None]:
         """Recognize one utterance; a partial follows each block that changes the words."""
         async with self._workers.worker() as worker:

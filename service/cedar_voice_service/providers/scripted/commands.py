@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cedar_voice_service.providers.scripted.numbers import number_in
-from cedar_voice_service.session.tools import Tool
+from cedar_voice_service.session.config import Tool
 
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 _NAME_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")

@@ -9,8 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, M
 from datetime import datetime
 from itertools import cycle
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import SAMPLE_BYTES, Pcm
+from cedar_voice_service.audio.formats import SAMPLE_BYTES, AudioBlock, Pcm
 from cedar_voice_service.providers.protocols import (
     Hypothesis,
     ReplyEnd,
@@ -40,7 +39,7 @@ class ScriptedTranscriber:
         self._texts = cycle(("hello there",) if texts is None else texts or ("",))
 
     async def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
+        self, audio: AsyncIterator[AudioBlock], language: str
     ) -> AsyncGenerator[Hypothesis, None]:
         """Consume the audio and yield the script's next text."""
         text = next(self._texts)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-from cedar_voice_service.audio.ear import Heard
+from cedar_voice_service.audio.formats import AudioBlock
 from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, Transcriber
 from cedar_voice_service.session.load_shedding import Pressure
 
@@ -16,7 +16,7 @@ class LoadSheddingTranscriber:
         self._pressure = pressure
 
     async def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
+        self, audio: AsyncIterator[AudioBlock], language: str
     ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
         """Recognize one utterance. See `Transcriber.transcribe`."""
         async with aclosing(self._transcriber.transcribe(audio, language)) as results:

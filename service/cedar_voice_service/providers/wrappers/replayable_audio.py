@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 
-from cedar_voice_service.audio.ear import Heard
+from cedar_voice_service.audio.formats import AudioBlock
 
 
 class ReplayableAudio:
@@ -14,18 +14,18 @@ class ReplayableAudio:
     """
 
     def __init__(
-        self, audio: AsyncIterator[Heard], ended: Callable[[], None] = lambda: None
+        self, audio: AsyncIterator[AudioBlock], ended: Callable[[], None] = lambda: None
     ) -> None:
         self._audio = audio
         self._ended = ended
-        self._kept: list[Heard] = []
+        self._kept: list[AudioBlock] = []
         self._is_complete = False
 
-    def from_start(self) -> AsyncIterator[Heard]:
+    def from_start(self) -> AsyncIterator[AudioBlock]:
         """Return the blocks from the beginning, then those that arrive. One reader at a time."""
         return _Replay(self)
 
-    async def block(self, index: int) -> Heard:
+    async def block(self, index: int) -> AudioBlock:
         """Return a block, as soon as it arrives.
 
         Raises:
@@ -52,7 +52,7 @@ class _Replay:
     def __aiter__(self) -> "_Replay":
         return self
 
-    async def __anext__(self) -> Heard:
+    async def __anext__(self) -> AudioBlock:
         block = await self._utterance.block(self._index)
         self._index += 1
         return block

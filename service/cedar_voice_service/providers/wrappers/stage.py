@@ -8,8 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import Sound
+from cedar_voice_service.audio.formats import AudioBlock, Sound
 from cedar_voice_service.errors import Stage
 from cedar_voice_service.providers.protocols import (
     AudioSent,
@@ -63,7 +62,7 @@ class StageKind(Generic[Engine, Request, Result]):
 class TranscriptionRequest:
     """The arguments of `Transcriber.transcribe`."""
 
-    audio: AsyncIterator[Heard]
+    audio: AsyncIterator[AudioBlock]
     language: str
 
 
@@ -74,7 +73,7 @@ class _WrappedTranscriber:
     requesting: Requesting[TranscriptionRequest, Hypothesis | AudioSent]
 
     def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
+        self, audio: AsyncIterator[AudioBlock], language: str
     ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
         return self.requesting(TranscriptionRequest(audio, language))
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any
 
-from cedar_voice_service.audio.ear import Heard
+from cedar_voice_service.audio.formats import AudioBlock
 from cedar_voice_service.errors import EngineError
 from cedar_voice_service.providers.protocols import (
     AudioSent,
@@ -43,7 +43,7 @@ class StreamAdapter:
         self._load = RecognizerLoad()
 
     async def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
+        self, audio: AsyncIterator[AudioBlock], language: str
     ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
         """Recognize one utterance. See `Transcriber.transcribe`."""
         has_partials = self._allows_partials()
@@ -80,10 +80,10 @@ class _Work:
         self._answer: asyncio.Task[Recognized] | None = None
 
     async def receive(
-        self, audio: AsyncIterator[Heard]
+        self, audio: AsyncIterator[AudioBlock]
     ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
         """Make the requests that are due while audio arrives; yield partials and `AudioSent`."""
-        arriving: asyncio.Future[Heard | None] | None = None
+        arriving: asyncio.Future[AudioBlock | None] | None = None
         try:
             while True:
                 if (sent := await self._request_due()) is not None:

@@ -1,7 +1,7 @@
 """Cuts streaming reply text into phrases worth speaking.
 
 The first phrase is cut at the first clause, so that speech starts early; later ones are whole
-sentences, because longer phrases sound better and the listener is already being served.
+sentences, because longer phrases sound better and the user has something to listen to by then.
 """
 
 import re
@@ -20,7 +20,7 @@ _ABBREVIATION = re.compile(
 
 
 class PhraseCutter:
-    """Takes text as it is written, gives phrases as they become complete.
+    """Cuts text into phrases while it is written.
 
     No character other than white space is lost or added.
     """
@@ -30,7 +30,7 @@ class PhraseCutter:
         self._is_first = True
 
     def feed(self, text: str) -> list[str]:
-        """Add text and take the phrases that it completes, stripped of outer white space."""
+        """Add text; return the phrases that it completes, stripped of outer white space."""
         self._text += text
         phrases = []
         while (end := self._next_cut()) is not None:
@@ -41,7 +41,7 @@ class PhraseCutter:
         return phrases
 
     def flush(self) -> list[str]:
-        """Take what is left: the text is over."""
+        """End the text; return its last phrases."""
         phrases = self.feed("\n")
         self._is_first = True
         return phrases

@@ -1,59 +1,46 @@
-"""When answer audio is handed out, and how much of it has been heard.
+"""The pace at which answer audio is sent, and the estimate of how much of it was heard.
 
-The client is taken to play each chunk when it arrives or when the one before ends, whichever is
-later. From that follow both the pace, a bounded lead over playback, and the estimate of what was
-heard when the user interrupts. A client that reports its playback corrects that clock, up to a
-bound: no player keeps a session waiting for ever.
+The client is assumed to play each chunk when it arrives or when the one before ends, whichever is
+later. From that follow both the pace, a bounded lead over playback, and the text heard before an
+interruption. A client that reports its playback corrects that clock, up to a bound: no player keeps
+a session waiting for ever.
 """
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 
+from cedar_voice_service.session.answer_parts import SpokenChunk
 from cedar_voice_service.session.pacing import on_beat
 from cedar_voice_service.session.text import first_words
 from cedar_voice_shared.text import joined
 
 MAX_BUNCH_MS = 600
-"""Audio that is handed out together, where the lead allows: every message costs at each hop."""
+"""Audio sent together, where the lead allows: every message costs at each hop."""
 
 KEPT_LEAD_MS = 450
-"""Lead that is waited with for a beat at most: a server that stalls for 300 ms is not heard."""
+"""Lead with which sending waits for a beat: a server that stalls for 300 ms leaves no gap."""
 
 SHORTEST_BUNCH_MS = 120
-"""Room that a short lead leaves beside what is kept: streams are cut no smaller."""
+"""Room in a short lead beside the kept one: streams are not cut into smaller bunches."""
 
 MAX_LATENESS_MS = 60_000
-"""How far a player may fall behind the clock, in all of one response; then it is taken as playing.
+"""Lateness of a player up to which it is believed, in all of one response.
 
-Somebody who stops a player for a minute goes on where he was. One that is stopped for longer, or
-reports the same for ever, has been sent everything and may play it; the session goes on.
+A user who pauses a player for a minute resumes at the same place. A player that pauses for longer,
+or reports the same position for ever, counts as playing: it has all audio, the session continues.
 """
 
 
 def room_ms(max_lead_ms: int) -> int:
-    """Most audio that is handed out together, so that it fits into the lead beside what is kept."""
+    """Return the most audio sent together, so that it fits into the lead beside the kept one."""
     kept_ms = min(KEPT_LEAD_MS, max_lead_ms - SHORTEST_BUNCH_MS)
     return min(max_lead_ms, max_lead_ms - kept_ms, MAX_BUNCH_MS)
 
 
-@dataclass(frozen=True, slots=True)
-class SpokenChunk:
-    """A chunk of encoded answer audio; `text` begins to be spoken in it, empty when it goes on.
-
-    `continues` says that its bytes go on where those of the chunk before it ended.
-    """
-
-    data: bytes
-    offset_ms: int
-    duration_ms: int
-    text: str = ""
-    continues: bool = False
-
-
 class Playout:
-    """The audio of one response, from synthesis to the listener. Times are clock milliseconds."""
+    """The audio of one response, from synthesis to playback. Times are clock milliseconds."""
 
     def __init__(self, max_lead_ms: int) -> None:
         self._max_lead_ms = max_lead_ms
@@ -62,18 +49,18 @@ class Playout:
         self._sent: list[SpokenChunk] = []
         self._ends_at_ms = 0
         self._late_ms = 0
-        """How much later than by our clock it ends, as the client tells."""
+        """Lateness of the client's playback behind the clock, by its reports."""
         self._is_held = False
         self._paused_with_ms: int | None = None
-        """What a client that pauses has yet to play of what it was sent."""
+        """Audio that a paused client has received and not played; None while it plays."""
         self.sent_ms = 0
-        """Audio handed out so far."""
+        """Audio sent so far."""
         self.backlog_ms = 0
-        """Audio that waits to be handed out: asked after every event, so it is kept."""
+        """Audio that waits to be sent: read after every event, so it is kept."""
 
     @property
     def next_at_ms(self) -> int | None:
-        """When the next chunk is due; None when none waits, or all wait for a release."""
+        """Time to send the next chunk; None when none waits, or all wait for a release."""
         if self.is_held or self.is_drained:
             return None
         due_ms = self._ends_at_ms - self._min_lead_ms
@@ -81,17 +68,17 @@ class Playout:
 
     @property
     def is_drained(self) -> bool:
-        """Whether everything was handed out."""
+        """Whether all audio so far was sent."""
         return not self._waiting
 
     @property
     def is_held(self) -> bool:
-        """Whether nothing is handed out until the release."""
+        """Whether nothing is sent until the release."""
         return self._is_held
 
     @property
     def ends_at_ms(self) -> int:
-        """When the client will have played everything handed out; unknown while it pauses."""
+        """Time at which the client will have played all audio sent; meaningless while it pauses."""
         return self._ends_at_ms
 
     def add(self, chunk: SpokenChunk) -> None:
@@ -99,8 +86,8 @@ class Playout:
         self._waiting.append(chunk)
         self.backlog_ms += chunk.duration_ms
 
-    def take_due(self, now_ms: int) -> list[SpokenChunk]:
-        """Hand out what may be sent now."""
+    def pop_due(self, now_ms: int) -> list[SpokenChunk]:
+        """Remove and return the chunks to be sent now."""
         due: list[SpokenChunk] = []
         if (next_at_ms := self.next_at_ms) is None or now_ms < next_at_ms:
             return due
@@ -119,23 +106,23 @@ class Playout:
         return lead_ms <= self._min_lead_ms or lead_ms + chunk.duration_ms <= self._max_lead_ms
 
     def hold(self, now_ms: int, *, pauses: bool) -> None:
-        """Hand nothing out until the release; a client that `pauses` does not play either."""
+        """Send nothing until the release; a client that `pauses` does not play either."""
         self._is_held = True
         if pauses:
             self._paused_with_ms = self._unplayed_ms(now_ms)
 
     def release(self, now_ms: int) -> None:
-        """Go on."""
+        """Resume."""
         self._is_held = False
         if self._paused_with_ms is not None:
             self._ends_at_ms = now_ms + self._paused_with_ms
             self._paused_with_ms = None
 
     def report(self, played_ms: int, now_ms: int) -> None:
-        """The client has played this much by now, and is believed as far as it may be late."""
+        """Process the client's report of its playback, believed up to `MAX_LATENESS_MS`."""
         unplayed_ms = self._unplayed_ms(now_ms)
-        told_ms = self.sent_ms - min(played_ms, self.sent_ms)
-        late_ms = min(self._late_ms + told_ms - unplayed_ms, MAX_LATENESS_MS)
+        reported_ms = self.sent_ms - min(played_ms, self.sent_ms)
+        late_ms = min(self._late_ms + reported_ms - unplayed_ms, MAX_LATENESS_MS)
         unplayed_ms += late_ms - self._late_ms
         self._late_ms = late_ms
         if self._paused_with_ms is None:
@@ -144,16 +131,16 @@ class Playout:
             self._paused_with_ms = unplayed_ms
 
     def clear(self) -> None:
-        """Drop what was not handed out."""
+        """Drop the audio that was not sent."""
         self._waiting.clear()
         self.backlog_ms = 0
 
     def heard_ms(self, now_ms: int) -> int:
-        """How much of the audio handed out has been played by now."""
+        """Return how much of the audio sent has been played by now."""
         return self.sent_ms - self._unplayed_ms(now_ms)
 
     def heard_text(self, heard_ms: int) -> str:
-        """The words begun within the first `heard_ms` of audio; see `first_words`."""
+        """Return the words that start within the first `heard_ms` of audio; see `first_words`."""
         heard: list[str] = []
         for phrase, start_ms, end_ms in self._phrases():
             if end_ms <= heard_ms:
@@ -181,7 +168,7 @@ class Playout:
 
 
 def _joined(chunks: Iterable[SpokenChunk]) -> list[SpokenChunk]:
-    """The same audio in as few chunks as may be."""
+    """Return the same audio in as few chunks as possible."""
     joined: list[SpokenChunk] = []
     for chunk in chunks:
         if chunk.continues and not chunk.text and joined:

@@ -1,35 +1,39 @@
-"""The answer of one turn: its text, its actions, and its audio on the way to the listener.
+"""The answer of one turn: its text, its actions, and its audio on the way to the client.
 
-Takes the reports of the work and returns the messages that follow from them. Whatever happens, the
-messages hold exactly one `ResponseStarted`, one `ResponseCompleted` and one last `Speech`.
+It processes reports of the engines and returns messages for the client. In every case the messages
+hold exactly one `ResponseStarted`, one `ResponseCompleted` and one last `Speech`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cedar_voice_service.audio.formats import AudioFormat
 from cedar_voice_service.errors import CedarVoiceError
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
+from cedar_voice_service.session.answer_parts import FinishReason, Usage
 from cedar_voice_service.session.config import SessionConfig
 from cedar_voice_service.session.history import AssistantMessage, HistoryItem
 from cedar_voice_service.session.response.playout import Playout
-from cedar_voice_service.session.response.text import Script
-from cedar_voice_service.session.response.timings import ResponseTimings
+from cedar_voice_service.session.response.text import ResponseText
+from cedar_voice_service.session.response.timings import InputTimings, ResponseTimings, between
 from cedar_voice_service.session.text import spoken_within
 
 NEAR_END_MS = 250
-"""Who has played all but this has played it all: players round, and leave out what pads a file."""
+"""A response played up to this distance from its end counts as played in full.
+
+Players round, and skip the padding of a file.
+"""
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
-    """How a response is treated.
+class ResponseOptions:
+    """The kind of a response.
 
-    Whether a model writes it or it is recited, whether speech may interrupt it, and whether the
-    history keeps it.
+    A verbatim response speaks a given text, any other is written by the model. Speech may
+    interrupt an interruptible response. The history keeps a kept one.
     """
 
-    is_recited: bool = False
+    is_verbatim: bool = False
     is_interruptible: bool = True
     is_kept: bool = True
 
@@ -43,16 +47,16 @@ class Response:
         work_id: int,
         config: SessionConfig,
         now_ms: int,
-        manner: Manner | None = None,
+        options: ResponseOptions | None = None,
     ) -> None:
         self.response_id = response_id
         self.work_id = work_id
         self.config = config
-        self.manner = manner or Manner()
+        self.options = options or ResponseOptions()
         self.playout = Playout(config.output_audio.max_lead_ms)
         self.timings = ResponseTimings(now_ms)
         self.was_cut = False
-        self._script = Script()
+        self._text = ResponseText()
         self._kept_text = ""
         self._is_synthesized = False
         self._is_closed = False
@@ -60,65 +64,74 @@ class Response:
 
     @property
     def text(self) -> str:
-        """What the model wrote so far."""
-        return self._script.text
+        """Text of the model so far."""
+        return self._text.text
 
     @property
     def is_written(self) -> bool:
         """Whether the text is complete."""
-        return self._script.is_complete
+        return self._text.is_complete
 
     @property
-    def usage(self) -> say.Usage | None:
-        """Tokens consumed, as far as the model told."""
-        return self._script.usage
+    def usage(self) -> Usage | None:
+        """Tokens consumed, as reported by the model; None without a report."""
+        return self._text.usage
 
     @property
     def token_count(self) -> int:
-        """Tokens that the model wrote, more or less."""
-        return self._script.token_count
+        """Tokens that the model wrote, approximately."""
+        return self._text.token_count
 
     @property
     def has_acted(self) -> bool:
-        """Whether the model called a tool: that cannot be taken back."""
-        return bool(self._script.calls)
+        """Whether the model called a tool, which cannot be undone."""
+        return bool(self._text.calls)
+
+    def withhold(self, now_ms: int) -> None:
+        """Hold the audio of a draft back until it is published."""
+        self.playout.hold(now_ms, pauses=False)
+
+    def publish(self, now_ms: int) -> list[say.Message]:
+        """Release the audio of a draft that became the answer; return the messages due now."""
+        self.playout.release(now_ms)
+        return self.due(now_ms)
 
     def was_perceived_by(self, at_ms: int) -> bool:
-        """Whether the user can have noticed by then that it is answered."""
+        """Whether the user can have noticed the response by this time."""
         if self.config.settings.use_browser_tts:
-            return self._script.has_begun
+            return self._text.has_begun
         sent_at_ms = self.timings.first_sent_at_ms
         return sent_at_ms is not None and sent_at_ms <= at_ms
 
     def is_over(self, now_ms: int) -> bool:
-        """Whether everything was sent and, as far as can be told, heard."""
+        """Whether everything was sent and, by the clock or the client's reports, played."""
         return self.is_sent and not self.playout.is_held and now_ms >= self.playout.ends_at_ms
 
     @property
     def is_sent(self) -> bool:
         """Whether everything was sent, text and audio."""
-        return self._script.is_complete and self._is_closed
+        return self._text.is_complete and self._is_closed
 
     @property
     def history_items(self) -> list[HistoryItem]:
-        """What the conversation keeps of the response once it is over."""
-        if not self.manner.is_kept:
+        """The response as the conversation keeps it once it is over."""
+        if not self.options.is_kept:
             return []
-        items = self._script.acts
+        items = self._text.history_items
         text = self._kept_text if self.was_cut else self.text
         if text.strip():
             items.append(AssistantMessage(text, interrupted=self.was_cut))
         return items
 
-    def take(self, event: on.WorkEvent, now_ms: int) -> list[say.Message]:
-        """Take a report of the work for this response."""
+    def process(self, event: on.WorkEvent, now_ms: int) -> list[say.Message]:
+        """Process a report of an engine; return the messages that follow."""
         match event:
-            case on.ReplyWritten(text=text, token_count=count) if not self._script.is_complete:
-                self.timings.mark("first_token_at_ms", now_ms)
-                self._script.write(text, count, is_told=self.config.settings.stream)
+            case on.ReplyWritten(text=text, token_count=count) if not self._text.is_complete:
+                self.timings.mark_token(now_ms)
+                self._text.write(text, count, is_streamed=self.config.settings.stream)
                 return self._text_due(now_ms)
             case on.ToolCalled(call_id=call_id, action=action):
-                self._script.call(call_id, action)
+                self._text.call(call_id, action)
                 return [*self._rest_of_text(), say.ActionRequested(self.response_id, action)]
             case on.ToolRefused(error=error):
                 return [*self._rest_of_text(), say.Failed(error)]
@@ -128,13 +141,13 @@ class Response:
                 return [
                     *self._rest_of_text(),
                     say.Failed(error),
-                    *self._complete(say.FinishReason.ERROR, now_ms, error=error),
+                    *self._complete(FinishReason.ERROR, now_ms, error=error),
                 ]
             case on.SynthesisStarted():
-                self.timings.mark("synthesis_started_at_ms", now_ms)
+                self.timings.mark_synthesis(now_ms)
                 return []
             case on.SpeechSynthesized(_, chunks, audio_format) if not self._is_synthesized:
-                self.timings.mark("first_speech_at_ms", now_ms)
+                self.timings.mark_speech(now_ms)
                 self._format = audio_format
                 for chunk in chunks:
                     self.playout.add(chunk)
@@ -146,23 +159,23 @@ class Response:
                 self._is_synthesized = True
                 return [say.Failed(error), *self.due(now_ms)]
             case _:
-                return []  # of a stage that is over already
+                return []  # from a stage that is over already
 
     @property
     def next_at_ms(self) -> int | None:
-        """When there is text or audio to be sent that is there already."""
-        ats_ms = (self.playout.next_at_ms, self._script.next_at_ms)
+        """Time to send text or audio that waits; None while none waits."""
+        ats_ms = (self.playout.next_at_ms, self._text.next_at_ms)
         return min((at_ms for at_ms in ats_ms if at_ms is not None), default=None)
 
     def due(self, now_ms: int) -> list[say.Message]:
-        """The text and the audio to be sent now."""
+        """Return the messages with the text and the audio to be sent now."""
         messages = self._text_due(now_ms)
-        due = self.playout.take_due(now_ms)
+        due = self.playout.pop_due(now_ms)
         if due:
             self._is_closed = self._is_synthesized and self.playout.is_drained
         for chunk in due:
             is_first = self.timings.first_sent_at_ms is None
-            self.timings.mark("first_sent_at_ms", now_ms)
+            self.timings.mark_sent(now_ms)
             messages.append(
                 say.Speech(
                     self.response_id,
@@ -179,45 +192,45 @@ class Response:
         return messages
 
     def _text_due(self, now_ms: int) -> list[say.Message]:
-        return self._told(self._script.take_due(now_ms))
+        return self._deltas(self._text.pop_due(now_ms))
 
     def _rest_of_text(self) -> list[say.Message]:
-        return self._told(self._script.take_rest())
+        return self._deltas(self._text.pop_rest())
 
-    def _told(self, text: str) -> list[say.Message]:
+    def _deltas(self, text: str) -> list[say.Message]:
         return [say.ResponseDelta(self.response_id, text)] if text else []
 
     def hold(self, now_ms: int) -> list[say.Message]:
-        """Send no more audio until the release; a client that can pauses what it has."""
+        """Send no more audio until the release; a client that supports it pauses playback."""
         self.playout.hold(now_ms, pauses=self.config.output_audio.supports_hold)
-        return self._tell_hold(held=True)
+        return self._hold_messages(held=True)
 
     def release(self, now_ms: int) -> list[say.Message]:
-        """Go on; nothing happens unless the response is held."""
+        """Resume; nothing happens unless the response is held."""
         if not self.playout.is_held:
             return []
         self.playout.release(now_ms)
-        return self._tell_hold(held=False)
+        return self._hold_messages(held=False)
 
-    def _tell_hold(self, *, held: bool) -> list[say.Message]:
+    def _hold_messages(self, *, held: bool) -> list[say.Message]:
         supports_hold = self.config.output_audio.supports_hold
         return [say.PlaybackHeld(self.response_id, held)] if supports_hold else []
 
     def report_playback(self, played_ms: int, now_ms: int) -> None:
-        """The client has played this much of the audio."""
+        """Process the client's report of how much audio it has played."""
         self.playout.report(played_ms, now_ms)
         if played_ms > 0:
-            self.timings.mark("first_heard_at_ms", now_ms - played_ms)
+            self.timings.mark_heard(now_ms - played_ms)
 
     def cut(
         self, reason: say.InterruptionReason, played_ms: int | None, now_ms: int
     ) -> list[say.Message]:
-        """Cut the response off; `played_ms` is the client's own figure of what was heard."""
+        """Interrupt the response; `played_ms` is the client's own figure of the audio played."""
         heard_ms, self._kept_text = self._heard(played_ms, now_ms)
         self.was_cut = True
         by_client = reason is say.InterruptionReason.CLIENT_REQUEST
-        finish = say.FinishReason.CANCELLED if by_client else say.FinishReason.INTERRUPTED
-        self._script.take_rest()  # of which nobody is told
+        finish = FinishReason.CANCELLED if by_client else FinishReason.INTERRUPTED
+        self._text.pop_rest()  # never sent
         return [
             say.Interrupted(self.response_id, reason, heard_ms, self._kept_text),
             *self._complete(finish, now_ms),
@@ -225,7 +238,7 @@ class Response:
         ]
 
     def cut_late(self, played_ms: int | None, now_ms: int) -> None:
-        """It is over by our clock, and its client stopped it all the same before its end."""
+        """Keep the heard part of a response that the client stopped after its end by the clock."""
         heard_ms, text = self._heard(played_ms, now_ms)
         is_near_end = heard_ms >= self.playout.sent_ms - NEAR_END_MS
         if self.config.settings.use_browser_tts:
@@ -234,8 +247,9 @@ class Response:
             self._kept_text, self.was_cut = text, True
 
     def _heard(self, played_ms: int | None, now_ms: int) -> tuple[int, str]:
-        """How long was listened to it, and what was heard: all where a client that speaks by itself
-        does not tell.
+        """Return the duration and the text that were heard.
+
+        A client that speaks by itself and reports nothing counts as having spoken it all.
         """
         settings = self.config.settings
         if settings.use_browser_tts:
@@ -249,35 +263,54 @@ class Response:
         return heard_ms, self.playout.heard_text(heard_ms)
 
     def fail(self, error: CedarVoiceError, now_ms: int) -> list[say.Message]:
-        """Give the response up: its work made no progress."""
+        """Fail the response: its engines made no progress."""
         return [
             *self._rest_of_text(),
             say.Failed(error),
-            *self._complete(say.FinishReason.ERROR, now_ms, error=error),
+            *self._complete(FinishReason.ERROR, now_ms, error=error),
             *self._abandon_speech(),
         ]
 
     def _complete(
         self,
-        reason: say.FinishReason,
+        reason: FinishReason,
         now_ms: int,
         *,
-        usage: say.Usage | None = None,
+        usage: Usage | None = None,
         error: CedarVoiceError | None = None,
     ) -> list[say.Message]:
-        if self._script.is_complete:
+        if self._text.is_complete:
             return []
-        self._script.is_complete = True
-        self._script.usage = usage
-        self.timings.mark("written_at_ms", now_ms)
+        self._text.complete(usage)
+        self.timings.mark_written(now_ms)
         completed = say.ResponseCompleted(self.response_id, self.text, reason, usage, error)
         return [*self._rest_of_text(), completed]
 
     def _abandon_speech(self) -> list[say.Message]:
-        self._is_synthesized = True  # whatever is still on its way
+        self._is_synthesized = True  # also while reports of it are still on their way
         self.playout.clear()
         return [] if self._is_closed else [self._close()]
 
     def _close(self) -> say.Speech:
         self._is_closed = True
         return say.Speech(self.response_id, b"", self.playout.sent_ms, 0, is_last=True)
+
+    def complete_record(
+        self, record: say.TurnMetrics, timings: InputTimings, now_ms: int
+    ) -> say.TurnMetrics:
+        """Add the response, which is over now, to the metrics of its turn."""
+        marks, ended = self.timings, timings.ended_at_ms
+        asked = None if self.options.is_verbatim else marks.requested_at_ms
+        return replace(
+            record,
+            response_latency_ms=between(ended, marks.first_sent_at_ms),
+            turn_total_ms=between(ended, now_ms),
+            llm_first_token_ms=between(asked, marks.first_token_at_ms),
+            llm_total_ms=between(asked, marks.written_at_ms),
+            tts_first_audio_ms=between(marks.synthesis_started_at_ms, marks.first_speech_at_ms),
+            first_phrase_ms=between(ended, marks.synthesis_started_at_ms),
+            first_heard_ms=between(ended, marks.first_heard_at_ms),
+            output_audio_ms=self.playout.sent_ms,
+            interrupted=self.was_cut,
+            usage=self.usage,
+        )

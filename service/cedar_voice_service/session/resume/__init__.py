@@ -1,1 +1,1 @@
-"""Sequence numbers: what makes a session resumable after a lost connection or process."""
+"""Sequence numbers, replay and durability: a session outlives connections and processes."""

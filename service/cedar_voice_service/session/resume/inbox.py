@@ -1,4 +1,4 @@
-"""Accepts what the client sends: in order, each message once."""
+"""Accepts the messages of a client in order, each of them once."""
 
 
 class Inbox:
@@ -6,16 +6,17 @@ class Inbox:
 
     def __init__(self) -> None:
         self.accepted = 0
-        """Highest sequence accepted so far."""
+        """Highest sequence number accepted so far."""
 
-    def accept(self, sequence: int) -> bool:
-        """Whether to process the message of this sequence; 0 means that it is not sequenced.
+    def is_new(self, sequence: int) -> bool:
+        """Whether the message was not received before; 0 is the number of unnumbered ones.
 
         Gaps are allowed: a client may drop stale audio.
         """
-        if sequence == 0:
-            return True
-        if sequence <= self.accepted:
-            return False
-        self.accepted = sequence
-        return True
+        return sequence == 0 or sequence > self.accepted
+
+    def accept(self, sequence: int) -> bool:
+        """Accept the message with this sequence number; return whether to process it."""
+        is_new = self.is_new(sequence)
+        self.accepted = max(self.accepted, sequence)
+        return is_new

@@ -1,8 +1,8 @@
-"""Numbers what is sent, keeps it until it is acknowledged, replays it after a reconnect.
+"""Numbers messages to the client, keeps them until acknowledged, replays them after a reconnect.
 
-A message waits unnumbered until a stream takes it. So audio that an interruption makes pointless
-can be purged while it waits, and the numbers that clients see still have no gaps; a client that
-comes back is not sent it again.
+A message waits unnumbered until a stream pops it. So audio that an interruption makes pointless
+can be purged while it waits, and the sequence numbers that clients see still have no gaps; a client
+that reconnects does not receive it again.
 """
 
 from collections import deque
@@ -21,7 +21,7 @@ from cedar_voice_service.session.messages import (
 )
 
 OVERHEAD_BYTES = 128
-"""What a message is counted for beside its payload."""
+"""Bytes counted for a message beside its payload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ _Held = TypeVar("_Held", Numbered, _Waiting)
 class Outbox:
     """The server-to-client sequence of one session, over all its streams.
 
-    Holds at most `max_bytes`; the oldest messages are forgotten first, sent ones before waiting
-    ones. Numbers go on after `last_sequence`.
+    Holds at most `max_bytes`; the oldest messages are dropped first, sent ones before waiting ones.
+    Numbers continue after `last_sequence`.
     """
 
     def __init__(self, max_bytes: int, *, last_sequence: int = 0) -> None:
@@ -58,19 +58,19 @@ class Outbox:
         self._waiting: deque[_Waiting] = deque()
         self._sent: deque[Numbered] = deque()
         self._last_sequence = last_sequence
-        self._told_durable = 0
+        self._reported_durable = 0
         self.has_overflowed = False
-        """Whether a message was forgotten that no stream had taken: nobody reads."""
+        """Whether a message was dropped that no stream had popped: the client does not read."""
 
     @property
     def last_sequence(self) -> int:
-        """Sequence of the newest numbered message; 0 before the first."""
+        """Sequence number of the newest numbered message; 0 before the first."""
         return self._last_sequence
 
     @property
-    def told_durable(self) -> int | None:
+    def reported_durable(self) -> int | None:
         """`durable` of the newest numbered message while others wait; None when none waits."""
-        return self._told_durable if self._waiting else None
+        return self._reported_durable if self._waiting else None
 
     def put(self, message: Message, *, turn_id: int, durable: int = 0) -> None:
         """Add a message that belongs to `turn_id`, 0 for none; see `Numbered` for `durable`.
@@ -91,7 +91,7 @@ class Outbox:
                 self._bytes += _size(message)
         self._forget_beyond_bound()
 
-    def take(self) -> Numbered | None:
+    def pop(self) -> Numbered | None:
         """Number the oldest waiting message and keep it for replay; None when none waits."""
         if not self._waiting:
             return None
@@ -99,24 +99,24 @@ class Outbox:
         self._last_sequence += 1
         numbered = Numbered(self._last_sequence, waiting.turn_id, waiting.message, waiting.durable)
         self._sent.append(numbered)
-        self._told_durable = numbered.durable
+        self._reported_durable = numbered.durable
         return numbered
 
     def acknowledge(self, sequence: int) -> None:
-        """Forget what the client has received."""
+        """Drop the messages that the client has received."""
         while self._sent and self._sent[0].sequence <= sequence:
             self._bytes -= _size(self._sent.popleft().message)
 
     def replay(self, after: int) -> tuple[list[Numbered], bool]:
-        """What was numbered after `after` and is still held, and whether that is all of it."""
+        """Return the messages numbered after `after`, and whether none of them was dropped."""
         held = [numbered for numbered in self._sent if numbered.sequence > after]
         missing = self._last_sequence - after - len(held)
         return held, missing <= 0
 
     def purge_speech(self, response_id: int) -> None:
-        """Drop the audio of this response and older ones; that it ends is still said.
+        """Drop the audio of this response and older ones, but not the mark of its end.
 
-        What was numbered keeps its number, without sound.
+        A numbered message keeps its number, without audio.
         """
         self._sent = deque(silenced(numbered, response_id) for numbered in self._sent)
         left = [silenced(unnumbered, response_id) for unnumbered in self._waiting]
@@ -128,12 +128,12 @@ class Outbox:
         while self._bytes > self._max_bytes and (self._sent or len(self._waiting) > 1):
             if not self._sent:
                 self.has_overflowed = True
-                self.take()
+                self.pop()
             self._bytes -= _size(self._sent.popleft().message)
 
 
 def silenced(held: _Held, response_id: int) -> _Held:
-    """What is held, without the audio of this response or an older one."""
+    """Return the message without audio if it belongs to this response or an older one."""
     match held.message:
         case Speech(response_id=spoken_id) as speech if spoken_id <= response_id:
             return replace(held, message=replace(speech, data=b"", duration_ms=0, text=""))
@@ -146,7 +146,7 @@ def _is_void(message: Message) -> bool:
 
 
 def _size(message: Message) -> int:
-    """What a message is counted for: four bytes a character is what text takes at most."""
+    """Return the bytes counted for a message; a character takes four bytes at most."""
     match message:
         case Speech(data=data, text=text):
             return OVERHEAD_BYTES + len(data) + 4 * len(text)

@@ -1,1 +1,1 @@
-"""Turn-taking: when the user's turn begins and ends, and what speech over a response does."""
+"""Turn-taking: the start and end of the user's turn, and speech over an answer."""

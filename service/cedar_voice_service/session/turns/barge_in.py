@@ -1,115 +1,182 @@
-"""Between the side that listens and the side that answers: speech over an answer, until decided.
+"""Barge-in: whether speech over an answer interrupts it, by its words and its length.
 
-The answer is held meanwhile, and the turn that listens is a candidate of which nothing is said.
+A cough or a backchannel ("mm-hm") lets the answer resume, words interrupt it, and so does speech
+too long for either. The answer is held until that is decided, for a limited time.
 """
+
+from enum import Enum
 
 from cedar_voice_service.errors import CedarVoiceError
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
-from cedar_voice_service.session.turns.agent_side import Answering
-from cedar_voice_service.session.turns.context import Conversation
-from cedar_voice_service.session.turns.overlap import BargeIn, Verdict
-from cedar_voice_service.session.turns.turn import Turn
-from cedar_voice_service.session.turns.user_side import Listening
+from cedar_voice_service.session.text import words_of
+from cedar_voice_service.session.turns import states
+from cedar_voice_service.session.turns.agent_side import AgentSide
+from cedar_voice_service.session.turns.context import SessionContext
+from cedar_voice_service.session.turns.speech_input import SpeechInput
+from cedar_voice_service.session.turns.states import Step, TurnStates
+from cedar_voice_service.session.turns.turn import SpokenTurn
+from cedar_voice_service.session.turns.user_side import UserSide
+
+CERTAIN_SPEECH_MS = 1_000
+"""Nobody coughs or hums for this long."""
+
+LONGEST_HOLD_MS = 2_000
+"""The answer resumes after this, decided or not; words recognized later still interrupt it."""
+
+# fmt: off
+_BACKCHANNELS = frozenset(
+    {
+        "ah", "aha", "ahh", "alright", "eh", "genau", "hai", "hm", "hmm", "hmmm", "huh", "i",
+        "ja", "mhm", "mhmm", "mm", "mmh", "mmhm", "mmm", "oh", "oké", "ok", "okay", "ouais",
+        "oui", "right", "see", "si", "sí", "sure", "true", "uh", "uhhuh", "uhuh", "um", "un",
+        "wow", "ya", "yeah", "yep", "yes", "yup",
+    }
+)
+# fmt: on
+"""Words that keep the other talking, also as parts of a few ("I see")."""
 
 
-class Interrupting:
-    """Whether the turn that is listened to cuts the turn that is answered, if there are both."""
+class Verdict(Enum):
+    """The meaning of speech over an answer."""
+
+    UNDECIDED = "undecided"
+    INTERRUPTION = "interruption"
+    BACKCHANNEL = "backchannel"
+
+
+def classify(text: str, *, is_complete: bool) -> Verdict:
+    """Classify the words of speech over an answer; `is_complete` where no more follow."""
+    words = words_of(text)
+    if any(word not in _BACKCHANNELS for word in words):
+        return Verdict.INTERRUPTION
+    return Verdict.BACKCHANNEL if is_complete else Verdict.UNDECIDED
+
+
+class BargeIn:
+    """Decides over speech that starts while a turn is answered."""
 
     def __init__(
-        self, conversation: Conversation, listening: Listening, answering: Answering
+        self,
+        context: SessionContext,
+        turn_states: TurnStates,
+        speech: SpeechInput,
+        user: UserSide,
+        agent: AgentSide,
     ) -> None:
-        self._conversation = conversation
-        self._listening = listening
-        self._answering = answering
-        self._barge_in: BargeIn | None = None
+        self._context = context
+        self._states = turn_states
+        self._speech = speech
+        self._user = user
+        self._agent = agent
+        self._was_guessed = False
+        """Whether the newest partial was a guess at words that interrupt."""
 
     @property
     def deadline_ms(self) -> int | None:
-        """When the clock is to be looked at."""
-        return self._barge_in.release_at_ms if self._barge_in else None
+        """Clock time at which the hold of the answer ends; None where it is not held."""
+        state = self._states.state
+        return state.release_at_ms if isinstance(state, states.OverlapHeld) else None
 
-    def take_speech(self, turn: Turn) -> None:
-        """There is speech over the answer of this turn, or before it was heard at all."""
-        if self._goes_on_with(turn):
-            self._listening.go_on(self._answering.take_back())
-        elif self._may_interrupt(turn):
-            self._barge_in = BargeIn(self._conversation.now_ms)
-            self._answering.hold()
-            self._listening.begin(over=turn)
-        elif not self._listening.hearing.is_speaking:
-            self._listening.hearing.claim()  # a cough, or over an answer that nothing interrupts
+    def process_speech(self, state: states.Responding) -> None:
+        """Decide over speech that belongs to no turn, while a turn is answered."""
+        if (continued := self._continued(state)) is not None:
+            self._agent.retract(state)
+            self._user.reopen(continued)
+        elif self._may_interrupt(state):
+            self._was_guessed = False
+            self._agent.hold(state)
+            self._user.open_candidate(state, self._context.now_ms + LONGEST_HOLD_MS)
+        elif not self._speech.is_speaking:
+            self._speech.assign()  # a cough, or speech over an answer that nothing interrupts
 
-    def look_at_length(self) -> None:
-        """Speech that lasts interrupts, whatever it says."""
-        barge_in = self._barge_in
-        if barge_in is None:
+    def check_length(self, state: states.Overlapping) -> None:
+        """Interrupt the answer if the speech is too long for a cough; fail it without words."""
+        if self._speech.speech_ms >= CERTAIN_SPEECH_MS:
+            self._interrupt()
+        elif state.turn.failure is not None and not self._user.is_speaking:
+            self._user.fail(state.turn, state.turn.failure)
+
+    def process_failure(self, error: CedarVoiceError) -> None:
+        """Process the failure of the recognizer: over an answer, the length may still decide."""
+        state = self._states.state
+        if isinstance(state, states.Overlapping) and self._user.is_speaking:
+            state.turn.keep_failure(error)
+        elif isinstance(state, states.UserTurn):
+            self._user.fail(state.turn, error)
+
+    def on_deadline(self) -> None:
+        """Resume an answer that was held for long enough."""
+        state = self._states.state
+        if not isinstance(state, states.OverlapHeld) or self._context.now_ms < state.release_at_ms:
             return
-        if barge_in.is_certain(self._listening.hearing):
-            self._let_interrupt()
-        elif barge_in.failure is not None and not self._listening.hears_speech:
-            self._listening.fail(barge_in.failure)
+        is_listening = isinstance(state, states.ListeningOverHeld)
+        kind = states.ListeningOverPlaying if is_listening else states.TranscribingOverPlaying
+        playing = kind(state.answered, state.response, state.request, state.turn)
+        self._states.advance(Step.END_HOLD, playing)
+        self._agent.release()
 
-    def fail(self, error: CedarVoiceError) -> None:
-        """The recognizer failed; over an answer, the length of the speech decides without it."""
-        if self._barge_in is not None and self._listening.hears_speech:
-            self._barge_in.failure = error
-        else:
-            self._listening.fail(error)
-
-    def look_at_clock(self) -> None:
-        """Let an answer go on that was held for long enough."""
-        if self._barge_in is not None and self._barge_in.is_due(self._conversation.now_ms):
-            self._barge_in.is_held = False
-            self._answering.release()
-
-    def decide(self, event: on.PartialTranscribed | on.FinalTranscribed) -> bool:
+    def admits(self, event: on.PartialTranscribed | on.FinalTranscribed) -> bool:
         """Decide by the words over an answer; False while, or because, they do not interrupt."""
-        if self._barge_in is None:
+        if not isinstance(self._states.state, states.Overlapping):
             return True
-        match self._barge_in.judge(event, is_speaking=self._listening.hears_speech):
+        match self._classify(event):
             case Verdict.INTERRUPTION:
-                self._let_interrupt()
+                self._interrupt()
                 return True
             case Verdict.BACKCHANNEL:
-                self._listening.drop()
-            case Verdict.OPEN:
+                self._user.drop()
+            case Verdict.UNDECIDED:
                 pass
         return False
 
     def settle(self) -> None:
-        """Once one side is gone, there is nothing to decide any more."""
-        if self._barge_in is None:
-            return
-        if self._listening.turn is None:
-            self._barge_in = None
-            self._answering.release()
-        elif self._answering.turn is None:
-            failure, self._barge_in = self._barge_in.failure, None
-            self._listening.admit()
-            if failure is not None:
-                self._listening.fail(failure)
+        """Finish what follows once one of both turns is gone."""
+        state = self._states.state
+        if isinstance(state, states.Responding):
+            self._agent.release()
+        elif isinstance(state, states.Overlapping):
+            pass  # undecided
+        elif isinstance(state, states.UserTurn) and state.turn.is_candidate:
+            self._user.admit(state.turn)
 
-    def _goes_on_with(self, turn: Turn) -> bool:
-        hearing = self._listening.hearing
-        if turn.response is None or not self._is_long_enough or not self._listening.may_go_on(turn):
-            return False
-        return not turn.response.was_perceived_by(self._conversation.now_ms - hearing.speech_ms)
+    def _classify(self, event: on.PartialTranscribed | on.FinalTranscribed) -> Verdict:
+        """Classify the newest words.
 
-    def _may_interrupt(self, turn: Turn) -> bool:
-        return (
-            turn.response is not None
-            and turn.response.manner.is_interruptible
-            and self._conversation.config.turn_detection.interrupt_response
-            and self._is_long_enough
-        )
+        A recognizer reports a hum as words now and then, and corrects it with the next partial.
+        So words that are stable, settled or final interrupt at once, guesses when they are two in a
+        row: the answer is held meanwhile.
+        """
+        if isinstance(event, on.FinalTranscribed):
+            return classify(event.text, is_complete=True)
+        if event.is_settled:
+            return classify(event.text, is_complete=not self._user.is_speaking)
+        if event.stable_text:
+            return classify(event.stable_text, is_complete=False)
+        was_guessed = self._was_guessed
+        verdict = classify(event.text, is_complete=False)
+        self._was_guessed = verdict is Verdict.INTERRUPTION
+        return verdict if was_guessed else Verdict.UNDECIDED
+
+    def _interrupt(self) -> None:
+        self._agent.interrupt(say.InterruptionReason.USER_SPEECH)
+        self.settle()
+
+    def _continued(self, state: states.Responding) -> SpokenTurn | None:
+        """Return the answered turn if the speech continues it, the answer being unheard."""
+        turn = state.answered
+        if not isinstance(turn, SpokenTurn) or not self._is_long_enough:
+            return None
+        speech_at_ms = self._context.now_ms - self._speech.speech_ms
+        if state.response.was_perceived_by(speech_at_ms) or not self._user.may_reopen(turn):
+            return None
+        return turn
+
+    def _may_interrupt(self, state: states.Responding) -> bool:
+        is_allowed = self._context.detection.interrupt_response
+        return state.response.options.is_interruptible and is_allowed and self._is_long_enough
 
     @property
     def _is_long_enough(self) -> bool:
-        """Whether it is more than a cough."""
-        least_ms = self._conversation.config.turn_detection.min_interruption_ms
-        return self._listening.hearing.speech_ms >= least_ms
-
-    def _let_interrupt(self) -> None:
-        self._answering.interrupt(say.InterruptionReason.USER_SPEECH)
-        self.settle()
+        """Whether the speech is longer than a cough."""
+        return self._speech.speech_ms >= self._context.detection.min_interruption_ms

@@ -1,53 +1,48 @@
-"""An answer begun before the user's turn is over, on what had been said at a pause.
+"""A draft: a response started before the user's turn is over, on the words at a pause.
 
-Everything it would say is kept back. It becomes the answer only if the turn ends with the same
-words, and neither the conversation nor the configuration changed in between: the context and the
-tools are part of that. So no action of a draft is ever seen before the turn is final.
+Its messages are withheld. It becomes the answer only if the turn ends with the same words, and
+neither the conversation nor the configuration changed in between: the context and the tools are
+part of that. So no action of a draft is ever seen before the turn is final.
 """
 
-from cedar_voice_service.session import events as on
-from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import SessionConfig
 from cedar_voice_service.session.history import HistoryItem
-from cedar_voice_service.session.response.response import Response
+from cedar_voice_service.session.messages import Message
 from cedar_voice_service.session.text import words_of
 
 MAX_DRAFTS = 3
-"""Drafts begun in one turn: each costs tokens if the user goes on."""
+"""Drafts started in one turn: each costs tokens if the user continues."""
 
 
 class Draft:
-    """A response in the making that nobody has been told of."""
+    """The words, configuration and history that a draft answers, and its withheld messages.
+
+    Args:
+        user_text: text of the turn so far.
+        config: configuration that the response is made with.
+        history: conversation before the turn.
+    """
 
     def __init__(
-        self, user_text: str, response: Response, history: tuple[HistoryItem, ...], now_ms: int
+        self, user_text: str, config: SessionConfig, history: tuple[HistoryItem, ...]
     ) -> None:
-        self.response = response
-        self._history = history
         self._words = words_of(user_text)
-        self._messages: list[say.Message] = []
-        self.response.playout.hold(now_ms, pauses=False)
+        self._config = config
+        self._history = history
+        self._messages: list[Message] = []
 
-    def says(self, text: str) -> bool:
+    def answers(self, text: str) -> bool:
         """Whether the draft answers these words."""
         return words_of(text) == self._words
 
     def fits(self, text: str, config: SessionConfig, history: tuple[HistoryItem, ...]) -> bool:
-        """Whether it is the answer to these words in this conversation.
+        """Whether the draft answers these words with this configuration and history before them."""
+        return self.answers(text) and self._config == config and self._history == history
 
-        Args:
-            history: what came before the words.
-        """
-        return self.says(text) and self.response.config == config and self._history == history
+    def withhold(self, messages: list[Message]) -> None:
+        """Keep messages until the draft becomes the answer."""
+        self._messages += messages
 
-    def take(self, event: on.WorkEvent, now_ms: int) -> bool:
-        """Take a report of the work; False when it failed and the draft is worth nothing."""
-        if isinstance(event, on.ReplyFailed | on.SpeechFailed | on.WorkFailed):
-            return False
-        self._messages += self.response.take(event, now_ms)
-        return True
-
-    def release(self, now_ms: int) -> list[say.Message]:
-        """It is the answer: what it has said so far."""
-        self.response.playout.release(now_ms)
-        return [*self._messages, *self.response.due(now_ms)]
+    def release(self) -> list[Message]:
+        """Return the withheld messages, in order."""
+        return self._messages

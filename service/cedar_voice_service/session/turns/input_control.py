@@ -1,4 +1,4 @@
-"""The listening periods of a client: it begins, ends and loses what is recorded."""
+"""The client's control of its audio: listening periods, the end of input, and lost audio."""
 
 from typing import assert_never
 
@@ -7,97 +7,107 @@ from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
-from cedar_voice_service.session.config import TurnMode
-from cedar_voice_service.session.turns.agent_side import Answering
-from cedar_voice_service.session.turns.context import Conversation
-from cedar_voice_service.session.turns.user_side import Listening
+from cedar_voice_service.session.turns import states
+from cedar_voice_service.session.turns.agent_side import AgentSide
+from cedar_voice_service.session.turns.context import SessionContext
+from cedar_voice_service.session.turns.speech_input import SpeechInput
+from cedar_voice_service.session.turns.states import TurnStates
+from cedar_voice_service.session.turns.user_side import UserSide
 
 
-class Periods:
-    """What becomes of turns and answers when the client says where its audio begins and ends."""
+class InputControl:
+    """Starts and ends the recording that turns are made of."""
 
     def __init__(
-        self, conversation: Conversation, listening: Listening, answering: Answering
+        self,
+        context: SessionContext,
+        turn_states: TurnStates,
+        speech: SpeechInput,
+        user: UserSide,
+        agent: AgentSide,
     ) -> None:
-        self._conversation = conversation
-        self._listening = listening
-        self._answering = answering
-        self.have_ended = False
+        self._context = context
+        self._states = turn_states
+        self._speech = speech
+        self._user = user
+        self._agent = agent
+        self.has_ended = False
         """Whether no more input comes on this stream."""
 
-    def take(self, event: on.InputEvent) -> None:
-        """Take what the client says of its audio, or what became of it."""
+    def process(self, event: on.InputEvent) -> None:
+        """Process a control message of the client, or a report of its audio."""
         match event:
             case on.ListeningStarted(audio_format):
-                self._begin(audio_format)
+                self._start_listening(audio_format)
             case on.ListeningStopped(discard):
-                self._end(discard=discard)
+                self._stop_listening(discard=discard)
             case on.StreamOpened():
-                self.have_ended = False
-                self._listening.expect_audio()
+                self.has_ended = False
+                self._user.expect_audio()
             case on.InputEnded():
-                self.have_ended = True
-                if self._listening.is_hearing:
-                    self._listening.finish()
-                self._listening.hearing.recording.is_over = self._listening.has_missed_speech
+                self._end_input()
             case on.InputRefused(error, client_sequence):
                 if error.stage is Stage.AUDIO_INPUT:
-                    # It came, though nobody can hear it.
-                    self._listening.hearing.recording.has_audio = True
-                self._conversation.refuse(error, client_sequence)
+                    self._speech.period.record_audio()  # it arrived, though it cannot be decoded
+                self._context.reject(error, client_sequence)
             case on.InputLost(error, client_sequence):
                 self._lose(error, client_sequence)
             case _:
                 assert_never(event)
 
     def drop_turns(self) -> None:
-        """End the turns in progress, if any: the caller wants something else."""
-        self._listening.drop()
-        self._answering.interrupt(say.InterruptionReason.NEW_INPUT)
+        """End the turns in progress, if any: the client starts something else."""
+        self._user.drop()
+        self._agent.interrupt(say.InterruptionReason.NEW_INPUT)
 
-    def _begin(self, audio_format: AudioFormat | None) -> None:
+    def _start_listening(self, audio_format: AudioFormat | None) -> None:
         self.drop_turns()
-        self._listening.hearing.break_off()
-        self._listening.begin_recording()
-        audio_format = audio_format or self._conversation.config.input_audio
-        self._conversation.order(do.BeginRecording(audio_format))
+        self._speech.discard()
+        self._speech.start_period()
+        audio_format = audio_format or self._context.config.input_audio
+        self._context.emit(do.BeginRecording(audio_format))
 
-    def _end(self, *, discard: bool) -> None:
-        listening, recording = self._listening, self._listening.hearing.recording
-        self._conversation.order(do.EndRecording())
+    def _stop_listening(self, *, discard: bool) -> None:
+        state = self._states.state
+        self._context.emit(do.EndRecording())
         if discard:
-            listening.hearing.claim()
-        if listening.has_missed_speech:
-            recording.is_over = True
-        elif listening.is_hearing:
-            listening.begin_recording()
-            listening.drop() if discard else listening.finish()
-        elif not recording.has_audio:
+            self._speech.assign()
+        if self._user.has_missed_speech:
+            self._speech.period.mark_over()
+        elif isinstance(state, states.InputOpen):
+            self._speech.start_period()
+            self._user.drop() if discard else self._user.finish(state.turn)
+        elif not self._speech.period.has_audio:
             without = CallerError("stop_listening without audio", code=Code.PROTOCOL_VIOLATION)
-            self._conversation.refuse(without)
-        elif self._may_still_listen and not discard and listening.has_untaken:
-            self.drop_turns()  # an answer that plays on: who talks and stops wants to be heard
-            recording.is_over = True
-            listening.begin()
+            self._context.reject(without)
+        elif self._may_still_listen and not discard and self._user.has_unused_audio:
+            self.drop_turns()  # the audio of the period replaces an answer that still plays
+            self._speech.period.mark_over()
+            self._user.open()
         else:
-            listening.begin_recording()
+            self._speech.start_period()
+
+    def _end_input(self) -> None:
+        state = self._states.state
+        self.has_ended = True
+        if isinstance(state, states.InputOpen):
+            self._user.finish(state.turn)
+        self._speech.period.mark_over(is_over=self._user.has_missed_speech)
 
     @property
     def _may_still_listen(self) -> bool:
-        is_free = self._answering.turn is None or self._is_manual
-        return is_free and self._listening.turn is None
+        state = self._states.state
+        is_answering = isinstance(state, states.Responding) and self._context.is_manual
+        return is_answering or isinstance(state, states.Idle)
 
     def _lose(self, error: CedarVoiceError, client_sequence: int) -> None:
-        """The turn that is heard has a gap; so has a listening period, which has no other turn."""
-        self._listening.hearing.recording.has_audio = True
-        if self._listening.is_hearing:
-            self._listening.fail(error)
+        """Fail the turn that lost audio; a listening period, which holds one turn, ends with it."""
+        state = self._states.state
+        self._speech.period.record_audio()
+        if isinstance(state, states.InputOpen):
+            self._user.fail(state.turn, error)
         else:
-            self._conversation.refuse(error, client_sequence)
-        if self._is_manual:
-            self._listening.hearing.break_off()
-            self._conversation.order(do.EndRecording())
-
-    @property
-    def _is_manual(self) -> bool:
-        return self._conversation.config.turn_detection.mode is TurnMode.MANUAL
+            self._context.reject(error, client_sequence)
+        if self._context.is_manual:
+            self._speech.discard()
+            self._context.emit(do.EndRecording())

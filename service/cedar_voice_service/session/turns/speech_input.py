@@ -1,4 +1,4 @@
-"""What the ear has told so far, and what follows from it for the end of a turn.
+"""The user's speech as detected so far, and the part of it that belongs to no turn yet.
 
 All times are milliseconds of input audio since the session began.
 """
@@ -6,98 +6,124 @@ All times are milliseconds of input audio since the session began.
 from dataclasses import dataclass
 
 from cedar_voice_service.session.config import TurnDetection, TurnMode
-from cedar_voice_service.session.turns.endpointing import Patience
+from cedar_voice_service.session.turns.endpointing import AdaptiveEndpointing
 
 UNDECIDED_MS = 1_000
-"""How far back speech may turn out to have begun, beside what the configuration adds to that."""
+"""How late the start of speech may be detected, beside what the configuration adds to that."""
 
 KEPT_TURNS = 2
-"""Longest turns whose audio is kept for turns that have not begun."""
+"""Audio that is kept for turns that have not started, in turns of the longest duration."""
 
 
 @dataclass(slots=True)
-class Recording:
-    """A listening period: what came since the client began or ended one."""
+class ListeningPeriod:
+    """The input since the client last started or ended a listening period."""
 
-    from_ms: int = 0
+    start_ms: int = 0
     has_audio: bool = False
     has_turn: bool = False
     is_over: bool = False
-    """Whether the client has ended it, and speech in it waits for the turn before to be done."""
+    """Whether the client has ended it while its speech waits for the turn before to be done."""
+
+    def record_audio(self) -> None:
+        """Record that audio arrived, decodable or not."""
+        self.has_audio = True
+
+    def record_turn(self) -> None:
+        """Record that a turn was made of its audio."""
+        self.has_turn = True
+
+    def mark_over(self, *, is_over: bool = True) -> None:
+        """Record whether the client has ended the period before its speech became a turn."""
+        self.is_over = is_over
+
+    def move_start(self, start_ms: int) -> None:
+        """Let the audio for turns to come start here: a turn took what was before."""
+        self.start_ms = start_ms
 
 
-class Hearing:
-    """The user's speech as heard since the last turn took it over."""
+class SpeechInput:
+    """The user's speech since the last turn took it over."""
 
     def __init__(self) -> None:
-        self.recording = Recording()
+        self.period = ListeningPeriod()
         self.heard_ms = 0
-        """How far input audio was heard."""
+        """End of the input audio so far."""
         self.is_speaking = False
         """Whether the user speaks now."""
-        self.unclaimed_since_ms: int | None = None
-        """Where speech began that belongs to no turn yet."""
-        self.unclaimed_ms = 0
-        """How much speech has ended that belongs to no turn yet."""
-        self.taken_until_ms = 0
-        """Where a turn ended within speech: what was said before is its own."""
+        self.unassigned_since_ms: int | None = None
+        """Start of the speech that belongs to no turn yet; None where there is none."""
+        self.unassigned_ms = 0
+        """Length of ended speech that belongs to no turn yet."""
         self.pause_ms = 0
         """The silence before the newest speech, since the speech before that."""
-        self.patience = Patience()
-        self._speech_began_ms = 0
+        self.endpointing = AdaptiveEndpointing()
+        self._split_at_ms = 0
+        """Where a turn ended within speech: the speech before belongs to that turn."""
+        self._speech_started_ms = 0
         self._speech_ended_ms: int | None = None
 
-    def began(self, at_ms: int) -> None:
-        """Speech was detected."""
+    def advance(self, end_ms: int) -> None:
+        """Extend the input audio up to `end_ms`."""
+        self.heard_ms = end_ms
+        self.period.record_audio()
+
+    def start_speech(self, at_ms: int) -> None:
+        """Process the start of speech."""
         self.is_speaking = True
         if self._speech_ended_ms is not None:
             self.pause_ms = max(0, at_ms - self._speech_ended_ms)
-        self._speech_began_ms = at_ms
+        self._speech_started_ms = at_ms
         self._speech_ended_ms = None
-        if self.unclaimed_since_ms is None:
-            self.unclaimed_since_ms = at_ms
+        if self.unassigned_since_ms is None:
+            self.unassigned_since_ms = at_ms
 
-    def paused(self, at_ms: int) -> None:
-        """Speech gave way to silence."""
+    def stop_speech(self, at_ms: int) -> None:
+        """Process the end of speech."""
         self.is_speaking = False
         self._speech_ended_ms = at_ms
-        if self.unclaimed_since_ms is not None:
-            self.unclaimed_ms += self.speech_ms
-        if at_ms <= self.taken_until_ms:
-            self.claim()  # it did not go on after all
+        if self.unassigned_since_ms is not None:
+            self.unassigned_ms += self.speech_ms
+        if at_ms <= self._split_at_ms:
+            self.assign()  # it did not continue after the split
 
-    def claim(self) -> None:
-        """A turn takes over what was heard."""
-        self.unclaimed_since_ms = None
-        self.unclaimed_ms = 0
+    def start_period(self) -> None:
+        """Start a listening period here."""
+        self.period = ListeningPeriod(self.heard_ms)
 
-    def let_go(self) -> None:
-        """The turn that takes speech in is over: what goes on from here is speech of no turn."""
+    def assign(self) -> None:
+        """Make the speech so far part of a turn."""
+        self.unassigned_since_ms = None
+        self.unassigned_ms = 0
+
+    def split_at_turn_end(self) -> None:
+        """End the turn here: speech that continues belongs to no turn."""
         if self.is_speaking:
-            self.taken_until_ms = self._speech_began_ms = self.unclaimed_since_ms = self.heard_ms
-            self.unclaimed_ms = 0
+            self._split_at_ms = self._speech_started_ms = self.heard_ms
+            self.unassigned_since_ms = self.heard_ms
+            self.unassigned_ms = 0
 
-    def break_off(self) -> None:
-        """Nobody wants what was heard, nor the rest of the speech that goes on."""
-        self.claim()
+    def discard(self) -> None:
+        """Forget the speech so far, and the rest of speech that continues."""
+        self.assign()
         if self.is_speaking:
-            self.paused(self.heard_ms)
+            self.stop_speech(self.heard_ms)
 
     @property
-    def has_unclaimed(self) -> bool:
-        """Whether speech was heard that belongs to no turn yet."""
-        since_ms = self.unclaimed_since_ms
+    def has_unassigned(self) -> bool:
+        """Whether there is speech that belongs to no turn yet."""
+        since_ms = self.unassigned_since_ms
         return since_ms is not None and since_ms < self.heard_ms
 
     @property
     def speech_ms(self) -> int:
-        """Length of the present or last stretch of speech, without what a turn took of it."""
+        """Length of the present or last stretch of speech, without the part of an earlier turn."""
         end_ms = self.heard_ms if self._speech_ended_ms is None else self._speech_ended_ms
-        return max(0, end_ms - self._speech_began_ms)  # it may have ended before it was taken
+        return max(0, end_ms - self._speech_started_ms)  # it may have ended before the split
 
     @property
     def silence_ms(self) -> int | None:
-        """How long silence has lasted since speech; None while the user speaks or never spoke."""
+        """Length of the silence since speech; None while the user speaks or never spoke."""
         if self._speech_ended_ms is None:
             return None
         return max(0, self.heard_ms - self._speech_ended_ms)
@@ -105,29 +131,30 @@ class Hearing:
     def has_ended(self, detection: TurnDetection) -> bool:
         """Whether enough silence followed the last speech to end the turn."""
         silence_ms = self.silence_ms
-        return silence_ms is not None and silence_ms >= self.patience.silence_ms(detection)
+        return silence_ms is not None and silence_ms >= self.endpointing.silence_ms(detection)
 
-    def begins_at_ms(self, detection: TurnDetection) -> int:
-        """Where the audio of a turn begins that begins now."""
-        if self.unclaimed_since_ms is None or detection.mode is TurnMode.MANUAL:
-            return self.untaken_from_ms(detection)
-        return max(self._padded(self.unclaimed_since_ms, detection), self._kept_from_ms(detection))
+    def turn_start_ms(self, detection: TurnDetection) -> int:
+        """Return where the audio of a turn starts that is opened now."""
+        if self.unassigned_since_ms is None or detection.mode is TurnMode.MANUAL:
+            return self.unassigned_from_ms(detection)
+        padded_ms = self._padded(self.unassigned_since_ms, detection)
+        return max(padded_ms, self._kept_from_ms(detection))
 
-    def untaken_from_ms(self, detection: TurnDetection) -> int:
-        """What is heard from there on may become part of a turn that has not begun."""
+    def unassigned_from_ms(self, detection: TurnDetection) -> int:
+        """Return where the audio starts that may become part of a turn not opened yet."""
         undecided_ms = UNDECIDED_MS + detection.min_speech_ms + detection.prefix_padding_ms
-        from_ms = max(self.recording.from_ms, self.heard_ms - undecided_ms)
-        if self.unclaimed_since_ms is not None:
-            from_ms = min(from_ms, self._padded(self.unclaimed_since_ms, detection))
+        from_ms = max(self.period.start_ms, self.heard_ms - undecided_ms)
+        if self.unassigned_since_ms is not None:
+            from_ms = min(from_ms, self._padded(self.unassigned_since_ms, detection))
         return max(from_ms, self._kept_from_ms(detection))
 
     def has_lost_speech(self, detection: TurnDetection) -> bool:
-        """Whether speech that no turn has taken began before what is kept."""
-        since_ms = self.unclaimed_since_ms
+        """Whether speech that belongs to no turn started before the audio that is kept."""
+        since_ms = self.unassigned_since_ms
         return since_ms is not None and since_ms < self._kept_from_ms(detection)
 
     def _kept_from_ms(self, detection: TurnDetection) -> int:
         return max(0, self.heard_ms - KEPT_TURNS * detection.max_utterance_ms)
 
     def _padded(self, since_ms: int, detection: TurnDetection) -> int:
-        return max(self.taken_until_ms, since_ms - detection.prefix_padding_ms)
+        return max(self._split_at_ms, since_ms - detection.prefix_padding_ms)

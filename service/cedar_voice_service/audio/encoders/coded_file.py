@@ -1,110 +1,26 @@
-"""Audio files being written: samples in, bytes out as soon as they stand."""
+"""Audio files that libav encodes: MP3, and Opus in Ogg or WebM."""
 
 import io
-import struct
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import Protocol, cast
+from typing import cast
 
 import av
 from av.audio.stream import AudioStream
 from av.codec import Codec
 from av.packet import Packet
 
-from cedar_voice_service.audio.formats import SAMPLE_BYTES, Pcm
 from cedar_voice_service.audio.resampler import frame_of
-
-
-class AudioFile(Protocol):
-    """One file. Samples are mono, 16-bit, of the file's rate."""
-
-    @property
-    def sounding_samples(self) -> int:
-        """How much sound the bytes given out so far are, give or take a packet."""
-        ...
-
-    def write(self, samples: bytes) -> bytes:
-        """Add samples; the bytes of the file that follow those given out before."""
-        ...
-
-    def close(self) -> bytes:
-        """End the file; its last bytes."""
-        ...
-
-
-class LateFile:
-    """A file that is opened when something is written: MP3 that is passed on needs no encoder."""
-
-    def __init__(self, opening: Callable[[], AudioFile]) -> None:
-        self._opening = opening
-        self._file: AudioFile | None = None
-
-    @property
-    def sounding_samples(self) -> int:
-        """See `AudioFile.sounding_samples`."""
-        return self._file.sounding_samples if self._file else 0
-
-    def write(self, samples: bytes) -> bytes:
-        """See `AudioFile.write`."""
-        if not samples:
-            return b""
-        self._file = self._file or self._opening()
-        return self._file.write(samples)
-
-    def close(self) -> bytes:
-        """See `AudioFile.close`."""
-        return self._file.close() if self._file else b""
-
-
-class RawFile:
-    """Samples as they are."""
-
-    def __init__(self) -> None:
-        self.sounding_samples = 0
-
-    def write(self, samples: bytes) -> bytes:
-        """See `AudioFile.write`."""
-        self.sounding_samples += len(samples) // SAMPLE_BYTES
-        return samples
-
-    def close(self) -> bytes:
-        """See `AudioFile.close`."""
-        return b""
-
-
-class WavFile:
-    """RIFF WAVE. The header tells the length, so all of it comes at the end."""
-
-    def __init__(self, sample_rate_hz: int) -> None:
-        self._sample_rate_hz = sample_rate_hz
-        self._samples = bytearray()
-        self.sounding_samples = 0
-
-    def write(self, samples: bytes) -> bytes:
-        """See `AudioFile.write`."""
-        self._samples += samples
-        return b""
-
-    def close(self) -> bytes:
-        """See `AudioFile.close`."""
-        self.sounding_samples = len(self._samples) // SAMPLE_BYTES
-        bytes_per_s = self._sample_rate_hz * SAMPLE_BYTES
-        sample_format = (16, 1, 1, self._sample_rate_hz, bytes_per_s, SAMPLE_BYTES, 16)
-        data_size = len(self._samples)
-        header = struct.pack("<4sI4s", b"RIFF", 36 + data_size, b"WAVE")
-        header += struct.pack("<4sIHHIIHH", b"fmt ", *sample_format)
-        return header + struct.pack("<4sI", b"data", data_size) + bytes(self._samples)
 
 
 @dataclass(frozen=True)
 class Coding:
     """A codec in a container, with the options of libav's encoder and muxer for them.
 
-    `stream_options` make bytes come as soon as they stand; `file_options` make a whole file tell
-    its length and what players leave out at its ends. `pads_streams`: without that knowledge,
-    encoder delay is heard.
+    `stream_options` have the muxer write bytes as soon as they are final; `file_options` have it
+    record the length of a whole file, and the samples that players leave out at its ends. Streams
+    lack that record, so that the encoder's delay is audible in them: `pads_streams`.
     """
 
     container: str
@@ -117,7 +33,7 @@ class Coding:
 
     @cached_property
     def rates_hz(self) -> tuple[int, ...]:
-        """The sample rates that the codec knows."""
+        """Sample rates that the codec supports, in Hz."""
         return tuple(Codec(self.codec, "w").audio_rates or ())
 
 
@@ -180,7 +96,7 @@ class CodedFile:
         """See `AudioFile.write`."""
         if not samples:
             return b""
-        frame = frame_of(Pcm(samples, self._sample_rate_hz))
+        frame = frame_of(samples, self._sample_rate_hz)
         frame.pts = self._written_samples
         frame.time_base = Fraction(1, self._sample_rate_hz)
         self._written_samples += frame.samples
@@ -199,7 +115,7 @@ class CodedFile:
 
 
 class _StreamSink:
-    """What a muxer writes to when it cannot go back."""
+    """Output of a muxer that cannot seek back."""
 
     def __init__(self) -> None:
         self._written = bytearray()
@@ -214,7 +130,7 @@ class _StreamSink:
 
 
 class _FileSink(io.BytesIO):
-    """What a muxer writes to when it goes back to complete the header."""
+    """Output of a muxer that seeks back to complete the header."""
 
     def take(self, *, is_closed: bool = False) -> bytes:
         return self.getvalue() if is_closed else b""

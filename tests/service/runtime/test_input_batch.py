@@ -6,21 +6,21 @@ from dataclasses import replace
 
 import pytest
 
-from cedar_voice_service.audio.ear import Heard
-from cedar_voice_service.audio.formats import AudioFormat
+from cedar_voice_service.audio.formats import AudioBlock, AudioFormat
 from cedar_voice_service.providers.protocols import Hypothesis
 from cedar_voice_service.providers.scripted.engine import ScriptedResponder
+from cedar_voice_service.runtime import input_batch
 from cedar_voice_service.runtime.input_batch import (
-    HEARD_BYTES,
-    HEARD_EVERY_MS,
-    LONGEST_WAIT_MS,
-    Unheard,
+    INTERVAL_MS,
+    MAX_WAIT_MS,
+    InputBatch,
+    InputBatcher,
 )
-from cedar_voice_service.runtime.runner import Received
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as say
 from cedar_voice_service.session.config import TurnDetection, TurnMode
-from cedar_voice_service.session.resume.durability import Watermark
+from cedar_voice_service.session.events import ClientMessage
+from cedar_voice_service.session.resume.durability import Durability
 from cedar_voice_service.workers.decoding import Decoding, LiveDecoder
 from tests.support.conversing import CONFIG, Client, converse
 from tests.support.media import decoded_live, recorded
@@ -36,11 +36,11 @@ class Noting:
     """A recognizer that notes what it hears."""
 
     def __init__(self) -> None:
-        self.blocks: list[Heard] = []
+        self.blocks: list[AudioBlock] = []
         self._came = asyncio.Event()
 
     async def transcribe(
-        self, audio: AsyncIterator[Heard], language: str
+        self, audio: AsyncIterator[AudioBlock], language: str
     ) -> AsyncGenerator[Hypothesis, None]:
         """Hear one utterance."""
         async for block in audio:
@@ -92,7 +92,7 @@ def test_pieces_within_speech_are_heard_together_and_those_of_silence_as_they_co
     converse(story, transcriber=noting)
     assert b"".join(block.pcm.data for block in noting.blocks) == recording
     spoken_ms = noting.lengths_ms(KNOWN_BY_MS, speech_ms)
-    together_ms = [length_ms for length_ms in spoken_ms if length_ms == HEARD_EVERY_MS]
+    together_ms = [length_ms for length_ms in spoken_ms if length_ms == INTERVAL_MS]
     assert sum(together_ms) > (speech_ms - KNOWN_BY_MS) / 2
     of_silence_ms = noting.lengths_ms(speech_ms, speech_ms + 16 * PIECE_MS)
     assert set(of_silence_ms[1:]) == {PIECE_MS}  # speech and silence may share a block
@@ -109,7 +109,7 @@ def test_what_waits_is_heard_though_no_other_piece_comes() -> None:
         ended_s = loop.time()
         assert noting.byte_count < len(recording)
         await noting.until(len(recording))
-        assert loop.time() - ended_s <= LONGEST_WAIT_MS / 1000
+        assert loop.time() - ended_s <= MAX_WAIT_MS / 1000
 
     converse(story, transcriber=noting)
 
@@ -137,9 +137,9 @@ def test_what_is_heard_together_is_kept_from_its_first_message_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     batches: list[tuple[int, int]] = []
-    heard = Watermark.heard
+    heard = Durability.heard
 
-    def noted(self: Watermark, first: int, last: int, until_ms: int) -> None:
+    def noted(self: Durability, first: int, last: int, until_ms: int) -> None:
         batches.append((first, last))
         heard(self, first, last, until_ms)
 
@@ -148,11 +148,11 @@ def test_what_is_heard_together_is_kept_from_its_first_message_on(
         for number in range(1, 101):
             await asyncio.sleep(PIECE_MS / 1000)
             data = speech_pcm()[(number - 1) * PIECE_BYTES : number * PIECE_BYTES]
-            await client.runner.receive(Received(on.AudioReceived(data), sequence=number))
+            await client.runner.receive(ClientMessage(on.AudioReceived(data), sequence=number))
         await client.send(on.ListeningStopped())
         await client.until(say.ResponseStarted)
 
-    monkeypatch.setattr(Watermark, "heard", noted)
+    monkeypatch.setattr(Durability, "heard", noted)
     converse(story)
     assert any(last > first for first, last in batches)
     assert [first for first, _ in batches] == [1, *(last + 1 for _, last in batches[:-1])]
@@ -205,13 +205,17 @@ def test_others_get_their_turn_while_much_sound_is_heard() -> None:
 
 
 def test_much_audio_does_not_wait() -> None:
-    unheard = Unheard()
-    unheard.add(b"a", 0)
-    assert unheard.take(now_ms=5_000) == (b"a", 0, 0)
-    assert unheard.due_ms is None
-    unheard.add(bytes(HEARD_BYTES - 1), 2)
-    assert not unheard.is_worth_hearing(now_ms=5_001)
-    assert unheard.due_ms == 5_000 + LONGEST_WAIT_MS
-    unheard.add(b"b", 3)
-    assert unheard.is_worth_hearing(now_ms=5_001)
-    assert unheard.take(now_ms=5_001) == (bytes(HEARD_BYTES - 1) + b"b", 2, 3)
+    batcher = InputBatcher()
+    assert batcher.take(now_ms=4_000) is None
+    batcher.add(b"a", 0)
+    assert batcher.take(now_ms=5_000) == InputBatch(b"a", 0, 0)
+    assert batcher.due_ms is None
+    batcher.add(bytes(input_batch.PIECE_BYTES - 1), 2)
+    assert not batcher.is_full(now_ms=5_001)
+    assert batcher.due_ms == 5_000 + MAX_WAIT_MS
+    batcher.add(b"bc", 3)
+    assert batcher.is_full(now_ms=5_001)
+    batch = batcher.take(now_ms=5_001)
+    assert batch is not None
+    assert batch == InputBatch(bytes(input_batch.PIECE_BYTES - 1) + b"bc", 2, 3)
+    assert list(map(len, batch.pieces)) == [input_batch.PIECE_BYTES, 1]

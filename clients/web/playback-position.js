@@ -1,17 +1,17 @@
 // @ts-check
-/** How much of each response has been heard. Pure; the time is an argument. */
+/** Playback position of each response. Pure; the time is an argument. */
 
-const MAX_RESPONSES = 16; // nobody asks about older ones
+const MAX_RESPONSES = 16; // the position of older ones is never read
 
-/** @typedef {{ startsAt: number, endsAt: number }} Span seconds */
+/** @typedef {{ startsAt: number, endsAt: number }} Span a scheduled interval, in seconds */
 
-/** Remembers when the pieces of the latest responses were to be heard. */
-export class Heard {
+/** Records the intervals in which the pieces of the latest responses are scheduled to play. */
+export class PlaybackPosition {
   /** @type {Map<number, Span[]>} */
   #spans = new Map();
 
   /**
-   * A piece is to be heard from one moment to another.
+   * Add a scheduled piece.
    *
    * @param {number} responseId
    * @param {number} startsAt seconds
@@ -30,7 +30,7 @@ export class Heard {
   }
 
   /**
-   * Nothing of a response is heard from now on.
+   * Cut a response off: none of it plays after `now`.
    *
    * @param {number} responseId
    * @param {number} now seconds
@@ -42,13 +42,13 @@ export class Heard {
   }
 
   /**
-   * How much of a response has been heard by now.
+   * Return the length of a response that has played by now, without pauses between its pieces.
    *
    * @param {number} responseId
    * @param {number} now seconds
    * @returns {number} seconds
    */
-  secondsOf(responseId, now) {
+  playedSeconds(responseId, now) {
     return (this.#spans.get(responseId) ?? [])
       .map(({ startsAt, endsAt }) => Math.max(0, Math.min(now, endsAt) - startsAt))
       .reduce((sum, seconds) => sum + seconds, 0);

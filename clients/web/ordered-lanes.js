@@ -1,13 +1,13 @@
 // @ts-check
-/** Things that overlap in time, one after the other. Pure. */
+/** Puts items of overlapping producers in order, one producer after the other. Pure. */
 
 /**
- * Lanes are opened in order. What is put into the first goes through at once; what is put into a
- * later one waits until all before it are closed.
+ * A queue of lanes, one per producer, in the order in which they were opened. Items of the first
+ * lane are delivered at once; items of a later lane wait until all lanes before it are closed.
  *
  * @template T
  */
-export class Succession {
+export class OrderedLanes {
   #deliver;
   /** @type {{ waiting: T[], isClosed: boolean }[]} */
   #lanes = [];
@@ -18,7 +18,7 @@ export class Succession {
   }
 
   /**
-   * Open a lane behind the others.
+   * Open a lane after the others.
    *
    * @returns {{ put: (item: T) => void, close: () => void }}
    */

@@ -3,10 +3,11 @@ from typing import Any, cast
 
 from cedar_voice_service.incoming import Incoming
 from cedar_voice_service.runtime.delivery import Attachment
-from cedar_voice_service.runtime.runner import Received, SessionRunner
-from cedar_voice_service.servicer import HALF_CLOSE_GRACE_S, VoiceServicer
+from cedar_voice_service.runtime.running_session import RunningSession
 from cedar_voice_service.session import events as on
+from cedar_voice_service.session.events import ClientMessage
 from cedar_voice_service.session.resume.outbox import Outbox
+from cedar_voice_service.session_stream import HALF_CLOSE_GRACE_S, SessionStream
 from tests.support.virtual_time import VirtualTimeLoop, run_virtually
 
 
@@ -14,9 +15,9 @@ class Runner:
     """Notes what it is handed over."""
 
     def __init__(self) -> None:
-        self.received: list[Received] = []
+        self.received: list[ClientMessage] = []
 
-    async def receive(self, received: Received) -> None:
+    async def receive(self, received: ClientMessage) -> None:
         self.received.append(received)
 
 
@@ -26,21 +27,23 @@ async def nothing() -> None:
 
 def reading(runner: Runner) -> asyncio.Task[None]:
     """The reading side of a stream whose client has just ended, in one way or the other."""
-    read = VoiceServicer._read(
-        cast(Any, None),
-        Incoming(cast(Any, None)),
-        nothing,
-        cast(SessionRunner, runner),
+    unused: Any = None
+    stream = SessionStream(
+        unused,
+        cast(RunningSession, runner),
         Attachment(Outbox(1 << 20), []),
+        quota=unused,
+        expiry=unused,
+        options=unused,
     )
-    return asyncio.create_task(read)
+    return asyncio.create_task(stream._read(Incoming(unused), nothing))
 
 
 def test_a_client_that_has_half_closed_has_finished() -> None:
     async def scenario() -> None:
         runner = Runner()
         await reading(runner)
-        assert runner.received == [Received(on.InputEnded())]
+        assert runner.received == [ClientMessage(on.InputEnded())]
 
     run_virtually(scenario())
 

@@ -1,9 +1,7 @@
 """The ear of a session: tells where speech is in what the microphone heard."""
 
-from dataclasses import dataclass
-
-from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES, Pcm
-from cedar_voice_service.audio.speech_detector import SpeechDetector, SpeechEdge
+from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES, AudioBlock, Pcm
+from cedar_voice_service.audio.speech_detector import SpeechDetector
 
 MAX_BLOCK_MS = 240
 """Longest block that is told at once: four packets as browsers record them."""
@@ -11,20 +9,7 @@ MAX_BLOCK_MS = 240
 _MAX_BLOCK_BYTES = LISTENING_RATE_HZ * MAX_BLOCK_MS // 1000 * SAMPLE_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A block of sound and the edges of speech that it made known.
-
-    Times are milliseconds of sound since the session began: `end_ms` is where the block ends, the
-    edges lie at or before it.
-    """
-
-    pcm: Pcm
-    end_ms: int
-    edges: tuple[SpeechEdge, ...] = ()
-
-
-class Ear:
+class SpeechTracker:
     """Hears one session: recordings come and go, its time line goes on.
 
     Args: as for `SpeechDetector`.
@@ -43,20 +28,20 @@ class Ear:
         """Change what counts as speech from here on."""
         self._detector.tune(threshold, min_speech_ms)
 
-    def feed(self, samples: bytes) -> list[Heard]:
+    def feed(self, samples: bytes) -> list[AudioBlock]:
         """Hear more of a recording."""
         heard = []
         for at in range(0, len(samples), _MAX_BLOCK_BYTES):
             block = Pcm(samples[at : at + _MAX_BLOCK_BYTES])
             edges = tuple(self._detector.feed(block))
             self._heard_samples += block.sample_count
-            heard.append(Heard(block, self._heard_ms, edges))
+            heard.append(AudioBlock(block, self._heard_ms, edges))
         return heard
 
-    def flush(self) -> list[Heard]:
+    def flush(self) -> list[AudioBlock]:
         """The recording is over, and speech with it: a last block, without sound, tells so."""
         edges = tuple(self._detector.flush())
-        return [Heard(Pcm(b""), self._heard_ms, edges)] if edges else []
+        return [AudioBlock(Pcm(b""), self._heard_ms, edges)] if edges else []
 
     @property
     def _heard_ms(self) -> int:
