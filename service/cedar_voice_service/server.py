@@ -30,7 +30,12 @@ from cedar_voice_service.session.config import (
     TurnDetection,
 )
 from cedar_voice_service.session.load_shedding import Pressure, Thresholds
-from cedar_voice_service.settings import ServiceSettings
+from cedar_voice_service.settings import (
+    ConversationSettings,
+    LoadSettings,
+    QuotaSettings,
+    ServiceSettings,
+)
 from cedar_voice_service.transport_security import server_credentials
 from cedar_voice_service.wire.enums import ENCODING_TO_PB, STAGE_TO_PB
 from cedar_voice_service.wire.responses import encode_limits
@@ -91,19 +96,24 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
         OSError: the address is not free, or not of this machine.
         PermissionError: anyone could connect from any machine without a token.
     """
-    check_exposure(settings, settings.grpc_address, has_client_ca=bool(settings.grpc_tls_client_ca))
-    credentials = server_credentials(settings)
+    check_exposure(settings, settings.grpc.address, has_client_ca=bool(settings.grpc.tls_client_ca))
+    credentials = server_credentials(settings.grpc)
     verifier = Verifier(settings)
-    quotas = Quotas(rates_of(settings) if verifier.needs_token else Rates())
+    quotas = Quotas(rates_of(settings.quotas) if verifier.needs_token else Rates())
     limits = limits_of(settings)
-    load_network()  # now, so that the first session does not wait for it
-    pressure = Pressure(thresholds_of(settings))
+    load_network()  # before the first session, which would wait for it
+    pressure = Pressure(thresholds_of(settings.load))
     async with (
         measured(pressure),
         open_engines(settings, pressure) as engines,
         Registry(
-            RunnerFactory(engines, limits, defaults_of(settings), settings.stage_timeout_ms),
-            max_sessions=settings.max_sessions,
+            RunnerFactory(
+                engines,
+                limits,
+                defaults_of(settings.conversation),
+                settings.reliability.stage_timeout_ms,
+            ),
+            max_sessions=settings.sessions.max_sessions,
             resume_window_ms=limits.resume_window_ms,
             pressure=pressure,
             quotas=quotas,
@@ -115,7 +125,7 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
             service_info(engines, limits),
             verifier=verifier,
             quotas=quotas,
-            send_timeout_s=settings.send_timeout_ms / 1000,
+            send_timeout_s=settings.sessions.send_timeout_ms / 1000,
         )
         server = grpc.aio.server(
             interceptors=[StatusInterceptor()],
@@ -123,7 +133,7 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
         )
         voice_service_pb2_grpc.add_VoiceServiceServicer_to_server(servicer, server)
         health_servicer = _serve_health_and_reflection(server)
-        address = _listen(server, settings.grpc_address, credentials)
+        address = _listen(server, settings.grpc.address, credentials)
         await server.start()
         await health_servicer.set(SERVICE_NAME, health_pb2.HealthCheckResponse.SERVING)
         try:
@@ -138,28 +148,28 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
             await server.stop(STOP_GRACE_S)
 
 
-def rates_of(settings: ServiceSettings) -> Rates:
+def rates_of(settings: QuotaSettings) -> Rates:
     """Return the limits of each user."""
     return Rates(
-        max_sessions=settings.principal_max_sessions,
-        streams_per_minute=settings.principal_streams_per_minute,
-        turns_per_minute=settings.principal_turns_per_minute,
-        audio_s_per_minute=settings.principal_audio_s_per_minute,
-        messages_per_s=settings.principal_messages_per_s,
+        max_sessions=settings.max_sessions,
+        streams_per_minute=settings.streams_per_minute,
+        turns_per_minute=settings.turns_per_minute,
+        audio_s_per_minute=settings.audio_s_per_minute,
+        messages_per_s=settings.messages_per_s,
     )
 
 
 def limits_of(settings: ServiceSettings) -> Limits:
     """Return the limits of each session."""
     return Limits(
-        max_utterance_ms=settings.max_utterance_ms,
-        resume_window_ms=settings.resume_window_ms,
-        replay_buffer_bytes=settings.replay_buffer_bytes,
-        max_output_lead_ms=settings.max_output_lead_ms,
+        max_utterance_ms=settings.conversation.max_utterance_ms,
+        resume_window_ms=settings.sessions.resume_window_ms,
+        replay_buffer_bytes=settings.sessions.replay_buffer_bytes,
+        max_output_lead_ms=settings.conversation.max_output_lead_ms,
     )
 
 
-def thresholds_of(settings: ServiceSettings) -> Thresholds:
+def thresholds_of(settings: LoadSettings) -> Thresholds:
     """Return the lags from which on work is shed."""
     return Thresholds(
         partials_ms=settings.shed_partials_lag_ms,
@@ -168,7 +178,7 @@ def thresholds_of(settings: ServiceSettings) -> Thresholds:
     )
 
 
-def defaults_of(settings: ServiceSettings) -> SessionConfig:
+def defaults_of(settings: ConversationSettings) -> SessionConfig:
     """Return the configuration of a session before its own."""
     return SessionConfig(
         turn_detection=TurnDetection(max_utterance_ms=settings.max_utterance_ms),

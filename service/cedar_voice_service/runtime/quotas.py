@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from dataclasses import dataclass
 from math import ceil
 
@@ -134,13 +133,15 @@ class RateLimitedResponder:
         self._responder = responder
         self._quota = quota
 
-    async def respond(self, request: ReplyRequest) -> AsyncGenerator[ReplyPart, None]:
-        """Request an answer; continuing it after a tool call is free."""
+    def respond(self, request: ReplyRequest) -> AsyncGenerator[ReplyPart, None]:
+        """Request an answer; continuing it after a tool call is free.
+
+        Raises:
+            RateLimited: of stage LLM.
+        """
         if not (request.history and isinstance(request.history[-1], ToolOutcome)):
             self._quota.charge_answer()
-        async with aclosing(self._responder.respond(request)) as parts:
-            async for part in parts:
-                yield part
+        return self._responder.respond(request)
 
 
 def _bucket(per_s: float, burst: float, clock_s: Clock) -> TokenBucket | None:

@@ -26,7 +26,7 @@ class Clock:
         return self.at_s
 
 
-DEFAULTS = rates_of(settings())
+DEFAULTS = rates_of(settings().quotas)
 
 
 def test_a_bucket_says_when_to_come_back() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from cedar_voice_service.audio.formats import AudioBlock
 from cedar_voice_service.providers.protocols import Hypothesis
-from cedar_voice_service.providers.wrappers.load_shedding import SheddingTranscriber
+from cedar_voice_service.providers.wrappers.load_shedding import LoadSheddingTranscriber
 from cedar_voice_service.session.load_shedding import SAMPLES, Pressure, Thresholds
 from tests.support.failing_engines import fed
 from tests.support.hypotheses import hypotheses_of
@@ -35,7 +35,7 @@ def test_partials_go_first_then_what_drafts_begin_on(lag_ms: float, told: list[s
         pressure.note(lag_ms)
 
     async def transcribed() -> list[str]:
-        transcriber = SheddingTranscriber(Talkative(), pressure)
+        transcriber = LoadSheddingTranscriber(Talkative(), pressure)
         results = transcriber.transcribe(fed(100), "en-US")
         return [heard.text async for heard in hypotheses_of(results)]
 

@@ -10,9 +10,9 @@ import pytest
 
 from cedar_voice_service.audio.formats import AudioBlock, EdgeKind, Pcm, SpeechEdge
 from cedar_voice_service.errors import Code, EngineError, Stage
-from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, Transcriber
-from cedar_voice_service.providers.wrappers.attempts import Patience
-from cedar_voice_service.providers.wrappers.rolling_window import Recognized, WindowedTranscriber
+from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, Recognized, Transcriber
+from cedar_voice_service.providers.wrappers.retry import RetryPolicy
+from cedar_voice_service.providers.wrappers.stream_adapter import StreamAdapter
 from tests.support.hypotheses import told_of
 from tests.support.virtual_time import run_virtually
 
@@ -22,7 +22,7 @@ STOP_KNOWN_MS = 140
 """Silence after which the ear tells it, in whole blocks."""
 
 DOWN = EngineError(Stage.STT, "down")
-ONCE = Patience(Stage.STT, max_attempts=1, first_result_ms=5_000)
+ONCE = RetryPolicy(Stage.STT, max_attempts=1, first_result_ms=5_000)
 
 
 @dataclass
@@ -83,11 +83,9 @@ def transcribe(
     silence_ms: int,
     *,
     has_partials: bool = True,
-    patience: Patience = ONCE,
+    policy: RetryPolicy = ONCE,
 ) -> Run:
-    engine: Transcriber = WindowedTranscriber(
-        recognizer, patience, wants_partials=lambda: has_partials
-    )
+    engine: Transcriber = StreamAdapter(recognizer, policy, allows_partials=lambda: has_partials)
 
     async def run() -> Run:
         told, sent_ms = await told_of(engine.transcribe(spoken(speech_ms, silence_ms), "en"))
@@ -137,7 +135,7 @@ def test_a_failed_partial_costs_no_words() -> None:
 
 
 EVERY = range(1_000)
-TWICE = Patience(Stage.STT, max_attempts=2, first_result_ms=5_000)
+TWICE = RetryPolicy(Stage.STT, max_attempts=2, first_result_ms=5_000)
 
 
 @pytest.mark.parametrize("has_partials", [True, False])
@@ -175,17 +173,17 @@ def test_only_the_last_request_is_repeated_and_all_that_was_sent_is_told() -> No
     healthy, failing = Recognizer(), Recognizer()
     transcribe(healthy, 21_000, 0)
     failing.fails = (len(healthy.lengths_ms) - 1,)
-    run = transcribe(failing, 21_000, 0, patience=TWICE)
+    run = transcribe(failing, 21_000, 0, policy=TWICE)
     assert failing.lengths_ms == [*healthy.lengths_ms, healthy.lengths_ms[-1]]
     assert run.sent_ms == sum(failing.lengths_ms)
 
 
 def test_the_last_request_has_one_deadline_however_often_it_is_made() -> None:
     recognizer = Recognizer(fails=EVERY, round_trip_ms=3_000)
-    patience = Patience(Stage.STT, max_attempts=9, first_result_ms=4_000)
+    policy = RetryPolicy(Stage.STT, max_attempts=9, first_result_ms=4_000)
 
     async def run() -> int:
-        engine = WindowedTranscriber(recognizer, patience)
+        engine = StreamAdapter(recognizer, policy)
         with pytest.raises(EngineError) as caught:
             await told_of(engine.transcribe(spoken(1_000, 0), "en"))
         assert caught.value.code is Code.STAGE_TIMEOUT
@@ -219,7 +217,7 @@ def test_giving_an_utterance_up_cancels_its_request() -> None:
     recognizer = Recognizer()
 
     async def run() -> None:
-        engine = WindowedTranscriber(recognizer, ONCE)
+        engine = StreamAdapter(recognizer, ONCE)
         with pytest.raises(TimeoutError):
             async with (
                 asyncio.timeout(1.2),

@@ -7,14 +7,16 @@ import pytest
 from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.providers.protocols import SpeechRequest
 from cedar_voice_service.providers.scripted.engine import ToneSynthesizer
-from cedar_voice_service.providers.wrappers.pitch import PitchedSynthesizer
+from cedar_voice_service.providers.wrappers.pitch import PitchShiftingSynthesizer
 
 TEXT = "a phrase of some length"
 
 
 async def samples_of(request: SpeechRequest) -> bytes:
     """What the wrapped engine says."""
-    blocks = [block async for block in PitchedSynthesizer(ToneSynthesizer()).synthesize(request)]
+    blocks = [
+        block async for block in PitchShiftingSynthesizer(ToneSynthesizer()).synthesize(request)
+    ]
     return b"".join(block.data for block in blocks if isinstance(block, Pcm))
 
 
@@ -46,7 +48,7 @@ async def test_closing_it_closes_the_engine() -> None:
             finally:
                 closed.append(request.text)
 
-    speech = PitchedSynthesizer(Endless()).synthesize(SpeechRequest(TEXT, pitch=1.5))
+    speech = PitchShiftingSynthesizer(Endless()).synthesize(SpeechRequest(TEXT, pitch=1.5))
     await anext(speech)
     await speech.aclose()
     assert closed == [TEXT]

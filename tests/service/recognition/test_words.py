@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedar_voice_service.recognition.agreement import Agreement
-from cedar_voice_service.recognition.plausibility import is_plausible
+from cedar_voice_service.recognition.transcript import LocalAgreement, is_plausible
 from cedar_voice_service.recognition.words import (
     common_count,
     follow,
@@ -65,29 +64,29 @@ def test_shared_words_count_once(before: str, words: str, left: str) -> None:
     assert join(without_overlap(split(before), split(words))) == left
 
 
-def shown(agreement: Agreement) -> tuple[str, str]:
+def shown(agreement: LocalAgreement) -> tuple[str, str]:
     return join(agreement.stable), join(agreement.tail)
 
 
 def test_two_hypotheses_make_words_stable_but_the_last() -> None:
-    agreement = Agreement()
-    agreement.take(split("open the set"), 1_000, is_at_pause=False)
+    agreement = LocalAgreement()
+    agreement.add(split("open the set"), 1_000, is_at_pause=False)
     assert shown(agreement) == ("", "open the set")
-    agreement.take(split("Open the set things"), 1_500, is_at_pause=False)
+    agreement.add(split("Open the set things"), 1_500, is_at_pause=False)
     assert shown(agreement) == ("Open the", "set things")
 
 
 def test_hypotheses_on_the_same_sound_do_not_make_words_stable() -> None:
-    agreement = Agreement()
-    agreement.take(split("open the door"), 1_000, is_at_pause=False)
-    agreement.take(split("open the door"), 1_200, is_at_pause=False)
+    agreement = LocalAgreement()
+    agreement.add(split("open the door"), 1_000, is_at_pause=False)
+    agreement.add(split("open the door"), 1_200, is_at_pause=False)
     assert shown(agreement) == ("", "open the door")
 
 
 def test_before_a_pause_the_last_word_counts_too() -> None:
-    agreement = Agreement()
-    agreement.take(split("open it"), 1_000, is_at_pause=False)
-    agreement.take(split("open it"), 1_300, is_at_pause=True)
+    agreement = LocalAgreement()
+    agreement.add(split("open it"), 1_000, is_at_pause=False)
+    agreement.add(split("open it"), 1_300, is_at_pause=True)
     assert shown(agreement) == ("open it", "")
 
 

@@ -16,12 +16,8 @@ from cedar_voice_service.providers.protocols import (
     SpeechRequest,
     SpeechRestarted,
 )
-from cedar_voice_service.providers.wrappers.attempts import Patience
-from cedar_voice_service.providers.wrappers.retry import (
-    RetriedResponder,
-    RetriedSynthesizer,
-    RetriedTranscriber,
-)
+from cedar_voice_service.providers.wrappers.retry import RetryPolicy, retried
+from cedar_voice_service.providers.wrappers.stage import REPLY, SPEECH, TRANSCRIPTION
 from cedar_voice_service.runtime.audio_feed import AudioFeed
 from tests.support.failing_engines import (
     FailingResponder,
@@ -39,14 +35,14 @@ Result = TypeVar("Result")
 PHRASE = SpeechRequest("Hello.")
 
 
-def patience(stage: Stage, *, attempts: int = 2, first_ms: int = 5_000) -> Patience:
-    return Patience(stage, attempts, first_ms)
+def policy(stage: Stage, *, attempts: int = 2, first_ms: int = 5_000) -> RetryPolicy:
+    return RetryPolicy(stage, attempts, first_ms)
 
 
-async def written(engine: FailingResponder, how: Patience) -> list[str]:
+async def written(engine: FailingResponder, how: RetryPolicy) -> list[str]:
     return [
         part.text if isinstance(part, ReplyText) else "end"
-        async for part in RetriedResponder(engine, how).respond(QUESTION)
+        async for part in retried(REPLY, engine, how).respond(QUESTION)
         if isinstance(part, ReplyText | ReplyEnd)
     ]
 
@@ -59,7 +55,7 @@ def refused(run: Coroutine[Any, Any, object]) -> EngineError:
 
 def test_a_failure_before_the_first_word_is_not_noticed() -> None:
     engine = FailingResponder("a", Run(error=failed(Stage.LLM)), Run(2))
-    assert run_virtually(written(engine, patience(Stage.LLM))) == ["a0 ", "a1 ", "end"]
+    assert run_virtually(written(engine, policy(Stage.LLM))) == ["a0 ", "a1 ", "end"]
     pause_ms = engine.asked_at_ms[1] - engine.asked_at_ms[0]
     assert 0 <= pause_ms <= 200
 
@@ -68,7 +64,7 @@ def test_pauses_are_spread_and_grow() -> None:
     pauses: list[tuple[int, int]] = []
     for _ in range(40):
         engine = FailingResponder("a", *[Run(error=failed(Stage.LLM))] * 2, Run(1))
-        run_virtually(written(engine, patience(Stage.LLM, attempts=3)))
+        run_virtually(written(engine, policy(Stage.LLM, attempts=3)))
         first, second, third = engine.asked_at_ms
         pauses.append((second - first, third - second))
     assert len({first for first, _ in pauses}) > 10
@@ -77,13 +73,13 @@ def test_pauses_are_spread_and_grow() -> None:
 
 def test_it_is_asked_no_more_often_than_allowed() -> None:
     engine = FailingResponder("a", Run(error=failed(Stage.LLM)))
-    error = refused(written(engine, patience(Stage.LLM, attempts=3)))
+    error = refused(written(engine, policy(Stage.LLM, attempts=3)))
     assert (len(engine.asked_at_ms), error.stage, error.retryable) == (3, Stage.LLM, True)
 
 
 def test_what_is_no_use_repeating_is_not_repeated() -> None:
     engine = FailingResponder("a", Run(error=failed(Stage.LLM, retryable=False)))
-    assert not refused(written(engine, patience(Stage.LLM))).retryable
+    assert not refused(written(engine, policy(Stage.LLM))).retryable
     assert engine.asked_at_ms == [0]
 
 
@@ -93,7 +89,7 @@ def test_a_reply_that_has_begun_is_not_begun_anew() -> None:
 
     async def listen() -> None:
         nonlocal told
-        async for _ in RetriedResponder(engine, patience(Stage.LLM)).respond(QUESTION):
+        async for _ in retried(REPLY, engine, policy(Stage.LLM)).respond(QUESTION):
             told += 1
 
     refused(listen())
@@ -103,14 +99,14 @@ def test_a_reply_that_has_begun_is_not_begun_anew() -> None:
 def test_a_server_that_asks_for_a_pause_gets_it() -> None:
     busy = failed(Stage.LLM, retry_after_ms=1_500)
     engine = FailingResponder("a", Run(error=busy), Run(1))
-    run_virtually(written(engine, patience(Stage.LLM)))
+    run_virtually(written(engine, policy(Stage.LLM)))
     assert 1_500 <= engine.asked_at_ms[1] <= 1_700
 
 
 def test_a_pause_longer_than_the_stage_may_take_is_told_at_once() -> None:
     busy = failed(Stage.LLM, retry_after_ms=6_000)
     engine = FailingResponder("a", Run(error=busy), Run(1))
-    assert refused(written(engine, patience(Stage.LLM))).retry_after_ms == 6_000
+    assert refused(written(engine, policy(Stage.LLM))).retry_after_ms == 6_000
     assert engine.asked_at_ms == [0]
 
 
@@ -119,7 +115,7 @@ def test_all_attempts_share_one_deadline() -> None:
 
     async def wait() -> float:
         with pytest.raises(EngineError) as caught:
-            await written(engine, patience(Stage.LLM, attempts=9, first_ms=1_000))
+            await written(engine, policy(Stage.LLM, attempts=9, first_ms=1_000))
         assert caught.value.code is Code.STAGE_TIMEOUT
         return asyncio.get_running_loop().time()
 
@@ -129,16 +125,14 @@ def test_all_attempts_share_one_deadline() -> None:
 
 def test_a_slow_reply_that_has_begun_is_not_hurried() -> None:
     engine = FailingResponder("a", Run(4, every_ms=900))
-    assert len(run_virtually(written(engine, patience(Stage.LLM, first_ms=1_000)))) == 5
+    assert len(run_virtually(written(engine, policy(Stage.LLM, first_ms=1_000)))) == 5
 
 
 def test_a_request_that_is_not_wanted_any_more_is_closed_and_not_repeated() -> None:
     engine = FailingResponder("a", Run(5))
 
     async def leave() -> None:
-        async with aclosing(
-            RetriedResponder(engine, patience(Stage.LLM)).respond(QUESTION)
-        ) as parts:
+        async with aclosing(retried(REPLY, engine, policy(Stage.LLM)).respond(QUESTION)) as parts:
             await anext(parts)
 
     run_virtually(leave())
@@ -151,7 +145,7 @@ def test_a_cancelled_request_is_closed_and_not_repeated() -> None:
     async def cancel() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(1):
-                await written(engine, patience(Stage.LLM))
+                await written(engine, policy(Stage.LLM))
 
     run_virtually(cancel())
     assert (len(engine.asked_at_ms), engine.open_requests) == (1, 0)
@@ -161,7 +155,7 @@ def test_a_phrase_that_was_cut_is_spoken_anew() -> None:
     engine = FailingSynthesizer("a", Run(2, failed(Stage.TTS)), Run(3))
 
     async def speak() -> list[type]:
-        speech = RetriedSynthesizer(engine, patience(Stage.TTS)).synthesize(PHRASE)
+        speech = retried(SPEECH, engine, policy(Stage.TTS)).synthesize(PHRASE)
         return [type(sound) async for sound in speech]
 
     assert run_virtually(speak()) == [Pcm, Pcm, SpeechRestarted, Pcm, Pcm, Pcm]
@@ -171,7 +165,7 @@ def test_a_phrase_that_had_not_begun_is_not_restarted() -> None:
     engine = FailingSynthesizer("a", Run(error=failed(Stage.TTS)), Run(1))
 
     async def speak() -> list[type]:
-        speech = RetriedSynthesizer(engine, patience(Stage.TTS)).synthesize(PHRASE)
+        speech = retried(SPEECH, engine, policy(Stage.TTS)).synthesize(PHRASE)
         return [type(sound) async for sound in speech]
 
     assert run_virtually(speak()) == [Pcm]
@@ -185,22 +179,22 @@ async def blocks(*ends_ms: int, every_s: float = 0.0) -> AsyncIterator[AudioBloc
 
 
 async def transcribed(
-    engine: FailingTranscriber, audio: AsyncIterator[AudioBlock], how: Patience
+    engine: FailingTranscriber, audio: AsyncIterator[AudioBlock], how: RetryPolicy
 ) -> list[tuple[str, bool]]:
-    results = RetriedTranscriber(engine, how).transcribe(audio, "en-US")
+    results = retried(TRANSCRIPTION, engine, how).transcribe(audio, "en-US")
     return [(heard.text, heard.is_final) async for heard in hypotheses_of(results)]
 
 
 def test_an_utterance_is_sent_again_as_a_whole() -> None:
     engine = FailingTranscriber("a", Run(1, failed(Stage.STT)), Run())
-    told = run_virtually(transcribed(engine, fed(100, 200, 300), patience(Stage.STT)))
+    told = run_virtually(transcribed(engine, fed(100, 200, 300), policy(Stage.STT)))
     assert engine.heard == [[100, 200], [100, 200, 300]]
     assert told == [("a100", False), ("a 3", True)]
 
 
 def test_a_transcript_that_fails_at_the_end_of_the_utterance_is_made_again() -> None:
     engine = FailingTranscriber("a", Run(3, failed(Stage.STT)), Run())
-    told = run_virtually(transcribed(engine, fed(100, 200, 300), patience(Stage.STT)))
+    told = run_virtually(transcribed(engine, fed(100, 200, 300), policy(Stage.STT)))
     assert engine.heard == [[100, 200, 300]] * 2
     assert told[-1] == ("a 3", True)
 
@@ -208,7 +202,7 @@ def test_a_transcript_that_fails_at_the_end_of_the_utterance_is_made_again() -> 
 def test_an_utterance_may_be_longer_than_the_wait_for_its_transcript() -> None:
     engine = FailingTranscriber("a", Run())
     speech = blocks(*range(10), every_s=1.0)
-    told = run_virtually(transcribed(engine, speech, patience(Stage.STT, first_ms=500)))
+    told = run_virtually(transcribed(engine, speech, policy(Stage.STT, first_ms=500)))
     assert told[-1] == ("a 10", True)
 
 
@@ -228,9 +222,9 @@ def test_the_wait_for_a_transcript_begins_with_the_end_of_the_utterance() -> Non
     async def wait() -> float:
         speech = AudioFeed(100)
         asyncio.get_running_loop().call_later(3.0, speech.close)
-        how = patience(Stage.STT, first_ms=800)
+        how = policy(Stage.STT, first_ms=800)
         with pytest.raises(EngineError) as caught:
-            async for _ in RetriedTranscriber(Silent(), how).transcribe(speech, "en-US"):
+            async for _ in retried(TRANSCRIPTION, Silent(), how).transcribe(speech, "en-US"):
                 pass
         assert caught.value.code is Code.STAGE_TIMEOUT
         return asyncio.get_running_loop().time()

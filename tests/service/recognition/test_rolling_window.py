@@ -8,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cedar_voice_service.audio.formats import AudioBlock, EdgeKind, Pcm, SpeechEdge
-from cedar_voice_service.recognition.closing import MOST_WINDOW_MS
-from cedar_voice_service.recognition.load import CROWDED, SLOW_MS, Load
-from cedar_voice_service.recognition.request import Purpose, Request
-from cedar_voice_service.recognition.rolling_window import Utterance
+from cedar_voice_service.recognition.load import CROWDED, SLOW_MS, RecognizerLoad
+from cedar_voice_service.recognition.rolling_window import RollingWindow
+from cedar_voice_service.recognition.window import MOST_WINDOW_MS, Purpose, WindowRequest
 
 BLOCK_MS = 20
 START_KNOWN_MS, STOP_KNOWN_MS = 100, 128
@@ -47,7 +46,7 @@ def numbered(start_ms: int, end_ms: int) -> Pcm:
     return Pcm(np.repeat(np.arange(start_ms, end_ms) // WORD_MS, 16).astype("<i2").tobytes())
 
 
-def spoken_in(request: Request) -> str:
+def spoken_in(request: WindowRequest) -> str:
     """The words of which a request holds at least a half."""
     numbers, lengths = np.unique(np.frombuffer(request.pcm.data, "<i2"), return_counts=True)
     whole = numbers[lengths >= WORD_MS * 16 // 2]
@@ -58,8 +57,8 @@ def spoken_in(request: Request) -> str:
 class Run:
     """An utterance played to the policy; each answer comes a while after its request."""
 
-    utterance: Utterance = field(default_factory=Utterance)
-    requests: list[Request] = field(default_factory=list)
+    utterance: RollingWindow = field(default_factory=RollingWindow)
+    requests: list[WindowRequest] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     stable: list[str] = field(default_factory=list)
     settled: list[str] = field(default_factory=list)
@@ -77,11 +76,11 @@ class Run:
             if shown.is_settled:  # type: ignore[attr-defined]
                 self.settled.append(shown.text)  # type: ignore[attr-defined]
 
-    def answer(self, request: Request, text: str | None) -> None:
+    def answer(self, request: WindowRequest, text: str | None) -> None:
         if text is None:
             self.utterance.fail(request.number)
         else:
-            self.note(self.utterance.take(request.number, text, 0.5))
+            self.note(self.utterance.receive(request.number, text, 0.5))
 
 
 def play(
@@ -94,10 +93,10 @@ def play(
     """Play an utterance to its end with a recognizer that answers after a round trip."""
     run = Run()
     at_ms = 0
-    due: dict[int, tuple[int, Request]] = {}
+    due: dict[int, tuple[int, WindowRequest]] = {}
     for block in blocks_of(stretches):
         at_ms += BLOCK_MS
-        run.note(run.utterance.hear(block))
+        run.note(run.utterance.add(block))
         before = len(run.requests)
         run.ask(step_factor)
         if len(run.requests) > before:
@@ -160,7 +159,7 @@ def test_answers_in_any_order_some_lost_some_late_leave_no_utterance_open(
 ) -> None:
     run = Run()
     for block in blocks_of(said):
-        run.note(run.utterance.hear(block))
+        run.note(run.utterance.add(block))
         run.ask()
         if run.requests and data.draw(st.integers(0, 9)) == 0:
             old = data.draw(st.sampled_from(run.requests))
@@ -168,7 +167,7 @@ def test_answers_in_any_order_some_lost_some_late_leave_no_utterance_open(
             if data.draw(st.booleans()):
                 run.utterance.fail(old.number)
             else:
-                shown = run.utterance.take(old.number, data.draw(texts), None)
+                shown = run.utterance.receive(old.number, data.draw(texts), None)
                 assert is_awaited or shown is None
                 run.note(shown)
     run.utterance.end()
@@ -213,7 +212,7 @@ def test_the_pass_at_a_pause_is_the_final() -> None:
 def test_what_is_said_last_is_asked_at_once() -> None:
     run = Run()
     for block in blocks_of([(1_500, 140)])[: (LEAD_MS + 1_200) // BLOCK_MS]:
-        run.utterance.hear(block)
+        run.utterance.add(block)
         run.ask()
     run.utterance.end()
     run.ask()
@@ -251,7 +250,7 @@ def test_without_partials_only_pauses_are_asked_about() -> None:
 def test_an_utterance_of_silence_costs_nothing() -> None:
     run = Run()
     edge = SpeechEdge(EdgeKind.STOPPED, 0)
-    run.utterance.hear(AudioBlock(Pcm(bytes(32_000)), 1_000, (edge,)))
+    run.utterance.add(AudioBlock(Pcm(bytes(32_000)), 1_000, (edge,)))
     run.utterance.end()
     run.ask()
     assert run.utterance.text == "" and run.utterance.confidence is None
@@ -259,7 +258,7 @@ def test_an_utterance_of_silence_costs_nothing() -> None:
 
 def test_the_last_request_is_due_again_when_it_fails() -> None:
     run = Run()
-    run.utterance.hear(AudioBlock(Pcm(bytes(32_000)), 1_000))
+    run.utterance.add(AudioBlock(Pcm(bytes(32_000)), 1_000))
     run.utterance.end()
     for _ in range(2):
         run.ask()
@@ -285,7 +284,7 @@ def test_the_last_request_is_due_again_when_it_fails() -> None:
 def test_what_is_sent_is_bounded_whatever_fails(
     said: list[Stretch], longest_ms: int, round_trip_ms: int
 ) -> None:
-    def answer(request: Request) -> str | None:
+    def answer(request: WindowRequest) -> str | None:
         return None if request.pcm.duration_ms > longest_ms else spoken_in(request)
 
     run = play(said, round_trip_ms=round_trip_ms, answer=answer)
@@ -310,7 +309,7 @@ def test_of_a_long_pause_little_is_sent() -> None:
 
 
 def test_a_busy_recognizer_gets_fewer_partials_and_then_none() -> None:
-    load = Load()
+    load = RecognizerLoad()
     factors = []
     for _ in range(2 * CROWDED):
         factors.append(load.step_factor)
@@ -340,7 +339,7 @@ def test_a_busy_recognizer_gets_fewer_partials_and_then_none() -> None:
 )
 @pytest.mark.parametrize("silence_ms", [140, 700])
 def test_the_final_keeps_what_was_shown_as_stable(silence_ms: int, last: str, final: str) -> None:
-    def answer(request: Request) -> str:
+    def answer(request: WindowRequest) -> str:
         return "open the door now" if request.purpose is Purpose.PARTIAL else last
 
     run = play([(3_000, silence_ms)], answer=answer)
