@@ -16,8 +16,8 @@ from cedar_voice_client import (
     Unavailable,
     VoiceClientError,
 )
+from cedar_voice_client.recovery.recovery_state import HEARTBEAT_AT_MS
 from cedar_voice_client.recovery.resuming_stream import MAX_RESTORES, UNDER_WAY, ResumingStream
-from cedar_voice_client.recovery.session_state import HEARTBEAT_AT_MS
 from tests.support.virtual_time import run_virtually
 
 RECOVERY = Recovery(give_up_after_s=60, first_wait_s=0.5, max_wait_s=8, ping_after_s=5)

@@ -29,8 +29,8 @@ from cedar_voice_client.errors import (
 )
 from cedar_voice_client.options import Recovery
 from cedar_voice_client.recovery.backoff import wait_s
+from cedar_voice_client.recovery.recovery_state import HEARTBEAT_AT_MS, RecoveryState
 from cedar_voice_client.recovery.send_buffer import NUMBERED
-from cedar_voice_client.recovery.session_state import HEARTBEAT_AT_MS, Memory
 from cedar_voice_client.stream import MAX_SEND_BYTES, VoiceStream
 
 ACKNOWLEDGE_EVERY = 32
@@ -78,7 +78,9 @@ class ResumingStream:
         self._next_token = next_token
         self._clock_s = clock_s
         self._draw = draw
-        self._memory = Memory(self._bounds.max_audio_bytes, self._bounds.max_audio_s, done_with)
+        self._state = RecoveryState(
+            self._bounds.max_audio_bytes, self._bounds.max_audio_s, done_with
+        )
         self._link: _Link | None = None
         self._told: deque[pb.VoiceSessionResponse] = deque()
         self._may_write = asyncio.Lock()
@@ -110,13 +112,13 @@ class ResumingStream:
         Raises:
             VoiceClientError: the server cannot be reached or refuses; it is not tried again.
         """
-        self._memory.begin(config)
+        self._state.begin(config)
         timeout_s = timeout_s or self._bounds.open_timeout_s
         link, opening = await self._connect(config, timeout_s)
-        self._memory.opened(opening)
+        self._state.record_ready(opening)
         sent = opening.ack + UNDER_WAY if opening.ready.resumed else 0
-        self._memory.unsettled.sent_sequence = link.written = sent
-        self._memory.unsettled.note(opening.ack, opening.ack)
+        self._state.send_buffer.sent_sequence = link.written = sent
+        self._state.send_buffer.acknowledge(opening.ack, opening.ack)
         self._link = link
         return opening
 
@@ -127,7 +129,7 @@ class ResumingStream:
             known: the conversation, as `VoiceClient.conversation` tells it.
             ready: what the session was resumed with; what was replayed has been received.
         """
-        self._memory.recall(known, ready)
+        self._state.recall(known, ready)
 
     @property
     def _bounds(self) -> Recovery:
@@ -136,7 +138,7 @@ class ResumingStream:
     @property
     def sent_sequence(self) -> int:
         """Number of the newest message."""
-        return self._memory.unsettled.sent_sequence
+        return self._state.send_buffer.sent_sequence
 
     # -- sending -------------------------------------------------------------------------------
 
@@ -158,19 +160,19 @@ class ResumingStream:
         if self._end is not None:
             raise self._end
         if request.WhichOneof("payload") in NUMBERED:
-            self._memory.say(request, self._clock_s())
+            self._state.buffer_message(request, self._clock_s())
             await self._flush()
             return
         if request.HasField("ping"):
-            self._memory.pings.append(request)
+            self._state.pings.append(request)
         await self._write(request)
 
     async def done_sending(self) -> None:
         """Say that no more input comes; receiving goes on."""
-        self._memory.has_finished = True
+        self._state.has_done_sending = True
         await self._flush()
         if (link := self._link) is not None:
-            with self._left_to_receiving():
+            with self._errors_left_to_receive():
                 await link.stream.done_sending()
 
     # -- receiving -----------------------------------------------------------------------------
@@ -189,7 +191,7 @@ class ResumingStream:
         try:
             while not self._told:
                 if self._link is None:
-                    await self._mend()
+                    await self._await_reconnect()
                 elif not await self._receive(self._link):
                     self._end = SessionClosed()
                     return None
@@ -203,9 +205,9 @@ class ResumingStream:
         try:
             response = await self._next(link)
         except VoiceClientError as failure:
-            if not self._may_mend(failure):
+            if not self._is_recoverable(failure):
                 raise
-            self._break(failure)
+            self._drop_link(failure)
             return True
         if response is not None:
             await self._take(response)
@@ -214,11 +216,11 @@ class ResumingStream:
     async def _take(self, response: pb.VoiceSessionResponse) -> None:
         if response.error.fatal:
             failure = error_from_proto(response.error)
-            if self._may_mend(failure):
-                return self._break(failure)
-        if self._memory.is_beyond(response) and self._recovery is not None:
-            return self._break(_unavailable("an event is missing"))
-        if not self._memory.take(response):
+            if self._is_recoverable(failure):
+                return self._drop_link(failure)
+        if self._state.is_after_gap(response) and self._recovery is not None:
+            return self._drop_link(_unavailable("an event is missing"))
+        if not self._state.receive(response):
             return None
         if response.sequence or response.HasField("pong"):
             self._outage.restores = 0
@@ -226,7 +228,7 @@ class ResumingStream:
             self._told.append(response)
         if response.HasField("token_expiring") and self._next_token is not None:
             renewal = pb.TokenRenewal(token=self._next_token())
-            return await self._say_aside(pb.VoiceSessionRequest(token_renewal=renewal))
+            return await self._send_best_effort(pb.VoiceSessionRequest(token_renewal=renewal))
         return await self._acknowledge_sometimes()
 
     async def _next(self, link: "_Link") -> pb.VoiceSessionResponse | None:
@@ -243,13 +245,13 @@ class ResumingStream:
                     raise _unavailable("the service is silent") from None
                 link.probed_at_s = self._clock_s()
                 ping = pb.Ping(sent_at_ms=HEARTBEAT_AT_MS)
-                await self._say_aside(pb.VoiceSessionRequest(ping=ping))
+                await self._send_best_effort(pb.VoiceSessionRequest(ping=ping))
                 continue
             link.heard_at_s, link.probed_at_s = self._clock_s(), None
             return response
         return await link.stream.receive()
 
-    async def _say_aside(self, request: pb.VoiceSessionRequest) -> None:
+    async def _send_best_effort(self, request: pb.VoiceSessionRequest) -> None:
         """Say something of this stream alone, while receiving; if it is not taken, it is lost."""
         if self._link is None:
             return
@@ -262,10 +264,10 @@ class ResumingStream:
         link = self._link
         if link is None:
             return
-        if self._memory.done_with() - link.acknowledged < ACKNOWLEDGE_EVERY:
+        if self._state.done_with() - link.acknowledged < ACKNOWLEDGE_EVERY:
             return
         if not link.stream.is_sending:  # else the next message of the sender carries it
-            await self._say_aside(pb.VoiceSessionRequest())
+            await self._send_best_effort(pb.VoiceSessionRequest())
 
     # -- writing -------------------------------------------------------------------------------
 
@@ -275,33 +277,33 @@ class ResumingStream:
             link = self._link
             if link is None:
                 return
-            with self._left_to_receiving():
+            with self._errors_left_to_receive():
                 await self._write_kept(link)
 
     async def _write_kept(self, link: "_Link") -> None:
-        for request in self._memory.unsettled.after(link.written):
+        for request in self._state.send_buffer.after(link.written):
             link.written = request.sequence
             await self._put(link, request)
 
     async def _write(self, request: pb.VoiceSessionRequest) -> None:
         if (link := self._link) is not None:
-            with self._left_to_receiving():
+            with self._errors_left_to_receive():
                 await self._put(link, request)
 
     async def _put(self, link: "_Link", request: pb.VoiceSessionRequest) -> None:
-        request.ack = link.acknowledged = self._memory.done_with()
+        request.ack = link.acknowledged = self._state.done_with()
         await link.stream.send(request)
 
-    def _left_to_receiving(self) -> suppress:
+    def _errors_left_to_receive(self) -> suppress:
         """Whoever receives learns what became of a stream, and mends it."""
         return suppress() if self._recovery is None else suppress(VoiceClientError)  # noqa: B022
 
     # -- mending -------------------------------------------------------------------------------
 
-    def _may_mend(self, failure: VoiceClientError) -> bool:
+    def _is_recoverable(self, failure: VoiceClientError) -> bool:
         return failure.retryable and self._recovery is not None
 
-    def _break(self, failure: VoiceClientError) -> None:
+    def _drop_link(self, failure: VoiceClientError) -> None:
         """Leave the stream to be replaced, which goes on whoever stops waiting for it."""
         now_s, outage = self._clock_s(), self._outage
         link, self._link = self._link, None
@@ -311,7 +313,7 @@ class ResumingStream:
             outage.began_at_s = now_s
         outage.mending = asyncio.create_task(self._replace(link, failure))
 
-    async def _mend(self) -> None:
+    async def _await_reconnect(self) -> None:
         """Wait for the stream to be whole again; cancelled, the work goes on."""
         if self._outage.mending is None:
             raise SessionClosed
@@ -335,18 +337,18 @@ class ResumingStream:
             )
             outage.attempts += 1
             try:
-                return await self._come_back()
+                return await self._reconnect()
             except VoiceClientError as again:
-                if not self._may_mend(again):
+                if not self._is_recoverable(again):
                     raise
                 failure = again
         raise failure
 
-    async def _come_back(self) -> None:
+    async def _reconnect(self) -> None:
         """Open a stream and say again what the service does not have."""
         timeout_s = self._bounds.open_timeout_s
         try:
-            link, opening = await self._connect(self._memory.resuming(), timeout_s)
+            link, opening = await self._connect(self._state.resume_config(), timeout_s)
         except SessionRefused as refusal:
             if refusal.code is not ErrorCode.SESSION_NOT_FOUND:
                 raise
@@ -358,7 +360,7 @@ class ResumingStream:
             self._outage.restores += 1
         try:
             async with asyncio.timeout(timeout_s):
-                await self._greet(link, opening)
+                await self._resync(link, opening)
         except TimeoutError:
             await link.close()
             raise _unavailable("the service takes no more") from None
@@ -368,7 +370,7 @@ class ResumingStream:
 
     async def _restore(self) -> tuple["_Link", pb.VoiceSessionResponse]:
         try:
-            return await self._connect(self._memory.restoring(), self._bounds.open_timeout_s)
+            return await self._connect(self._state.restore_config(), self._bounds.open_timeout_s)
         except (InvalidRequest, SessionRefused) as refusal:
             if refusal.retryable:
                 raise
@@ -376,24 +378,24 @@ class ResumingStream:
                 f"the session is lost and was not restored: {refusal.message}", code=refusal.code
             ) from None
 
-    async def _greet(self, link: "_Link", opening: pb.VoiceSessionResponse) -> None:
-        memory = self._memory
+    async def _resync(self, link: "_Link", opening: pb.VoiceSessionResponse) -> None:
+        state = self._state
         if opening.ready.restored:
-            self._told.extend(memory.lose_session())
-        memory.opened(opening)
-        memory.unsettled.note(opening.ack, 0)
+            self._told.extend(state.replace_session())
+        state.record_ready(opening)
+        state.send_buffer.acknowledge(opening.ack, 0)
         self.restored = Restored(
-            len(memory.account.items), memory.unsettled.take_lost_bytes(), memory.owes_answer
+            len(state.log.items), state.send_buffer.pop_lost_bytes(), state.answers_again
         )
         self._told.append(opening)
         async with self._may_write:
-            link.written = memory.unsettled.unsent_from
-            for request in memory.prelude():
+            link.written = state.send_buffer.resend_after
+            for request in state.replay_preamble():
                 await self._put(link, request)
             await self._write_kept(link)
-            for ping in memory.pings:
+            for ping in state.pings:
                 await self._put(link, ping)
-            if self._memory.has_finished:
+            if self._state.has_done_sending:
                 await link.stream.done_sending()
             self._link = link
 

@@ -16,7 +16,7 @@ NUMBERED = frozenset({"config", "audio", "control", "text"})
 
 
 @dataclass(slots=True)
-class _Recording:
+class _RecordingHead:
     """A listening period: how it began, and the header of its container."""
 
     start: pb.VoiceSessionRequest | None = None
@@ -36,14 +36,14 @@ class _Recording:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _BufferedMessage:
     request: pb.VoiceSessionRequest
     at_s: float
-    recording: _Recording
+    recording: _RecordingHead
     audio_bytes: int
 
 
-class Unsettled:
+class SendBuffer:
     """The messages that the server has not received, or not done with.
 
     Args:
@@ -60,9 +60,9 @@ class Unsettled:
         """The newest number that is not needed again."""
         self._max_audio_bytes = max_audio_bytes
         self._max_audio_s = max_audio_s
-        self._kept: deque[_Kept] = deque()
+        self._kept: deque[_BufferedMessage] = deque()
         self._audio_bytes = self._audio_count = 0
-        self._recording = _Recording()
+        self._recording = _RecordingHead()
         self._dropped: deque[tuple[int, int]] = deque(maxlen=MAX_MESSAGES)
 
     def add(self, request: pb.VoiceSessionRequest, now_s: float) -> None:
@@ -77,25 +77,25 @@ class Unsettled:
             )
         self.sent_sequence = max(self.sent_sequence + 1, request.sequence)
         request.sequence = self.sent_sequence
-        self._follow(request)
+        self._track_recording(request)
         size = len(request.audio.data)
-        self._kept.append(_Kept(request, now_s, self._recording, size))
+        self._kept.append(_BufferedMessage(request, now_s, self._recording, size))
         self._audio_bytes += size
         self._audio_count += size > 0
         if request.control.HasField("stop_listening"):
-            self._recording = _Recording()
+            self._recording = _RecordingHead()
         self._drop_surplus(now_s)
 
-    def note(self, ack: int, durable: int) -> None:
+    def acknowledge(self, ack: int, durable: int) -> None:
         """The server has received a message, and is done with another and all before it."""
         self.accepted = max(self.accepted, ack)
         self.durable = max(self.durable, durable)
         while self._kept and self._kept[0].request.sequence <= self.durable:
-            self._forget(0)
+            self._remove(0)
         while self._dropped and self._dropped[0][0] <= self.durable:
             self._dropped.popleft()
 
-    def begin_anew(self) -> None:
+    def reset_accepted(self) -> None:
         """Another session stands in for the one before: it has received nothing."""
         self.accepted = 0
 
@@ -110,22 +110,22 @@ class Unsettled:
         return newer
 
     @property
-    def unsent_from(self) -> int:
+    def resend_after(self) -> int:
         """What a session needs is above this number."""
         return max(self.accepted, self.durable)
 
     @property
-    def has_input(self) -> bool:
+    def has_user_turn(self) -> bool:
         """Whether a turn of the user is among what is kept, beside audio."""
-        return any(_is_turn(kept.request) for kept in self._kept)
+        return any(_is_user_turn(kept.request) for kept in self._kept)
 
-    def take_lost_bytes(self) -> int:
+    def pop_lost_bytes(self) -> int:
         """How much audio was dropped that the server has not received; told once."""
         lost = sum(size for sequence, size in self._dropped if sequence > self.accepted)
         self._dropped.clear()
         return lost
 
-    def prelude(self) -> list[pb.VoiceSessionRequest]:
+    def replay_preamble(self) -> list[pb.VoiceSessionRequest]:
         """What makes the kept audio, and what follows it, understood by a session without its past.
 
         Not numbered: it was said before.
@@ -141,15 +141,15 @@ class Unsettled:
             said.append(pb.VoiceSessionRequest(audio=audio))
         return said
 
-    def _follow(self, request: pb.VoiceSessionRequest) -> None:
+    def _track_recording(self, request: pb.VoiceSessionRequest) -> None:
         """Keep track of which recording audio belongs to."""
         data = request.audio.data
         if request.control.HasField("start_listening"):
-            self._recording = _Recording(request)
+            self._recording = _RecordingHead(request)
         elif data and begins_recording(data) and self._recording.first_audio_sequence:
             is_page = self._recording.header and data.startswith(b"OggS")  # every page begins so
             if not is_page:
-                self._recording = _Recording(self._recording.start)
+                self._recording = _RecordingHead(self._recording.start)
         if data:
             if not self._recording.first_audio_sequence:
                 self._recording.first_audio_sequence = request.sequence
@@ -157,27 +157,27 @@ class Unsettled:
 
     def _drop_surplus(self, now_s: float) -> None:
         index = 0
-        while index < len(self._kept) and self._is_too_much(now_s):
+        while index < len(self._kept) and self._has_surplus_audio(now_s):
             kept = self._kept[index]
             if not kept.audio_bytes:
                 index += 1
                 continue
             self._dropped.append((kept.request.sequence, kept.audio_bytes))
-            self._forget(index)
+            self._remove(index)
 
-    def _is_too_much(self, now_s: float) -> bool:
+    def _has_surplus_audio(self, now_s: float) -> bool:
         if self._audio_bytes > self._max_audio_bytes:
             return True
         oldest = next((kept for kept in self._kept if kept.audio_bytes), None)
         return oldest is not None and now_s - oldest.at_s > self._max_audio_s
 
-    def _forget(self, index: int) -> None:
+    def _remove(self, index: int) -> None:
         kept = self._kept[index]
         del self._kept[index]
         self._audio_bytes -= kept.audio_bytes
         self._audio_count -= kept.audio_bytes > 0
 
 
-def _is_turn(request: pb.VoiceSessionRequest) -> bool:
+def _is_user_turn(request: pb.VoiceSessionRequest) -> bool:
     command = request.control.WhichOneof("command")
     return request.HasField("text") or command in ("say", "create_response")

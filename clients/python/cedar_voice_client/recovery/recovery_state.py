@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Literal
 
 import cedar_voice.v1 as pb
-from cedar_voice_client.recovery.conversation_log import Account
-from cedar_voice_client.recovery.send_buffer import Unsettled
+from cedar_voice_client.recovery.conversation_log import ConversationLog
+from cedar_voice_client.recovery.send_buffer import SendBuffer
 
 HEARTBEAT_AT_MS = -(1 << 62)
 """The time in a ping of our own: its answer is nobody else's."""
@@ -19,12 +19,12 @@ _EFFECTIVE = ("settings", "output_audio", "turn_detection")
 """What a server tells of its configuration."""
 
 
-class Memory:
+class RecoveryState:
     """A session as its client knows it.
 
     Args:
-        max_audio_bytes: see `Unsettled`.
-        max_audio_s: see `Unsettled`.
+        max_audio_bytes: see `SendBuffer`.
+        max_audio_s: see `SendBuffer`.
         done_with: number of the event up to which nothing is needed again; what was received,
             unless given.
     """
@@ -35,27 +35,27 @@ class Memory:
         max_audio_s: float,
         done_with: Callable[[], int] | None = None,
     ) -> None:
-        self.account = Account()
-        self.done_with = done_with or (lambda: self.account.sequence)
-        self.unsettled = Unsettled(max_audio_bytes, max_audio_s)
+        self.log = ConversationLog()
+        self.done_with = done_with or (lambda: self.log.sequence)
+        self.send_buffer = SendBuffer(max_audio_bytes, max_audio_s)
         self.pings: list[pb.VoiceSessionRequest] = []
         """Pings of the application that were not answered yet, oldest first."""
-        self.owes_answer = False
+        self.answers_again = False
         """Whether the user waits for an answer that was asked for again."""
-        self.has_finished = False
+        self.has_done_sending = False
         """Whether the application says no more."""
-        self._knows_nothing = False
-        """Whether the session stands in for another one, and shows no sign of the prelude."""
+        self._needs_preamble = False
+        """Whether the session stands in for another one, and shows no sign of the preamble."""
         self._config = pb.SessionConfig()
         self._patches: OrderedDict[int, pb.SessionConfig] = OrderedDict()
         self._resume_token = ""
-        self._may_jump = False
+        self._allows_gap = False
 
     def begin(self, config: pb.SessionConfig) -> None:
         """The session is about to be opened, or resumed, with this configuration."""
         self._config.CopyFrom(config)
         self._config.ClearField("resume")
-        self.account.sequence = config.resume.last_received_sequence
+        self.log.sequence = config.resume.last_received_sequence
         self._resume_token = config.resume.resume_token
 
     def recall(self, known: pb.GetSessionResponse, ready: pb.SessionReady) -> None:
@@ -63,88 +63,88 @@ class Memory:
         have been replayed, so that the account tells of them.
         """
         spoken = [index for index, item in enumerate(known.items) if item.HasField("user")]
-        told = min(self.account.user_turns, len(spoken))
+        told = min(self.log.user_turns, len(spoken))
         before = spoken[-told] if told else len(known.items)
         del self._config.history[:]
         self._config.history.extend(known.items[:before])
         for name in _EFFECTIVE:
             getattr(self._config, name).CopyFrom(getattr(ready, name))
 
-    def say(self, request: pb.VoiceSessionRequest, now_s: float) -> None:
+    def buffer_message(self, request: pb.VoiceSessionRequest, now_s: float) -> None:
         """Number a message and keep it.
 
         Raises:
             Unavailable: too many wait.
         """
-        self.unsettled.add(request, now_s)
+        self.send_buffer.add(request, now_s)
         if request.HasField("config"):
             self._patches[request.sequence] = request.config
 
-    def take(self, response: pb.VoiceSessionResponse) -> bool:
+    def receive(self, response: pb.VoiceSessionResponse) -> bool:
         """Note what the server says; False when it was said before."""
-        account = self.account
-        if response.term < account.term:
+        log = self.log
+        if response.term < log.term:
             return False
         # A service that knows no terms is done with what it has received.
         durable = response.durable if response.term else response.ack
-        self.unsettled.note(response.ack, durable)
+        self.send_buffer.acknowledge(response.ack, durable)
         if response.HasField("error"):
             self._patches.pop(response.error.client_sequence, None)
-        self._settle_patches()
-        if response.sequence and response.sequence <= account.sequence:
+        self._apply_durable_patches()
+        if response.sequence and response.sequence <= log.sequence:
             return False
         if response.HasField("pong") and response.pong.ping_sent_at_ms != HEARTBEAT_AT_MS:
             del self.pings[:1]
         if response.response.HasField("started"):
-            self.owes_answer = False
-        self._may_jump = self._may_jump and not response.sequence
+            self.answers_again = False
+        self._allows_gap = self._allows_gap and not response.sequence
         if response.sequence or response.ack:
-            self._knows_nothing = False
-        account.note(response)
+            self._needs_preamble = False
+        log.record(response)
         return True
 
-    def is_beyond(self, response: pb.VoiceSessionResponse) -> bool:
+    def is_after_gap(self, response: pb.VoiceSessionResponse) -> bool:
         """Whether something was said between this and what was taken before."""
-        return not self._may_jump and response.sequence > self.account.sequence + 1
+        return not self._allows_gap and response.sequence > self.log.sequence + 1
 
-    def opened(self, opening: pb.VoiceSessionResponse) -> None:
+    def record_ready(self, opening: pb.VoiceSessionResponse) -> None:
         """A stream was opened."""
         ready = opening.ready
-        self._knows_nothing = self._knows_nothing and not opening.ack
+        self._needs_preamble = self._needs_preamble and not opening.ack
         self._resume_token = ready.resume_token
         self._config.session_id = ready.session_id
-        self.account.term = opening.term
-        self._may_jump = ready.replay_truncated
+        self.log.term = opening.term
+        self._allows_gap = ready.replay_truncated
 
-    def lose_session(self) -> list[pb.VoiceSessionResponse]:
+    def replace_session(self) -> list[pb.VoiceSessionResponse]:
         """Another session stands in for the one before; how what was in progress ended."""
-        said = self.account.give_up_answer()
-        self.unsettled.begin_anew()
-        self.owes_answer = bool(self._unanswered_turn_id)
-        self._knows_nothing = True
+        said = self.log.end_response_in_progress()
+        self.send_buffer.reset_accepted()
+        self.answers_again = bool(self._unanswered_turn_id)
+        self._needs_preamble = True
         return said
 
-    def prelude(self) -> list[pb.VoiceSessionRequest]:
+    def replay_preamble(self) -> list[pb.VoiceSessionRequest]:
         """What a session that stands in for the one before has to hear first."""
-        if not self._knows_nothing:
+        if not self._needs_preamble:
             return []
-        said = self.unsettled.prelude()
-        if self.owes_answer:  # last: a recording that begins would interrupt it
+        said = self.send_buffer.replay_preamble()
+        if self.answers_again:  # last: a recording that begins would interrupt it
             answer = pb.Control(create_response=pb.CreateResponse())
             said.append(pb.VoiceSessionRequest(control=answer))
-        if durable := self.unsettled.durable:  # known also to who may come in our place
+        if durable := self.send_buffer.durable:  # known also to who may come in our place
             said.append(pb.VoiceSessionRequest(sequence=durable))
         return said
 
-    def resuming(self) -> pb.SessionConfig:
+    def resume_config(self) -> pb.SessionConfig:
         """The first message that resumes the session."""
         return pb.SessionConfig(resume=self._position())
 
-    def restoring(self) -> pb.SessionConfig:
+    def restore_config(self) -> pb.SessionConfig:
         """The first message that resumes the session, or opens another in its place."""
-        config = self._effective()
+        config = self._effective_config()
         del config.history[:]
-        config.history.extend([*self._config.history, *self.account.items])
+        config.history.extend([*self._config.history, *self.log.items])
         config.resume.CopyFrom(self._position())
         config.resume.restore = True
         if turn_id := self._unanswered_turn_id:
@@ -152,33 +152,33 @@ class Memory:
         return config
 
     def _position(self) -> pb.ResumeRequest:
-        account = self.account
+        log = self.log
         return pb.ResumeRequest(
             resume_token=self._resume_token,
-            last_received_sequence=account.sequence,
-            term=account.term,
-            last_turn_id=account.turn_id,
-            last_response_id=account.response_id,
+            last_received_sequence=log.sequence,
+            term=log.term,
+            last_turn_id=log.turn_id,
+            last_response_id=log.response_id,
         )
 
     @property
     def _unanswered_turn_id(self) -> int:
         """The turn whose answer has to be asked for again; 0 for none."""
-        detection = self._effective().turn_detection
+        detection = self._effective_config().turn_detection
         if detection.HasField("create_response") and not detection.create_response:
             return 0
-        return 0 if self.unsettled.has_input else self.account.unanswered_turn_id
+        return 0 if self.send_buffer.has_user_turn else self.log.unanswered_turn_id
 
-    def _effective(self) -> pb.SessionConfig:
+    def _effective_config(self) -> pb.SessionConfig:
         config = pb.SessionConfig()
         config.CopyFrom(self._config)
         for patch in self._patches.values():
             _apply(patch, config)
         return config
 
-    def _settle_patches(self) -> None:
+    def _apply_durable_patches(self) -> None:
         """Put patches that were not refused into the configuration."""
-        while self._patches and next(iter(self._patches)) <= self.unsettled.durable:
+        while self._patches and next(iter(self._patches)) <= self.send_buffer.durable:
             _apply(self._patches.popitem(last=False)[1], self._config)
 
 

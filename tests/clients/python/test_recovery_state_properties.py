@@ -1,4 +1,4 @@
-"""What holds of a client's memory whatever is said, received, repeated and lost, in any order.
+"""Invariants of the recovery state under any order of sending, receiving, repetition and loss.
 
 A model service takes what the client writes, answers one typed text after the other, tells its
 events once or twice, breaks its stream, and dies.
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 import cedar_voice.v1 as pb
-from cedar_voice_client.recovery.session_state import Memory
+from cedar_voice_client.recovery.recovery_state import RecoveryState
 
 
 class Session(RuleBasedStateMachine):
@@ -19,10 +19,10 @@ class Session(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.memory = Memory(1 << 20, 60)
-        self.memory.begin(pb.SessionConfig(session_id="mine"))
+        self.state = RecoveryState(1 << 20, 60)
+        self.state.begin(pb.SessionConfig(session_id="mine"))
         self.term = 1
-        self.memory.opened(self.ready())
+        self.state.record_ready(self.ready())
         # What the client has said and written, and what the service has of it.
         self.said: list[str] = []
         self.written = self.accepted = self.durable = 0
@@ -41,12 +41,12 @@ class Session(RuleBasedStateMachine):
     def say(self) -> None:
         self.said.append(f"text {len(self.said) + 1}")
         text = pb.TextInput(text=self.said[-1])
-        self.memory.say(pb.VoiceSessionRequest(text=text), 0.0)
+        self.state.buffer_message(pb.VoiceSessionRequest(text=text), 0.0)
 
     @rule(count=st.integers(1, 3))
     def write(self, count: int) -> None:
         """The stream takes messages, in order; what was received already is ignored."""
-        for request in self.memory.unsettled.after(self.written)[:count]:
+        for request in self.state.send_buffer.after(self.written)[:count]:
             self.written = request.sequence
             if request.sequence > self.accepted:
                 assert request.sequence == self.accepted + 1 or self.accepted == 0
@@ -91,34 +91,34 @@ class Session(RuleBasedStateMachine):
     @rule(back=st.integers(0, 5))
     def tell_again(self, back: int) -> None:
         """A replay repeats what was heard."""
-        before = self.memory.restoring()
-        assert not self.memory.take(self.told[-1 - min(back, len(self.told) - 1)])
-        assert self.memory.restoring() == before
+        before = self.state.restore_config()
+        assert not self.state.receive(self.told[-1 - min(back, len(self.told) - 1)])
+        assert self.state.restore_config() == before
 
     @rule()
     def break_off(self) -> None:
         """The stream breaks, and another resumes the session."""
-        position = self.memory.resuming().resume
+        position = self.state.resume_config().resume
         assert (position.term, position.last_received_sequence) == (self.term, self.sequence)
-        self.written = self.memory.unsettled.unsent_from
+        self.written = self.state.send_buffer.resend_after
 
     @rule()
     def die(self) -> None:
         """The service is gone; another one opens the session with what its client knows."""
-        config = self.memory.restoring()
+        config = self.state.restore_config()
         known = [item.user.text or item.assistant.text for item in config.history]
         left = self.open_turn if self.is_cut else self.open_turn[:1]
         assert known == self.history + left
         assert config.resume.last_response_id == self.response_id
-        self.told += self.memory.lose_session()
+        self.told += self.state.replace_session()
         self.term, self.accepted = self.term + 1, 0
-        self.memory.opened(self.ready())
-        self.written = self.memory.unsettled.unsent_from
+        self.state.record_ready(self.ready())
+        self.written = self.state.send_buffer.resend_after
         self.asked.clear()
         if self.open_text is not None:
-            prelude = self.memory.prelude()
-            is_asked_for = any(each.control.HasField("create_response") for each in prelude)
-            assert is_asked_for is not (self.is_cut or self.memory.unsettled.has_input)
+            preamble = self.state.replay_preamble()
+            is_asked_for = any(each.control.HasField("create_response") for each in preamble)
+            assert is_asked_for is not (self.is_cut or self.state.send_buffer.has_user_turn)
         self.history += left
         self.open_text = None
 
@@ -145,16 +145,16 @@ class Session(RuleBasedStateMachine):
             durable=self.durable,
             **payload,  # type: ignore[arg-type]
         )
-        assert not self.memory.is_beyond(event)
-        assert self.memory.take(event)
+        assert not self.state.is_after_gap(event)
+        assert self.state.receive(event)
         self.told.append(event)
 
     # -- what holds ----------------------------------------------------------------------------
 
     @invariant()
     def what_is_not_durable_is_kept_and_nothing_else(self) -> None:
-        kept = [request.text.text for request in self.memory.unsettled.after(0)]
-        assert kept == self.said[self.memory.unsettled.durable :]
+        kept = [request.text.text for request in self.state.send_buffer.after(0)]
+        assert kept == self.said[self.state.send_buffer.durable :]
 
     @invariant()
     def what_was_begun_ends_once(self) -> None:
