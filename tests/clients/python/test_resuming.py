@@ -16,8 +16,9 @@ from cedar_voice_client import (
     Unavailable,
     VoiceClientError,
 )
+from cedar_voice_client.recovery.outage import MAX_RESTORES
 from cedar_voice_client.recovery.recovery_state import HEARTBEAT_AT_MS
-from cedar_voice_client.recovery.resuming_stream import MAX_RESTORES, UNDER_WAY, ResumingStream
+from cedar_voice_client.recovery.resuming_stream import RESERVED_SEQUENCES, ResumingStream
 from tests.support.virtual_time import run_virtually
 
 RECOVERY = Recovery(give_up_after_s=60, first_wait_s=0.5, max_wait_s=8, ping_after_s=5)
@@ -170,7 +171,7 @@ def test_who_goes_on_with_a_session_leaves_numbers_to_who_held_it() -> None:
         await session.send(audio())
 
     over(stream)(story)
-    assert stream.numbers == [7 + UNDER_WAY + 1]
+    assert stream.numbers == [7 + RESERVED_SEQUENCES + 1]
 
 
 def test_who_is_refused_before_a_word_is_taken_hears_why() -> None:

@@ -23,7 +23,7 @@ from cedar_voice_client import (
     events,
 )
 from cedar_voice_client.enums import FinishReason, InterruptionReason, PipelineStage
-from cedar_voice_client.recovery.resuming_stream import ACKNOWLEDGE_EVERY
+from cedar_voice_client.recovery.link import ACKNOWLEDGE_EVERY
 from tests.support.scripted_service import (
     ANSWER_AUDIO,
     LIMITS,

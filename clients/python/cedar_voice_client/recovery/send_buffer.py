@@ -95,6 +95,10 @@ class SendBuffer:
         while self._dropped and self._dropped[0][0] <= self.durable:
             self._dropped.popleft()
 
+    def skip_to(self, sequence: int) -> None:
+        """Number the next message above this number, and above all before it."""
+        self.sent_sequence = max(self.sent_sequence, sequence)
+
     def reset_accepted(self) -> None:
         """Another session stands in for the one before: it has received nothing."""
         self.accepted = 0
