@@ -77,7 +77,7 @@ def test_too_many_messages_are_refused() -> None:
     buffer = SendBuffer(1_000, 60)
     for _ in range(MAX_MESSAGES):
         buffer.add(text("more"), 0.0)
-    with pytest.raises(Unavailable, match="too much waits"):
+    with pytest.raises(Unavailable, match="too many messages wait"):
         buffer.add(text("and more"), 0.0)
     buffer.acknowledge(ack=0, durable=1)
     buffer.add(text("and more"), 0.0)

@@ -1,4 +1,4 @@
-"""What a client knows of a conversation, from what it was told: enough to open it again. Pure."""
+"""Log of a conversation as the client received it, from which it can be restored. Pure."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -7,10 +7,11 @@ import cedar_voice.v1 as pb
 
 MAX_TURNS = 100
 MAX_TEXT_BYTES = 128 << 10
-"""Text kept of a conversation; the oldest turns are forgotten."""
+"""Most text of a conversation in UTF-8; the oldest turns are dropped."""
 
 SENT_JSON = '{"status": "sent to the application"}'
-"""What the model is told of an action: it was sent, the application does the rest."""
+"""Outcome of each action in the history for the language model: the client cannot know more, as the
+application carries it out."""
 
 
 @dataclass(slots=True)
@@ -29,14 +30,14 @@ class _LoggedResponse:
     def items(self) -> list[pb.ConversationItem]:
         items: list[pb.ConversationItem] = []
         if self.tool_calls:
-            called = pb.AssistantItem(tool_calls=self.tool_calls)
-            items.append(pb.ConversationItem(assistant=called))
+            call_item = pb.AssistantItem(tool_calls=self.tool_calls)
+            items.append(pb.ConversationItem(assistant=call_item))
         for call in self.tool_calls:
             outcome = pb.ToolOutcomeItem(call_id=call.call_id, output_json=SENT_JSON)
             items.append(pb.ConversationItem(tool_outcome=outcome))
         if self.text.strip():
-            said = pb.AssistantItem(text=self.text, interrupted=self.is_interrupted)
-            items.append(pb.ConversationItem(assistant=said))
+            text_item = pb.AssistantItem(text=self.text, interrupted=self.is_interrupted)
+            items.append(pb.ConversationItem(assistant=text_item))
         return items
 
 
@@ -57,7 +58,7 @@ class _LoggedTurn:
 
 
 class ConversationLog:
-    """The conversation as far as it was told, and the position in it."""
+    """The conversation as far as it was received, and the newest numbers in it."""
 
     def __init__(self) -> None:
         self.term = 0
@@ -68,12 +69,12 @@ class ConversationLog:
 
     @property
     def user_turns(self) -> int:
-        """In how many of the turns that are kept the user has said something."""
+        """Number of logged turns with a transcript or text of the user."""
         return sum(bool(turn.user_text) for turn in self._turns.values())
 
     @property
     def items(self) -> list[pb.ConversationItem]:
-        """The conversation, oldest first."""
+        """Items of the conversation, oldest first."""
         items: list[pb.ConversationItem] = []
         for turn in self._turns.values():
             if turn.user_text:
@@ -84,7 +85,7 @@ class ConversationLog:
         return items
 
     def record(self, response: pb.VoiceSessionResponse) -> None:
-        """Take what the server says."""
+        """Record a message of the server."""
         self.sequence = max(self.sequence, response.sequence)
         self.turn_id = max(self.turn_id, response.turn_id)
         if response.turn_id:
@@ -94,10 +95,11 @@ class ConversationLog:
                 self._drop_oldest_turns()
 
     def end_response_in_progress(self) -> list[pb.VoiceSessionResponse]:
-        """The session is lost: the answer in progress ends here; what there is to say of it.
+        """End the response in progress of a lost session; return the messages that complete it.
 
-        One that can be given again is forgotten: it has not acted, and it answers the user. What
-        was said unasked is not: it may have been heard.
+        A response to the user without an action is removed from the log, because the restored
+        session generates it again. Any other stays: an action has been carried out, and a response
+        without a turn of the user may have been played.
         """
         turn_id, turn = self._newest()
         if turn is None or turn.answer is None:
@@ -108,35 +110,37 @@ class ConversationLog:
         interruption = pb.Interruption(
             response_id=answer.response_id, reason=pb.INTERRUPTION_REASON_SESSION_RESTORED
         )
-        is_given_again = bool(turn.user_text) and not answer.tool_calls
-        if not is_given_again:
+        is_generated_again = bool(turn.user_text) and not answer.tool_calls
+        if not is_generated_again:
             interruption.reason = pb.INTERRUPTION_REASON_CLIENT_REQUEST
             interruption.kept_text = answer.text
-        said = [pb.VoiceSessionResponse(term=self.term, turn_id=turn_id, interruption=interruption)]
-        said += self._missing_ends(turn_id, answer)
+        messages = [
+            pb.VoiceSessionResponse(term=self.term, turn_id=turn_id, interruption=interruption)
+        ]
+        messages += self._missing_ends(turn_id, answer)
         answer.is_interrupted = True
-        if is_given_again:
+        if is_generated_again:
             turn.answer = None
-        return said
+        return messages
 
     def _missing_ends(self, turn_id: int, answer: _LoggedResponse) -> list[pb.VoiceSessionResponse]:
-        """The end of an answer's text and of its sound, where they were not told."""
-        owed = []
+        """Return the end of a response's text and of its audio, where they were not received."""
+        ends = []
         if not answer.is_text_complete:
             completed = pb.ResponseCompleted(
                 text=answer.text, finish_reason=pb.FINISH_REASON_INTERRUPTED
             )
             event = pb.ResponseEvent(response_id=answer.response_id, completed=completed)
-            owed.append(pb.VoiceSessionResponse(term=self.term, turn_id=turn_id, response=event))
+            ends.append(pb.VoiceSessionResponse(term=self.term, turn_id=turn_id, response=event))
         if not answer.is_audio_complete:
             last = pb.OutputAudio(response_id=answer.response_id, is_last=True)
-            owed.append(pb.VoiceSessionResponse(term=self.term, turn_id=turn_id, audio=last))
+            ends.append(pb.VoiceSessionResponse(term=self.term, turn_id=turn_id, audio=last))
         answer.is_text_complete = answer.is_audio_complete = True
-        return owed
+        return ends
 
     @property
     def unanswered_turn_id(self) -> int:
-        """The newest turn, if the user waits for its answer; 0 when nobody waits."""
+        """Number of the newest turn if its response is outstanding; 0 for none."""
         turn_id, turn = self._newest()
         if turn is None or turn.is_answered or not turn.user_text:
             return 0

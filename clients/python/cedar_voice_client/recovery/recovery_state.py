@@ -1,4 +1,4 @@
-"""All that a client keeps of a session: enough to resume it, or to open it again. Pure."""
+"""A client's copy of the state of a session, from which it is resumed or restored. Pure."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -9,24 +9,24 @@ from cedar_voice_client.recovery.conversation_log import ConversationLog
 from cedar_voice_client.recovery.send_buffer import SendBuffer
 
 HEARTBEAT_AT_MS = -(1 << 62)
-"""The time in a ping of our own: its answer is nobody else's."""
+"""Time in the pings of the SDK itself; their answers are not delivered to the application."""
 
 _Whole = Literal["input_audio", "output_audio", "tools", "context_json"]
 _WHOLE: tuple[_Whole, ...] = ("input_audio", "output_audio", "tools", "context_json")
-"""What a patch replaces as a whole."""
+"""Fields of the configuration that a patch replaces as a whole."""
 
 _EFFECTIVE = ("settings", "output_audio", "turn_detection")
-"""What a server tells of its configuration."""
+"""Fields of the configuration that `SessionReady` contains."""
 
 
 class RecoveryState:
-    """A session as its client knows it.
+    """State of a session: conversation, configuration, buffered messages and positions.
 
     Args:
         max_audio_bytes: see `SendBuffer`.
         max_audio_s: see `SendBuffer`.
-        done_with: number of the event up to which nothing is needed again; what was received,
-            unless given.
+        done_with: returns the sequence number up to which no event is needed again; by default
+            that of the newest event received.
     """
 
     def __init__(
@@ -39,53 +39,54 @@ class RecoveryState:
         self.done_with = done_with or (lambda: self.log.sequence)
         self.send_buffer = SendBuffer(max_audio_bytes, max_audio_s)
         self.pings: list[pb.VoiceSessionRequest] = []
-        """Pings of the application that were not answered yet, oldest first."""
+        """Unanswered pings of the application, oldest first."""
         self.answers_again = False
-        """Whether the user waits for an answer that was asked for again."""
+        """Whether the response in progress at the loss of a session is generated again."""
         self.has_done_sending = False
-        """Whether the application says no more."""
+        """Whether the application has announced the end of its input."""
         self._needs_preamble = False
-        """Whether the session stands in for another one, and shows no sign of the preamble."""
+        """Whether the session was restored, and may not have received the preamble."""
         self._config = pb.SessionConfig()
         self._patches: OrderedDict[int, pb.SessionConfig] = OrderedDict()
         self._resume_token = ""
         self._allows_gap = False
 
     def begin(self, config: pb.SessionConfig) -> None:
-        """The session is about to be opened, or resumed, with this configuration."""
+        """Record the configuration that the session is opened or resumed with."""
         self._config.CopyFrom(config)
         self._config.ClearField("resume")
         self.log.sequence = config.resume.last_received_sequence
         self._resume_token = config.resume.resume_token
 
     def recall(self, known: pb.GetSessionResponse, ready: pb.SessionReady) -> None:
-        """Learn from the server what was said and set before this client came: its newest turns
-        have been replayed, so that the account tells of them.
+        """Record the conversation and the settings of a session that another client opened.
+
+        The newest turns have been replayed and are logged already; only the older ones are added.
         """
-        spoken = [index for index, item in enumerate(known.items) if item.HasField("user")]
-        told = min(self.log.user_turns, len(spoken))
-        before = spoken[-told] if told else len(known.items)
+        user_items = [index for index, item in enumerate(known.items) if item.HasField("user")]
+        logged = min(self.log.user_turns, len(user_items))
+        before = user_items[-logged] if logged else len(known.items)
         del self._config.history[:]
         self._config.history.extend(known.items[:before])
         for name in _EFFECTIVE:
             getattr(self._config, name).CopyFrom(getattr(ready, name))
 
     def buffer_message(self, request: pb.VoiceSessionRequest, now_s: float) -> None:
-        """Number a message and keep it.
+        """Number a message and buffer it.
 
         Raises:
-            Unavailable: too many wait.
+            Unavailable: too many messages are buffered.
         """
         self.send_buffer.add(request, now_s)
         if request.HasField("config"):
             self._patches[request.sequence] = request.config
 
     def receive(self, response: pb.VoiceSessionResponse) -> bool:
-        """Note what the server says; False when it was said before."""
+        """Record a message of the server; return False if it was received before."""
         log = self.log
         if response.term < log.term:
             return False
-        # A service that knows no terms is done with what it has received.
+        # A service without terms does not restore: each message it has received is durable.
         durable = response.durable if response.term else response.ack
         self.send_buffer.acknowledge(response.ack, durable)
         if response.HasField("error"):
@@ -104,11 +105,11 @@ class RecoveryState:
         return True
 
     def is_after_gap(self, response: pb.VoiceSessionResponse) -> bool:
-        """Whether something was said between this and what was taken before."""
+        """Whether events are missing between this one and the newest received."""
         return not self._allows_gap and response.sequence > self.log.sequence + 1
 
     def record_ready(self, opening: pb.VoiceSessionResponse) -> None:
-        """A stream was opened."""
+        """Record the `ready` of a new stream."""
         ready = opening.ready
         self._needs_preamble = self._needs_preamble and not opening.ack
         self._resume_token = ready.resume_token
@@ -117,38 +118,40 @@ class RecoveryState:
         self._allows_gap = ready.replay_truncated
 
     def replace_session(self) -> list[pb.VoiceSessionResponse]:
-        """Another session stands in for the one before; how what was in progress ended."""
-        said = self.log.end_response_in_progress()
+        """Record a restored session; return the messages that end the response in progress."""
+        ends = self.log.end_response_in_progress()
         self.send_buffer.reset_accepted()
         self.answers_again = bool(self._unanswered_turn_id)
         self._needs_preamble = True
-        return said
+        return ends
 
     def replay_preamble(self) -> list[pb.VoiceSessionRequest]:
-        """What a session that stands in for the one before has to hear first."""
+        """Return the messages that a restored session must receive before the buffered ones."""
         if not self._needs_preamble:
             return []
-        said = self.send_buffer.replay_preamble()
-        if self.answers_again:  # last: a recording that begins would interrupt it
+        preamble = self.send_buffer.replay_preamble()
+        if self.answers_again:  # after the start of a recording, which would interrupt it
             answer = pb.Control(create_response=pb.CreateResponse())
-            said.append(pb.VoiceSessionRequest(control=answer))
-        if durable := self.send_buffer.durable:  # known also to who may come in our place
-            said.append(pb.VoiceSessionRequest(sequence=durable))
-        return said
+            preamble.append(pb.VoiceSessionRequest(control=answer))
+        if (
+            durable := self.send_buffer.durable
+        ):  # from which a later client of the session continues
+            preamble.append(pb.VoiceSessionRequest(sequence=durable))
+        return preamble
 
     def resume_config(self) -> pb.SessionConfig:
-        """The first message that resumes the session."""
+        """Return the first message that resumes the session."""
         return pb.SessionConfig(resume=self._position())
 
     def restore_config(self) -> pb.SessionConfig:
-        """The first message that resumes the session, or opens another in its place."""
+        """Return the first message that resumes the session, or restores it where it is lost."""
         config = self._effective_config()
         del config.history[:]
         config.history.extend([*self._config.history, *self.log.items])
         config.resume.CopyFrom(self._position())
         config.resume.restore = True
         if turn_id := self._unanswered_turn_id:
-            config.resume.last_turn_id = turn_id - 1  # its answer is given in the same turn
+            config.resume.last_turn_id = turn_id - 1  # its response belongs to the same turn
         return config
 
     def _position(self) -> pb.ResumeRequest:
@@ -163,7 +166,7 @@ class RecoveryState:
 
     @property
     def _unanswered_turn_id(self) -> int:
-        """The turn whose answer has to be asked for again; 0 for none."""
+        """Number of the turn whose response is to be requested again; 0 for none."""
         detection = self._effective_config().turn_detection
         if detection.HasField("create_response") and not detection.create_response:
             return 0
@@ -177,7 +180,7 @@ class RecoveryState:
         return config
 
     def _apply_durable_patches(self) -> None:
-        """Put patches that were not refused into the configuration."""
+        """Merge the durable patches, those that were not refused, into the configuration."""
         while self._patches and next(iter(self._patches)) <= self.send_buffer.durable:
             _apply(self._patches.popitem(last=False)[1], self._config)
 
