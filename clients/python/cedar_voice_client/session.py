@@ -162,7 +162,7 @@ class VoiceSession(AsyncIterator[Event]):
             self._is_reporting = False
 
     async def configure(self, patch: SessionOptions) -> None:
-        """Change the options set in the patch from the next turn on; a `Ready` event confirms it."""
+        """Change the options set in the patch, from the next turn on; confirmed by a `Ready`."""
         await self._stream.send(pb.VoiceSessionRequest(config=config_from_options(patch)))
 
     async def ping(self) -> None:
