@@ -1,4 +1,4 @@
-"""What a client knows of its session, and what it opens another one with."""
+"""The client's copy of a session, and the messages that restore a session from it."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ OPENING = pb.SessionConfig(session_id="mine", settings=pb.VoiceSettings(language
 
 
 class FakeService:
-    """A service that tells a recovery state things, in numbered messages."""
+    """A service that sends numbered messages to a recovery state."""
 
     def __init__(self) -> None:
         self.state = RecoveryState(1 << 20, 60)
@@ -46,7 +46,7 @@ class FakeService:
 
     @property
     def history(self) -> list[str]:
-        """Who said what, in short."""
+        """Kind and text of each item of the conversation."""
         items = self.state.restore_config().history
         return [
             f"{item.WhichOneof('item')}: {item.user.text or item.assistant.text}" for item in items
@@ -57,7 +57,7 @@ def patch(**fields: Any) -> pb.VoiceSessionRequest:
     return pb.VoiceSessionRequest(config=pb.SessionConfig(**fields))
 
 
-def test_a_conversation_is_known_as_it_was_told() -> None:
+def test_the_conversation_is_logged_as_it_was_received() -> None:
     service = FakeService()
     service.whole_turn(1, "hello", "Hi.")
     service.transcribe("and", 2)
@@ -74,7 +74,7 @@ def test_a_conversation_is_known_as_it_was_told() -> None:
     assert service.state.restore_config().history[-1].assistant.interrupted
 
 
-def test_what_was_told_before_is_not_taken_again() -> None:
+def test_repeated_messages_are_ignored() -> None:
     service = FakeService()
     service.transcribe("hello")
     service.sequence = 0
@@ -83,7 +83,7 @@ def test_what_was_told_before_is_not_taken_again() -> None:
     assert not service.state.receive(older)
 
 
-def test_an_answer_in_progress_is_asked_for_again_in_its_turn() -> None:
+def test_a_response_in_progress_is_requested_again_in_its_turn() -> None:
     service = FakeService()
     service.whole_turn(1, "hello", "Hi.")
     service.transcribe("and you?", 2)
@@ -102,7 +102,7 @@ def test_an_answer_in_progress_is_asked_for_again_in_its_turn() -> None:
     assert service.state.replay_preamble() == []
 
 
-def test_what_was_said_before_this_client_came_is_learned_and_told_once() -> None:
+def test_the_conversation_before_this_client_is_recalled_without_duplicates() -> None:
     service = FakeService()
     service.whole_turn(3, "third", "3.")
     service.transcribe("fourth", 4)
@@ -117,26 +117,29 @@ def test_what_was_said_before_this_client_came_is_learned_and_told_once() -> Non
     )
     ready = pb.SessionReady(settings=pb.VoiceSettings(language="fr-FR", rate=1.0))
     service.state.recall(known, ready)
-    assert [told.partition(": ")[2] for told in service.history] == words
+    assert [item.partition(": ")[2] for item in service.history] == words
     assert service.state.restore_config().settings == ready.settings
 
 
-def test_an_answer_is_asked_for_after_the_recording_that_goes_on() -> None:
+def test_a_response_is_requested_after_the_start_of_the_recording() -> None:
     service = FakeService()
     start = pb.Control(start_listening=pb.StartListening())
     service.state.buffer_message(pb.VoiceSessionRequest(control=start), 0.0)
     service.transcribe("and you?")
     service.state.receive(pb.VoiceSessionResponse(term=1, ack=1, durable=1))
     service.state.replace_session()
-    *said, last = service.state.replay_preamble()
-    commands = [request.control.WhichOneof("command") for request in said]
+    *preamble, last = service.state.replay_preamble()
+    commands = [request.control.WhichOneof("command") for request in preamble]
     assert commands == ["start_listening", "create_response"]
-    assert (last.sequence, last.WhichOneof("payload")) == (1, None)  # what is not said again
+    assert (last.sequence, last.WhichOneof("payload")) == (
+        1,
+        None,
+    )  # durable messages are not sent again
     service.respond(started=pb.ResponseStarted())
-    assert service.state.replay_preamble() == []  # it has been heard
+    assert service.state.replay_preamble() == []  # the session has received it
 
 
-def test_an_answer_that_has_acted_is_not_given_again() -> None:
+def test_a_response_with_an_action_is_not_requested_again() -> None:
     service = FakeService()
     service.respond(started=pb.ResponseStarted(user_text="set x"))
     service.act()
@@ -148,7 +151,7 @@ def test_an_answer_that_has_acted_is_not_given_again() -> None:
     assert service.state.replay_preamble() == []
 
 
-def test_what_was_said_unasked_is_not_said_again_and_the_history_keeps_it() -> None:
+def test_a_response_without_input_is_kept_and_not_requested_again() -> None:
     service = FakeService()
     service.respond(started=pb.ResponseStarted())
     service.respond(delta=pb.ResponseDelta(text="Your train is late."))
@@ -160,7 +163,7 @@ def test_what_was_said_unasked_is_not_said_again_and_the_history_keeps_it() -> N
     assert service.state.replay_preamble() == []
 
 
-def test_an_answer_is_not_asked_for_where_none_was_wanted_or_more_was_said() -> None:
+def test_no_response_is_requested_when_switched_off_or_when_input_is_buffered() -> None:
     service = FakeService()
     service.transcribe("hello")
     detection = pb.TurnDetection(create_response=False)
@@ -174,7 +177,7 @@ def test_an_answer_is_not_asked_for_where_none_was_wanted_or_more_was_said() -> 
     assert not service.state.answers_again
 
 
-def test_the_configuration_is_what_was_accepted() -> None:
+def test_the_configuration_holds_the_accepted_patches() -> None:
     service = FakeService()
     tools = pb.ToolSet(tools=[pb.ToolDefinition(name="one")])
     service.state.buffer_message(patch(settings=pb.VoiceSettings(rate=2.0), tools=tools), 0.0)
@@ -189,7 +192,7 @@ def test_the_configuration_is_what_was_accepted() -> None:
     assert service.state.restore_config() == config
 
 
-def test_it_is_bounded() -> None:
+def test_the_log_is_bounded() -> None:
     service = FakeService()
     for turn_id in range(1, MAX_TURNS + 20):
         service.whole_turn(turn_id, "x", "y")

@@ -1,4 +1,4 @@
-"""What a client keeps to say again: in order, bounded, and understood by who has not heard it."""
+"""Buffered messages: their order, their bounds, and the preamble that makes them decodable."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def numbers(buffer: SendBuffer, after: int = 0) -> list[int]:
     return [request.sequence for request in buffer.after(after)]
 
 
-def test_what_is_durable_is_forgotten_and_what_is_received_is_kept() -> None:
+def test_durable_messages_are_removed_and_received_ones_are_kept() -> None:
     buffer = SendBuffer(1_000, 60)
     for data in (b"a", b"b", b"c"):
         buffer.add(audio(data), 0.0)
@@ -48,7 +48,7 @@ def test_what_is_durable_is_forgotten_and_what_is_received_is_kept() -> None:
     assert numbers(buffer) == []
 
 
-def test_the_oldest_audio_is_dropped_and_told_and_nothing_else_is() -> None:
+def test_only_the_oldest_audio_is_dropped_and_reported() -> None:
     buffer = SendBuffer(250, 60)
     buffer.add(START, 0.0)
     for _ in range(4):
@@ -58,7 +58,7 @@ def test_the_oldest_audio_is_dropped_and_told_and_nothing_else_is() -> None:
     assert buffer.pop_lost_bytes() == 0
 
 
-def test_audio_is_kept_for_a_time() -> None:
+def test_audio_is_dropped_at_an_age() -> None:
     buffer = SendBuffer(1_000, 10)
     for at_s in (0.0, 5.0, 12.0):
         buffer.add(audio(b"x"), at_s)
@@ -90,14 +90,14 @@ def test_the_rest_of_a_recording_is_preceded_by_its_beginning() -> None:
     buffer.add(start, 0.0)
     for blob in blobs:
         buffer.add(audio(blob), 0.0)
-    assert buffer.replay_preamble() == []  # it is kept
+    assert buffer.replay_preamble() == []  # the beginning is buffered
     buffer.acknowledge(ack=0, durable=len(blobs) // 2)
     again, head = buffer.replay_preamble()
     assert again.control.HasField("start_listening") and again.sequence == 0
     assert blobs[0].startswith(head.audio.data[:-5])
     buffer.add(STOP, 0.0)
     buffer.acknowledge(ack=0, durable=buffer.sent_sequence)
-    assert buffer.replay_preamble() == []  # what comes next is a recording of its own
+    assert buffer.replay_preamble() == []  # the next audio begins a recording of its own
 
 
 @pytest.mark.parametrize("kind", ["webm", "mp4"])
