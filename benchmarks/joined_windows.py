@@ -22,9 +22,9 @@ from benchmarks.figures import p95
 from cedar_voice_service.audio.formats import AudioBlock, EdgeKind
 from cedar_voice_service.audio.speech_tracker import SpeechTracker
 from cedar_voice_service.providers.pocketsphinx.recognizer import Recognizer
-from cedar_voice_service.recognition.request import Request
-from cedar_voice_service.recognition.rolling_window import Utterance
-from cedar_voice_service.recognition.transcript import Shown
+from cedar_voice_service.recognition.rolling_window import RollingWindow
+from cedar_voice_service.recognition.transcript import PartialTranscript
+from cedar_voice_service.recognition.window import WindowRequest
 from cedar_voice_service.recognition.words import keys, split
 from tests.support.recordings import speech_pcm
 
@@ -116,13 +116,13 @@ def speech_ms(blocks: Sequence[AudioBlock]) -> int:
 def play(recognizer: Recognizer, turn: Turn) -> Played:
     """Recognize a turn in windows, with each answer a round trip after its request."""
     blocks = heard(turn.pcm)
-    windowed, played = Utterance(), Played(speech_ms=speech_ms(blocks))
+    windowed, played = RollingWindow(), Played(speech_ms=speech_ms(blocks))
     stable: list[str] = []
     stable_text = ""
-    request: Request | None = None
+    request: WindowRequest | None = None
     answer_at_ms = 0
 
-    def show(shown: Shown | None, now_ms: int) -> None:
+    def show(shown: PartialTranscript | None, now_ms: int) -> None:
         nonlocal stable_text
         if shown is None:
             return
@@ -134,17 +134,17 @@ def play(recognizer: Recognizer, turn: Turn) -> Played:
         stable[:] = words
 
     for block in blocks:
-        show(windowed.hear(block), block.end_ms)
+        show(windowed.add(block), block.end_ms)
         if (asked := windowed.due(1)) is not None:
             request, answer_at_ms = asked, block.end_ms + ROUND_TRIP_MS
         if request and windowed.awaited == request.number and block.end_ms >= answer_at_ms:
             text = recognized(recognizer, request.pcm.data)
-            show(windowed.take(request.number, text, None), block.end_ms)
+            show(windowed.receive(request.number, text, None), block.end_ms)
     windowed.end()
     while not windowed.is_over:
         request = windowed.due(None) or request
         assert request is not None
-        windowed.take(request.number, recognized(recognizer, request.pcm.data), None)
+        windowed.receive(request.number, recognized(recognizer, request.pcm.data), None)
     played.final, played.sent_ms = windowed.text, windowed.sent_ms
     played.retractions += not played.final.startswith(stable_text)
     return played

@@ -9,6 +9,7 @@ PAGE = ROOT / "docs/modules.md"
 OVERVIEW = ROOT / "ARCHITECTURE.md"
 PACKAGES = (
     "protos/cedar_voice",
+    "shared/cedar_voice_shared",
     "service/cedar_voice_service",
     "bridge/cedar_voice_bridge",
     "clients/python/cedar_voice_client",
@@ -16,7 +17,7 @@ PACKAGES = (
 )
 HEAD = """# Modules
 
-Drawn by `make format` from the docstrings of the modules. [ARCHITECTURE.md](../ARCHITECTURE.md) is the
+Drawn by `make format` from the docstrings; [ARCHITECTURE.md](../ARCHITECTURE.md) is the
 overview. Each top-level folder is a source root with one import package in it; all of them are one
 distribution. Files named `*_pb2*` are generated from the `.proto` beside them.
 """
@@ -60,10 +61,13 @@ def modules_page() -> str:
 
 
 def folders() -> Iterator[str]:
-    """Yield a table row for each folder of each package."""
-    for package in PACKAGES:
-        for path in sorted((ROOT / package).rglob("__init__.py")):
-            yield f"| `{path.parent.relative_to(ROOT)}/` | {summary(path)} |"
+    """Yield a table row for each package and its folders, of the session core also those inside."""
+    for package in map(ROOT.joinpath, PACKAGES):
+        yield f"| `{package.relative_to(ROOT)}/` | {summary(package / '__init__.py')} |"
+        for path in sorted(package.rglob("*/__init__.py")):
+            folder, name = path.parent, path.parent.relative_to(package)
+            if folder.parent == package or folder.parent.name == "session":
+                yield f"| `{package.parent.relative_to(ROOT)}/…/{name}/` | {summary(path)} |"
 
 
 def overview(text: str) -> str:

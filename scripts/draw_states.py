@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from cedar_voice_service.session.turns.states import TRANSITIONS, Idle, State, Step
+from cedar_voice_service.session.turns.states import TRANSITIONS, State, Step
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs/design/turn-taking.md"
@@ -15,20 +15,21 @@ MARKED = re.compile(rf"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
 
 
 def edges() -> Iterator[str]:
-    """Yield an arrow of a Mermaid diagram for each pair of states, with the steps between them."""
-    steps: dict[tuple[type[State], type[State]], list[Step]] = {}
+    """Yield an arrow of a Mermaid flowchart for states with the same steps to one state."""
+    steps: dict[tuple[type[State], type[State]], list[str]] = {}
     for step, row in TRANSITIONS.items():
         for before, after in row.items():
-            steps.setdefault((before, after), []).append(step)
-    yield f"    [*] --> {Idle.__name__}"
-    for (before, after), between in steps.items():
-        label = ", ".join(step.name.lower().replace("_", " ") for step in between)
-        yield f"    {before.__name__} --> {after.__name__} : {label}"
+            steps.setdefault((before, after), []).append(step.name.lower().replace("_", " "))
+    arrows: dict[tuple[str, str], list[str]] = {}
+    for (before, after), names in steps.items():
+        arrows.setdefault((", ".join(names), after.__name__), []).append(before.__name__)
+    for (label, after), befores in arrows.items():
+        yield f"    {' & '.join(befores)} -->|{label}| {after}"
 
 
 def diagram() -> str:
     """Return the diagram in Mermaid's notation."""
-    return "\n".join(("```mermaid", "stateDiagram-v2", *edges(), "```"))
+    return "\n".join(("```mermaid", "flowchart LR", *edges(), "```"))
 
 
 def legend() -> str:

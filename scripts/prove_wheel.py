@@ -18,10 +18,11 @@ CONTENT = (
     "cedar_voice_bridge/web/page/view.js",
     "cedar_voice_bridge/web/voice-client.js",
     "cedar_voice_client/py.typed",
+    "cedar_voice_shared/py.typed",
 )
 NOT_SERVED = ("examples", "node_modules", "tests", "types")
 SDK_PROGRAM = """
-import asyncio, importlib.util
+import asyncio, importlib.util, pkgutil
 import cedar_voice.v1
 import cedar_voice_client
 
@@ -30,7 +31,10 @@ async def connect():
         pass
 
 asyncio.run(connect())
-present = [name for name in ("aiohttp", "pydantic", "structlog") if importlib.util.find_spec(name)]
+for module in pkgutil.walk_packages(cedar_voice_client.__path__, "cedar_voice_client."):
+    importlib.import_module(module.name)
+servers = ("aiohttp", "jwt", "pydantic", "structlog")
+present = [name for name in servers if importlib.util.find_spec(name)]
 assert not present, f"the environment is not empty: {present}"
 """
 

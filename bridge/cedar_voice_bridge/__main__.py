@@ -1,4 +1,4 @@
-"""Runs the bridge alone: `python -m cedar_voice_bridge`, settings from the environment."""
+"""The bridge alone: `python -m cedar_voice_bridge`, with settings from the environment."""
 
 import asyncio
 import gc
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from cedar_voice_bridge.app import serve
 from cedar_voice_bridge.settings import BridgeSettings
-from cedar_voice_bridge.telemetry import configure_logs
+from cedar_voice_shared.logs import configure_logs
 
 
 async def run(settings: BridgeSettings) -> None:
@@ -24,13 +24,13 @@ async def run(settings: BridgeSettings) -> None:
 
 
 def announce(address: str) -> None:
-    """Say where the page is."""
+    """Print the address of the page."""
     sys.stderr.write(f"cedar-voice bridge, open http://{address}/\n")
     _settle()
 
 
 def main() -> int:
-    """Run; the exit status."""
+    """Run the bridge and return the exit status."""
     settings = BridgeSettings()
     configure_logs(settings.log_level, settings.log_format)
     try:
@@ -45,16 +45,16 @@ def main() -> int:
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
         import uvloop
-    except ModuleNotFoundError:  # there is none for Windows
+    except ModuleNotFoundError:  # it does not exist for Windows
         return None
     return uvloop.new_event_loop
 
 
 def _settle() -> None:
-    """Walking all that was imported holds the loop for 90 ms, whenever the collector does it."""
+    """Exempt imported objects from garbage collection, whose pass over them blocks for 90 ms."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000)  # what a turn makes is freed without the collector
+    gc.set_threshold(10_000)  # objects of a turn are freed by their reference counts
 
 
 if __name__ == "__main__":

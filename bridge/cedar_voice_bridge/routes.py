@@ -1,81 +1,103 @@
-"""The voice API as browsers see it: which path leads to which dialect."""
+"""The voice API of the bridge: the routes of every dialect, over one hub of sessions."""
 
-from collections.abc import AsyncIterator, Callable
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 
 from aiohttp import hdrs, web
 
-from cedar_voice_bridge.auth.gate import Entrance
+from cedar_voice_bridge.auth.gate import Gate
 from cedar_voice_bridge.auth.tickets import Caller
-from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
-from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
-from cedar_voice_bridge.dialects.streaming import StreamingSeed
-from cedar_voice_bridge.endpoints.cedar_os import ExchangeEndpoint
-from cedar_voice_bridge.endpoints.streaming import StreamingEndpoint
-from cedar_voice_bridge.endpoints.websocket import (
-    SocketConnection,
-    SocketDialect,
-    WebSocketEndpoint,
+from cedar_voice_bridge.dialects.protocol import (
+    BridgeServices,
+    DialectSpec,
+    HttpRoute,
+    SocketRoute,
+    expand_path,
 )
+from cedar_voice_bridge.endpoints.websocket import WebSocketEndpoint
 from cedar_voice_bridge.http import cors
 from cedar_voice_bridge.http.forms import Form, read_form
 from cedar_voice_bridge.http.page import Handler
-from cedar_voice_bridge.sessions.event_log import History, ReaderKind
-from cedar_voice_bridge.sessions.hub import Conversation, Hub, Response
-from cedar_voice_bridge.sessions.service_session import Sessions
-from cedar_voice_bridge.sessions.upstream import Line
+from cedar_voice_bridge.sessions.event_log import EventLog
+from cedar_voice_bridge.sessions.hub import Hub
+from cedar_voice_bridge.sessions.service_session import ServiceSessions
+from cedar_voice_bridge.sessions.shared_session import Response, SharedSession
+from cedar_voice_bridge.sessions.upstream import Upstream
 from cedar_voice_bridge.settings import BridgeSettings
+from cedar_voice_bridge.translation.configuration import chunk_by_chunk_config
 from cedar_voice_client import Recovery, VoiceClient
 
-CEDAR = ReaderKind("cedar", is_single=True)
-"""The sockets of voice slices: microphone and loudspeaker of one page, so the newest counts."""
-
-STREAMING = ReaderKind("streaming")
-"""The sockets of streaming clients."""
+Serve = Callable[[web.Request, Form, Caller], Awaitable[web.StreamResponse]]
+"""A handler that is bound to the endpoint of its dialect."""
 
 
-class Surface:
-    """Every dialect, and what they share."""
+class VoiceApi:
+    """Serves the registered dialects.
 
-    def __init__(self, settings: BridgeSettings, entrance: Entrance, client: VoiceClient) -> None:
+    Args:
+        dialects: in the order in which they are asked to accept a form.
+        settings: of the bridge.
+        gate: authenticates requests and sockets.
+        client: opens the sessions of the service.
+    """
+
+    def __init__(
+        self,
+        dialects: Sequence[DialectSpec],
+        settings: BridgeSettings,
+        gate: Gate,
+        client: VoiceClient,
+    ) -> None:
         self._settings = settings
-        sessions = Sessions(
+        self._gate = gate
+        sessions = ServiceSessions(
             client,
             open_timeout_s=settings.open_timeout_ms / 1000,
             recovery=Recovery(give_up_after_s=settings.service_outage_ms / 1000),
         )
-        self._entrance = entrance
-        self._hub = Hub(sessions, self._conversation)
-        waits = {
-            "idle_s": settings.session_idle_ms / 1000,
-            "send_timeout_s": settings.send_timeout_ms / 1000,
-        }
-        self._streaming = StreamingEndpoint(entrance, self._hub, **waits)
-        self._exchange = ExchangeEndpoint(self._hub, **waits)
-        self._cedar_sockets = self._sockets(CedarWebSocket, CEDAR)
-        self._streaming_sockets = self._sockets(StreamingSeed, STREAMING)
+        self._hub = Hub(sessions, self._create_session)
+        self._sockets: dict[str, WebSocketEndpoint] = {}
+        self._requests: defaultdict[tuple[str, str], list[tuple[HttpRoute, Serve]]]
+        self._requests = defaultdict(list)
+        services = BridgeServices(settings, gate, self._hub)
+        for dialect in dialects:
+            self._add(dialect, services)
+
+    def _add(self, dialect: DialectSpec, services: BridgeServices) -> None:
+        for socket in dialect.sockets:
+            self._sockets[socket.path] = self._socket_endpoint(socket)
+        endpoint = dialect.open_endpoint(services) if dialect.open_endpoint else None
+        for route in dialect.requests:
+            serve = partial(route.handle, endpoint)
+            self._requests[route.method, route.path].append((route, serve))
 
     def routes(self, index: Handler) -> list[web.RouteDef]:
-        """The routes of the API; `/` is a socket for whoever asks for one, else `index`."""
+        """Return all routes; `/` serves `index`, or a dialect's socket to a request for one."""
+        base_paths = self._settings.base_paths
+        sockets = {
+            path: endpoint.handle
+            for template, endpoint in self._sockets.items()
+            for path in expand_path(template, base_paths)
+        }
+        root = _socket_or_page(sockets.pop("/", index), index)
+        gets, posts = self._handlers(hdrs.METH_GET), self._handlers(hdrs.METH_POST)
+        posts |= dict.fromkeys(expand_path("{base}/tickets", base_paths), self._gate.issue_ticket)
+        return [
+            web.get("/", root),
+            *(web.get(*each, allow_head=False) for each in (sockets | gets).items()),
+            *(web.post(*each) for each in posts.items()),
+            *(web.options(path, cors.preflight) for path in gets | posts),
+        ]
 
-        async def root(request: web.Request) -> web.StreamResponse:
-            is_socket = request.headers.get(hdrs.UPGRADE, "").lower() == "websocket"
-            return await (self._streaming_sockets.handle if is_socket else index)(request)
-
-        routes = [web.get("/", root)]
-        for base in self._settings.base_paths:
-            paths = (
-                base or "/",
-                *(f"{base}/{name}" for name in ("stream", "stream-response", "tickets")),
-            )
-            routes += [
-                web.get(f"{base}/ws", self._cedar_sockets.handle, allow_head=False),
-                web.post(paths[0], self._answer),
-                web.post(paths[1], self._stream),
-                web.get(paths[2], self._streaming.events, allow_head=False),
-                web.post(paths[3], self._entrance.sell),
-                *(web.options(path, cors.preflight) for path in paths),
-            ]
-        return routes
+    def _handlers(self, method: str) -> dict[str, Handler]:
+        """Return the handlers of all requests of a method, by path."""
+        return {
+            path: partial(self._serve, candidates)
+            for (each, template), candidates in self._requests.items()
+            if each == method
+            for path in expand_path(template, self._settings.base_paths)
+        }
 
     async def serving(self, _: web.Application) -> AsyncIterator[None]:
         """Hold the sessions for as long as the application serves."""
@@ -84,44 +106,50 @@ class Surface:
 
     @property
     def is_draining(self) -> bool:
-        """Whether no conversation is begun any more."""
+        """Whether the bridge stops, so that no session is begun."""
         return self._hub.is_draining
 
     async def drain(self, timeout_s: float) -> None:
-        """Begin no conversation, tell the browsers, and let turns in progress end."""
+        """Begin no more sessions, notify the browsers, and wait for the turns in progress."""
         await self._hub.drain(timeout_s)
 
     async def stop(self, _: web.Application) -> None:
-        """Let go of every browser: the bridge stops."""
+        """Close every socket and event stream: the bridge stops."""
         self._hub.close()
-        await self._cedar_sockets.close()
-        await self._streaming_sockets.close()
+        for endpoint in self._sockets.values():
+            await endpoint.close()
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
-        form, caller = await self._form(request)
-        return await self._exchange.answer(request, form, caller)
+    async def _serve(
+        self, candidates: Sequence[tuple[HttpRoute, Serve]], request: web.Request
+    ) -> web.StreamResponse:
+        """Authenticate a request, read its form, and serve it by the first route that accepts it.
 
-    async def _stream(self, request: web.Request) -> web.StreamResponse:
-        """Two dialects post here: `audio` is a whole recording, `audioChunk` a piece of one."""
-        form, caller = await self._form(request)
-        if "audio" in form.files or "audio" in form.fields:
-            return await self._exchange.stream(request, form, caller)
-        return await self._streaming.upload(request, form, caller)
+        If no route accepts the form, the last one serves it and reports the error.
+        """
+        caller = await self._gate.admit(request)
+        form = Form()
+        if request.method == hdrs.METH_POST:
+            form = await read_form(request, self._settings.max_upload_bytes)
+        accepting = (serve for route, serve in candidates if route.accepts(form))
+        serve = next(accepting, candidates[-1][1])
+        return await serve(request, form, caller)
 
-    async def _form(self, request: web.Request) -> tuple[Form, Caller]:
-        caller = await self._entrance.admit(request)
-        return await read_form(request, self._settings.max_upload_bytes), caller
-
-    def _sockets(self, dialect: Callable[[], SocketDialect], kind: ReaderKind) -> WebSocketEndpoint:
+    def _socket_endpoint(self, route: SocketRoute) -> WebSocketEndpoint:
         return WebSocketEndpoint(
-            self._settings,
-            self._entrance,
-            lambda browser: SocketConnection(browser, self._entrance, self._hub, dialect(), kind),
+            self._settings, self._gate, self._hub, route.open_translator, route.readers
         )
 
-    def _conversation(self, session_id: str, caller: Caller) -> Conversation:
-        history: History[Response] = History(
+    def _create_session(self, session_id: str, caller: Caller) -> SharedSession:
+        events: EventLog[Response] = EventLog(
             self._settings.session_history_bytes, size_of=Response.ByteSize
         )
-        line = Line(self._settings.send_timeout_ms / 1000)
-        return Conversation(played_chunk_by_chunk(session_id), caller, history, line)
+        upstream = Upstream(self._settings.send_timeout_ms / 1000)
+        return SharedSession(chunk_by_chunk_config(session_id), caller, events, upstream)
+
+
+def _socket_or_page(socket: Handler, page: Handler) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        is_socket = request.headers.get(hdrs.UPGRADE, "").lower() == "websocket"
+        return await (socket if is_socket else page)(request)
+
+    return handle

@@ -1,18 +1,13 @@
-"""The settings of a bridge process: built once at the edge, handed down as values.
+"""The settings of a bridge process: read once at the start, passed on as values.
 
 Every field is an environment variable with the prefix `CEDAR_`. Lists are separated by commas.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, Field
 
-
-def _split(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return tuple(part for part in map(str.strip, value.split(",")) if part)
+from cedar_voice_shared.settings import ProcessSettings, Separated
 
 
 def _as_path(path: str) -> str:
@@ -21,20 +16,15 @@ def _as_path(path: str) -> str:
     return path.rstrip("/")
 
 
-Separated = (NoDecode, BeforeValidator(_split))
-
-
-class BridgeSettings(BaseSettings):
-    """How one bridge process runs."""
-
-    model_config = SettingsConfigDict(env_prefix="CEDAR_", extra="ignore", frozen=True)
+class BridgeSettings(ProcessSettings):
+    """The settings of one bridge process."""
 
     http_address: str = Field(
         "127.0.0.1:8080",
         pattern=r":\d{1,5}$",
-        description="where the page and the WebSocket are served",
+        description="address of the page and the WebSocket",
     )
-    grpc_address: str = Field("127.0.0.1:50051", description="where the gRPC service is")
+    grpc_address: str = Field("127.0.0.1:50051", description="address of the gRPC service")
     base_paths: Annotated[tuple[Annotated[str, AfterValidator(_as_path)], ...], *Separated] = Field(
         ("/api/voice", "/api/chat/voice", "/api/chat/voice-execute"),
         description="paths under which the voice API is served",
@@ -44,34 +34,12 @@ class BridgeSettings(BaseSettings):
         description="web origins that may connect beside the page's own; empty adds localhost on "
         "any port, * lets every origin in",
     )
-    auth_tokens: Annotated[tuple[SecretStr, ...], *Separated] = Field(
-        (), description="bearer tokens that are let in, separated by commas; empty lets everyone in"
-    )
-    jwt_key: SecretStr = Field(
-        SecretStr(""), description="key of 32 bytes or more that JWTs are signed with, by HS256"
-    )
-    jwt_jwks: str = Field(
-        "", description="file or URL of the keys that JWTs are signed with, by RS256 or ES256"
-    )
-    jwt_audience: Annotated[tuple[str, ...], *Separated] = Field(
-        (), description="audiences of which a JWT has to name one; needed with CEDAR_JWT_JWKS"
-    )
-    jwt_issuer: str = Field("", description="issuer that a JWT has to name; empty asks for none")
-    jwt_tenant_claim: str = Field(
-        "", description="claim that tells users apart beside `sub`; empty takes `sub` alone"
-    )
-    jwt_leeway_ms: int = Field(
-        30_000, ge=0, le=300_000, description="how far the clock of who issues JWTs may be off"
-    )
-    allow_public_without_auth: bool = Field(
-        False, description="let everyone in from everywhere; otherwise no token means loopback only"
-    )
     allow_token_in_address: bool = Field(
         True,
-        description="whether `?token=` is taken; otherwise addresses hold tickets only",
+        description="whether `?token=` is accepted; otherwise addresses may have tickets only",
     )
     ticket_ms: int = Field(
-        30_000, ge=1_000, le=600_000, description="how long a ticket may wait to be used"
+        30_000, ge=1_000, le=600_000, description="time for which a ticket is valid"
     )
     principal_tickets_per_minute: int = Field(
         120, ge=0, description="tickets of one user, as many at once; 0 is no limit"
@@ -84,41 +52,38 @@ class BridgeSettings(BaseSettings):
     )
     address_header: str = Field(
         "",
-        description="header in which the proxy in front says whom a request comes from, such as "
-        "X-Forwarded-For; its last value counts; empty takes the address of the connection",
+        description="header in which the proxy in front gives the address of the client, such as "
+        "X-Forwarded-For; its last value counts; empty uses the address of the connection",
     )
     grpc_tls: bool = Field(
-        False, description="whether the service is connected to with TLS; CEDAR_GRPC_CA implies it"
+        False, description="connect to the service with TLS; CEDAR_GRPC_CA implies it"
     )
     grpc_ca: str = Field(
-        "", description="PEM file of who signs the service's certificate; empty asks the system"
+        "",
+        description="PEM file of the authority that signs for the service; empty uses the system's",
     )
     grpc_client_certificate: str = Field(
         "", description="PEM file of the certificate chain to show to the service"
     )
     grpc_client_key: str = Field("", description="PEM file of its key")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="least severe log line shown"
-    )
-    log_format: Literal["auto", "console", "json"] = Field(
-        "auto", description="auto is console on a terminal and json elsewhere"
-    )
     max_frame_bytes: int = Field(
-        1 << 20, ge=1 << 10, le=64 << 20, description="largest frame taken from a browser"
+        1 << 20, ge=1 << 10, le=64 << 20, description="largest frame accepted from a browser"
     )
     max_upload_bytes: int = Field(
-        16 << 20, ge=1 << 10, le=1 << 30, description="largest upload taken from a browser"
+        16 << 20, ge=1 << 10, le=1 << 30, description="largest upload accepted from a browser"
     )
     session_idle_ms: int = Field(
         300_000,
         ge=100,
-        description="how long a session of uploads and event streams lives without any",
+        description="time for which a session of uploads and event streams is kept without any",
     )
     session_history_bytes: int = Field(
-        4 << 20, ge=1 << 10, description="what a session keeps in the bridge for readers, at most"
+        4 << 20,
+        ge=1 << 10,
+        description="most bytes of events kept in the bridge per session",
     )
     auth_timeout_ms: int = Field(
-        10_000, ge=100, description="how long a browser may stay connected without a token"
+        10_000, ge=100, description="longest connection of a browser without a token"
     )
     open_timeout_ms: int = Field(
         10_000, ge=100, description="longest wait for the service to open a session"
@@ -126,17 +91,11 @@ class BridgeSettings(BaseSettings):
     service_outage_ms: int = Field(
         60_000,
         ge=100,
-        description="how long sessions wait for a service that went away, their sockets open",
+        description="longest wait of a session for a service that went away; its sockets stay open",
     )
     send_timeout_ms: int = Field(
-        10_000, ge=100, description="longest wait for a browser or the service to take a message"
-    )
-    drain_timeout_ms: int = Field(
-        30_000,
-        ge=0,
-        description="how long turns in progress may take when the process is asked to end; "
-        "a second signal ends them at once",
+        10_000, ge=100, description="longest wait for a browser or the service to accept a message"
     )
     heartbeat_ms: int = Field(
-        20_000, ge=100, description="silence after which a browser is asked whether it is there"
+        20_000, ge=100, description="time without a message after which a browser is probed"
     )

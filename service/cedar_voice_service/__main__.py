@@ -10,7 +10,7 @@ from cedar_voice_service.providers.catalog import describe
 from cedar_voice_service.providers.engines import Engines
 from cedar_voice_service.server import serve
 from cedar_voice_service.settings import ServiceSettings
-from cedar_voice_service.telemetry import configure_logs
+from cedar_voice_shared.logs import configure_logs
 
 
 async def run(settings: ServiceSettings) -> None:
@@ -26,15 +26,15 @@ async def run(settings: ServiceSettings) -> None:
 
 
 def announce(address: str, engines: Engines) -> None:
-    """Say where the service listens and what it runs on."""
+    """Print the address of the service and its engines."""
     sys.stderr.write(f"cedar-voice service on {address}\n")
     for line in describe(engines):
         sys.stderr.write(f"  {line}\n")
-    _settle()
+    _freeze_objects()
 
 
 def main() -> int:
-    """Run; the exit status."""
+    """Run the service; return the exit status."""
     settings = ServiceSettings()
     configure_logs(settings.log_level, settings.log_format)
     try:
@@ -49,16 +49,16 @@ def main() -> int:
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
         import uvloop
-    except ModuleNotFoundError:  # there is none for Windows
+    except ModuleNotFoundError:  # not available for Windows
         return None
     return uvloop.new_event_loop
 
 
-def _settle() -> None:
-    """Walking all that was imported holds the loop for 90 ms, whenever the collector does it."""
+def _freeze_objects() -> None:
+    """Exempt all imported objects from garbage collection, which would hold the loop for 90 ms."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000)  # what a turn makes is freed without the collector
+    gc.set_threshold(10_000)  # objects of a turn are freed by reference counts
 
 
 if __name__ == "__main__":

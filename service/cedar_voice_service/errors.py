@@ -5,8 +5,8 @@ CedarVoiceError
 │   ├── BrokenAudio       audio bytes that cannot be decoded
 │   └── UnsupportedAudio  audio of a kind that is not decoded
 ├── EngineError           an engine's fault: a stage of the pipeline failed
-│   └── RateLimited       the stage does not serve this user now: more than one user may have
-└── CapacityError         nobody's fault: no room for another session
+│   └── RateLimited       the stage does not serve this user now, who has reached a limit
+└── CapacityError         the load's fault: no room for another session
 """
 
 from enum import Enum
@@ -24,7 +24,7 @@ class Stage(Enum):
 
 
 class Code(Enum):
-    """What went wrong, named as in `cedar_voice.v1.ErrorCode`."""
+    """Kind of an error, named as in `cedar_voice.v1.ErrorCode`."""
 
     INVALID_MESSAGE = "invalid_message"
     INVALID_CONFIG = "invalid_config"
@@ -52,11 +52,11 @@ class CedarVoiceError(Exception):
     """Root of the errors raised on purpose.
 
     Args:
-        message: for people, in English; never holds secrets or internals.
+        message: for people, in English; never contains secrets or internals.
         code: for programs.
-        stage: where it happened.
-        retryable: repeating the same thing later may succeed.
-        retry_after_ms: how long to wait before that; 0 leaves it to the caller.
+        stage: that failed.
+        retryable: the same request may succeed later.
+        retry_after_ms: delay before that request; 0 leaves it to the caller.
         field: path of the offending field, such as "settings.rate".
     """
 
@@ -80,7 +80,7 @@ class CedarVoiceError(Exception):
 
 
 class CallerError(CedarVoiceError):
-    """The caller sent something we cannot accept."""
+    """The caller sent a message or a value that cannot be accepted."""
 
     def __init__(
         self,
@@ -131,14 +131,14 @@ class EngineError(CedarVoiceError):
 
 
 class RateLimited(EngineError):
-    """The user asks for more than one user may have; the message names the limit."""
+    """The user has reached a limit, which the message names."""
 
     def __init__(self, message: str, stage: Stage, *, retry_after_ms: int) -> None:
         super().__init__(stage, message, code=Code.RATE_LIMITED, retry_after_ms=retry_after_ms)
 
 
 class CapacityError(CedarVoiceError):
-    """No room for another session; come back later."""
+    """No room for another session at present."""
 
     def __init__(self, message: str, *, retry_after_ms: int) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""Errors as gRPC statuses: one table, and the interceptor that applies it to every RPC of ours."""
+"""Errors as gRPC statuses: the table from error to status, and the interceptor that applies it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,10 +16,10 @@ from grpc_status import rpc_status
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, EngineError, Stage
 from cedar_voice_service.wire.responses import encode_error
 
-log = structlog.get_logger("cedar_voice.statuses")
+log = structlog.get_logger("cedar_voice.grpc_status")
 
-# As the contract states it beside each ErrorCode; codes that are not here never end a stream and
-# would be INTERNAL.
+# As the contract states beside each ErrorCode. The other codes never end a stream; they would be
+# INTERNAL.
 _STATUS_OF = {
     Code.INVALID_MESSAGE: grpc.StatusCode.INVALID_ARGUMENT,
     Code.INVALID_CONFIG: grpc.StatusCode.INVALID_ARGUMENT,
@@ -42,14 +42,14 @@ Behaviour = Callable[[Any, Any], Awaitable[Any]]
 
 
 class StatusInterceptor(grpc.aio.ServerInterceptor):
-    """Ends every failed RPC of ours with the right status, and hides what callers must not see."""
+    """Ends every failed RPC of the contract with its status, and hides internal errors."""
 
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
-        """Wrap the coroutine handlers of our service; health and reflection go their own way."""
+        """Wrap the handlers of the contract's services; health and reflection stay as they are."""
         handler = await continuation(handler_call_details)
         if handler is None or not handler_call_details.method.startswith("/cedar_voice."):
             return handler
@@ -67,7 +67,10 @@ class StatusInterceptor(grpc.aio.ServerInterceptor):
 
 
 def _reading(deserialize: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """Reads a request; bytes that are none become an error, which grpc would call UNKNOWN."""
+    """Return a reader of requests that turns unreadable bytes into an error.
+
+    An exception of a reader would end the call with the status UNKNOWN.
+    """
 
     def read(data: bytes) -> Any:
         try:

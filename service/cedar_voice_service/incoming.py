@@ -1,4 +1,4 @@
-"""What a client says on a call. A read in progress is never cancelled: it ends with the call.
+"""Messages of a client on a call. A read in progress is never cancelled: it ends with the call.
 
 grpcio keeps about 100 bytes, for good, of each read that is cancelled.
 """
@@ -18,7 +18,7 @@ Reading = Callable[[], Coroutine[Any, Any, None]]
 
 
 def message_of(read: object) -> pb.VoiceSessionRequest | None:
-    """The message that a call has read; None at its end.
+    """Return the message that a call has read; None at its end.
 
     Raises:
         CallerError: INVALID_MESSAGE, it cannot be read.
@@ -29,7 +29,7 @@ def message_of(read: object) -> pb.VoiceSessionRequest | None:
 
 
 class Incoming:
-    """The messages of one call, for one who takes them."""
+    """The messages of one call, for one reader."""
 
     _readers: ClassVar[set[asyncio.Task[None]]] = set()
 
@@ -39,7 +39,7 @@ class Incoming:
         self._is_over = False
 
     async def next(self) -> pb.VoiceSessionRequest | None:
-        """The next message; None after the last.
+        """Read the next message; return None after the last.
 
         Raises:
             CallerError: INVALID_MESSAGE, it cannot be read.
@@ -58,7 +58,7 @@ class Incoming:
         return message_of(request)
 
     async def run_reader(self, read: Reading) -> None:
-        """Run the one who takes the messages, in a task of its own.
+        """Run the coroutine that reads the messages, in a task of its own.
 
         Cancelled, it returns at once, and so does the reader, unless it waits for a message: it
         is cancelled when the wait is over.

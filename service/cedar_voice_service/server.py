@@ -14,7 +14,6 @@ import cedar_voice.v1 as pb
 from cedar_voice.v1 import voice_service_pb2_grpc
 from cedar_voice_service.audio.formats import INPUT_ENCODINGS, OUTPUT_ENCODINGS
 from cedar_voice_service.audio.silero import load_network
-from cedar_voice_service.credentials import Verifier, check_exposure
 from cedar_voice_service.grpc_status import StatusInterceptor
 from cedar_voice_service.providers.catalog import open_engines
 from cedar_voice_service.providers.engines import Engines
@@ -31,20 +30,26 @@ from cedar_voice_service.session.config import (
     TurnDetection,
 )
 from cedar_voice_service.session.load_shedding import Pressure, Thresholds
-from cedar_voice_service.settings import ServiceSettings
+from cedar_voice_service.settings import (
+    ConversationSettings,
+    LoadSettings,
+    QuotaSettings,
+    ServiceSettings,
+)
 from cedar_voice_service.transport_security import server_credentials
 from cedar_voice_service.wire.enums import ENCODING_TO_PB, STAGE_TO_PB
 from cedar_voice_service.wire.responses import encode_limits
+from cedar_voice_shared.credentials import Verifier, check_exposure
 
 log = structlog.get_logger("cedar_voice.server")
 
 STOP_GRACE_S = 2.0
-"""How long streams may take to end once the server stops."""
+"""Time that streams may take to end once the server stops."""
 
 SERVICE_NAME = pb.DESCRIPTOR.services_by_name["VoiceService"].full_name
 
-# What each hop needs to notice a dead peer within 15 s, and to keep no more than 64 KiB of a stream
-# that is not read in the transport's own buffers.
+# With these options each hop detects a dead peer within 15 s, and the transport buffers at most
+# 64 KiB of a stream that is not read.
 OPTIONS: list[tuple[str, int]] = [
     ("grpc.keepalive_time_ms", 8_000),
     ("grpc.keepalive_timeout_ms", 5_000),
@@ -67,11 +72,11 @@ async def serve(
     """Serve until cancelled.
 
     Args:
-        settings: how.
-        ready: called with the address and the engines once calls are answered.
+        settings: of the process.
+        ready: called with the address and the engines once calls are accepted.
 
     Raises:
-        OSError: the address cannot be listened on.
+        OSError: the address is not free, or not of this machine.
     """
     async with open_server(settings) as (address, engines):
         log.info("serving", grpc_address=address)
@@ -82,27 +87,33 @@ async def serve(
 
 @asynccontextmanager
 async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Engines]]:
-    """Serve for as long as the context lasts; gives the address with its real port.
+    """Serve for as long as the context lasts; yield the address, with its real port, and engines.
 
-    When it is cancelled, turns in progress may end first; being cancelled again ends them at once.
+    When the context is cancelled, turns in progress may end first; a second cancellation ends them
+    at once.
 
     Raises:
-        OSError: the address cannot be listened on.
-        PermissionError: everyone would be let in from everywhere.
+        OSError: the address is not free, or not of this machine.
+        PermissionError: anyone could connect from any machine without a token.
     """
-    check_exposure(settings, settings.grpc_address, has_client_ca=bool(settings.grpc_tls_client_ca))
-    credentials = server_credentials(settings)
+    check_exposure(settings, settings.grpc.address, has_client_ca=bool(settings.grpc.tls_client_ca))
+    credentials = server_credentials(settings.grpc)
     verifier = Verifier(settings)
-    quotas = Quotas(rates_of(settings) if verifier.needs_token else Rates())
+    quotas = Quotas(rates_of(settings.quotas) if verifier.needs_token else Rates())
     limits = limits_of(settings)
     load_network()  # before the first session, which would wait for it
-    pressure = Pressure(thresholds_of(settings))
+    pressure = Pressure(thresholds_of(settings.load))
     async with (
         measured(pressure),
         open_engines(settings, pressure) as engines,
         Registry(
-            RunnerFactory(engines, limits, defaults_of(settings), settings.stage_timeout_ms),
-            max_sessions=settings.max_sessions,
+            RunnerFactory(
+                engines,
+                limits,
+                defaults_of(settings.conversation),
+                settings.reliability.stage_timeout_ms,
+            ),
+            max_sessions=settings.sessions.max_sessions,
             resume_window_ms=limits.resume_window_ms,
             pressure=pressure,
             quotas=quotas,
@@ -114,7 +125,7 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
             service_info(engines, limits),
             verifier=verifier,
             quotas=quotas,
-            send_timeout_s=settings.send_timeout_ms / 1000,
+            send_timeout_s=settings.sessions.send_timeout_ms / 1000,
         )
         server = grpc.aio.server(
             interceptors=[StatusInterceptor()],
@@ -122,7 +133,7 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
         )
         voice_service_pb2_grpc.add_VoiceServiceServicer_to_server(servicer, server)
         health_servicer = _serve_health_and_reflection(server)
-        address = _listen(server, settings.grpc_address, credentials)
+        address = _listen(server, settings.grpc.address, credentials)
         await server.start()
         await health_servicer.set(SERVICE_NAME, health_pb2.HealthCheckResponse.SERVING)
         try:
@@ -137,29 +148,29 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
             await server.stop(STOP_GRACE_S)
 
 
-def rates_of(settings: ServiceSettings) -> Rates:
-    """What the settings allow each user."""
+def rates_of(settings: QuotaSettings) -> Rates:
+    """Return the limits of each user."""
     return Rates(
-        max_sessions=settings.principal_max_sessions,
-        streams_per_minute=settings.principal_streams_per_minute,
-        turns_per_minute=settings.principal_turns_per_minute,
-        audio_s_per_minute=settings.principal_audio_s_per_minute,
-        messages_per_s=settings.principal_messages_per_s,
+        max_sessions=settings.max_sessions,
+        streams_per_minute=settings.streams_per_minute,
+        turns_per_minute=settings.turns_per_minute,
+        audio_s_per_minute=settings.audio_s_per_minute,
+        messages_per_s=settings.messages_per_s,
     )
 
 
 def limits_of(settings: ServiceSettings) -> Limits:
-    """The limits that the settings set."""
+    """Return the limits of each session."""
     return Limits(
-        max_utterance_ms=settings.max_utterance_ms,
-        resume_window_ms=settings.resume_window_ms,
-        replay_buffer_bytes=settings.replay_buffer_bytes,
-        max_output_lead_ms=settings.max_output_lead_ms,
+        max_utterance_ms=settings.conversation.max_utterance_ms,
+        resume_window_ms=settings.sessions.resume_window_ms,
+        replay_buffer_bytes=settings.sessions.replay_buffer_bytes,
+        max_output_lead_ms=settings.conversation.max_output_lead_ms,
     )
 
 
-def thresholds_of(settings: ServiceSettings) -> Thresholds:
-    """From which lag on what is left out."""
+def thresholds_of(settings: LoadSettings) -> Thresholds:
+    """Return the lags from which on work is shed."""
     return Thresholds(
         partials_ms=settings.shed_partials_lag_ms,
         drafts_ms=settings.shed_drafts_lag_ms,
@@ -167,8 +178,8 @@ def thresholds_of(settings: ServiceSettings) -> Thresholds:
     )
 
 
-def defaults_of(settings: ServiceSettings) -> SessionConfig:
-    """What a session is configured with before its own configuration."""
+def defaults_of(settings: ConversationSettings) -> SessionConfig:
+    """Return the configuration of a session before its own."""
     return SessionConfig(
         turn_detection=TurnDetection(max_utterance_ms=settings.max_utterance_ms),
         generation=Generation(system_prompt=settings.system_prompt, apology=settings.apology),
@@ -177,7 +188,7 @@ def defaults_of(settings: ServiceSettings) -> SessionConfig:
 
 
 def service_info(engines: Engines, limits: Limits) -> pb.GetServiceInfoResponse:
-    """The answer of GetServiceInfo."""
+    """Return the answer of GetServiceInfo."""
     return pb.GetServiceInfoResponse(
         server_info=pb.ServerInfo(name="cedar-voice", version=version("cedar-voice")),
         engines=[

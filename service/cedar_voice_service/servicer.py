@@ -6,7 +6,6 @@ import grpc
 
 import cedar_voice.v1 as pb
 from cedar_voice.v1 import voice_service_pb2_grpc
-from cedar_voice_service.credentials import CredentialRefused, Identity, Verifier
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, Stage
 from cedar_voice_service.incoming import Context, message_of
 from cedar_voice_service.runtime.quotas import Quotas
@@ -19,6 +18,7 @@ from cedar_voice_service.token_expiry import TokenExpiry, unauthenticated
 from cedar_voice_service.wire.config import patch_of
 from cedar_voice_service.wire.history import encode_item, past_of
 from cedar_voice_service.wire.names import is_name
+from cedar_voice_shared.credentials import CredentialRefused, Identity, Verifier
 
 FIRST_MESSAGE_TIMEOUT_S = 10.0
 """Time that a stream may be open without its first message."""

@@ -1,14 +1,14 @@
-"""How long a stream may live on its token: its user is told before, and may bring a fresh one."""
+"""The end of a stream whose token expires: the client is notified before, and may renew it."""
 
 import asyncio
 
-from cedar_voice_service.credentials import CredentialRefused, Identity, Verifier
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, Stage
 from cedar_voice_service.runtime.delivery import Attachment, TokenExpiring
+from cedar_voice_shared.credentials import CredentialRefused, Identity, Verifier
 
 
 class TokenExpiry:
-    """Ends a stream when its token expires; the session waits for one with a fresh token.
+    """Ends a stream when its token expires; the session waits for a stream with a fresh token.
 
     Use it as a context, for as long as the stream lives.
     """
@@ -20,17 +20,17 @@ class TokenExpiry:
         self._timers: list[asyncio.TimerHandle] = []
 
     def __enter__(self) -> "TokenExpiry":
-        self._await()
+        self._set_timers()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._forget()
+        self._cancel_timers()
 
     async def renew(self, token: str) -> None:
-        """Go on with a fresh token.
+        """Continue the stream with a fresh token.
 
         Raises:
-            CallerError: it is wrong, or somebody else's; the stream goes on as before.
+            CallerError: it is invalid, or of another user; the stream continues with its own token.
         """
         if not self._verifier.needs_token:
             return
@@ -39,13 +39,13 @@ class TokenExpiry:
         except CredentialRefused as refusal:
             raise _refused(str(refusal)) from None
         if identity.principal != self._identity.principal:
-            raise _refused("the token is of somebody else")
+            raise _refused("the token is of another user")
         if identity.outlasts(self._identity):
             self._identity = identity
-            self._forget()
-            self._await()
+            self._cancel_timers()
+            self._set_timers()
 
-    def _await(self) -> None:
+    def _set_timers(self) -> None:
         remaining_s = self._verifier.remaining_s(self._identity)
         notice_s = self._verifier.notice_in_s(self._identity)
         if remaining_s is None or notice_s is None:
@@ -58,14 +58,14 @@ class TokenExpiry:
             loop.call_later(remaining_s, self._attachment.fail, expired),
         ]
 
-    def _forget(self) -> None:
+    def _cancel_timers(self) -> None:
         for timer in self._timers:
             timer.cancel()
         self._timers = []
 
 
 def unauthenticated(message: str, *, is_retryable: bool = False) -> CedarVoiceError:
-    """The error of a stream without a token that is good."""
+    """Return the error of a stream without a valid token."""
     return CedarVoiceError(
         message, code=Code.UNAUTHENTICATED, stage=Stage.TRANSPORT, retryable=is_retryable
     )

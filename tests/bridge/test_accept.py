@@ -2,7 +2,7 @@
 
 import pytest
 
-from cedar_voice_bridge.http.accept import AnswerForm, wanted_form
+from cedar_voice_bridge.http.accept import AnswerForm, preferred_form
 
 
 @pytest.mark.parametrize(
@@ -21,4 +21,4 @@ from cedar_voice_bridge.http.accept import AnswerForm, wanted_form
     ],
 )
 def test_the_preferred_form(accept: str, form: AnswerForm) -> None:
-    assert wanted_form(accept) is form
+    assert preferred_form(accept) is form

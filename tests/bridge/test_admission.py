@@ -2,7 +2,7 @@
 
 import pytest
 
-from cedar_voice_bridge.http.origins import Admission, bearer_token, client_address
+from cedar_voice_bridge.http.origins import OriginPolicy, bearer_token, client_address
 
 
 @pytest.mark.parametrize(
@@ -26,11 +26,11 @@ from cedar_voice_bridge.http.origins import Admission, bearer_token, client_addr
 def test_own_pages_and_this_machine_by_default(
     origin: str | None, host: str, is_admitted: bool
 ) -> None:
-    assert Admission(()).admits_origin(origin, host) is is_admitted
+    assert OriginPolicy(()).admits_origin(origin, host) is is_admitted
 
 
 def test_a_list_of_origins_is_all_beside_the_own_pages() -> None:
-    admission = Admission(("https://App.example/", "http://localhost:3000"))
+    admission = OriginPolicy(("https://App.example/", "http://localhost:3000"))
     assert admission.admits_origin("https://app.example", "voice.example")
     assert admission.admits_origin("https://voice.example", "voice.example")
     assert admission.admits_origin("http://localhost:3000", "voice.example")
@@ -39,7 +39,7 @@ def test_a_list_of_origins_is_all_beside_the_own_pages() -> None:
 
 
 def test_a_star_admits_every_origin() -> None:
-    assert Admission(("*",)).admits_origin("null", "voice.example")
+    assert OriginPolicy(("*",)).admits_origin("null", "voice.example")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from jsonschema import Draft7Validator, Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from cedar_voice_bridge.app import build
+from cedar_voice_bridge.dialects.registry import DIALECTS
 from cedar_voice_bridge.docs.asyncapi import asyncapi
 from cedar_voice_bridge.docs.openapi import openapi
 from cedar_voice_bridge.settings import BridgeSettings
@@ -21,8 +22,8 @@ from tests.support.scripted_service import ScriptedService, serving
 
 GOLDEN = Path(__file__).parent / "dialects" / "golden"
 BASES = BridgeSettings().base_paths
-ASYNCAPI = asyncapi(BASES)
-OPENAPI = openapi(BASES)
+ASYNCAPI = asyncapi(BASES, DIALECTS)
+OPENAPI = openapi(BASES, DIALECTS)
 
 
 def references(node: Any) -> Iterator[str]:

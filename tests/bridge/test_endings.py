@@ -12,19 +12,19 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.auth.gate import Entrance
+from cedar_voice_bridge.auth.gate import Gate
 from cedar_voice_bridge.auth.tickets import Caller
-from cedar_voice_bridge.credentials import Verifier
-from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
-from cedar_voice_bridge.endpoints.websocket import SocketConnection, WebSocketEndpoint
-from cedar_voice_bridge.http.origins import Admission
-from cedar_voice_bridge.sessions.event_log import History, ReaderKind
-from cedar_voice_bridge.sessions.hub import Conversation as Shared
+from cedar_voice_bridge.dialects.cedar_websocket.translator import CedarWebSocketTranslator
+from cedar_voice_bridge.endpoints.websocket import WebSocketEndpoint
+from cedar_voice_bridge.http.origins import OriginPolicy
+from cedar_voice_bridge.sessions.event_log import EventLog, ReaderKind
 from cedar_voice_bridge.sessions.hub import Hub
-from cedar_voice_bridge.sessions.service_session import BrowserSession, Sessions
-from cedar_voice_bridge.sessions.upstream import Line
+from cedar_voice_bridge.sessions.service_session import ServiceSession, ServiceSessions
+from cedar_voice_bridge.sessions.shared_session import SharedSession
+from cedar_voice_bridge.sessions.upstream import Upstream
 from cedar_voice_bridge.settings import BridgeSettings
 from cedar_voice_client import ErrorCode, Unavailable, VoiceClient
+from cedar_voice_shared.credentials import Verifier
 from tests.support.bridge import Socket, bridging
 from tests.support.scripted_service import Conversation, ScriptedService, serving
 
@@ -161,34 +161,30 @@ class DyingSession:
         return pb.VoiceSessionResponse(transcription=said)
 
 
-class DyingSessions(Sessions):
+class DyingSessions(ServiceSessions):
     """Opens nothing but sessions that die."""
 
     @asynccontextmanager
     async def open(
         self, config: pb.SessionConfig, caller: Caller, **_: object
-    ) -> AsyncIterator[BrowserSession]:
-        yield cast(BrowserSession, DyingSession())
+    ) -> AsyncIterator[ServiceSession]:
+        yield cast(ServiceSession, DyingSession())
 
 
-def a_conversation(session_id: str, caller: Caller) -> Shared:
+def a_conversation(session_id: str, caller: Caller) -> SharedSession:
     """One that opens with nothing."""
-    history: History[pb.VoiceSessionResponse] = History(1 << 20, pb.VoiceSessionResponse.ByteSize)
-    return Shared(pb.SessionConfig(), caller, history, Line(send_timeout_s=1))
+    history: EventLog[pb.VoiceSessionResponse] = EventLog(1 << 20, pb.VoiceSessionResponse.ByteSize)
+    return SharedSession(pb.SessionConfig(), caller, history, Upstream(send_timeout_s=1))
 
 
 async def test_the_last_words_of_a_service_are_passed_on() -> None:
     async with VoiceClient() as client, aiohttp.ClientSession() as http:
         sessions = DyingSessions(client, open_timeout_s=1)
         settings = BridgeSettings()
-        entrance = Entrance(Admission(()), Verifier(settings), settings)
+        gate = Gate(OriginPolicy(()), Verifier(settings), settings)
         hub = Hub(sessions, a_conversation)
         endpoint = WebSocketEndpoint(
-            settings,
-            entrance,
-            lambda browser: SocketConnection(
-                browser, entrance, hub, CedarWebSocket(), ReaderKind("cedar")
-            ),
+            settings, gate, hub, CedarWebSocketTranslator, ReaderKind("cedar")
         )
         app = web.Application()
         app.add_routes([web.get("/ws", endpoint.handle)])

@@ -59,6 +59,19 @@ async def test_settings_that_stay_the_same_are_said_once() -> None:
     assert said == ["en-US", "fr-FR"]
 
 
+async def test_settings_of_an_upload_that_is_refused_are_sent_with_the_next_one() -> None:
+    service = ScriptedService()
+    french = '{"language":"fr-FR"}'
+    async with serving(service) as address, bridging(address) as bridge:
+        assert (await post(bridge, UPLOAD, chunk("said", b"xx", settings=french)))[0] == 422
+        assert (await post(bridge, UPLOAD, chunk("said", settings=french)))[0] == 200
+    assert [
+        request.config.settings.language
+        for request in service.conversations[0].requests[1:]
+        if request.config.HasField("settings")
+    ] == ["fr-FR"]
+
+
 async def test_a_stream_that_breaks_is_opened_again_under_an_open_event_stream() -> None:
     is_broken = False
 
@@ -355,8 +368,8 @@ async def test_a_reader_that_takes_nothing_for_a_while_is_told_and_closed(
     for module in (
         "browser_socket",
         "event_stream",
-    ):  # so that it hears it, however late it listens
-        monkeypatch.setattr(f"cedar_voice_bridge.http.{module}.LAST_WORDS_S", 2 * PATIENCE_S)
+    ):  # read, however late
+        monkeypatch.setattr(f"cedar_voice_bridge.http.{module}.LAST_SEND_TIMEOUT_S", 2 * PATIENCE_S)
     chunk_count = 0
     async with (
         serving(ScriptedService(flood)) as address,

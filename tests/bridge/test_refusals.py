@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from cedar_voice_bridge.http.refusals import answer_refusals, answering, refusal_of
+from cedar_voice_bridge.http.refusals import convert_refusals, mark_begun, refusal_of
 from cedar_voice_client import ErrorCode
 from cedar_voice_client.errors import ServerFailed
 from tests.support.bridge import bridging
@@ -67,8 +67,8 @@ async def break_later(request: web.Request) -> web.StreamResponse:
 @asynccontextmanager
 async def asking(handler: Any) -> AsyncIterator[aiohttp.ClientResponse]:
     """The answer to a request that is served by a handler."""
-    app = web.Application(middlewares=[answer_refusals])
-    app.on_response_prepare.append(answering)
+    app = web.Application(middlewares=[convert_refusals])
+    app.on_response_prepare.append(mark_begun)
     app.add_routes([web.get("/", handler)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()

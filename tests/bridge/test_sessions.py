@@ -6,10 +6,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.tickets import Caller
-from cedar_voice_bridge.credentials import Identity
-from cedar_voice_bridge.sessions.service_session import BrowserSession, Sessions, secret_of
+from cedar_voice_bridge.sessions.service_session import ServiceSession, ServiceSessions, secret_of
 from cedar_voice_client import VoiceClient
 from cedar_voice_service.server import open_server
+from cedar_voice_shared.credentials import Identity
 from tests.support.bridge import PATIENCE_S
 from tests.support.identities import AUDIENCE, KEY, signed
 from tests.support.service import LOCAL, settings
@@ -30,12 +30,12 @@ async def service() -> AsyncIterator[VoiceClient]:
         yield client
 
 
-def bridge(client: VoiceClient) -> Sessions:
+def bridge(client: VoiceClient) -> ServiceSessions:
     """What a bridge process has of it: nothing but the way to the service."""
-    return Sessions(client, open_timeout_s=PATIENCE_S)
+    return ServiceSessions(client, open_timeout_s=PATIENCE_S)
 
 
-async def type_into(session: BrowserSession, text: str) -> list[int]:
+async def type_into(session: ServiceSession, text: str) -> list[int]:
     """Type something; the places of what is heard until the turn is over."""
     await session.send(pb.VoiceSessionRequest(text=pb.TextInput(text=text)))
     heard: list[int] = []

@@ -86,8 +86,8 @@ async def test_a_session_without_a_good_name_gets_one(
 async def test_a_session_waits_for_its_browser_and_then_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("cedar_voice_bridge.sessions.hub.OPENING_S", 0.05)
-    monkeypatch.setattr("cedar_voice_bridge.sessions.hub.CHECK_S", 0.05)
+    monkeypatch.setattr("cedar_voice_bridge.sessions.shared_session.OPENING_S", 0.05)
+    monkeypatch.setattr("cedar_voice_bridge.sessions.shared_session.CHECK_S", 0.05)
     ended = asyncio.Event()
 
     async def wait_a_little(talk: Conversation) -> None:

@@ -12,7 +12,7 @@ import structlog.testing
 from benchmarks.census import Census, take_census
 from benchmarks.processes import provider
 from benchmarks.visits import WAYS, Way, pay, speaks, stammers, types
-from cedar_voice_bridge.sessions import hub
+from cedar_voice_bridge.sessions import shared_session
 from cedar_voice_service.server import open_server
 from tests.support.bridge import bridging
 from tests.support.service import settings
@@ -53,7 +53,7 @@ def nothing_else_counts() -> Iterator[None]:
 async def test_sessions_that_have_ended_leave_nothing_behind(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(hub, "CHECK_S", 0.1)
+    monkeypatch.setattr(shared_session, "CHECK_S", 0.1)
     visits = list(product(("grpc", "websocket"), WAYS.values()))
     async with provider("--brief") as url:
         service = settings(

@@ -224,7 +224,7 @@ async def test_17_headers_come_at_once(bridge: Bridge) -> None:
 async def test_17_a_silent_stream_is_pinged_in_json(
     bridge: Bridge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cedar_voice_bridge.endpoints.streaming.PING_INTERVAL_S", 0.05)
+    monkeypatch.setattr("cedar_voice_bridge.dialects.streaming.endpoint.PING_INTERVAL_S", 0.05)
     async with event_source(bridge, "silent") as events:
         assert await events.until("ping") == {"type": "ping"}
         await events.until("ping")

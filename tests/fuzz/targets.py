@@ -12,20 +12,17 @@ from google.protobuf.message import DecodeError, Message
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.gate import session_id_of
-from cedar_voice_bridge.dialects import cedar_os
-from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
-from cedar_voice_bridge.dialects.problems import DialectError
-from cedar_voice_bridge.dialects.recordings import begins_recording
-from cedar_voice_bridge.dialects.streaming import StreamingSeed
-from cedar_voice_bridge.endpoints.streaming import position_of
-from cedar_voice_bridge.http.accept import AnswerForm, wanted_form
-from cedar_voice_bridge.http.origins import Admission, bearer_token
+from cedar_voice_bridge.dialects.cedar_os import translator as cedar_os
+from cedar_voice_bridge.dialects.cedar_websocket.translator import CedarWebSocketTranslator
+from cedar_voice_bridge.dialects.streaming.endpoint import position_of
+from cedar_voice_bridge.dialects.streaming.translator import StreamingTranslator
+from cedar_voice_bridge.http.accept import AnswerForm, preferred_form
+from cedar_voice_bridge.http.origins import OriginPolicy, bearer_token
+from cedar_voice_bridge.translation.errors import DialectError
 from cedar_voice_service.audio.containers.elementary import ElementaryReader, Mp3Reader
-from cedar_voice_service.audio.containers.header import MAX_HEADER_BYTES, Header
 from cedar_voice_service.audio.containers.mp4 import Mp4Reader
 from cedar_voice_service.audio.containers.ogg import OggReader
 from cedar_voice_service.audio.containers.parts import Part, Reader, Track
-from cedar_voice_service.audio.containers.recognition import Verdict, recognize
 from cedar_voice_service.audio.containers.wav import WavReader
 from cedar_voice_service.audio.containers.webm import WebmReader
 from cedar_voice_service.audio.decoder import MAX_AHEAD_MS, MAX_MS_PER_BYTE, open_decoder
@@ -36,6 +33,7 @@ from cedar_voice_service.session.config import Limits, SessionConfig
 from cedar_voice_service.session.events import Configured
 from cedar_voice_service.wire import requests as wire
 from cedar_voice_service.wire.responses import encode_ready
+from cedar_voice_shared.containers import MAX_HEADER_BYTES, RecordingHeader, recognize
 
 Target = Callable[[bytes], None]
 Proto = TypeVar("Proto", bound=Message)
@@ -71,9 +69,9 @@ def decode_recording(data: bytes) -> None:
 def go_on_in_the_middle(data: bytes) -> None:
     """What comes after a place, which the first byte names, is decoded by the header before it."""
     place = data[0] * len(data) // 256 if data else 0
-    header = Header()
+    header = RecordingHeader()
     for piece in _pieces(data[1:place], 100):
-        header.note(piece)
+        header.add(piece)
     assert len(header.setup) <= MAX_HEADER_BYTES
     decoder = open_decoder(AudioFormat())
     try:
@@ -148,17 +146,16 @@ def cut_mp3(data: bytes) -> None:
 
 def recognize_encoding(data: bytes) -> None:
     """Twelve bytes decide, and more bytes change nothing."""
-    verdicts = [recognize(data[:length]) for length in range(min(len(data), 40) + 1)]
-    decided = [verdict for verdict in verdicts if verdict is not Verdict.UNDECIDED]
+    heads = [recognize(data[:length]) for length in range(min(len(data), 40) + 1)]
+    decided = [head for head in heads if head.begins is not None]
     assert len(set(decided)) <= 1
     assert len(data) < 12 or decided
-    begins_recording(data)
 
 
 # -- browsers --------------------------------------------------------------------------------------
 
 
-def _framing(open_dialect: Callable[[], CedarWebSocket | StreamingSeed]) -> Target:
+def _framing(open_dialect: Callable[[], CedarWebSocketTranslator | StreamingTranslator]) -> Target:
     """A frame is understood or refused, and the service can take what it asks for."""
 
     def read(data: bytes) -> None:
@@ -179,7 +176,7 @@ def read_form(data: bytes) -> None:
     """The fields of a form: settings, a zero byte, context."""
     settings, _, context = data.decode(errors="replace").partition("\0")
     with suppress(DialectError):
-        _check_requests(cedar_os.request_of(b"sound", settings, context, "stream"))
+        _check_requests(cedar_os.requests_of(b"sound", settings, context, "stream"))
 
 
 def _check_requests(requests: list[pb.VoiceSessionRequest]) -> None:
@@ -199,10 +196,10 @@ def read_headers(data: bytes) -> None:
     """Headers and queries, split at zero bytes."""
     text = data.decode(errors="surrogateescape")
     first, _, second = text.partition("\0")
-    assert wanted_form(first) in AnswerForm
+    assert preferred_form(first) in AnswerForm
     position = position_of(first)
     assert position is None or min(position.sequence, position.term) >= 0
-    admission = Admission(["https://app.example"])
+    admission = OriginPolicy(["https://app.example"])
     token = bearer_token(second)
     assert token is None or token in second
     if admission.admits_origin(first, "bridge.example"):
@@ -216,7 +213,7 @@ def write_frames(data: bytes) -> None:
     response = _parsed(pb.VoiceSessionResponse(), data)
     if response is None or not _has_json_in_actions(response):
         return
-    for dialect in (CedarWebSocket(), StreamingSeed(), cedar_os.CedarOsTurn()):
+    for dialect in (CedarWebSocketTranslator(), StreamingTranslator(), cedar_os.CedarOsTurn()):
         _check_frames(dialect.encode(response))
 
 
@@ -270,8 +267,8 @@ TARGETS: Mapping[str, Target] = {
     "flac": _reading(lambda: ElementaryReader(Track("flac")), growth=2),
     "mp3_cutter": cut_mp3,
     "recognition": recognize_encoding,
-    "cedar_websocket": _framing(CedarWebSocket),
-    "streaming": _framing(StreamingSeed),
+    "cedar_websocket": _framing(CedarWebSocketTranslator),
+    "streaming": _framing(StreamingTranslator),
     "cedar_os": read_form,
     "headers": read_headers,
     "frames": write_frames,

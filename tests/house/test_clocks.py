@@ -6,9 +6,8 @@ from tests.support.checkout import sources
 
 WALL_CLOCKS = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.today"}
 MAY_ASK = {
-    "cedar_voice_service.credentials",  # when a token expires
-    "cedar_voice_bridge.credentials",  # the same
-    "cedar_voice_service.servicer",  # what a pong says, for people
+    "cedar_voice_shared.credentials",  # when a token expires
+    "cedar_voice_service.session_stream",  # the time in a pong, for people
     "cedar_voice_client.session",  # what a ping says, for people
     "cedar_voice_service.providers.scripted.engine",  # "what time is it?"
 }

@@ -7,11 +7,13 @@ import pytest
 
 from scripts import draw_modules, draw_states
 from scripts.draw_modules import OVERVIEW
-from tests.support.checkout import ROOT, SOURCE_ROOTS, files, project
+from tests.support.checkout import ROOT, SOURCE_ROOTS, files, project, sources
 
 DOCUMENTS = [path for path in files() if path.suffix == ".md"]
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
+TERM = re.compile(r"\*([^*\n]+)\*:")
 LINES_OF_THE_OVERVIEW = 120
+TERMS_OF_THE_GLOSSARY = 25
 VERB = re.compile(r"(?:^|`|&& )make ((?:[a-z]+ ?)+)", re.MULTILINE)
 
 
@@ -66,6 +68,14 @@ def test_folder_map_is_current() -> None:
 )
 def test_state_diagram_is_current(page: Path) -> None:
     assert page.read_text() == draw_states.drawn(page), "run `make format`"
+
+
+def test_glossary_is_short_and_of_words_in_the_code() -> None:
+    _, _, glossary = OVERVIEW.read_text().partition("## Glossary")
+    terms = [term for found in TERM.findall(glossary) for term in found.lower().split(", ")]
+    code = " ".join(path.read_text().lower() for path in sources().values())
+    assert len(terms) == len(set(terms)) <= TERMS_OF_THE_GLOSSARY
+    assert not [term for term in terms if not re.search(re.sub("[ -]", "[ _-]?", term), code)]
 
 
 def test_overview_fits_on_a_page() -> None:

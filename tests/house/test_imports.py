@@ -11,6 +11,7 @@ SERVER_SIDE = {
     "av",
     "cedar_voice_bridge",
     "cedar_voice_service",
+    "jwt",
     "openai",
     "pydantic",
     "structlog",

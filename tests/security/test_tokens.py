@@ -10,9 +10,9 @@ import pytest
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.tickets import MAX_TICKETS_OF_ONE, Caller, Tickets, TooManyTickets
-from cedar_voice_bridge.credentials import Identity
 from cedar_voice_client import SessionOptions, Unauthenticated, VoiceClient, VoiceStream, events
 from cedar_voice_service.server import open_server
+from cedar_voice_shared.credentials import Identity
 from tests.support.bridge import PATIENCE_S, Bridge, bridging
 from tests.support.http_clients import VOICE
 from tests.support.identities import AUDIENCE, KEY, claims, signed

@@ -6,7 +6,7 @@ from typing import Any
 import jwt
 import pytest
 
-from cedar_voice_service.credentials import (
+from cedar_voice_shared.credentials import (
     FRESH_S,
     RETRY_S,
     STALE_S,

@@ -5,11 +5,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from cedar_voice_service.credentials import NOTICE_S, Verifier
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code
 from cedar_voice_service.runtime.delivery import Attachment, TokenExpiring
 from cedar_voice_service.session.resume.outbox import Outbox
 from cedar_voice_service.token_expiry import TokenExpiry
+from cedar_voice_shared.credentials import NOTICE_S, Verifier
 from tests.support.identities import AUDIENCE, KEY, signed
 from tests.support.service import settings
 from tests.support.virtual_time import run_virtually

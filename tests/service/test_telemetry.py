@@ -6,7 +6,7 @@ from pathlib import Path
 
 LOGGING = """
 import structlog
-from cedar_voice_service.telemetry import configure_logs
+from cedar_voice_shared.logs import configure_logs
 
 configure_logs("info", "json")
 for number in range(1_000):

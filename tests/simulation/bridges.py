@@ -14,11 +14,12 @@ from unittest.mock import patch
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.auth.tickets import Caller
-from cedar_voice_bridge.dialects.numbering import number_in, sequence_of
-from cedar_voice_bridge.sessions.event_log import ConversationOver, History, Reader, ReaderKind
-from cedar_voice_bridge.sessions.hub import Conversation, Hub, Position, Response
-from cedar_voice_bridge.sessions.service_session import Sessions
-from cedar_voice_bridge.sessions.upstream import Line
+from cedar_voice_bridge.sessions.event_log import EventLog, LogReader, ReaderKind, SessionOver
+from cedar_voice_bridge.sessions.hub import Hub
+from cedar_voice_bridge.sessions.service_session import ServiceSessions
+from cedar_voice_bridge.sessions.shared_session import BrowserPosition, Response, SharedSession
+from cedar_voice_bridge.sessions.upstream import Upstream
+from cedar_voice_bridge.translation.numbering import number_in, sequence_of
 from cedar_voice_client import (
     ErrorCode,
     ResumingStream,
@@ -139,28 +140,28 @@ class BridgedStream:
     async def _use_bridge(self) -> None:
         """Come back to the session until it has ended."""
         seeded = partial(ResumingStream, clock_s=_now_s, draw=self._chance.random)
-        sessions = Sessions(self._service, open_timeout_s=10.0)
+        sessions = ServiceSessions(self._service, open_timeout_s=10.0)
         with patch("cedar_voice_bridge.sessions.service_session.ResumingStream", seeded):
             await self._come_back_to(sessions)
 
-    async def _come_back_to(self, sessions: Sessions) -> None:
+    async def _come_back_to(self, sessions: ServiceSessions) -> None:
         async with Hub(sessions, self._conversation) as hub:
             while True:
                 try:
-                    conversation = await hub.conversation(NAME, Caller())
+                    conversation = await hub.session(NAME, Caller())
                 except VoiceClientError:
                     await asyncio.sleep(PAUSE_S)
                     continue
                 if await self._converse(conversation):
                     return
 
-    def _conversation(self, _: str, caller: Caller) -> Conversation:
-        history: History[Response] = History(KEPT_BYTES, size_of=Response.ByteSize)
-        return Conversation(self._config, caller, history, Line(10.0, _now_s))
+    def _conversation(self, _: str, caller: Caller) -> SharedSession:
+        history: EventLog[Response] = EventLog(KEPT_BYTES, size_of=Response.ByteSize)
+        return SharedSession(self._config, caller, history, Upstream(10.0, _now_s))
 
-    async def _converse(self, conversation: Conversation) -> bool:
+    async def _converse(self, conversation: SharedSession) -> bool:
         """Go on where the page is; whether the session has ended."""
-        greeting = conversation.greeting(Position(self._place))
+        greeting = conversation.greeting(BrowserPosition(self._place))
         greeting.ready.replay_truncated = False  # what the page lacks is all there
         is_another = self._place > 0 and not greeting.ready.resumed
         if is_another and self._is_ending:
@@ -176,13 +177,13 @@ class BridgedStream:
         received = number_in(greeting.ack)
         while self._said and number_in(self._said[0].sequence) <= received:
             self._said.popleft()
-        after = conversation.place_of(Position(self._place))
+        after = conversation.last_number_at(BrowserPosition(self._place))
         wire: asyncio.Queue[Response] = asyncio.Queue()
         wire.put_nowait(greeting)
-        with conversation.read(after, kind=PAGE, keep_s=PATIENCE_S) as reader:
+        with conversation.open_reader(after, kind=PAGE, keep_s=PATIENCE_S) as reader:
             reader.acknowledge(after)
             tasks = [
-                asyncio.create_task(self._write(conversation.line)),
+                asyncio.create_task(self._write(conversation.upstream)),
                 asyncio.create_task(self._carry(wire, conversation, reader)),
                 asyncio.create_task(_read(reader, wire)),
             ]
@@ -198,7 +199,7 @@ class BridgedStream:
             self._heard.put_nowait(None)
         return self._is_ending
 
-    async def _write(self, line: Line) -> None:
+    async def _write(self, line: Upstream) -> None:
         """Say what has not arrived, and what comes."""
         written = 0
         while True:
@@ -216,8 +217,8 @@ class BridgedStream:
     async def _carry(
         self,
         wire: "asyncio.Queue[Response]",
-        conversation: Conversation,
-        reader: Reader[Response],
+        conversation: SharedSession,
+        reader: LogReader[Response],
     ) -> None:
         """Bring to the page what the bridge has written, after a while."""
         while True:
@@ -226,17 +227,17 @@ class BridgedStream:
             self._place = max(self._place, response.sequence)
             self._heard.put_nowait(response)
             if response.HasField("metrics"):
-                reader.acknowledge(conversation.place_of(Position(self._place)))
+                reader.acknowledge(conversation.last_number_at(BrowserPosition(self._place)))
             wire.task_done()
 
 
-async def _read(reader: Reader[Response], wire: "asyncio.Queue[Response]") -> None:
+async def _read(reader: LogReader[Response], wire: "asyncio.Queue[Response]") -> None:
     try:
         while True:
             entry = await reader.next()
             wire.put_nowait(entry.item)
-            reader.delivered(entry, ends_turn=entry.item.HasField("metrics"))
-    except ConversationOver:
+            reader.record_delivery(entry, ends_turn=entry.item.HasField("metrics"))
+    except SessionOver:
         return
 
 

@@ -9,8 +9,8 @@ from unittest.mock import patch
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.sessions import service_session as sessions
-from cedar_voice_bridge.sessions.hub import Conversation
-from cedar_voice_bridge.sessions.service_session import BrowserSession
+from cedar_voice_bridge.sessions.service_session import ServiceSession
+from cedar_voice_bridge.sessions.shared_session import SharedSession
 from cedar_voice_client.options import Recovery
 from cedar_voice_client.recovery.conversation_log import ConversationLog
 from cedar_voice_client.recovery.send_buffer import SendBuffer
@@ -40,20 +40,20 @@ def _attach_beside(delivery: Delivery, *arguments: Any, **options: Any) -> Attac
 _ATTACH = Delivery.attach
 
 
-def _newest(conversation: Conversation) -> int:
-    return max((entry.item.sequence for entry in conversation._history.entries), default=0)
+def _newest(conversation: SharedSession) -> int:
+    return max((entry.item.sequence for entry in conversation.events.entries), default=0)
 
 
-async def _nothing(_: BrowserSession) -> list[pb.VoiceSessionResponse]:
+async def _nothing(_: ServiceSession) -> list[pb.VoiceSessionResponse]:
     return []
 
 
 BRIDGE_SAFEGUARDS: Mapping[str, Off] = {
     "what readers have not heard is not acknowledged": _replaced(
-        Conversation, "_forgotten", _newest
+        SharedSession, "_released_sequence", _newest
     ),
-    "who names a place goes on there": _replaced(Conversation, "place_of", lambda *_: None),
-    "a bridge knows again what was said before": _replaced(BrowserSession, "replayed", _nothing),
+    "who names a place goes on there": _replaced(SharedSession, "last_number_at", lambda *_: None),
+    "a bridge knows again what was said before": _replaced(ServiceSession, "replayed", _nothing),
     "the secret of a session is the same in every bridge": _replaced(
         sessions, "secret_of", lambda _: secrets.token_hex(32)
     ),

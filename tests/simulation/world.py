@@ -10,12 +10,12 @@ import structlog.testing
 
 import cedar_voice.v1 as pb
 from cedar_voice_client.errors import SessionLost
-from cedar_voice_service.credentials import Verifier
 from cedar_voice_service.runtime.quotas import Quotas, Rates
 from cedar_voice_service.runtime.registry import Registry
 from cedar_voice_service.runtime.runner import RunnerFactory
 from cedar_voice_service.servicer import VoiceServicer
 from cedar_voice_service.session.config import Limits, SessionConfig
+from cedar_voice_shared.credentials import Verifier
 from tests.simulation.bridges import BridgedStream
 from tests.simulation.client import Broken, Client, first_of, sdk_stream
 from tests.simulation.engines import LevelDetector, seeded_engines

@@ -8,7 +8,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 SOURCE_ROOTS = tuple(
-    ROOT / folder for folder in ("protos", "service", "bridge", "clients/python", "clients/cli")
+    ROOT / folder
+    for folder in ("protos", "shared", "service", "bridge", "clients/python", "clients/cli")
 )
 LOCKS = tuple(sorted((ROOT / "requirements").glob("*.txt")))
 

@@ -1,1 +1,1 @@
-"""Authentication of requests and sockets: the gate, tickets, rate limits."""
+"""Authentication of requests and sockets: the gate, tickets and rate limits."""

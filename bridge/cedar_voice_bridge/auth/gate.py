@@ -1,4 +1,4 @@
-"""The entrance of every surface: where a page comes from, who asks, its session."""
+"""The gate of the bridge: checks the origin of a request, and authenticates its caller."""
 
 import asyncio
 import hashlib
@@ -6,21 +6,21 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import ceil
-from typing import Protocol
 
 import msgspec
 import structlog
 from aiohttp import web
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.auth.rate_limit import Rate
+from cedar_voice_bridge.auth.rate_limit import RateLimiter
 from cedar_voice_bridge.auth.tickets import Caller, Tickets, TooManyTickets
-from cedar_voice_bridge.credentials import CredentialRefused, Verifier
-from cedar_voice_bridge.dialects.problems import DialectError
-from cedar_voice_bridge.http.browser_socket import Browser
-from cedar_voice_bridge.http.origins import Admission, bearer_token, client_address
-from cedar_voice_bridge.http.refusals import Refusal
+from cedar_voice_bridge.http.browser_socket import BrowserSocket
+from cedar_voice_bridge.http.origins import OriginPolicy, bearer_token, client_address
+from cedar_voice_bridge.http.refusals import HttpRefusal
 from cedar_voice_bridge.settings import BridgeSettings
+from cedar_voice_bridge.translation.errors import DialectError
+from cedar_voice_bridge.translation.protocol import AuthTranslator
+from cedar_voice_shared.credentials import CredentialRefused, Verifier
 
 log = structlog.get_logger("cedar_voice.bridge")
 
@@ -28,104 +28,94 @@ _SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Ticket(msgspec.Struct, rename="camel"):
-    """What stands for a caller in an address, once."""
+    """A ticket, which authenticates a caller in one address, once."""
 
     ticket: str
     expires_in_ms: int
 
 
-class TokenDialect(Protocol):
-    """What admission needs of the dialect of a socket."""
-
-    def token_in(self, frame: str) -> str | None:
-        """The token of a frame that has one."""
-        ...
-
-    def refuse(self, error: DialectError) -> list[str]:
-        """The frames that say what is wrong."""
-        ...
-
-
-class Entrance:
-    """Lets requests in by their origin, and by a token or a ticket.
+class Gate:
+    """Admits requests by their origin, and by a token or a ticket.
 
     Args:
-        admission: which pages may connect.
-        verifier: tells whom tokens speak for.
-        settings: times, and whether tokens may come in addresses.
+        origins: the origins of pages that may connect.
+        verifier: verifies tokens.
+        settings: times, and whether addresses may contain tokens.
     """
 
-    def __init__(self, admission: Admission, verifier: Verifier, settings: BridgeSettings) -> None:
-        self._admission = admission
+    def __init__(self, origins: OriginPolicy, verifier: Verifier, settings: BridgeSettings) -> None:
+        self._origins = origins
         self._verifier = verifier
-        is_limited = verifier.needs_token  # else everybody is one
+        is_limited = verifier.needs_token  # without tokens all callers are one
         per_minute = settings.principal_tickets_per_minute if is_limited else 0
         self._tickets = Tickets(settings.ticket_ms / 1000, per_minute)
-        self._refusals = Rate(settings.refusals_per_minute)
+        self._refusals = RateLimiter(settings.refusals_per_minute)
         self._settings = settings
 
     def check(self, request: web.Request) -> None:
-        """Turn away pages that may not use this bridge, and who has tried too often.
+        """Refuse pages of other origins, and addresses with too many failed attempts.
 
         Raises:
-            Refusal: 403 or 429.
+            HttpRefusal: 403 or 429.
         """
         origin = request.headers.get("Origin")
-        if not self._admission.admits_origin(origin, request.host):
+        if not self._origins.admits_origin(origin, request.host):
             log.info("origin refused", origin=origin)
-            raise Refusal(403, "origin_refused", "this origin may not connect")
+            raise HttpRefusal(403, "origin_refused", "this origin may not connect")
         if wait_s := self._refusals.wait_s(self._address_of(request)):
             message = f"at most {self._refusals.per_minute} attempts a minute without a good token"
             raise _rate_limited(message, wait_s)
 
     async def admit(self, request: web.Request) -> Caller:
-        """Who asks.
+        """Check a request and return its caller.
 
         Raises:
-            Refusal: 401, 403 or 429.
+            HttpRefusal: 401, 403 or 429.
         """
         self.check(request)
-        with self._noting_refusals(request):
-            return await self._by_address(request) or await self._by_header(request)
+        with self._counting_refusals(request):
+            return await self._caller_by_address(request) or await self._caller_by_header(request)
 
     async def admit_socket(
-        self, request: web.Request, browser: Browser, dialect: TokenDialect
+        self, request: web.Request, socket: BrowserSocket, translator: AuthTranslator
     ) -> Caller:
-        """Who asks: by the request, else by the first `auth` frame when one is needed.
+        """Return the caller of a socket, by its request or by the first `auth` frame.
 
         Raises:
-            CredentialRefused: nobody who is let in.
+            CredentialRefused: the token or ticket is missing or invalid.
             BrowserGone: the socket is closed.
         """
         try:
-            return await self._at_socket(request, browser, dialect)
+            return await self._caller_of_socket(request, socket, translator)
         except CredentialRefused:
-            self._note_refusal(request)
+            self._count_refusal(request)
             raise
 
-    async def _at_socket(
-        self, request: web.Request, browser: Browser, dialect: TokenDialect
+    async def _caller_of_socket(
+        self, request: web.Request, socket: BrowserSocket, translator: AuthTranslator
     ) -> Caller:
-        caller = await self._by_address(request)
+        caller = await self._caller_by_address(request)
         if caller is not None:
             return caller
         if bearer_token(request.headers.get("Authorization")) or not self._verifier.needs_token:
-            return await self._by_header(request)
+            return await self._caller_by_header(request)
         try:
             async with asyncio.timeout(self._settings.auth_timeout_ms / 1000):
-                while (token := await _token_by_frame(browser, dialect)) is None:
+                while (token := await _token_by_frame(socket, translator)) is None:
                     pass
         except TimeoutError:
-            raise CredentialRefused("no token came") from None
+            raise CredentialRefused("no token has arrived") from None
         return await self._identify(token)
 
-    async def renew(self, caller: Caller, frame: str, dialect: TokenDialect) -> Caller | None:
-        """The caller with the fresh token of an `auth` frame; None for any other frame.
+    async def renew_token(
+        self, caller: Caller, frame: str, translator: AuthTranslator
+    ) -> Caller | None:
+        """Return the caller with the fresh token of an `auth` frame; None for any other frame.
 
         Raises:
-            DialectError: the token is not one of the caller, or the frame is not of this dialect.
+            DialectError: the token is of another user, or the frame is not of this dialect.
         """
-        if '"auth"' not in frame or (token := dialect.token_in(frame)) is None:
+        if '"auth"' not in frame or (token := translator.token_in(frame)) is None:
             return None
         if not self._verifier.needs_token:
             return caller
@@ -134,20 +124,20 @@ class Entrance:
         except CredentialRefused as refusal:
             raise DialectError(str(refusal), code=pb.ERROR_CODE_UNAUTHENTICATED) from None
         if renewed != caller:
-            message = "the token is of somebody else"
+            message = "the token belongs to another user"
             raise DialectError(message, code=pb.ERROR_CODE_UNAUTHENTICATED)
         return renewed
 
     def remaining_s(self, caller: Caller) -> float | None:
-        """How long from now a caller may stay; None for ever."""
+        """Return the seconds until the token of a caller expires; None if it never does."""
         return self._verifier.remaining_s(caller.identity)
 
-    async def expiry(self, caller: Caller, warn: Callable[[float], None]) -> None:
-        """Wait until a caller may stay no longer, which a renewal puts off.
+    async def wait_for_expiry(self, caller: Caller, warn: Callable[[float], None]) -> None:
+        """Wait until the token of a caller expires; a renewal extends the wait.
 
         Args:
-            caller: who it is.
-            warn: called before that, with the seconds that are left.
+            caller: the user.
+            warn: called before that, with the seconds left.
         """
         while (left_s := self.remaining_s(caller)) is None or left_s > 0:
             caller.renewed.clear()
@@ -155,15 +145,15 @@ class Entrance:
                 warn(self.remaining_s(caller) or 0.0)
                 await _passes(self.remaining_s(caller), caller.renewed)
 
-    async def sell(self, request: web.Request) -> web.Response:
+    async def issue_ticket(self, request: web.Request) -> web.Response:
         """Answer a request for a ticket.
 
         Raises:
-            Refusal: 401, 403 or 429.
+            HttpRefusal: 401, 403 or 429.
         """
         self.check(request)
-        with self._noting_refusals(request):
-            caller = await self._by_header(request)
+        with self._counting_refusals(request):
+            caller = await self._caller_by_header(request)
         try:
             ticket = self._tickets.issue(caller, self._origin_of(request))
         except TooManyTickets as limit:
@@ -173,53 +163,59 @@ class Entrance:
         return web.Response(body=body, content_type="application/json", headers=headers)
 
     @contextmanager
-    def _noting_refusals(self, request: web.Request) -> Iterator[None]:
-        """Count who is not let in, and tell it as a status."""
+    def _counting_refusals(self, request: web.Request) -> Iterator[None]:
+        """Count refused credentials of an address, and convert them into a status."""
         try:
             yield
         except CredentialRefused as refusal:
-            self._note_refusal(request)
-            raise Refusal(401, "unauthenticated", str(refusal)) from None
+            self._count_refusal(request)
+            raise HttpRefusal(401, "unauthenticated", str(refusal)) from None
 
-    def _note_refusal(self, request: web.Request) -> None:
+    def _count_refusal(self, request: web.Request) -> None:
         if (address := self._address_of(request)) is not None:
-            self._refusals.take(address)
+            self._refusals.count(address)
 
     def _address_of(self, request: web.Request) -> str | None:
         header = self._settings.address_header
         return client_address(request.remote, request.headers.get(header) if header else None)
 
-    async def _by_address(self, request: web.Request) -> Caller | None:
+    async def _caller_by_address(self, request: web.Request) -> Caller | None:
         if ticket := request.query.get("ticket"):
             caller = self._tickets.redeem(ticket, self._origin_of(request))
             if caller is None:
-                raise CredentialRefused("the ticket is used, too old or wrong")
+                raise CredentialRefused("the ticket is used, expired or invalid")
             return caller
         if not (token := request.query.get("token")):
             return None
         if not self._settings.allow_token_in_address:
-            raise CredentialRefused("addresses hold tickets only: POST to tickets gives one")
+            raise CredentialRefused("addresses may have tickets only: POST to tickets returns one")
         return await self._identify(token)
 
-    async def _by_header(self, request: web.Request) -> Caller:
+    async def _caller_by_header(self, request: web.Request) -> Caller:
         return await self._identify(bearer_token(request.headers.get("Authorization")))
 
     async def _identify(self, token: str | None) -> Caller:
         return Caller(token, await self._verifier.identify(token))
 
     def _origin_of(self, request: web.Request) -> str | None:
-        """What a ticket is bound to: a page's own requests do not all name their origin."""
+        """Return the origin that a ticket is bound to.
+
+        The bridge's own page has one value, since not all of its requests contain an origin.
+        """
         origin = request.headers.get("Origin")
-        is_own = origin is not None and self._admission.is_own(origin, request.host)
+        is_own = origin is not None and self._origins.is_own(origin, request.host)
         return f"//{request.host}" if is_own else origin
 
 
-def _rate_limited(limit: str, wait_s: float) -> Refusal:
-    return Refusal(429, "rate_limited", limit, retry_after_s=ceil(wait_s))
+def _rate_limited(limit: str, wait_s: float) -> HttpRefusal:
+    return HttpRefusal(429, "rate_limited", limit, retry_after_s=ceil(wait_s))
 
 
 async def _passes(duration_s: float | None, renewed: asyncio.Event) -> bool:
-    """Wait, unless a renewal comes; None waits for that alone. Whether the time has passed."""
+    """Wait for a duration or a renewal, and return whether the duration has passed.
+
+    None waits for a renewal alone.
+    """
     try:
         async with asyncio.timeout(duration_s):
             await renewed.wait()
@@ -228,19 +224,22 @@ async def _passes(duration_s: float | None, renewed: asyncio.Event) -> bool:
     return False
 
 
-async def _token_by_frame(browser: Browser, dialect: TokenDialect) -> str | None:
+async def _token_by_frame(socket: BrowserSocket, translator: AuthTranslator) -> str | None:
     try:
-        token = dialect.token_in(await browser.read())
+        token = translator.token_in(await socket.receive())
         if token is None:
             raise DialectError("auth must come first", code=pb.ERROR_CODE_UNAUTHENTICATED)
-    except DialectError as problem:
-        await browser.say(dialect.refuse(problem))
+    except DialectError as error:
+        await socket.send(translator.refuse(error))
         return None
     return token
 
 
 def session_id_of(*names: str) -> str:
-    """The id of the session that a browser calls so."""
+    """Return the id of the session that a browser gives this name, in one or several parts.
+
+    A name that is no valid id is replaced by its hash.
+    """
     if len(names) == 1 and _SESSION_ID.fullmatch(names[0]):
         return names[0]
     return hashlib.sha256("\0".join(names).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Whom requests and sockets speak for, and the tickets that stand for them in addresses."""
+"""Users of the bridge, and the tickets that replace their tokens in addresses."""
 
 import asyncio
 import hashlib
@@ -8,30 +8,29 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cedar_voice_bridge.auth.rate_limit import Rate
-from cedar_voice_bridge.credentials import Identity
+from cedar_voice_bridge.auth.rate_limit import RateLimiter
+from cedar_voice_shared.credentials import Identity
 
 MAX_TICKETS = 10_000
 MAX_TICKETS_OF_ONE = 20
-"""Tickets of one caller that wait to be used."""
+"""Number of unused tickets of one caller."""
 
-
-NOBODY = Identity("")
+ANONYMOUS = Identity("")
 
 
 class Caller:
-    """A user of the bridge; equal to whoever has the same principal.
+    """A user of the bridge; callers of the same principal are equal.
 
     Args:
-        token: the newest that is known, which the service gets; None without one.
-        identity: whom it speaks for.
+        token: the newest one, which the service receives; None without one.
+        identity: principal and expiry of the token.
     """
 
-    def __init__(self, token: str | None = None, identity: Identity = NOBODY) -> None:
+    def __init__(self, token: str | None = None, identity: Identity = ANONYMOUS) -> None:
         self.token = token
         self.identity = identity
         self.renewed = asyncio.Event()
-        """Set by a renewal, for one who waits to clear."""
+        """Set by a renewal; a task that waits for one clears it."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Caller) and other.identity.principal == self.identity.principal
@@ -40,7 +39,10 @@ class Caller:
         return hash(self.identity.principal)
 
     def renew(self, other: "Caller") -> bool:
-        """Take the token of another one of the same principal, if it lasts longer; whether so."""
+        """Replace the token by that of an equal caller, and return whether that one lasts longer.
+
+        A token that does not last longer replaces nothing.
+        """
         is_longer = other.identity.outlasts(self.identity)
         if is_longer:
             self.token, self.identity = other.token, other.identity
@@ -49,7 +51,7 @@ class Caller:
 
 
 class TooManyTickets(Exception):
-    """No ticket for now: `str()` says which limit, `retry_after_s` when there is room again."""
+    """No ticket is available: `str()` names the limit, `retry_after_s` is the time to wait."""
 
     def __init__(self, limit: str, retry_after_s: float) -> None:
         super().__init__(limit)
@@ -64,37 +66,37 @@ class _Issued:
 
 
 class Tickets:
-    """Random words that stand for a caller once and for a short time. Kept in this process.
+    """Random tickets, each valid once, for a short time and for one caller. Kept in this process.
 
     Args:
-        ticket_s: how long one may wait to be used.
-        per_minute: how many a caller may have; 0 is no limit.
-        clock_s: a clock that never goes back.
+        ticket_s: time for which a ticket is valid.
+        per_minute: tickets of a caller per minute; 0 is no limit.
+        clock_s: a monotonic clock.
     """
 
     def __init__(
         self, ticket_s: float, per_minute: int = 0, clock_s: Callable[[], float] = time.monotonic
     ) -> None:
         self._ticket_s = ticket_s
-        self._rate = Rate(per_minute, clock_s)
+        self._rate = RateLimiter(per_minute, clock_s)
         self._clock_s = clock_s
         self._issued: OrderedDict[bytes, _Issued] = OrderedDict()
         self._counts: Counter[Caller] = Counter()
 
     def issue(self, caller: Caller, origin: str | None) -> str:
-        """A ticket.
+        """Return a new ticket.
 
         Args:
-            caller: whom it stands for.
-            origin: of the pages that may use it; None for a program's, which any page may use.
+            caller: the user that it authenticates.
+            origin: origin of the pages that may use it; None permits any page, as for a program.
 
         Raises:
-            TooManyTickets: others have to be used first, or expire; or there were too many.
+            TooManyTickets: too many are unused, or were issued within a minute.
         """
         self._drop_expired()
         if self._counts[caller] >= MAX_TICKETS_OF_ONE or len(self._issued) >= MAX_TICKETS:
-            raise TooManyTickets("too many tickets wait to be used", self._ticket_s)
-        if wait_s := self._rate.take(caller):
+            raise TooManyTickets("too many tickets are unused", self._ticket_s)
+        if wait_s := self._rate.count(caller):
             raise TooManyTickets(f"at most {self._rate.per_minute} tickets a minute", wait_s)
         ticket = secrets.token_urlsafe(32)
         expires_at_s = self._clock_s() + self._ticket_s
@@ -103,7 +105,7 @@ class Tickets:
         return ticket
 
     def redeem(self, ticket: str, origin: str | None) -> Caller | None:
-        """The caller of a ticket, which is used up by that; None for one that opens nothing."""
+        """Return the caller of a ticket, which this uses up; None for an invalid ticket."""
         self._drop_expired()
         issued = self._issued.pop(_digest(ticket), None)
         if issued is None:

@@ -1,1 +1,1 @@
-"""Pure translators, one file per dialect: browser frames to protobuf and back."""
+"""Dialects of browsers: each is a folder with its frames, translator, endpoint and description."""

@@ -1,1 +1,1 @@
-"""The bridge's protocols as documents for programs: OpenAPI and AsyncAPI."""
+"""Documents of the bridge's protocols for programs: OpenAPI and AsyncAPI."""

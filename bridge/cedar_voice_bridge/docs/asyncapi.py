@@ -1,31 +1,32 @@
-"""What the sockets speak, as an AsyncAPI document."""
+"""The AsyncAPI document: the frames of the sockets."""
 
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
-from typing import get_args
 
 import msgspec
 
-from cedar_voice_bridge.dialects import streaming
-from cedar_voice_bridge.dialects.cedar_websocket import frames
-from cedar_voice_bridge.docs.documents import TEXT, TITLE, JsonObject, schemas
+from cedar_voice_bridge.dialects.operation import TEXT, JsonObject
+from cedar_voice_bridge.dialects.protocol import DialectSpec, expand_path
+from cedar_voice_bridge.docs.documents import TITLE, schemas
 
 
-def asyncapi(base_paths: Sequence[str]) -> JsonObject:
-    """The AsyncAPI document of the WebSocket dialects; `receive` is what the bridge takes."""
-    cedar_down = tuple(kind for kind in frames.Event.__subclasses__())
-    dialects = [
-        *((f"{base}/ws", get_args(frames.UpFrame), cedar_down) for base in base_paths),
-        ("/", get_args(streaming.UpFrame), get_args(streaming.DownFrame)),
+def asyncapi(base_paths: Sequence[str], dialects: Sequence[DialectSpec]) -> JsonObject:
+    """Return the AsyncAPI document of the dialects; `receive` is the direction to the bridge."""
+    sockets = [
+        (path, route)
+        for dialect in dialects
+        for route in dialect.sockets
+        for path in expand_path(route.path, base_paths)
     ]
-    kinds = {kind for _, up, down in dialects for kind in (*up, *down)}
+    kinds = {kind for _, route in sockets for kind in (*route.up_frames, *route.down_frames)}
     refs, components = schemas(sorted(kinds, key=lambda kind: kind.__module__ + kind.__name__))
     channels: JsonObject = {}
     operations: JsonObject = {}
-    for address, up, down in dialects:
-        name = address.strip("/").replace("/", "_") or "root"
-        channels[name] = _channel(address, {_key(kind): refs[kind] for kind in (*up, *down)})
-        for action, group in (("receive", up), ("send", down)):
+    for path, route in sockets:
+        name = path.strip("/").replace("/", "_") or "root"
+        frames = (*route.up_frames, *route.down_frames)
+        channels[name] = _channel(path, {_key(kind): refs[kind] for kind in frames})
+        for action, group in (("receive", route.up_frames), ("send", route.down_frames)):
             operations[f"{name}_{action}"] = _operation(action, name, map(_key, group))
     return {
         "asyncapi": "3.0.0",
@@ -44,7 +45,7 @@ def _key(kind: type[msgspec.Struct]) -> str:
 def _channel(address: str, messages: dict[str, JsonObject]) -> JsonObject:
     query = {
         "type": "object",
-        "properties": {"sessionId": TEXT, "token": TEXT, "lastSeq": {"type": "string"}},
+        "properties": {"sessionId": TEXT, "token": TEXT, "lastSeq": TEXT},
     }
     return {
         "address": address,

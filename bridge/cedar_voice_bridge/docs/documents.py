@@ -1,29 +1,27 @@
-"""What the bridge speaks, as documents for programs: OpenAPI for HTTP, AsyncAPI for the sockets.
+"""Common parts of the documents for programs: OpenAPI for HTTP, AsyncAPI for the sockets.
 
-The schemas are those of the frames themselves, so neither can say what the other does not.
+The schemas are generated from the types of the frames, so a document cannot deviate from them.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 from aiohttp import web
 
-JsonObject = dict[str, Any]
+from cedar_voice_bridge.dialects.operation import JsonObject
 
 TITLE = "Cedar Voice bridge"
 REF = "#/components/schemas/{name}"
-TEXT = {"type": "string"}
 
 
 def schemas(kinds: Sequence[type]) -> tuple[dict[type, JsonObject], JsonObject]:
-    """References to the schemas of these types, and the schemas."""
+    """Return a reference to the schema of each type, and the schemas by name."""
     refs, components = msgspec.json.schema_components(kinds, ref_template=REF)
     return dict(zip(kinds, refs, strict=True)), dict(components)
 
 
 def route(path: str, document: JsonObject) -> web.RouteDef:
-    """The route at which a document is served."""
+    """Return the route that serves a document."""
     body = msgspec.json.encode(document)
 
     async def serve(_: web.Request) -> web.Response:

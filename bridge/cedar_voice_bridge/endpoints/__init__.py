@@ -1,1 +1,1 @@
-"""The handlers behind the routes: WebSocket, uploads with an event stream, single exchanges."""
+"""Endpoints that any dialect may use: a WebSocket joined to a shared session."""

@@ -1,1 +1,1 @@
-"""HTTP and WebSocket basics: origins, CORS, forms, server-sent events, refusals, static files."""
+"""HTTP and WebSocket: origins, CORS, forms, server-sent events, refusals, static files."""

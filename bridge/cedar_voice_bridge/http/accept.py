@@ -1,22 +1,22 @@
-"""Which form of an answer a client asks for. Pure."""
+"""The form of an answer that a client prefers, by its `Accept` header. Pure."""
 
 from enum import Enum
 
 
 class AnswerForm(Enum):
-    """The forms of a whole answer, the preferred one first."""
+    """The forms of a whole answer, in order of preference."""
 
     JSON = "application/json"
     AUDIO = "audio/mpeg"
     TEXT = "text/plain"
 
 
-def wanted_form(accept: str) -> AnswerForm:
-    """The form that an `Accept` header prefers; JSON for whoever does not care."""
+def preferred_form(accept: str) -> AnswerForm:
+    """Return the form that an `Accept` header prefers; JSON for a client without a preference."""
     ranges = [_range(part) for part in accept.split(",") if part.strip()]
     if not ranges:
         return AnswerForm.JSON
-    return max(AnswerForm, key=lambda form: max(_fit(form, *wanted) for wanted in ranges))
+    return max(AnswerForm, key=lambda form: max(_fit(form, *each) for each in ranges))
 
 
 def _range(part: str) -> tuple[str, float]:

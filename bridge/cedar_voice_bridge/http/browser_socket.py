@@ -1,4 +1,4 @@
-"""A browser's socket as text frames in and out. Knows sizes and times, not what frames say."""
+"""A browser's socket as text frames in and out. It knows sizes and times, but no frames."""
 
 import asyncio
 from collections.abc import Iterable
@@ -7,20 +7,23 @@ import structlog
 from aiohttp import WSMsgType, web
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.problems import DialectError
-from cedar_voice_bridge.http.close_codes import Ending
+from cedar_voice_bridge.http.close_codes import SocketClose
 from cedar_voice_bridge.settings import BridgeSettings
+from cedar_voice_bridge.translation.errors import DialectError
 
 log = structlog.get_logger("cedar_voice.bridge")
 
 CLOSE_TIMEOUT_S = 2.0
-"""How long a browser may take to answer a close."""
+"""Longest wait for a browser to answer a close."""
 
-LAST_WORDS_S = 1.0
-"""How long a browser may take to read why it is left."""
+LAST_SEND_TIMEOUT_S = 1.0
+"""Longest wait for a browser to read the last frames, which give the reason of the close."""
 
 TRANSPORT_LIMIT_FACTOR = 4
-"""How far the transport's limit is above ours: it closes the socket, we answer with an error."""
+"""Ratio of the transport's frame limit to ours.
+
+A frame above the transport's limit closes the socket; one above ours is answered with an error.
+"""
 
 
 class BrowserGone(Exception):
@@ -28,17 +31,17 @@ class BrowserGone(Exception):
 
 
 class BrowserLags(BrowserGone):
-    """The browser does not take what it is sent in time; it may still be told so."""
+    """The browser does not read in time; it may still receive a last frame."""
 
 
-class Browser:
-    """One socket. One task may read while others say."""
+class BrowserSocket:
+    """One socket. One task receives, any number of tasks send."""
 
     def __init__(self, request: web.Request, settings: BridgeSettings) -> None:
         self._request = request
         self._max_frame_bytes = settings.max_frame_bytes
         self._send_timeout_s = settings.send_timeout_ms / 1000
-        self.socket = web.WebSocketResponse(
+        self.response = web.WebSocketResponse(
             timeout=CLOSE_TIMEOUT_S,
             heartbeat=settings.heartbeat_ms / 1000,
             max_msg_size=TRANSPORT_LIMIT_FACTOR * settings.max_frame_bytes,
@@ -49,18 +52,18 @@ class Browser:
         """Answer the request for a socket.
 
         Raises:
-            aiohttp.web.HTTPException: the request is for something else.
+            aiohttp.web.HTTPException: the request is not for a socket.
         """
-        await self.socket.prepare(self._request)
+        await self.response.prepare(self._request)
 
-    async def read(self) -> str:
-        """The next frame.
+    async def receive(self) -> str:
+        """Return the next frame.
 
         Raises:
-            DialectError: it is not text, or too large; the next one can be read.
+            DialectError: the frame is not text, or too large; the next one can be received.
             BrowserGone: there is no next frame.
         """
-        message = await self.socket.receive()
+        message = await self.response.receive()
         if message.type is WSMsgType.BINARY:
             raise DialectError("the frame is binary, not JSON text")
         if message.type is not WSMsgType.TEXT:
@@ -74,39 +77,39 @@ class Browser:
             )
         return frame
 
-    async def say(self, frames: Iterable[str]) -> None:
+    async def send(self, frames: Iterable[str]) -> None:
         """Send frames.
 
         Raises:
             BrowserGone: they cannot be delivered.
-            BrowserLags: not in time.
+            BrowserLags: they cannot be delivered in time.
         """
         await self._send(frames, self._send_timeout_s)
 
-    async def say_last(self, frames: Iterable[str]) -> None:
-        """Send frames, if that takes no more than a moment; no others follow.
+    async def send_last(self, frames: Iterable[str]) -> None:
+        """Send the last frames, within a moment.
 
         Raises:
-            BrowserGone: they cannot be delivered.
+            BrowserGone: they cannot be delivered in that time.
         """
-        await self._send(frames, LAST_WORDS_S)
+        await self._send(frames, LAST_SEND_TIMEOUT_S)
 
     async def _send(self, frames: Iterable[str], within_s: float) -> None:
         try:
             async with asyncio.timeout(within_s):
                 for frame in frames:
-                    await self.socket.send_str(frame)
+                    await self.response.send_str(frame)
         except TimeoutError:
             log.info("browser lags")
             raise BrowserLags from None
         except ConnectionError:
             raise BrowserGone from None
 
-    async def close(self, ending: Ending) -> None:
-        """Close the socket, whether the browser plays along or not."""
+    async def close(self, close: SocketClose) -> None:
+        """Close the socket, whether or not the browser answers the close."""
         try:
             async with asyncio.timeout(2 * CLOSE_TIMEOUT_S):
-                await self.socket.close(code=ending.close_code, message=ending.reason.encode())
+                await self.response.close(code=close.close_code, message=close.reason.encode())
         except TimeoutError:
             self._abort()
 

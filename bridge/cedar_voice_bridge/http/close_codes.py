@@ -1,4 +1,4 @@
-"""Why a socket is closed: its close code, and the error that the browser is told before."""
+"""Reasons to close a socket: the close code, and the error that the browser receives before it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,25 +9,25 @@ import cedar_voice.v1 as pb
 from cedar_voice_client import ErrorCode, SessionRefused, Unavailable, VoiceClientError
 
 TAKEN_OVER_CLOSE_CODE = 4409
-"""Of a socket whose session goes on at another one: not to be opened again."""
+"""Close code of a socket that another one replaces; its browser must not reconnect."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """How a socket is closed. `reason` has at most 123 bytes, as the protocol asks."""
+class SocketClose:
+    """How to close a socket. `reason` has at most 123 bytes, as the protocol requires."""
 
     close_code: int
     reason: str = ""
     error: pb.Error | None = None
 
 
-GONE = Ending(WSCloseCode.OK)
+GONE = SocketClose(WSCloseCode.OK)
 """The browser has closed the socket."""
 
-UNAUTHORIZED = Ending(WSCloseCode.POLICY_VIOLATION, "Unauthorized")
-"""No token, or a wrong one."""
+UNAUTHORIZED = SocketClose(WSCloseCode.POLICY_VIOLATION, "Unauthorized")
+"""The token is missing or invalid."""
 
-EXPIRED = Ending(
+EXPIRED = SocketClose(
     WSCloseCode.POLICY_VIOLATION,
     "the token has expired",
     pb.Error(
@@ -38,10 +38,10 @@ EXPIRED = Ending(
         stage=pb.PIPELINE_STAGE_TRANSPORT,
     ),
 )
-"""The token was right for a while; the session waits for a socket with a fresh one."""
+"""The token was valid for a while; the session waits for a socket with a fresh one."""
 
-STOPPING = Ending(WSCloseCode.GOING_AWAY, "the bridge stops")
-"""The bridge itself goes away."""
+STOPPING = SocketClose(WSCloseCode.GOING_AWAY, "the bridge stops")
+"""The bridge itself stops."""
 
 _CLOSE_CODES: Mapping[ErrorCode, int] = {
     ErrorCode.UNAUTHENTICATED: WSCloseCode.POLICY_VIOLATION,
@@ -53,47 +53,47 @@ _CLOSE_CODES: Mapping[ErrorCode, int] = {
     ErrorCode.SESSION_TAKEN_OVER: TAKEN_OVER_CLOSE_CODE,
 }
 
-# What gRPC says of a broken connection names addresses.
+# gRPC's own messages about a broken connection contain addresses.
 _PUBLIC_MESSAGES: Mapping[ErrorCode, str] = {
     ErrorCode.UNAVAILABLE: "the voice service is not available",
     ErrorCode.INTERNAL: "the voice service failed",
 }
 
 
-def refused(failure: VoiceClientError) -> Ending:
-    """No session could be opened."""
+def refused(failure: VoiceClientError) -> SocketClose:
+    """Return how to close a socket whose session cannot be opened."""
     if isinstance(failure, Unavailable):
-        return Ending(WSCloseCode.TRY_AGAIN_LATER, error=_error_of(failure))
+        return SocketClose(WSCloseCode.TRY_AGAIN_LATER, error=_error_of(failure))
     return broken(failure)
 
 
-def broken(failure: VoiceClientError) -> Ending:
-    """The stream of a session broke."""
+def broken(failure: VoiceClientError) -> SocketClose:
+    """Return how to close a socket whose session has failed."""
     if failure.code is ErrorCode.UNAUTHENTICATED:
         return UNAUTHORIZED
     close_code = _CLOSE_CODES.get(failure.code, WSCloseCode.INTERNAL_ERROR)
-    return Ending(close_code, error=_error_of(failure))
+    return SocketClose(close_code, error=_error_of(failure))
 
 
-def taken_over() -> Ending:
-    """The session goes on at another socket."""
-    message = "the session goes on at another socket"
+def taken_over() -> SocketClose:
+    """Return how to close a socket that another one replaces."""
+    message = "the session has moved to another socket"
     return broken(SessionRefused(message, code=ErrorCode.SESSION_TAKEN_OVER))
 
 
-def lagging() -> Ending:
-    """The browser does not read."""
+def lagging() -> SocketClose:
+    """Return how to close the socket of a browser that does not read."""
     failure = SessionRefused("events are not read", code=ErrorCode.SLOW_CONSUMER, retryable=True)
     return broken(failure)
 
 
 def unavailable(message: str) -> Unavailable:
-    """The failure of a service that is reached and yet does not serve."""
+    """Return the failure of a service that is reachable and yet does not serve."""
     return Unavailable(message, code=ErrorCode.UNAVAILABLE, retryable=True)
 
 
 def public_message(failure: VoiceClientError) -> str:
-    """What a browser may be told of a failure."""
+    """Return the message of a failure without internals, for browsers."""
     return _PUBLIC_MESSAGES.get(failure.code, failure.message)
 
 

@@ -1,22 +1,22 @@
-"""Which pages of other origins may read our answers, as browsers want to be told."""
+"""CORS headers: permission for pages of other origins to read our responses."""
 
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from cedar_voice_bridge.http.origins import Admission
+from cedar_voice_bridge.http.origins import OriginPolicy
 
 ALLOWED_METHODS = "GET, POST"
 ALLOWED_HEADERS = "authorization, content-type, last-event-id"
 EXPOSED_HEADERS = "retry-after"
 MAX_AGE_S = 7_200
-"""How long a browser need not ask again; the longest that Chromium takes."""
+"""Time for which a browser need not repeat a preflight; the longest that Chromium accepts."""
 
 Signal = Callable[[web.Request, web.StreamResponse], Awaitable[None]]
 
 
 async def preflight(_: web.Request) -> web.Response:
-    """Answer a browser that asks what it may send; it has no token to ask with."""
+    """Answer a preflight request, which browsers send without a token."""
     return web.Response(
         status=204,
         headers={
@@ -27,18 +27,21 @@ async def preflight(_: web.Request) -> web.Response:
     )
 
 
-def naming_origins(admission: Admission) -> Signal:
-    """A signal that lets admitted origins read every response, refusals and streams included."""
+def origin_headers(policy: OriginPolicy) -> Signal:
+    """Return a signal that lets permitted origins read every response.
 
-    async def name_origin(request: web.Request, response: web.StreamResponse) -> None:
+    Refusals and streams are included.
+    """
+
+    async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
         headers = response.headers
         headers.add("Vary", "Origin")
         origin = request.headers.get("Origin")
-        if origin is None or not admission.admits_origin(origin, request.host):
+        if origin is None or not policy.admits_origin(origin, request.host):
             return
         headers["Access-Control-Allow-Origin"] = origin
         headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
-        if admission.trusts_origin(origin):
+        if policy.trusts_origin(origin):
             headers["Access-Control-Allow-Credentials"] = "true"
 
-    return name_origin
+    return add_headers

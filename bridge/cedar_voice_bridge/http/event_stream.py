@@ -1,4 +1,4 @@
-"""A response that goes on: server-sent events, one line of JSON each."""
+"""A response as a stream of server-sent events, each with one line of JSON."""
 
 import asyncio
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import structlog
 from aiohttp import web
 
-from cedar_voice_bridge.http.browser_socket import LAST_WORDS_S, BrowserGone, BrowserLags
+from cedar_voice_bridge.http.browser_socket import LAST_SEND_TIMEOUT_S, BrowserGone, BrowserLags
 
 log = structlog.get_logger("cedar_voice.bridge")
 
@@ -18,7 +18,12 @@ HEADERS = {
 
 
 class EventStream:
-    """One stream of events to a browser. One task sends."""
+    """One stream of events to a browser. One task sends.
+
+    Args:
+        request: the browser's request.
+        send_timeout_s: longest wait for the browser to read an event.
+    """
 
     def __init__(self, request: web.Request, *, send_timeout_s: float) -> None:
         self.response = web.StreamResponse(headers=HEADERS)
@@ -37,15 +42,19 @@ class EventStream:
         except ConnectionError:
             raise BrowserGone from None
 
-    async def send(self, events: Iterable[str], *, place: str = "") -> None:
-        """Send events, each a line of JSON; a browser that comes back names the last `place`.
+    async def send(self, events: Iterable[str], *, event_id: str = "") -> None:
+        """Send events.
+
+        Args:
+            events: each a line of JSON.
+            event_id: id of the last one, which a browser that reconnects sends back.
 
         Raises:
             BrowserGone: they cannot be delivered.
-            BrowserLags: not in time; the stream is over.
+            BrowserLags: they cannot be delivered in time; the stream is over.
         """
         *before, last = (f"data: {event}\n\n" for event in events)
-        head = f"id: {place}\n" if place else ""
+        head = f"id: {event_id}\n" if event_id else ""
         await self._write("".join((*before, head, last)).encode())
 
     async def _write(self, data: bytes) -> None:
@@ -58,12 +67,12 @@ class EventStream:
         except ConnectionError:
             raise BrowserGone from None
 
-    async def leave(self, last_words: Iterable[str]) -> None:
-        """Leave a browser, which has a moment to read why."""
-        words = "".join(f"data: {event}\n\n" for event in last_words)
+    async def send_last(self, events: Iterable[str]) -> None:
+        """Send the last events within a moment; otherwise abort the connection."""
+        data = "".join(f"data: {event}\n\n" for event in events)
         try:
-            async with asyncio.timeout(LAST_WORDS_S):
-                await self.response.write(words.encode())
+            async with asyncio.timeout(LAST_SEND_TIMEOUT_S):
+                await self.response.write(data.encode())
         except (TimeoutError, ConnectionError):
             if self._request.transport is not None:
                 self._request.transport.abort()

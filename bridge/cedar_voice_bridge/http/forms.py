@@ -1,4 +1,4 @@
-"""Forms with files, read part by part and bounded before anything looks into them."""
+"""Forms with files, read part by part within limits of size and time."""
 
 import asyncio
 from collections.abc import Mapping
@@ -7,50 +7,54 @@ from dataclasses import dataclass, field
 from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from cedar_voice_bridge.http.refusals import Refusal
+from cedar_voice_bridge.http.refusals import HttpRefusal
 
 MAX_PARTS = 64
 MAX_FIELD_BYTES = 1 << 20
-"""Of one text field; Cedar's context is the longest."""
+"""Limit of one text field; Cedar's context is the longest."""
 
 READ_TIMEOUT_S = 60.0
-"""How long an upload may take to arrive."""
+"""Longest time for an upload to arrive."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The fields of a form: text by name, and files by name."""
+    """The fields of a form: texts by name, and files by name."""
 
     fields: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
 
     def text(self, name: str) -> str:
-        """A text field; empty when it is missing."""
+        """Return a text field; empty if it is missing."""
         return self.fields.get(name, "")
 
-    def missing(self, name: str) -> Refusal:
-        """Why a file is not there."""
+    def missing(self, name: str) -> HttpRefusal:
+        """Return the refusal of a form without this file."""
         problem = "is not a file" if name in self.fields else "is missing"
-        return Refusal(400, "invalid_message", f"{name}: {problem}", field=name)
+        return HttpRefusal(400, "invalid_message", f"{name}: {problem}", field=name)
 
 
 async def read_form(request: web.Request, max_bytes: int) -> Form:
-    """Read the form of a request, at most `max_bytes` of it.
+    """Read the form of a request.
+
+    Args:
+        request: its body is read.
+        max_bytes: limit of all fields and files together.
 
     Raises:
-        Refusal: 400, 408, 413 or 415.
+        HttpRefusal: 400, 408, 413 or 415.
     """
     if request.content_type != "multipart/form-data":
-        raise Refusal(415, "unsupported_media_type", "the body is not multipart/form-data")
+        raise HttpRefusal(415, "unsupported_media_type", "the body is not multipart/form-data")
     if (request.content_length or 0) > max_bytes:
         raise _too_large(max_bytes)
     try:
         async with asyncio.timeout(READ_TIMEOUT_S):
             return await _read(await request.multipart(), max_bytes)
     except TimeoutError:
-        raise Refusal(408, "too_slow", "the body does not arrive") from None
+        raise HttpRefusal(408, "too_slow", "the body does not arrive") from None
     except (HttpProcessingError, ValueError, LookupError, AssertionError, RuntimeError):
-        raise Refusal(400, "invalid_message", "the body is not a form") from None
+        raise HttpRefusal(400, "invalid_message", "the body is not a form") from None
 
 
 async def _read(reader: MultipartReader, max_bytes: int) -> Form:
@@ -61,7 +65,7 @@ async def _read(reader: MultipartReader, max_bytes: int) -> Form:
         if part is None:
             return Form(fields, files)
         if not isinstance(part, BodyPartReader) or not part.name:
-            raise Refusal(400, "invalid_message", "a part of the form has no name")
+            raise HttpRefusal(400, "invalid_message", "a part of the form has no name")
         if part.filename is not None:
             files[part.name] = await _content(part, max_bytes)
             max_bytes -= len(files[part.name])
@@ -69,7 +73,7 @@ async def _read(reader: MultipartReader, max_bytes: int) -> Form:
             text = await _content(part, min(max_bytes, MAX_FIELD_BYTES))
             max_bytes -= len(text)
             fields[part.name] = _decoded(part.name, text)
-    raise Refusal(413, "message_too_large", f"a form has at most {MAX_PARTS} fields")
+    raise HttpRefusal(413, "message_too_large", f"a form has at most {MAX_PARTS} fields")
 
 
 async def _content(part: BodyPartReader, max_bytes: int) -> bytes:
@@ -85,11 +89,11 @@ def _decoded(name: str, text: bytes) -> str:
     try:
         return text.decode()
     except UnicodeDecodeError:
-        raise Refusal(400, "invalid_message", f"{name}: is not text", field=name) from None
+        raise HttpRefusal(400, "invalid_message", f"{name}: is not text", field=name) from None
 
 
-def _too_large(max_bytes: int, name: str = "") -> Refusal:
+def _too_large(max_bytes: int, name: str = "") -> HttpRefusal:
     what = name or "the body"
-    return Refusal(
+    return HttpRefusal(
         413, "message_too_large", f"{what}: is longer than {max_bytes} bytes", field=name
     )

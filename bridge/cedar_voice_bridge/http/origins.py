@@ -1,4 +1,4 @@
-"""Which pages may connect, and where a request carries its token. Pure."""
+"""Origins of pages that may connect, and the token and address of a request. Pure."""
 
 from collections.abc import Sequence
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -7,21 +7,21 @@ from urllib.parse import urlsplit
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-class Admission:
-    """The rules of one bridge.
+class OriginPolicy:
+    """The origins that one bridge permits.
 
     Args:
-        allowed_origins: web origins that are let in beside the page's own. Empty adds localhost on
-            any port, "*" lets every origin in.
+        allowed_origins: permitted web origins beside the bridge's own. Empty adds localhost on any
+            port, "*" permits every origin.
     """
 
     def __init__(self, allowed_origins: Sequence[str]) -> None:
         self._allowed_origins = frozenset(origin.rstrip("/").lower() for origin in allowed_origins)
 
     def admits_origin(self, origin: str | None, host: str) -> bool:
-        """Whether a page of `origin` may connect to us, whom it calls `host`.
+        """Whether a page of `origin` may connect to this bridge, which it addresses as `host`.
 
-        Programs send no origin; what keeps them out is a token.
+        Programs send no origin; only a token keeps them out.
         """
         if origin is None or "*" in self._allowed_origins:
             return True
@@ -37,28 +37,29 @@ class Admission:
         return origin in self._allowed_origins
 
     def is_own(self, origin: str, host: str) -> bool:
-        """Whether `origin` is that of our own page, at an address that it calls `host`."""
+        """Whether `origin` is that of the bridge's own page, which it addresses as `host`."""
         try:
             return urlsplit(origin.lower()).netloc == host.lower()
         except ValueError:
             return False
 
     def trusts_origin(self, origin: str) -> bool:
-        """Whether the operator has named this very origin: only then come credentials."""
+        """Whether the operator has listed this origin by name, so that it may send credentials."""
         return origin.lower() in self._allowed_origins
 
 
 def client_address(connection: str | None, forwarded: str | None) -> str | None:
-    """Whom a request comes from: an address, or the network that is one customer's in IPv6; None
-    for this machine, which may be a proxy, and for who cannot be told.
+    """Return the address that a request comes from; for IPv6 the network of one customer.
+
+    None for this machine, which may be a proxy, and for an unknown address.
 
     Args:
-        connection: the address of the other side.
-        forwarded: what the proxy in front says of it, the newest last.
+        connection: the address of the other side of the connection.
+        forwarded: the addresses that the proxy in front gives, the newest last.
     """
-    for said in ((forwarded or "").rpartition(",")[2].strip(), connection or ""):
+    for candidate in ((forwarded or "").rpartition(",")[2].strip(), connection or ""):
         try:
-            address = ip_address(said.partition("%")[0])
+            address = ip_address(candidate.partition("%")[0])
         except ValueError:
             continue
         if address.is_loopback:
@@ -70,6 +71,6 @@ def client_address(connection: str | None, forwarded: str | None) -> str | None:
 
 
 def bearer_token(authorization: str | None) -> str | None:
-    """The token of an `Authorization` header; None without one."""
+    """Return the token of an `Authorization` header; None without one."""
     scheme, _, token = (authorization or "").partition(" ")
     return (token.strip() if scheme.lower() == "bearer" else "") or None

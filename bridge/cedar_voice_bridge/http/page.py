@@ -1,4 +1,4 @@
-"""The voice page: files that are served as they lie in `clients/web`."""
+"""The voice page: the files of `clients/web`, served unchanged."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -16,8 +16,8 @@ CONTENT_TYPES: Mapping[str, str] = {
 
 UNSERVED_FOLDERS = frozenset({"examples", "node_modules", "tests", "types"})
 
-# Nothing but our own files runs; nobody frames the page, which may use the microphone; the address
-# of the page, which may hold a token, goes nowhere.
+# Only our own files are executed; no other page may frame this one, which may use the microphone;
+# the address of the page, which may contain a token, is sent to no other site.
 HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-cache",
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -29,10 +29,10 @@ HEADERS: Mapping[str, str] = {
 
 
 def folder(package: Path = Path(__file__).parents[1]) -> Path:
-    """Where the page lies: inside the installed package, or in the checkout around it.
+    """Return the folder of the page: in the installed package, or in the checkout around it.
 
     Raises:
-        FileNotFoundError: in neither.
+        FileNotFoundError: it is in neither.
     """
     for candidate in (package / "web", package.parents[1] / "clients" / "web"):
         if (candidate / "index.html").is_file():
@@ -41,12 +41,12 @@ def folder(package: Path = Path(__file__).parents[1]) -> Path:
 
 
 def index(root: Path) -> Handler:
-    """Serves the page itself."""
+    """Return the handler of the page itself."""
     return _serve(root / "index.html")
 
 
 def routes(root: Path) -> list[web.RouteDef]:
-    """One route for each file of the page; what lies beside it for its makers has none."""
+    """Return a route for each file of the page; development files beside it have none."""
     files = (path.relative_to(root) for path in sorted(root.rglob("*")))
     return [
         web.get(f"/{file.as_posix()}", _serve(root / file))

@@ -1,4 +1,4 @@
-"""What a request over HTTP is refused with: a status, and JSON that says why."""
+"""Refusals of requests over HTTP: a status, and JSON with the reason."""
 
 import math
 from collections.abc import Awaitable, Callable, Mapping
@@ -8,14 +8,14 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from cedar_voice_bridge.dialects.problems import DialectError, code_name
 from cedar_voice_bridge.http.close_codes import public_message
+from cedar_voice_bridge.translation.errors import DialectError, code_name
 from cedar_voice_client import ErrorCode, VoiceClientError
 
 log = structlog.get_logger("cedar_voice.bridge")
 
-_IS_ANSWERED = web.RequestKey("is_answered", bool)
-"""Of a request: its response has begun, so that no other can be given."""
+_HAS_BEGUN = web.RequestKey("has_begun", bool)
+"""Set on a request whose response has begun, so that another one is impossible."""
 
 _STATUSES: Mapping[ErrorCode, int] = {
     ErrorCode.INVALID_MESSAGE: 400,
@@ -25,7 +25,7 @@ _STATUSES: Mapping[ErrorCode, int] = {
     ErrorCode.AUDIO_DECODE_FAILED: 422,
     ErrorCode.MESSAGE_TOO_LARGE: 413,
     ErrorCode.UNAUTHENTICATED: 401,
-    ErrorCode.SESSION_NOT_FOUND: 503,  # who asks again gets a new one
+    ErrorCode.SESSION_NOT_FOUND: 503,  # the next request opens a new one
     ErrorCode.SESSION_TAKEN_OVER: 409,
     ErrorCode.SESSION_ID_IN_USE: 409,
     ErrorCode.OVERLOADED: 503,
@@ -40,7 +40,7 @@ _STATUSES: Mapping[ErrorCode, int] = {
 
 
 class Problem(msgspec.Struct, rename="camel", omit_defaults=True):
-    """Why a request is refused."""
+    """The reason of a refusal."""
 
     code: str
     message: str
@@ -48,15 +48,21 @@ class Problem(msgspec.Struct, rename="camel", omit_defaults=True):
     retryable: bool = False
 
 
-class Refusal(Exception):
-    """A request that is not served.
+class Refused(msgspec.Struct):
+    """The body of a response that refuses a request."""
+
+    error: Problem
+
+
+class HttpRefusal(Exception):
+    """A refusal of a request.
 
     Args:
         status: of the response.
-        code: for programs.
-        message: for people, in English.
-        field: path of the offending field; empty when none.
-        retry_after_s: when to come back; 0 when that is of no use.
+        code: error code for programs.
+        message: English text for people.
+        field: path of the offending field; empty without one.
+        retry_after_s: seconds after which a retry may succeed; 0 if a retry is of no use.
     """
 
     def __init__(
@@ -68,7 +74,11 @@ class Refusal(Exception):
         self._retry_after_s = retry_after_s
 
     def response(self, *, as_text: bool = False) -> web.Response:
-        """The response; `as_text` for clients that expect the message alone as the error."""
+        """Return the response.
+
+        Args:
+            as_text: whether the error is the message alone, as some clients expect.
+        """
         error = self.problem.message if as_text else self.problem
         response = web.Response(
             body=msgspec.json.encode({"error": error}),
@@ -82,16 +92,16 @@ class Refusal(Exception):
         return response
 
 
-def refusal_of(failure: VoiceClientError | DialectError) -> Refusal:
-    """The refusal that says what a failure says."""
+def refusal_of(failure: VoiceClientError | DialectError) -> HttpRefusal:
+    """Return the refusal of a request that has caused a failure."""
     if isinstance(failure, DialectError):
         code = code_name(failure.code)
-        return Refusal(400, code, failure.message, field=failure.field)
+        return HttpRefusal(400, code, failure.message, field=failure.field)
     status = _STATUSES.get(failure.code, 500)
-    if status == 422 and failure.retryable:  # nothing is wrong with what was sent
+    if status == 422 and failure.retryable:  # the request itself is valid
         status = 503
     retry_after_s = max(1, math.ceil(failure.retry_after_ms / 1000)) if status in (429, 503) else 0
-    return Refusal(
+    return HttpRefusal(
         status,
         failure.code.name.lower(),
         public_message(failure),
@@ -100,19 +110,19 @@ def refusal_of(failure: VoiceClientError | DialectError) -> Refusal:
     )
 
 
-async def answering(request: web.Request, _: web.StreamResponse) -> None:
-    """A signal: the answer to a request begins."""
-    request[_IS_ANSWERED] = True
+async def mark_begun(request: web.Request, _: web.StreamResponse) -> None:
+    """Record that the response to a request has begun. It is a signal of aiohttp."""
+    request[_HAS_BEGUN] = True
 
 
 @web.middleware
-async def answer_refusals(
+async def convert_refusals(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Turn what handlers raise into responses, unless one has begun."""
+    """Convert exceptions of handlers into responses, unless a response has begun."""
     try:
         return await handler(request)
-    except Refusal as refusal:
+    except HttpRefusal as refusal:
         return refusal.response()
     except (VoiceClientError, DialectError) as failure:
         return refusal_of(failure).response()
@@ -120,15 +130,15 @@ async def answer_refusals(
         return _refusal_of_aiohttp(error)
     except Exception:
         log.exception("request broke")
-        if _IS_ANSWERED in request:
+        if _HAS_BEGUN in request:
             raise
-        return Refusal(500, "internal", "internal error").response()
+        return HttpRefusal(500, "internal", "internal error").response()
 
 
 def _refusal_of_aiohttp(error: web.HTTPError) -> web.Response:
-    """What aiohttp says in words, as we say it: no such path, another method, no socket."""
+    """Convert a refusal of aiohttp into JSON: no such path, another method, no socket."""
     code = "invalid_message" if error.status == 400 else HTTPStatus(error.status).name.lower()
-    response = Refusal(error.status, code, " ".join((error.text or "").split())).response()
+    response = HttpRefusal(error.status, code, " ".join((error.text or "").split())).response()
     if "Allow" in error.headers:
         response.headers["Allow"] = error.headers["Allow"]
     return response

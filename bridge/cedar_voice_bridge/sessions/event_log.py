@@ -1,4 +1,4 @@
-"""What a session has said, bounded by bytes, and readers with a place of their own in it."""
+"""The events of a session, bounded by bytes, and readers that each have a position in them."""
 
 import asyncio
 from collections import deque
@@ -7,44 +7,46 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from cedar_voice_bridge.http import close_codes as endings
-from cedar_voice_bridge.http.close_codes import Ending
+from cedar_voice_bridge.http import close_codes
+from cedar_voice_bridge.http.close_codes import SocketClose
 from cedar_voice_client import VoiceClientError
 
 T = TypeVar("T")
 
-MAX_ASIDE = 64
-"""Words to one reader alone that may wait for it."""
+MAX_OUT_OF_BAND = 64
+"""Number of items for one reader alone that may wait for it."""
 
 
-class ReadersLag(Exception):
-    """What the reader wants next is no longer kept."""
+class ReaderLagged(Exception):
+    """The next entry of a reader is no longer kept."""
 
 
 class ReaderReplaced(Exception):
-    """Another reader has taken the place of this one."""
+    """Another reader has replaced this one."""
 
 
-class ConversationOver(Exception):
-    """Nothing more comes; the cause is the failure, where there was one."""
+class SessionOver(Exception):
+    """No more entries follow; the cause is the failure, if there was one."""
 
 
-def ending_of(over: ReadersLag | ReaderReplaced | ConversationOver) -> Ending:
-    """How a socket ends whose reading ended so."""
-    if isinstance(over, ReadersLag):
-        return endings.lagging()
+def close_for(over: ReaderLagged | ReaderReplaced | SessionOver) -> SocketClose:
+    """Return how to close the socket of a reader that has ended."""
+    if isinstance(over, ReaderLagged):
+        return close_codes.lagging()
     if isinstance(over, ReaderReplaced):
-        return endings.taken_over()
+        return close_codes.taken_over()
     failure = over.__cause__
-    return endings.broken(failure) if isinstance(failure, VoiceClientError) else endings.STOPPING
+    if isinstance(failure, VoiceClientError):
+        return close_codes.broken(failure)
+    return close_codes.STOPPING
 
 
 @dataclass(frozen=True, slots=True)
 class ReaderKind:
-    """Readers that stand in for each other.
+    """Readers that continue each other's reading.
 
-    Where the next one begins: after the last turn that one of them has heard to its end; where
-    there is only one at a time, exactly where the one before it is.
+    The next reader of a kind begins after the last turn that one of them has received to its end;
+    if the kind `is_single`, exactly at the position of the previous reader, which it replaces.
     """
 
     name: str
@@ -53,19 +55,19 @@ class ReaderKind:
 
 @dataclass(frozen=True, slots=True)
 class Entry(Generic[T]):
-    """Something that was said. Numbers count from 1; 0 was said to one reader alone."""
+    """One event of a session. Numbers count from 1; 0 is an item for one reader alone."""
 
     number: int
     turn_id: int
     item: T
 
 
-class History(Generic[T]):
-    """The last of what a session said.
+class EventLog(Generic[T]):
+    """The newest events of a session.
 
     Args:
-        max_bytes: what is kept at most, at least the newest entry.
-        size_of: bytes of an item.
+        max_bytes: most bytes to keep; the newest entry is kept regardless of its size.
+        size_of: returns the bytes of an item.
     """
 
     def __init__(self, max_bytes: int, size_of: Callable[[T], int]) -> None:
@@ -76,19 +78,19 @@ class History(Generic[T]):
         self._max_bytes = max_bytes
         self._size_of = size_of
         self._bytes = 0
-        self._readers: set[Reader[T]] = set()
-        self._places: dict[str, int] = {}
-        """By kind of reader: the last entry that the next one does not want."""
-        self._heard = self._heard_before = 0
-        """The ends of the last two turns that anybody has heard to their end."""
+        self._readers: set[LogReader[T]] = set()
+        self._positions: dict[str, int] = {}
+        """By kind of reader: number of the last entry that its next reader does not need."""
+        self._last_turn_end = self._previous_turn_end = 0
+        """Numbers of the entries that end the last two turns which any reader has received."""
 
     @property
     def has_readers(self) -> bool:
-        """Whether anybody reads."""
+        """Whether there is any reader at present."""
         return bool(self._readers)
 
-    def add(self, item: T, turn_id: int) -> None:
-        """Keep an item and wake whoever waits for it."""
+    def append(self, item: T, turn_id: int) -> None:
+        """Append an item, drop the oldest ones beyond the limit, and wake the readers."""
         self.last_number += 1
         self.entries.append(Entry(self.last_number, turn_id, item))
         self._bytes += self._size_of(item)
@@ -96,82 +98,85 @@ class History(Generic[T]):
             self._drop_oldest()
         self._wake()
 
-    def rewrite(self, left_of: Callable[[T], T]) -> None:
-        """Keep of every item what is left of it; each keeps its number."""
+    def rewrite(self, redact: Callable[[T], T]) -> None:
+        """Replace every item by its redacted form; each entry keeps its number."""
         before, self.entries = self.entries, deque()
         self._bytes = 0
         for entry in before:
-            left = replace(entry, item=left_of(entry.item))
-            self.entries.append(left)
-            self._bytes += self._size_of(left.item)
+            redacted = replace(entry, item=redact(entry.item))
+            self.entries.append(redacted)
+            self._bytes += self._size_of(redacted.item)
 
-    def tell_all(self, item: T) -> None:
-        """Say something to those alone who read at present."""
+    def broadcast(self, item: T) -> None:
+        """Send an item to the present readers, without keeping it."""
         for reader in self._readers:
-            reader.tell(item)
+            reader.send_out_of_band(item)
 
     def end(self, failure: VoiceClientError | None) -> None:
-        """Nothing more comes."""
+        """End the log: no more entries follow."""
         if not self.is_over:
             self.is_over = True
             self.failure = failure
             self._wake()
 
-    def read(self, after: int | None, kind: ReaderKind | None) -> "Reader[T]":
-        """See `Conversation.read`."""
+    def open_reader(self, after: int | None, kind: ReaderKind | None) -> "LogReader[T]":
+        """Return a reader. See `SharedSession.open_reader`."""
         if after is None or not 0 <= after <= self.last_number:
-            after = self._place_of(kind)
-        return Reader(self, after, kind)
+            after = self._position_of(kind)
+        return LogReader(self, after, kind)
 
-    def join(self, reader: "Reader[T]") -> None:
-        """A reader waits for what comes."""
+    def attach(self, reader: "LogReader[T]") -> None:
+        """Add a reader; one of a single kind replaces the others of its kind."""
         if reader.kind is not None and reader.kind.is_single:
             for other in self._readers:
                 if other.kind == reader.kind:
                     other.replace()
         self._readers.add(reader)
 
-    def leave(self, reader: "Reader[T]") -> None:
-        """A reader is gone."""
+    def detach(self, reader: "LogReader[T]") -> None:
+        """Remove a reader."""
         self._readers.discard(reader)
 
     def entry(self, number: int) -> Entry[T] | None:
-        """The entry of this number; None while there is none.
+        """Return the entry of this number; None if it does not exist yet.
 
         Raises:
-            ReadersLag: it is no longer kept.
+            ReaderLagged: the entry is no longer kept.
         """
         if number > self.last_number:
             return None
         first = self._first_number
         if number < first:
-            raise ReadersLag
+            raise ReaderLagged
         return self.entries[number - first]
 
-    def heard(self, number: int, kind: ReaderKind | None, *, ends_turn: bool) -> None:
-        """A reader of a kind has got everything up to an entry."""
+    def record_delivery(self, number: int, kind: ReaderKind | None, *, ends_turn: bool) -> None:
+        """Record that a reader of a kind has received all entries up to a number."""
         if kind is not None and (kind.is_single or ends_turn):
-            self._places[kind.name] = max(self._places.get(kind.name, 0), number)
-        if ends_turn and number > self._heard:
-            self._heard_before, self._heard = self._heard, number
-            self.forget()
+            self._positions[kind.name] = max(self._positions.get(kind.name, 0), number)
+        if ends_turn and number > self._last_turn_end:
+            self._previous_turn_end, self._last_turn_end = self._last_turn_end, number
+            self.trim()
+
+    def trim(self) -> None:
+        """Drop the entries that every present and future reader has received.
+
+        The last two turns are kept for readers that join late.
+        """
+        positions = (reader.needs_after for reader in self._readers)
+        done = min((self._previous_turn_end, *self._positions.values(), *positions))
+        while self.entries and self.entries[0].number <= done:
+            self._drop_oldest()
 
     @property
     def _first_number(self) -> int:
         return self.entries[0].number if self.entries else self.last_number + 1
 
-    def _place_of(self, kind: ReaderKind | None) -> int:
+    def _position_of(self, kind: ReaderKind | None) -> int:
         if kind is None:
             return self.last_number
-        place = self._places.get(kind.name, self._heard)
-        return max(place, self._first_number - 1)  # what is gone was nobody's place yet
-
-    def forget(self) -> None:
-        """Drop what every reader, present and to come, has heard; the last turns stay."""
-        places = (reader.needs_after for reader in self._readers)
-        done = min((self._heard_before, *self._places.values(), *places))
-        while self.entries and self.entries[0].number <= done:
-            self._drop_oldest()
+        position = self._positions.get(kind.name, self._last_turn_end)
+        return max(position, self._first_number - 1)  # no reader was at an entry that is dropped
 
     def _drop_oldest(self) -> None:
         self._bytes -= self._size_of(self.entries.popleft().item)
@@ -181,21 +186,21 @@ class History(Generic[T]):
             reader.wake()
 
 
-class Reader(Generic[T]):
-    """A place in a history. Use as a context; one task reads."""
+class LogReader(Generic[T]):
+    """A position in an event log. Use as a context manager; one task reads."""
 
-    def __init__(self, history: History[T], after: int, kind: ReaderKind | None) -> None:
-        self.place = after
-        """Number of the last entry that was read."""
+    def __init__(self, log: EventLog[T], after: int, kind: ReaderKind | None) -> None:
+        self.position = after
+        """Number of the last entry that has been read."""
         self.kind = kind
-        self._arrived: int | None = None
-        self._history = history
-        self._aside: deque[T] = deque(maxlen=MAX_ASIDE)
+        self._acknowledged: int | None = None
+        self._log = log
+        self._out_of_band: deque[T] = deque(maxlen=MAX_OUT_OF_BAND)
         self._is_replaced = False
         self._changed = asyncio.Event()
 
     def __enter__(self) -> Self:
-        self._history.join(self)
+        self._log.attach(self)
         return self
 
     def __exit__(
@@ -204,63 +209,67 @@ class Reader(Generic[T]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._history.leave(self)
+        self._log.detach(self)
 
     @property
     def needs_after(self) -> int:
-        """Number of the last entry that it does not need again: what it tells to have, else what it
-        was sent.
+        """Number of the last entry that the browser does not need again.
+
+        It is the last acknowledged one, or the last sent one if the browser never acknowledges.
         """
-        return self.place if self._arrived is None else self._arrived
+        return self.position if self._acknowledged is None else self._acknowledged
 
     def acknowledge(self, number: int | None) -> None:
-        """The browser tells that it has everything up to here; from now on that counts."""
+        """Record that the browser has all entries up to a number; None records nothing.
+
+        From the first acknowledgement on, entries that were only sent are kept.
+        """
         if number is not None:
-            self._arrived = max(self._arrived or 0, number)
-            self._history.forget()
+            self._acknowledged = max(self._acknowledged or 0, number)
+            self._log.trim()
 
     @property
-    def passed(self) -> list[T]:
-        """What is still kept of what was said before its place."""
-        return [entry.item for entry in self._history.entries if entry.number <= self.place]
+    def earlier_items(self) -> list[T]:
+        """The items before the reader's position that are still kept."""
+        return [entry.item for entry in self._log.entries if entry.number <= self.position]
 
     def wake(self) -> None:
-        """Something was added."""
+        """Wake the reading task: the log has changed."""
         self._changed.set()
 
     def replace(self) -> None:
-        """Another reader takes the place of this one."""
+        """End this reader: another one replaces it."""
         self._is_replaced = True
         self.wake()
 
-    def tell(self, item: T) -> None:
-        """Say something to this reader alone, before what waits."""
-        self._aside.append(item)
+    def send_out_of_band(self, item: T) -> None:
+        """Send an item to this reader alone, before the entries that wait."""
+        self._out_of_band.append(item)
         self.wake()
 
     async def next(self) -> Entry[T]:
-        """The next entry. Cancelled, it loses nothing.
+        """Return the next entry, once there is one. A cancelled call loses no entry.
 
         Raises:
-            ReadersLag: it is no longer kept.
-            ReaderReplaced: another reader goes on here.
-            ConversationOver: there is none.
+            ReaderLagged: the entry is no longer kept.
+            ReaderReplaced: another reader has replaced this one.
+            SessionOver: no more entries follow.
         """
         while (entry := self._waiting()) is None:
-            if self._history.is_over:
-                raise ConversationOver from self._history.failure
+            if self._log.is_over:
+                raise SessionOver from self._log.failure
             self._changed.clear()
             await self._changed.wait()
-        self.place = max(self.place, entry.number)
+        self.position = max(self.position, entry.number)
         return entry
 
-    def delivered(self, entry: Entry[T], *, ends_turn: bool = False) -> None:
-        """The browser has got it; with an entry that `ends_turn`, the whole of a turn."""
-        self._history.heard(entry.number, self.kind, ends_turn=ends_turn)
+    def record_delivery(self, entry: Entry[T], *, ends_turn: bool = False) -> None:
+        """Record that the browser has received an entry, and the whole turn if it `ends_turn`."""
+        self._log.record_delivery(entry.number, self.kind, ends_turn=ends_turn)
 
     def _waiting(self) -> Entry[T] | None:
         if self._is_replaced:
             raise ReaderReplaced
-        if self._aside:
-            return Entry(0, 0, self._aside.popleft())
-        return self._history.entry(self.place + 1)
+        if self._out_of_band:
+            return Entry(0, 0, self._out_of_band.popleft())
+        return self._log.entry(self.position + 1)

@@ -1,4 +1,4 @@
-"""Sessions of the service on behalf of browsers: opened, or come back to."""
+"""Sessions of the service on behalf of browsers: opened, or resumed."""
 
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,52 +17,57 @@ from cedar_voice_client import (
 )
 from cedar_voice_client.client import DEFAULT_RECOVERY
 
-Read = Callable[[pb.SessionReady], Awaitable[pb.GetSessionResponse]]
-"""Asks the service for the conversation of a session."""
+FetchConversation = Callable[[pb.SessionReady], Awaitable[pb.GetSessionResponse]]
+"""Requests the conversation of a session from the service."""
 
 
-class BrowserSession:
-    """A session that goes on through breaks of its stream. Send and receive as on the stream."""
+class ServiceSession:
+    """A session that survives breaks of its stream. Send and receive as on the stream."""
 
     def __init__(
-        self, stream: ResumingStream, opening: pb.VoiceSessionResponse, read: Read
+        self,
+        stream: ResumingStream,
+        opening: pb.VoiceSessionResponse,
+        fetch_conversation: FetchConversation,
     ) -> None:
         self.opening = opening
         """The first response: `ready`."""
         self.send = stream.send
         self.receive = stream.receive
         self._stream = stream
-        self._read = read
+        self._fetch_conversation = fetch_conversation
 
     @property
     def sent_sequence(self) -> int:
-        """Number of the newest message."""
+        """Sequence number of the newest message that was sent."""
         return self._stream.sent_sequence
 
     async def replayed(self) -> list[pb.VoiceSessionResponse]:
-        """What the session has said before, as far as it is kept, to whoever held it then.
+        """Return the events that the session has sent to earlier streams, as far as it keeps them.
 
         Raises:
-            VoiceClientError: the stream is over; the class says why.
+            VoiceClientError: the stream is over; the class gives the reason.
         """
-        said: list[pb.VoiceSessionResponse] = []
+        events: list[pb.VoiceSessionResponse] = []
         count = self.opening.ready.replayed
-        while len(said) < count and (response := await self.receive()) is not None:
+        while len(events) < count and (response := await self.receive()) is not None:
             if response.HasField("ready"):  # the stream broke meanwhile
-                count = len(said) + response.ready.replayed
+                count = len(events) + response.ready.replayed
             else:
-                said.append(response)
-        with suppress(VoiceClientError):  # then a session that is lost later knows less
-            self._stream.recall(await self._read(self.opening.ready), self.opening.ready)
-        return said
+                events.append(response)
+        with suppress(VoiceClientError):  # then a later restoration has less of the conversation
+            ready = self.opening.ready
+            self._stream.recall(await self._fetch_conversation(ready), ready)
+        return events
 
 
-class Sessions:
-    """Opens sessions, or comes back to them: whoever has held them, this process or another.
+class ServiceSessions:
+    """Opens sessions of the service, or resumes those that this process or another one held.
 
-    A session is found by its name: who names it at the bridge shares it, so its secret is made of
-    nothing else. Whose it is, the service knows by the user's token. Who comes back gets it whether
-    the stream before is closed, half dead or still open: the service lets the newest one win.
+    A session is found by its name: clients that use a name at the bridge share the session, so its
+    secret is derived from the name alone. The service tells users apart by their tokens. A stream
+    that resumes a session gets it whether the previous stream is closed, half-open or still open:
+    the service lets the newest one win.
     """
 
     def __init__(
@@ -83,16 +88,16 @@ class Sessions:
         caller: Caller,
         *,
         done_with: Callable[[], int] | None = None,
-    ) -> AsyncIterator[BrowserSession]:
-        """Go on with the session of this name and user, or open it; left, it can be resumed.
+    ) -> AsyncIterator[ServiceSession]:
+        """Resume the session of this name and user, or open it; it can be resumed afterwards.
 
         Args:
-            config: what it opens with.
+            config: configuration of a new session.
             caller: the user.
             done_with: see `ResumingStream`.
 
         Raises:
-            VoiceClientError: the service cannot be reached or refuses; the class says why.
+            VoiceClientError: the service cannot be reached or refuses; the class gives the reason.
         """
         attempt = pb.SessionConfig()
         attempt.CopyFrom(config)
@@ -105,14 +110,14 @@ class Sessions:
                 if refusal.code is not ErrorCode.SESSION_ID_IN_USE:
                     raise
             else:
-                yield BrowserSession(stream, opening, partial(self._read, caller))
+                yield ServiceSession(stream, opening, partial(self._fetch, caller))
                 return
-        attempt.session_id = ""  # a program of the user's holds the name: the session gets another
+        attempt.session_id = ""  # a program of the user has the name: the service chooses another
         async with self._stream(caller, done_with) as stream:
             opening = await stream.open(attempt, timeout_s=self._open_timeout_s)
-            yield BrowserSession(stream, opening, partial(self._read, caller))
+            yield ServiceSession(stream, opening, partial(self._fetch, caller))
 
-    async def _read(self, caller: Caller, ready: pb.SessionReady) -> pb.GetSessionResponse:
+    async def _fetch(self, caller: Caller, ready: pb.SessionReady) -> pb.GetSessionResponse:
         return await self._client.conversation(
             ready.session_id,
             resume_token=ready.resume_token,
@@ -121,12 +126,12 @@ class Sessions:
         )
 
     def _stream(self, caller: Caller, done_with: Callable[[], int] | None) -> ResumingStream:
-        """Each of its calls shows the token that is the user's newest then."""
+        """Return a stream; each of its calls presents the user's newest token at that time."""
         return ResumingStream(
             lambda: self._client.stream(token=caller.token), self._recovery, done_with=done_with
         )
 
 
 def secret_of(name: str) -> str:
-    """What resumes the session that browsers call so: the same in every bridge."""
+    """Return the secret that resumes the session of this name: the same in every bridge."""
     return hashlib.sha256(f"cedar_voice_bridge {name}".encode()).hexdigest()

@@ -1,97 +1,102 @@
-"""What the writers of a shared session want of it, so that it is said when it changes. Pure."""
+"""The configuration of a shared session, sent to the service only when it changes. Pure."""
 
 from collections.abc import Iterable
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.configuration import played_chunk_by_chunk
+from cedar_voice_bridge.translation.configuration import chunk_by_chunk_config
 
-_SPEAKING = frozenset({"audio", "text", "start_listening", "say", "create_response"})
+_SPOKEN_INPUT = frozenset({"audio", "text", "start_listening", "say", "create_response"})
 
 
-class Wishes:
-    """The configuration in force, as far as writers may disagree about it.
+class SharedConfig:
+    """The configuration in force, where several writers of a session may disagree.
 
-    The manner, which is how turns end and in what form answers come, is that of whoever speaks: a
-    page that says itself where its turn ends leaves the turns of a socket to be found. All the
-    rest is the session's own, and the last word counts.
+    The profile of a client is the detection mode of turns and the format of answers. The profile of
+    the writer whose input is next applies: a page that marks the end of its turns leaves the turns
+    of a socket to detection. All other values belong to the session, and the last change counts.
     """
 
     def __init__(self, opening: pb.SessionConfig) -> None:
-        self._said = b""
-        self._manner = _written(manner_of(opening))
+        self._last_change = b""
+        self._profile = _serialized(profile_of(opening))
 
-    def settle(self, config: pb.SessionConfig) -> list[pb.VoiceSessionRequest]:
-        """What makes this the configuration in force; nothing when it was the last one asked for.
+    def change_to(self, config: pb.SessionConfig) -> list[pb.VoiceSessionRequest]:
+        """Return the request that puts a configuration in force; empty if it was the last change.
 
-        Uploads say the same with every chunk.
+        Uploads repeat the same configuration with every chunk.
         """
-        wanted = _written(config)
-        if wanted in (b"", self._said):
+        change = _serialized(config)
+        if change in (b"", self._last_change):
             return []
-        self._said = wanted
+        self._last_change = change
         return [pb.VoiceSessionRequest(config=config)]
 
-    def adopt(self, manner: pb.SessionConfig) -> list[pb.VoiceSessionRequest]:
-        """What makes this the manner in force."""
-        wanted = _written(manner)
-        if wanted == self._manner:
+    def adopt_profile(self, profile: pb.SessionConfig) -> list[pb.VoiceSessionRequest]:
+        """Return the request that puts a profile in force; empty if it is in force."""
+        serialized = _serialized(profile)
+        if serialized == self._profile:
             return []
-        self._manner = wanted
-        return [pb.VoiceSessionRequest(config=manner)]
+        self._profile = serialized
+        return [pb.VoiceSessionRequest(config=profile)]
 
-    def note(self, config: pb.SessionConfig) -> None:
-        """Somebody configures the session, its manner as a whole or not at all."""
-        self._said = b""
-        manner = manner_of(config)
-        if manner.ByteSize():
-            self._manner = _written(manner)
+    def record(self, config: pb.SessionConfig) -> None:
+        """Record a configuration that a writer sends, with its profile as a whole or without."""
+        self._last_change = b""
+        profile = profile_of(config)
+        if profile.ByteSize():
+            self._profile = _serialized(profile)
 
-    def forget(self) -> None:
-        """What was said last may not have arrived."""
-        self._said = self._manner = b""
+    def invalidate(self) -> None:
+        """Forget the configuration in force: the last request may not have arrived."""
+        self._last_change = self._profile = b""
 
 
-class Writer:
-    """One writer that goes on: what it asks, in its own manner."""
+class ConfigWriter:
+    """One writer of a session over time, with a profile of its own."""
 
-    def __init__(self, wishes: Wishes) -> None:
-        self._wishes = wishes
-        self._manner = manner_of(played_chunk_by_chunk(""))
+    def __init__(self, config: SharedConfig) -> None:
+        self._config = config
+        self._profile = profile_of(chunk_by_chunk_config(""))
 
-    def asking(self, requests: Iterable[pb.VoiceSessionRequest]) -> list[pb.VoiceSessionRequest]:
-        """The requests, and before what is spoken what makes the session hear it as it is meant."""
-        asked: list[pb.VoiceSessionRequest] = []
+    def with_profile(
+        self, requests: Iterable[pb.VoiceSessionRequest]
+    ) -> list[pb.VoiceSessionRequest]:
+        """Return the requests, with the writer's profile before input if another one is in force.
+
+        A configuration among the requests changes the writer's profile.
+        """
+        prepared: list[pb.VoiceSessionRequest] = []
         for request in requests:
             if request.HasField("config"):
                 self._configure(request.config)
-            elif _asked_by(request) in _SPEAKING:
-                asked += self._wishes.adopt(self._manner)
-            asked.append(request)
-        return asked
+            elif _kind_of(request) in _SPOKEN_INPUT:
+                prepared += self._config.adopt_profile(self._profile)
+            prepared.append(request)
+        return prepared
 
     def _configure(self, config: pb.SessionConfig) -> None:
-        change = manner_of(config)
+        change = profile_of(config)
         if change.ByteSize():
             if change.HasField("output_audio"):
-                self._manner.ClearField("output_audio")
-            self._manner.MergeFrom(change)
-            config.MergeFrom(self._manner)
-        self._wishes.note(config)
+                self._profile.ClearField("output_audio")
+            self._profile.MergeFrom(change)
+            config.MergeFrom(self._profile)
+        self._config.record(config)
 
 
-def manner_of(config: pb.SessionConfig) -> pb.SessionConfig:
-    """What of a configuration is the manner of a writer."""
-    manner = pb.SessionConfig()
+def profile_of(config: pb.SessionConfig) -> pb.SessionConfig:
+    """Return the part of a configuration that is the profile of a client."""
+    profile = pb.SessionConfig()
     if config.HasField("output_audio"):
-        manner.output_audio.CopyFrom(config.output_audio)
+        profile.output_audio.CopyFrom(config.output_audio)
     if config.turn_detection.HasField("mode"):
-        manner.turn_detection.mode = config.turn_detection.mode
-    return manner
+        profile.turn_detection.mode = config.turn_detection.mode
+    return profile
 
 
-def _asked_by(request: pb.VoiceSessionRequest) -> str | None:
+def _kind_of(request: pb.VoiceSessionRequest) -> str | None:
     return request.control.WhichOneof("command") or request.WhichOneof("payload")
 
 
-def _written(config: pb.SessionConfig) -> bytes:
+def _serialized(config: pb.SessionConfig) -> bytes:
     return config.SerializeToString(deterministic=True)

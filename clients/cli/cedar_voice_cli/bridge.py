@@ -15,7 +15,7 @@ def bridge(given: Given) -> None:
     """Run the browser bridge alone."""
     settings = load("bridge", given)
     from cedar_voice_bridge.app import serve
-    from cedar_voice_service.telemetry import configure_logs
+    from cedar_voice_shared.logs import configure_logs
 
     def ready(address: str) -> None:
         announce({"page": page_url(address), "service": settings.grpc_address})

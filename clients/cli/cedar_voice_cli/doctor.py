@@ -1,4 +1,4 @@
-"""`cedar-voice doctor`: what is installed, which engines are used, what is missing."""
+"""`cedar-voice doctor`: the packages, the engines in use, and everything that is missing."""
 
 from collections.abc import Iterator, Mapping
 
@@ -7,26 +7,26 @@ import typer
 from cedar_voice_cli import inventory
 from cedar_voice_cli.console import EXIT_FAILED, out
 from cedar_voice_cli.flags import Given, load, with_flags
-from cedar_voice_cli.inventory import Finding, Verdict
+from cedar_voice_cli.inventory import Finding, Status
 from cedar_voice_cli.running import run
 
 app = typer.Typer()
 
-_STYLES: Mapping[Verdict, str] = {
-    Verdict.FINE: "green",
-    Verdict.NOTE: "yellow",
-    Verdict.MISSING: "bold red",
+_STYLES: Mapping[Status, str] = {
+    Status.FINE: "green",
+    Status.NOTE: "yellow",
+    Status.MISSING: "bold red",
 }
 
 
 @app.command()
 @with_flags("service", "bridge")
 def doctor(given: Given) -> None:
-    """Say what is installed, which engines are used with these settings, and what is missing."""
+    """Report the installed packages, the engines of these settings, and everything missing."""
     is_healthy = True
     for finding in _findings(given):
-        is_healthy &= finding.verdict is not Verdict.MISSING
-        out.print(f"{finding.verdict.value:8}", style=_STYLES[finding.verdict], end="")
+        is_healthy &= finding.status is not Status.MISSING
+        out.print(f"{finding.status.value:8}", style=_STYLES[finding.status], end="")
         out.print(f"{finding.subject:17} {finding.text}", markup=False)
     if not is_healthy:
         raise typer.Exit(EXIT_FAILED)
@@ -36,12 +36,13 @@ def _findings(given: Given) -> Iterator[Finding]:
     yield from inventory.versions()
     packages = list(inventory.extras())
     yield from packages
-    if any(finding.verdict is Verdict.MISSING for finding in packages):
-        return  # nothing below can be looked at without them
-    from cedar_voice_cli.rehearsal import rehearse
+    if any(finding.status is Status.MISSING for finding in packages):
+        return  # the findings below need these packages
+    from cedar_voice_cli.rehearsal import other_engines, rehearse
 
     service, bridge = load("service", given), load("bridge", given)
+    yield from other_engines()
     yield from run(rehearse(service))
     yield inventory.page()
     yield inventory.address("page address", bridge.http_address)
-    yield inventory.address("gRPC address", service.grpc_address)
+    yield inventory.address("gRPC address", service.grpc.address)

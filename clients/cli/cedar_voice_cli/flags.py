@@ -1,10 +1,10 @@
 """Every setting of a process is an environment variable, and a flag unless it is a secret.
 
-Both, and the table in `docs/settings.md`, are read off the settings classes.
+Both, and the table in `docs/settings.md`, derive from the settings classes.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
@@ -16,6 +16,8 @@ from cedar_voice_cli.console import fail
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
     from pydantic_settings import BaseSettings
+
+    from cedar_voice_shared.settings_groups import SettingsGroup
 
 _CLASSES = {
     "service": ("cedar_voice_service.settings", "ServiceSettings"),
@@ -29,9 +31,16 @@ Given = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting: `key` is what its class takes it under, `kind` is what a value looks like."""
+    """One setting.
+
+    Attributes:
+        key: its flat name, by which its class accepts a value.
+        place: its place in the errors of validation: the field of its group, and its own.
+        kind: the form of a value, for people.
+    """
 
     key: str
+    place: tuple[str, ...]
     variable: str
     flag: str | None
     kind: str
@@ -40,7 +49,7 @@ class Setting:
 
 
 def settings_class(process: str) -> "type[BaseSettings] | None":
-    """The settings class of a process; None when its extra is not installed."""
+    """Return the settings class of a process; None if its extra is not installed."""
     module, name = _CLASSES[process]
     try:
         found: type[BaseSettings] = getattr(import_module(module), name)
@@ -50,22 +59,65 @@ def settings_class(process: str) -> "type[BaseSettings] | None":
 
 
 def settings_of(process: str) -> list[Setting]:
-    """The settings of a process, in the order of its class."""
-    kind = settings_class(process)
-    if kind is None:
+    """Return the settings of a process, in the order of its class; those of engines come last."""
+    found = settings_class(process)
+    if found is None:
         return []
-    prefix = kind.model_config.get("env_prefix", "")
-    return [_setting(name, field, prefix) for name, field in kind.model_fields.items()]
+    choices = _engine_names(process)
+    settings = []
+    for place, kind in (*_groups_of(found), *(((), kind) for kind in _engine_settings(process))):
+        for name, field in kind.model_fields.items():
+            if not hasattr(field.annotation, "model_fields"):
+                settings.append(_setting(kind, name, field, place, choices))
+    return settings
 
 
-def _setting(name: str, field: "FieldInfo", prefix: str) -> Setting:
-    alias = field.validation_alias
+def _groups_of(
+    kind: "type[BaseSettings]",
+) -> "Iterator[tuple[tuple[str, ...], type[BaseSettings]]]":
+    from cedar_voice_shared.settings_groups import GroupedSettings
+
+    yield (), kind
+    if issubclass(kind, GroupedSettings):
+        for name, group in kind.groups():
+            yield (name,), group
+
+
+def _engine_settings(process: str) -> "Sequence[type[SettingsGroup]]":
+    if process != "service":
+        return ()
+    from cedar_voice_service.providers.registry import engine_settings
+
+    return engine_settings()
+
+
+def _engine_names(process: str) -> Mapping[str, tuple[str, ...]]:
+    """Return the names of engines by the key of the setting that selects one."""
+    if process != "service":
+        return {}
+    from cedar_voice_service.providers.registry import names_by_setting
+
+    return names_by_setting()
+
+
+def _setting(
+    kind: "type[BaseSettings]",
+    name: str,
+    field: "FieldInfo",
+    place: tuple[str, ...],
+    choices: Mapping[str, tuple[str, ...]],
+) -> Setting:
+    from cedar_voice_shared.settings_groups import PREFIX, flat_name
+
+    key = flat_name(kind, name)
+    is_alias = key == field.validation_alias
     is_secret = "SecretStr" in str(field.annotation)
     return Setting(
-        key=alias if isinstance(alias, str) else name,
-        variable=alias if isinstance(alias, str) else f"{prefix}{name}".upper(),
-        flag=None if is_secret else f"--{name.replace('_', '-')}",
-        kind=_kind_of(field.annotation),
+        key=key,
+        place=(*place, key if is_alias else name),
+        variable=key if is_alias else f"{PREFIX}{key}".upper(),
+        flag=None if is_secret else f"--{key.lower().replace('_', '-')}",
+        kind="|".join(choices[key]) if key in choices else _kind_of(field.annotation),
         default="" if is_secret else _text_of(field.default),
         description=field.description or "",
     )
@@ -84,7 +136,7 @@ def _text_of(value: object) -> str:
 
 
 def with_flags(*processes: str) -> Callable[[Callable[[Given], None]], Callable[..., None]]:
-    """Give a command the flags of these processes; it is called with those that were given."""
+    """Return a decorator that adds the flags of processes to a command, which gets those given."""
     settings: dict[str, Setting] = {}
     for setting in (setting for process in processes for setting in settings_of(process)):
         settings.setdefault(setting.key, setting)
@@ -118,7 +170,7 @@ def _parameter(setting: Setting) -> inspect.Parameter:
 
 
 def load(process: str, given: Given) -> Any:
-    """The settings of a process: flags first, then the environment, then the defaults."""
+    """Return the settings of a process: flags first, then the environment, then the defaults."""
     kind: Any = settings_class(process)
     if kind is None:
         fail(f"the extra `{process}` is not installed: pip install 'cedar-voice[{process}]'")
@@ -126,16 +178,20 @@ def load(process: str, given: Given) -> Any:
     from pydantic_settings import SettingsError
 
     try:
-        return kind(**given)
+        settings = kind(**given)
+        for group in _engine_settings(process):
+            settings.group(group)
     except ValidationError as error:
         fail("\n".join(_complaints(process, error.errors())))
     except SettingsError as error:
         fail(str(error))
+    return settings
 
 
 def _complaints(process: str, errors: Iterable[Any]) -> Iterable[str]:
-    by_key = {setting.key: setting for setting in settings_of(process)}
+    by_place = {setting.place: setting for setting in settings_of(process)}
     for error in errors:
-        setting = by_key[error["loc"][0]]
+        place = error["loc"]
+        setting = by_place.get(place[:2]) or by_place[place[:1]]
         names = " or ".join(filter(None, (setting.flag, setting.variable)))
         yield f"{names}: {error['msg']}"

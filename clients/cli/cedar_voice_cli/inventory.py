@@ -1,4 +1,4 @@
-"""What `doctor` finds without starting anything: packages and addresses."""
+"""Findings of `doctor` without starting anything: packages and addresses."""
 
 import os
 import platform
@@ -14,8 +14,8 @@ _NEEDED = ("service", "bridge")
 _OFFERED = ("local", "microphone")
 
 
-class Verdict(Enum):
-    """What a finding means for `cedar-voice serve`."""
+class Status(Enum):
+    """The consequence of a finding for `cedar-voice serve`."""
 
     FINE = "ok"
     NOTE = "note"
@@ -28,17 +28,17 @@ class Finding:
 
     subject: str
     text: str
-    verdict: Verdict = Verdict.FINE
+    status: Status = Status.FINE
 
 
 def versions() -> Iterator[Finding]:
-    """The product and what it runs on."""
+    """Return the versions of the product, of Python and of the system."""
     yield Finding(DISTRIBUTION, version(DISTRIBUTION))
     yield Finding("python", f"{platform.python_version()} on {platform.platform(terse=True)}")
 
 
 def extras() -> Iterator[Finding]:
-    """Each extra with its packages, or with those that are not installed."""
+    """Return each extra with its packages, or with those that are not installed."""
     for extra in (*_NEEDED, *_OFFERED):
         packages = _packages_of(extra)
         missing = [package for package in packages if not _version_of(package)]
@@ -46,7 +46,7 @@ def extras() -> Iterator[Finding]:
             yield Finding(
                 f"extra {extra}",
                 f"without {', '.join(missing)}: pip install '{DISTRIBUTION}[{extra}]'",
-                Verdict.MISSING if extra in _NEEDED else Verdict.NOTE,
+                Status.MISSING if extra in _NEEDED else Status.NOTE,
             )
         else:
             named = (f"{package} {_version_of(package)}" for package in packages)
@@ -54,28 +54,28 @@ def extras() -> Iterator[Finding]:
 
 
 def page() -> Finding:
-    """Whether the voice page is there to be served."""
+    """Return the folder of the voice page, or that it is missing."""
     from cedar_voice_bridge.http.page import folder
 
     try:
         return Finding("voice page", str(folder()))
     except FileNotFoundError as error:
-        return Finding("voice page", str(error), Verdict.MISSING)
+        return Finding("voice page", str(error), Status.MISSING)
 
 
 def address(subject: str, host_and_port: str) -> Finding:
-    """Whether an address can be listened on now."""
+    """Return whether the process can listen on an address now."""
     obstacle = obstacle_at(host_and_port)
     if obstacle:
-        return Finding(subject, f"{host_and_port}: {obstacle}", Verdict.NOTE)
+        return Finding(subject, f"{host_and_port}: {obstacle}", Status.NOTE)
     return Finding(subject, f"{host_and_port} is free")
 
 
 def obstacle_at(host_and_port: str) -> str:
-    """Why an address cannot be listened on; empty when it can."""
+    """Return the reason that keeps the process from listening on an address; "" without one."""
     host, colon, port = host_and_port.rpartition(":")
     if not (colon and port.isdecimal() and int(port) < 1 << 16):
-        return "this is not host:port"
+        return "not of the form host:port"
     try:
         with socket.create_server((host.strip("[]"), int(port)), family=_family_of(host)):
             return ""
@@ -88,7 +88,7 @@ def _family_of(host: str) -> socket.AddressFamily:
 
 
 def _packages_of(extra: str) -> list[str]:
-    """The packages that an extra asks for on this platform."""
+    """Return the packages that an extra requires on this platform."""
     found = []
     for requirement in requires(DISTRIBUTION) or ():
         name = re.match(r"[\w.-]+", requirement)

@@ -1,27 +1,40 @@
-"""What `doctor` finds by opening the engines: which are used, and that embedded ones work."""
+"""Findings of `doctor` from opening the engines: which are used, and whether embedded ones work."""
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from random import Random
 from typing import Any
 
-from cedar_voice_cli.inventory import Finding, Verdict
+from cedar_voice_cli.inventory import Finding, Status
 from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES, AudioBlock, Pcm
 from cedar_voice_service.errors import CedarVoiceError, Stage
-from cedar_voice_service.providers.catalog import EngineMissing, open_engines
+from cedar_voice_service.providers.catalog import open_engines
 from cedar_voice_service.providers.engines import Engines
-from cedar_voice_service.providers.openai.engines import endpoint_of
 from cedar_voice_service.providers.protocols import EngineInfo, ReplyRequest, SpeechRequest
+from cedar_voice_service.providers.registry import (
+    BUILT_IN,
+    EngineMissing,
+    registered,
+    specification,
+)
+from cedar_voice_service.providers.specification import primary_options
 from cedar_voice_service.session.history import UserMessage
 from cedar_voice_service.settings import ServiceSettings
 
 _TIMEOUT_S = 30.0
 
 
+def other_engines() -> Iterator[Finding]:
+    """Return the engines that other distributions register, without loading them."""
+    for entry in registered()[len(BUILT_IN) :]:
+        owner = f"{entry.dist.name} {entry.dist.version}" if entry.dist else entry.value
+        yield Finding(f"engine {entry.name}", f"registered by {owner}")
+
+
 async def rehearse(settings: ServiceSettings) -> list[Finding]:
-    """Open the engines that the settings choose; one finding for each stage."""
+    """Open the engines that the settings select; return one finding for each stage."""
     try:
         async with asyncio.timeout(_TIMEOUT_S), open_engines(settings) as engines:
             return [
@@ -29,38 +42,34 @@ async def rehearse(settings: ServiceSettings) -> list[Finding]:
                 for stage, info in engines.infos.items()
             ]
     except TimeoutError:
-        return [Finding("engines", f"not ready within {_TIMEOUT_S:g} s", Verdict.MISSING)]
+        return [Finding("engines", f"not ready within {_TIMEOUT_S:g} s", Status.MISSING)]
     except (CedarVoiceError, EngineMissing, OSError) as error:
-        return [Finding("engines", str(error), Verdict.MISSING)]
+        return [Finding("engines", str(error), Status.MISSING)]
 
 
 async def _rehearse_stage(
     settings: ServiceSettings, engines: Engines, stage: Stage, info: EngineInfo
 ) -> Finding:
     name = f"{info.name} {info.model}".strip()
-    if info.name in ("openai", "openai-realtime"):
-        return _remote(settings, stage, Finding(stage.value, f"{name}: {info.description}"))
+    options = primary_options(settings, stage)
+    spec = specification(options)
+    if obstacle := spec.obstacle(options):
+        return Finding(stage.value, f"{name}: {info.description}: {obstacle}", Status.MISSING)
+    if spec.is_remote:  # a request may cost money
+        return Finding(stage.value, f"{name}: {info.description}")
     started_s = time.perf_counter()
     try:
-        results = await _count(_work(engines, stage))
+        results = await _count(_request(engines, stage))
     except CedarVoiceError as error:
-        return Finding(stage.value, f"{name} does not work: {error}", Verdict.MISSING)
+        return Finding(stage.value, f"{name} does not work: {error}", Status.MISSING)
     if not results:
-        return Finding(stage.value, f"{name} gives no result", Verdict.MISSING)
-    took_ms = (time.perf_counter() - started_s) * 1_000
-    return Finding(stage.value, f"{name}: {info.description} (tried, {took_ms:.0f} ms)")
+        return Finding(stage.value, f"{name} gives no result", Status.MISSING)
+    duration_ms = (time.perf_counter() - started_s) * 1_000
+    return Finding(stage.value, f"{name}: {info.description} (tried, {duration_ms:.0f} ms)")
 
 
-def _remote(settings: ServiceSettings, stage: Stage, found: Finding) -> Finding:
-    """A remote engine is not called, for that may cost money; but it needs a key."""
-    endpoint = endpoint_of(settings, stage)
-    if endpoint.api_key or not endpoint.is_openais_own:
-        return found
-    return Finding(found.subject, f"{found.text}: set OPENAI_API_KEY", Verdict.MISSING)
-
-
-def _work(engines: Engines, stage: Stage) -> AsyncGenerator[Any, None]:
-    """A second of work for the engine of a stage."""
+def _request(engines: Engines, stage: Stage) -> AsyncGenerator[Any, None]:
+    """Request a second of work from the engine of a stage."""
     if stage is Stage.STT:
         return engines.transcriber.transcribe(_second_of_noise(), "en-US")
     if stage is Stage.LLM:

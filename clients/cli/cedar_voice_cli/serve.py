@@ -23,11 +23,11 @@ def serve(given: Given) -> None:
     """Run everything: the gRPC service, and the bridge with the voice page in front of it."""
     service, bridge = load("service", given), load("bridge", given)
     from cedar_voice_service.errors import EngineError
-    from cedar_voice_service.providers.catalog import EngineMissing
-    from cedar_voice_service.telemetry import configure_logs
+    from cedar_voice_service.providers.registry import EngineMissing
+    from cedar_voice_shared.logs import configure_logs
 
     configure_logs(service.log_level, service.log_format)
-    addresses = {"--grpc-address": service.grpc_address, "--http-address": bridge.http_address}
+    addresses = {"--grpc-address": service.grpc.address, "--http-address": bridge.http_address}
     run_server(_serve(service, bridge), addresses, (EngineMissing, EngineError))
 
 

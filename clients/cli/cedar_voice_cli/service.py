@@ -15,14 +15,15 @@ def service(given: Given) -> None:
     """Run the gRPC service alone."""
     settings = load("service", given)
     from cedar_voice_service.errors import EngineError
-    from cedar_voice_service.providers.catalog import EngineMissing, describe
+    from cedar_voice_service.providers.catalog import describe
     from cedar_voice_service.providers.engines import Engines
+    from cedar_voice_service.providers.registry import EngineMissing
     from cedar_voice_service.server import serve
-    from cedar_voice_service.telemetry import configure_logs
+    from cedar_voice_shared.logs import configure_logs
 
     def ready(address: str, engines: Engines) -> None:
         announce({"gRPC": address}, describe(engines))
 
     configure_logs(settings.log_level, settings.log_format)
-    addresses = {"--grpc-address": settings.grpc_address}
+    addresses = {"--grpc-address": settings.grpc.address}
     run_server(serve(settings, ready=ready), addresses, (EngineMissing, EngineError))

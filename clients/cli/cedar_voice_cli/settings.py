@@ -23,7 +23,7 @@ def settings() -> None:
 
 
 def table() -> str:
-    """The page `docs/settings.md`."""
+    """Return the page `docs/settings.md`."""
     return "\n".join([_HEAD, *(_section(process) for process in PROCESSES)])
 
 

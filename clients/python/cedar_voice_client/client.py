@@ -16,7 +16,7 @@ from cedar_voice_client.recovery.resuming_stream import ResumingStream
 from cedar_voice_client.service_info import ServiceInfo
 from cedar_voice_client.session import VoiceSession
 from cedar_voice_client.stream import MAX_RECEIVE_BYTES, MAX_SEND_BYTES, VoiceStream
-from cedar_voice_client.wire import read
+from cedar_voice_shared.mirror import read
 
 if TYPE_CHECKING:
     from cedar_voice.v1.voice_service_pb2_grpc import VoiceServiceAsyncStub

@@ -13,7 +13,8 @@ from cedar_voice_client.errors import SessionClosed, VoiceClientError
 from cedar_voice_client.events import Event, InputLost, Ready, SessionRestored
 from cedar_voice_client.options import AudioFormat, SessionOptions
 from cedar_voice_client.recovery.resuming_stream import ResumingStream
-from cedar_voice_client.wire import config_from_options, event_from_proto, write
+from cedar_voice_client.wire import config_from_options, event_from_proto
+from cedar_voice_shared.mirror import write
 
 _CLOSE_TIMEOUT_S = 2.0
 

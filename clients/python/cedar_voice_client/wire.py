@@ -1,24 +1,16 @@
-"""Between the contract's messages and the dataclasses of this package. Pure.
+"""Events and options of this package read from, and written to, the contract's messages. Pure.
 
-A dataclass mirrors a message: fields of the same name carry the same value. So there is one reader
-and one writer for all of them, and a field that one side lacks is a failed test.
+Each dataclass mirrors a message: see `cedar_voice_shared.mirror`.
 """
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass, replace
-from functools import cache, partial
-from types import NoneType
-from typing import Any, TypeVar, get_args, get_origin
-
-from google.protobuf.message import Message
+from collections.abc import Mapping
+from dataclasses import replace
 
 import cedar_voice.v1 as pb
 from cedar_voice_client import events
-from cedar_voice_client.enums import WireEnum
 from cedar_voice_client.options import SessionOptions, Tool
-
-_T = TypeVar("_T")
+from cedar_voice_shared.mirror import read, write
 
 EVENT_OF_PAYLOAD: Mapping[str, type[events.Event]] = {
     "ready": events.Ready,
@@ -42,7 +34,7 @@ EVENT_OF_RESPONSE: Mapping[str, type[events.Event]] = {
 
 
 def event_from_proto(response: pb.VoiceSessionResponse) -> events.Event | None:
-    """The event in a message of the server; None when this version does not know it."""
+    """Return the event in a message of the server; None if this version does not know it."""
     payload = response.WhichOneof("payload")
     place = {
         "term": response.term,
@@ -63,10 +55,10 @@ def event_from_proto(response: pb.VoiceSessionResponse) -> events.Event | None:
 
 
 def config_from_options(options: SessionOptions) -> pb.SessionConfig:
-    """The configuration message that says what the options say.
+    """Return the options as a configuration message.
 
     Raises:
-        TypeError: a value has the wrong type, or is not JSON where JSON is wanted.
+        TypeError: a value has the wrong type, or is not JSON where JSON is needed.
         ValueError: a number does not fit its field.
     """
     config = pb.SessionConfig()
@@ -90,64 +82,3 @@ def _write_tool(tool: Tool, message: pb.ToolDefinition) -> None:
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
-def read(kind: Callable[..., _T], message: Message, **known: object) -> _T:
-    """Build a dataclass from the message it mirrors, and from what is already known of it."""
-    in_message = message.DESCRIPTOR.fields_by_name
-    values = {
-        name: take(message, name)
-        for name, take in _takers(kind).items()
-        if name in in_message and name not in known
-    }
-    return kind(**values, **known)
-
-
-def write(value: Any, message: Message) -> None:
-    """Set the fields of a message that a dataclass has too and that are not None."""
-    in_message = message.DESCRIPTOR.fields_by_name
-    for name in (field.name for field in fields(value) if field.name in in_message):
-        item = getattr(value, name)
-        if item is None:
-            continue
-        if is_dataclass(item):
-            getattr(message, name).SetInParent()
-            write(item, getattr(message, name))
-        elif isinstance(item, tuple):
-            getattr(message, name).extend(item)
-        else:
-            setattr(message, name, item.value if isinstance(item, WireEnum) else item)
-
-
-_Taker = Callable[[Message, str], Any]
-
-
-@cache
-def _takers(kind: Any) -> Mapping[str, _Taker]:
-    return {field.name: _taker(field.type) for field in fields(kind)}
-
-
-def _taker(declared: Any) -> _Taker:
-    """How to take a field of the declared type out of a message."""
-    choices = get_args(declared)
-    if NoneType in choices:
-        convert = _converter(next(choice for choice in choices if choice is not NoneType))
-        return lambda message, name: (
-            convert(getattr(message, name)) if message.HasField(name) else None
-        )
-    convert = _converter(declared)
-    return lambda message, name: convert(getattr(message, name))
-
-
-def _converter(declared: Any) -> Callable[[Any], Any]:
-    """How to turn a value of a message into one of the declared type."""
-    if get_origin(declared) is tuple:
-        convert_item = _converter(get_args(declared)[0])
-        return lambda items: tuple(map(convert_item, items))
-    if isinstance(declared, type) and is_dataclass(declared):
-        return partial(read, declared)
-    return declared if issubclass(declared, WireEnum) else _as_it_is
-
-
-def _as_it_is(value: Any) -> Any:
-    return value

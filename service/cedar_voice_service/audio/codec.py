@@ -1,4 +1,4 @@
-"""libav's decoders: packets of a track in, mono out. Nothing of libavformat is used."""
+"""Decoders of libav: packets of a track in, mono samples out. Nothing of libavformat is used."""
 
 from collections.abc import Iterable
 from typing import cast
@@ -15,11 +15,11 @@ from cedar_voice_service.audio.resampler import Resampler
 from cedar_voice_service.errors import BrokenAudio, UnsupportedAudio
 
 MAX_FAILED_PACKETS = 10
-"""Packets in a row that may fail before the recording is given up."""
+"""Packets in a row that may fail before the recording is abandoned."""
 
 
 class TrackDecoder:
-    """Decodes one track, by default at the rate of listening. A damaged packet is left out."""
+    """Decodes one track, by default at the rate of speech recognition. Drops damaged packets."""
 
     def __init__(self, track: Track, sample_rate_hz: int = LISTENING_RATE_HZ) -> None:
         codec = cast(AudioCodecContext, CodecContext.create(track.codec, "r"))
@@ -33,41 +33,42 @@ class TrackDecoder:
         self._codec = codec
         self._resampler = Resampler(sample_rate_hz)
         self._failed_packets = 0
-        self._has_sounded = False
+        self._has_decoded = False
 
     def decode(self, packet: bytes) -> bytes:
-        """Samples of one packet.
+        """Decode one packet; return its samples.
 
         Raises:
-            CallerError: too many packets in a row cannot be decoded, or the rate is unheard of.
+            BrokenAudio: too many packets in a row cannot be decoded.
+            UnsupportedAudio: the packet has a rate that is not decoded.
         """
         try:
-            samples = self._sound_of(self._codec.decode(Packet(packet)))
+            samples = self._samples_of(self._codec.decode(Packet(packet)))
         except FFmpegError:
             self._failed_packets += 1
             if self._failed_packets >= MAX_FAILED_PACKETS:
                 raise BrokenAudio("the audio cannot be decoded") from None
             return b""
         self._failed_packets = 0
-        self._has_sounded = True
+        self._has_decoded = True
         return samples
 
     def flush(self) -> bytes:
-        """Samples that decoder and resampler still hold.
+        """Return the samples that decoder and resampler still hold.
 
         Raises:
-            CallerError: there were packets, and none could be decoded.
+            BrokenAudio: there were packets, and none could be decoded.
         """
-        if not self._has_sounded:
+        if not self._has_decoded:
             if self._failed_packets:
                 raise BrokenAudio("the audio cannot be decoded")
             return b""
         try:
-            return self._sound_of(self._codec.decode(None)) + self._resampler.flush()
+            return self._samples_of(self._codec.decode(None)) + self._resampler.flush()
         except FFmpegError:
             return b""
 
-    def _sound_of(self, frames: Iterable[AudioFrame]) -> bytes:
+    def _samples_of(self, frames: Iterable[AudioFrame]) -> bytes:
         samples = []
         for frame in frames:
             if not is_decoded_rate(frame.sample_rate):

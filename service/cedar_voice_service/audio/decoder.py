@@ -9,7 +9,6 @@ from cedar_voice_service.audio.containers.mp4 import Mp4Reader
 from cedar_voice_service.audio.containers.ogg import OggReader
 from cedar_voice_service.audio.containers.parts import Part, Reader, Track
 from cedar_voice_service.audio.containers.raw import PcmReader, pcm_track
-from cedar_voice_service.audio.containers.recognition import Verdict, recognize
 from cedar_voice_service.audio.containers.wav import WavReader
 from cedar_voice_service.audio.containers.webm import WebmReader
 from cedar_voice_service.audio.formats import (
@@ -19,28 +18,29 @@ from cedar_voice_service.audio.formats import (
     Encoding,
 )
 from cedar_voice_service.errors import BrokenAudio, CallerError, UnsupportedAudio
+from cedar_voice_shared.containers import Container, recognize
 
 MAX_AHEAD_MS = 120_000
-"""Most sound that one call of `feed` or `flush` gives out."""
+"""Most sound that one call of `feed` or `flush` returns."""
 
 MAX_MS_PER_BYTE = 8
-"""In the long run: 1 kbit/s, a sixth of the leanest speech."""
+"""In the long run: 1 kbit/s, a sixth of the lowest bit rate of speech."""
 
 
 class Decoder(Protocol):
-    """Decodes recordings, one after the other."""
+    """Decodes consecutive recordings."""
 
     def feed(self, data: bytes) -> bytes:
-        """Take more bytes; gives the samples that can be heard now.
+        """Receive more bytes; return the samples that are complete.
 
         Raises:
-            CallerError: `AUDIO_DECODE_FAILED` or `UNSUPPORTED_AUDIO_FORMAT`; never anything else,
-                whatever the bytes. The decoder is of no further use.
+            CallerError: `BrokenAudio` or `UnsupportedAudio`; never anything else, whatever the
+                bytes. The decoder is of no further use.
         """
         ...
 
     def flush(self) -> bytes:
-        """The recording ends here; gives what was held back.
+        """End the recording; return the samples that were held back.
 
         Raises:
             CallerError: as `feed`.
@@ -49,13 +49,13 @@ class Decoder(Protocol):
 
 
 def open_decoder(audio_format: AudioFormat) -> Decoder:
-    """A decoder for a client's audio.
+    """Open a decoder for a client's audio.
 
     With `Encoding.AUTO`, recordings of different encodings may follow each other, each begun at the
     front of a `feed`.
 
     Raises:
-        CallerError: raw PCM without a sample rate, or with one beyond what is decoded.
+        UnsupportedAudio: raw PCM without a sample rate, or with one that is not decoded.
     """
     if audio_format.encoding is Encoding.PCM_S16LE and not audio_format.sample_rate_hz:
         raise UnsupportedAudio("raw PCM needs its sample rate", field="input_audio.sample_rate_hz")
@@ -80,19 +80,19 @@ class RecordingDecoder:
         self._allowance.earn(len(data))
         samples: list[bytes] = []
         if self._begins_anew(data):
-            with suppress(CallerError):  # what was wrong with the last one is no fault of this one
+            with suppress(CallerError):  # a damaged recording does not spoil the next one
                 samples += self._close()
             self._reader = None
         if self._reader is None:
             data = self._recognize(data)
         if self._reader is not None:
-            samples += [self._sound_of(part) for part in self._reader.feed(data)]
+            samples += [self._samples_of(part) for part in self._reader.feed(data)]
         return b"".join(samples)
 
     def flush(self) -> bytes:
         """See `Decoder.flush`."""
         if self._head:
-            raise UnsupportedAudio("the audio is too short to be recognized")
+            raise UnsupportedAudio("the audio is too short to recognize its encoding")
         return b"".join(self._close())
 
     def _open(self, encoding: Encoding) -> None:
@@ -100,26 +100,26 @@ class RecordingDecoder:
         self._reader = _open_reader(encoding, self._format)
 
     def _begins_anew(self, data: bytes) -> bool:
-        """Whether a new recording begins here, though the one before may end inside a packet."""
+        """Whether a new recording begins here, even if the one before ends inside a packet."""
         found = recognize(data)
-        if self._reader is None or found not in _UNMISTAKABLE:
+        if self._reader is None or found.container is None or not found.begins_header:
             return False
-        if found is self._encoding:
-            return found is not Encoding.OGG_OPUS  # every page begins so, and its reader can tell
+        if _ENCODINGS[found.container] is self._encoding:
+            return found.container is not Container.OGG  # its reader can continue with the next one
         return self._format.encoding is Encoding.AUTO
 
     def _recognize(self, data: bytes) -> bytes:
-        """Find the reader, if this is enough to tell; the bytes it has to begin with."""
+        """Choose the reader once the bytes identify it; return the bytes that it starts with."""
         self._head += data
         found = recognize(self._head)
-        if found is Verdict.UNKNOWN:
-            raise UnsupportedAudio("the encoding of the audio is not recognized")
-        if isinstance(found, Encoding):
-            self._open(found)
+        if found.container is not None:
+            self._open(_ENCODINGS[found.container])
             data, self._head = self._head, b""
+        elif not found.may_begin:
+            raise UnsupportedAudio("the encoding of the audio is not recognized")
         return data
 
-    def _sound_of(self, part: Part) -> bytes:
+    def _samples_of(self, part: Part) -> bytes:
         if isinstance(part, Track):
             samples = self._end_track()
             self._track = TrackDecoder(part)
@@ -135,37 +135,38 @@ class RecordingDecoder:
 
     def _close(self) -> list[bytes]:
         parts = [] if self._reader is None else self._reader.flush()
-        return [*(self._sound_of(part) for part in parts), self._end_track()]
+        return [*(self._samples_of(part) for part in parts), self._end_track()]
 
 
 class Allowance:
-    """How much sound bytes may become, so that few bytes cannot cost much work."""
+    """Limits the sound that bytes may become, so that few bytes cannot cost much work."""
 
     def __init__(self) -> None:
         self._left_ms: float = MAX_AHEAD_MS
 
     def earn(self, byte_count: int) -> None:
-        """Bytes arrived."""
+        """Extend the allowance by received bytes."""
         self._left_ms = min(MAX_AHEAD_MS, self._left_ms + byte_count * MAX_MS_PER_BYTE)
 
     def spend(self, sample_count: int) -> None:
-        """Samples were decoded.
+        """Reduce the allowance by decoded samples.
 
         Raises:
-            CallerError: more than the bytes were good for.
+            BrokenAudio: the bytes received so far do not allow so many.
         """
         self._left_ms -= sample_count * 1000 / LISTENING_RATE_HZ
         if self._left_ms < 0:
             raise BrokenAudio("the audio holds more sound than is decoded at once")
 
 
-_UNMISTAKABLE = (
-    Encoding.WEBM_OPUS,
-    Encoding.OGG_OPUS,
-    Encoding.MP4,
-    Encoding.FLAC,
-    Encoding.WAV,
-)
+_ENCODINGS = {
+    Container.WEBM: Encoding.WEBM_OPUS,
+    Container.OGG: Encoding.OGG_OPUS,
+    Container.WAV: Encoding.WAV,
+    Container.FLAC: Encoding.FLAC,
+    Container.MP4: Encoding.MP4,
+    Container.MP3: Encoding.MP3,
+}
 
 
 def _open_reader(encoding: Encoding, audio_format: AudioFormat) -> Reader:

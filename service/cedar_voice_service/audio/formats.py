@@ -1,4 +1,4 @@
-"""The vocabulary of sound: encodings, formats and blocks of PCM. No codec lives here."""
+"""The vocabulary of audio: encodings, formats, blocks and chunks. No codec lives here."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -42,7 +42,7 @@ class Encoding(Enum):
 
 
 class Framing(Enum):
-    """How encoded audio is cut into chunks, named as in `cedar_voice.v1.ChunkFraming`."""
+    """Rule by which encoded audio is cut into chunks, as in `cedar_voice.v1.ChunkFraming`."""
 
     CONTINUOUS = "continuous"
     SELF_CONTAINED = "self_contained"
@@ -90,7 +90,7 @@ class Pcm:
 
 
 class EdgeKind(Enum):
-    """Which way an edge goes."""
+    """Direction of an edge."""
 
     STARTED = "started"
     STOPPED = "stopped"
@@ -98,7 +98,7 @@ class EdgeKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SpeechEdge:
-    """Speech began or ended at `at_ms`, in milliseconds of sound since the detector was made."""
+    """Start or end of speech at `at_ms`, in milliseconds of sound since the detector was made."""
 
     kind: EdgeKind
     at_ms: int
@@ -106,9 +106,9 @@ class SpeechEdge:
 
 @dataclass(frozen=True, slots=True)
 class AudioBlock:
-    """A block of sound and the edges of speech that it made known.
+    """A block of sound and the edges of speech that were detected with it.
 
-    Times are milliseconds of sound since the session began: `end_ms` is where the block ends, the
+    Times are milliseconds of sound since the session began: `end_ms` is the end of the block, the
     edges lie at or before it.
     """
 
@@ -125,7 +125,7 @@ class Mp3:
 
 
 Sound = Pcm | Mp3
-"""What engines speak."""
+"""Speech as engines synthesize it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
-"""The Silero network: how likely a frame of sound is speech, after what was heard before it.
+"""The Silero network: the probability that a frame of sound is speech, given the frames before.
 
-All listeners share one network in ONNX Runtime; what each has heard is its own state of 4 KiB.
+All sessions share one network in ONNX Runtime; each has a state of its own, of 4 KiB.
 """
 
 from functools import cache
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnxruntime import InferenceSession, SessionOptions
 
 FRAME_SAMPLES = 512
-"""What the network judges at once: 32 ms at 16 kHz."""
+"""Samples that the network judges at a time: 32 ms at 16 kHz."""
 
 _CONTEXT_SAMPLES = 64
 _STATE_SHAPE = (2, 1, 128)
@@ -22,7 +22,7 @@ _ERRORS_ONLY = 3
 
 
 class Silero:
-    """One listener. Frames that it does not hear do not exist for it."""
+    """The network with the state of one session, which covers the judged frames alone."""
 
     def __init__(self) -> None:
         self._network = load_network()
@@ -30,7 +30,7 @@ class Silero:
         self._state = np.zeros(_STATE_SHAPE, np.float32)
         self._next_state = np.zeros(_STATE_SHAPE, np.float32)
         self._probability = np.zeros((1, 1), np.float32)
-        # Bound once: telling the runtime with each frame where everything is costs as well.
+        # Bound once, since binding the arrays for each frame has a cost too.
         self._binding = self._network.io_binding()
         self._binding.bind_input("input", *_place(self._sound))
         self._binding.bind_input("state", *_place(self._state))
@@ -39,7 +39,7 @@ class Silero:
         self._binding.bind_output("stateN", *_place(self._next_state))
 
     def judge(self, frame: bytes) -> float:
-        """The probability, 0.0 to 1.0, that the next `FRAME_SAMPLES` are speech."""
+        """Return the probability, 0.0 to 1.0, that the next `FRAME_SAMPLES` are speech."""
         sound = self._sound[0]
         sound[:_CONTEXT_SAMPLES] = sound[FRAME_SAMPLES:]
         sound[_CONTEXT_SAMPLES:] = np.frombuffer(frame, "<i2") * _FULL_SCALE
@@ -49,18 +49,18 @@ class Silero:
 
 
 def _place(values: NDArray[Any]) -> tuple[str, int, type, tuple[int, ...], int]:
-    """Where the runtime finds or puts something: in an array that stays where it is."""
+    """Return the address of an array for the runtime, which reads or writes it in place."""
     return "cpu", 0, values.dtype.type, values.shape, values.ctypes.data
 
 
 @cache
 def load_network() -> InferenceSession:
-    """Read the network, once in a process: about 15 ms."""
+    """Load the network, once in a process: about 15 ms."""
     options = SessionOptions()
-    # A frame takes a tenth of a millisecond: threads would cost more than they share.
+    # A frame takes a tenth of a millisecond: threads would cost more than they save.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    # The C library gives its temporary memory as fast, and takes it back.
+    # The C library allocates temporary memory as fast, and frees it.
     options.enable_cpu_mem_arena = False
     options.log_severity_level = _ERRORS_ONLY
     # The package is there for its data: the same files as Silero's own, which asks for torch.

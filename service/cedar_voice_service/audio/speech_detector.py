@@ -1,7 +1,7 @@
-"""Where speech begins and ends in a stream of sound.
+"""Detection of the start and the end of speech in a stream of sound.
 
 Silero decides; it costs about 4 ms of processor time per second of sound. The WebRTC detector costs
-a fortieth of that; it stands before Silero as a gate and lets through whatever might be speech.
+a fortieth of that; as a gate before Silero, it passes all frames that might be speech.
 """
 
 from collections import deque
@@ -14,24 +14,25 @@ from cedar_voice_service.audio.formats import (
     EdgeKind,
     Pcm,
     SpeechEdge,
+    duration_ms_of,
 )
 from cedar_voice_service.audio.silero import FRAME_SAMPLES, Silero
 
 STOP_AFTER_MS = 128
-"""Silence that ends a stretch of speech; shorter gaps are between syllables."""
+"""Silence that ends a stretch of speech; shorter gaps are those between syllables."""
 
 HYSTERESIS = 0.15
-"""Speech goes on while its probability is at most this much below the threshold."""
+"""Speech continues while its probability is at most this much below the threshold."""
 
 LEAD_IN_FRAMES = 16
 """Frames before the gate opened that are judged as well.
 
 Silero is recurrent. With this much lead-in, and its state kept from the last opening, it judges as
-if it had heard everything; reset, or with a quarter of it, it misses quiet speech.
+if it had received every frame; reset, or with a quarter of it, it misses quiet speech.
 """
 
 HOLD_FRAMES = 8
-"""How long the gate stays open after the last frame that might be speech."""
+"""Frames for which the gate stays open after the last one that might be speech."""
 
 _FRAME_BYTES = FRAME_SAMPLES * SAMPLE_BYTES
 _GATE_BYTES = 480 * SAMPLE_BYTES
@@ -45,7 +46,7 @@ class SpeechDetector:
     Args:
         threshold: probability, 0.0 to 1.0, from which a frame counts as speech.
         min_speech_ms: speech shorter than this is not reported.
-        is_gated: False has Silero judge every frame, which is what the gate is measured against.
+        is_gated: False has Silero judge every frame, as the reference for measuring the gate.
     """
 
     def __init__(self, threshold: float, min_speech_ms: int, *, is_gated: bool = True) -> None:
@@ -60,14 +61,14 @@ class SpeechDetector:
     @property
     def is_in_speech(self) -> bool:
         """Whether speech has started, and is in the newest sound as well."""
-        return self._stretch.goes_on
+        return self._stretch.continues
 
     def tune(self, threshold: float, min_speech_ms: int) -> None:
-        """Change what counts as speech from here on."""
+        """Change the thresholds of speech from here on."""
         self._stretch.tune(threshold, min_speech_ms)
 
     def feed(self, pcm: Pcm) -> list[SpeechEdge]:
-        """Hear more; yields the edges known by now. They lie a few frames back."""
+        """Receive a block; return the edges detected by now, which lie a few frames back."""
         data = self._rest + pcm.data
         edges: list[SpeechEdge] = []
         whole = len(data) - len(data) % _FRAME_BYTES
@@ -77,7 +78,7 @@ class SpeechDetector:
         return edges
 
     def flush(self) -> list[SpeechEdge]:
-        """The sound ends here, and speech with it; what is fed later is not its continuation."""
+        """End the sound, and speech with it; a later block does not continue it."""
         self._position += len(self._rest) // SAMPLE_BYTES
         self._rest = b""
         self._gate = _Gate()
@@ -104,7 +105,7 @@ class _Gate:
         self._hold_frames = 0
 
     def admit(self, frame: bytes) -> list[bytes]:
-        """The frames to judge now: none, this one, or this one and those before it."""
+        """Return the frames to judge now: none, this one, or this one and those before it."""
         if self._vad.is_speech(frame[:_GATE_BYTES], LISTENING_RATE_HZ):
             self._hold_frames = HOLD_FRAMES
         elif self._hold_frames:
@@ -118,7 +119,7 @@ class _Gate:
 
 
 class _Stretch:
-    """One stretch of speech after the other, from the probabilities of frames."""
+    """Turns the probabilities of frames into consecutive stretches of speech."""
 
     def __init__(self, threshold: float, min_speech_ms: int) -> None:
         self.tune(threshold, min_speech_ms)
@@ -132,12 +133,12 @@ class _Stretch:
         self._min_speech = min_speech_ms * LISTENING_RATE_HZ // 1000
 
     @property
-    def goes_on(self) -> bool:
+    def continues(self) -> bool:
         """Whether it is open, and no silence has begun."""
         return self.is_open and self._turned_at is None
 
     def extend(self, probability: float, end: int) -> list[SpeechEdge]:
-        """The next frame, which ends before sample `end`."""
+        """Process the probability of the frame that ends before sample `end`."""
         if self.is_open:
             return self._extend_speech(probability, end)
         return self._extend_silence(probability, end)
@@ -156,12 +157,12 @@ class _Stretch:
             self._turned_at = None
         elif self._turned_at is None:
             self._turned_at = end - FRAME_SAMPLES
-        if self._turned_at is None or _ms(end - self._turned_at) < STOP_AFTER_MS:
+        if self._turned_at is None or duration_ms_of(end - self._turned_at) < STOP_AFTER_MS:
             return []
         return [self._turn(EdgeKind.STOPPED, self._turned_at)]
 
     def close(self, end: int) -> list[SpeechEdge]:
-        """The sound ends before sample `end`."""
+        """End the sound before sample `end`."""
         stopped_at = end if self._turned_at is None else self._turned_at
         if self.is_open:
             return [self._turn(EdgeKind.STOPPED, stopped_at)]
@@ -171,8 +172,4 @@ class _Stretch:
     def _turn(self, kind: EdgeKind, at: int) -> SpeechEdge:
         self.is_open = kind is EdgeKind.STARTED
         self._turned_at = None
-        return SpeechEdge(kind, _ms(at))
-
-
-def _ms(samples: int) -> int:
-    return samples * 1000 // LISTENING_RATE_HZ
+        return SpeechEdge(kind, duration_ms_of(at))

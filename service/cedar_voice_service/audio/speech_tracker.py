@@ -1,23 +1,23 @@
-"""The ear of a session: tells where speech is in what the microphone heard."""
+"""Speech in the input audio of a session, on a timeline that spans its recordings."""
 
-from cedar_voice_service.audio.formats import LISTENING_RATE_HZ, SAMPLE_BYTES, AudioBlock, Pcm
+from cedar_voice_service.audio.formats import AudioBlock, Pcm, byte_count_of, duration_ms_of
 from cedar_voice_service.audio.speech_detector import SpeechDetector
 
 MAX_BLOCK_MS = 240
-"""Longest block that is told at once: four packets as browsers record them."""
+"""Longest block: four packets as browsers record them."""
 
-_MAX_BLOCK_BYTES = LISTENING_RATE_HZ * MAX_BLOCK_MS // 1000 * SAMPLE_BYTES
+_MAX_BLOCK_BYTES = byte_count_of(MAX_BLOCK_MS)
 
 
 class SpeechTracker:
-    """Hears one session: recordings come and go, its time line goes on.
+    """Finds speech in the input audio of one session: recordings end, its timeline continues.
 
     Args: as for `SpeechDetector`.
     """
 
     def __init__(self, threshold: float, min_speech_ms: int) -> None:
         self._detector = SpeechDetector(threshold, min_speech_ms)
-        self._heard_samples = 0
+        self._sample_count = 0
 
     @property
     def is_in_speech(self) -> bool:
@@ -25,24 +25,24 @@ class SpeechTracker:
         return self._detector.is_in_speech
 
     def tune(self, threshold: float, min_speech_ms: int) -> None:
-        """Change what counts as speech from here on."""
+        """Change the thresholds of speech from here on."""
         self._detector.tune(threshold, min_speech_ms)
 
     def feed(self, samples: bytes) -> list[AudioBlock]:
-        """Hear more of a recording."""
-        heard = []
+        """Receive samples of a recording; return them as blocks with their edges of speech."""
+        blocks = []
         for at in range(0, len(samples), _MAX_BLOCK_BYTES):
             block = Pcm(samples[at : at + _MAX_BLOCK_BYTES])
             edges = tuple(self._detector.feed(block))
-            self._heard_samples += block.sample_count
-            heard.append(AudioBlock(block, self._heard_ms, edges))
-        return heard
+            self._sample_count += block.sample_count
+            blocks.append(AudioBlock(block, self._end_ms, edges))
+        return blocks
 
     def flush(self) -> list[AudioBlock]:
-        """The recording is over, and speech with it: a last block, without sound, tells so."""
+        """End the recording, and speech with it: a last block, without sound, has the edge."""
         edges = tuple(self._detector.flush())
-        return [AudioBlock(Pcm(b""), self._heard_ms, edges)] if edges else []
+        return [AudioBlock(Pcm(b""), self._end_ms, edges)] if edges else []
 
     @property
-    def _heard_ms(self) -> int:
-        return self._heard_samples * 1000 // LISTENING_RATE_HZ
+    def _end_ms(self) -> int:
+        return duration_ms_of(self._sample_count)

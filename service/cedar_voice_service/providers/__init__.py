@@ -1,1 +1,1 @@
-"""The engines behind the stages, one file per engine."""
+"""The engines behind the stages: a folder for each, a registry, and wrappers for all of them."""

@@ -1,4 +1,4 @@
-"""How long an engine may take, and the clock of one request."""
+"""The longest waits for an engine, and the wait for the first result of one request."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ class Deadlines:
     `first_result_ms` runs from the request to the first useful result, for speech to text from the
     end of the utterance to its final transcript; requests that are repeated meanwhile share it.
     `next_result_ms` runs from one useful result to the next. `total_ms` is for all waits of one
-    request together: time in which nobody asks for more does not count.
+    request together: time in which no further result is requested does not count.
     """
 
     connect_ms: int
@@ -32,27 +32,16 @@ class Deadlines:
 
 
 def deadlines_of(settings: ServiceSettings, stage: Stage) -> Deadlines:
-    """The deadlines of a stage; none is later than that of the turn."""
+    """Return the deadlines of a stage; none is later than that of the turn."""
+    stt, llm, tts = settings.stt, settings.llm, settings.tts
     first_ms, next_ms, total_ms = {
-        Stage.STT: (
-            settings.stt_final_timeout_ms,
-            settings.stt_final_timeout_ms,
-            settings.stt_total_timeout_ms,
-        ),
-        Stage.LLM: (
-            settings.llm_first_timeout_ms,
-            settings.llm_next_timeout_ms,
-            settings.llm_total_timeout_ms,
-        ),
-        Stage.TTS: (
-            settings.tts_first_timeout_ms,
-            settings.tts_next_timeout_ms,
-            settings.tts_total_timeout_ms,
-        ),
+        Stage.STT: (stt.final_timeout_ms, stt.final_timeout_ms, stt.total_timeout_ms),
+        Stage.LLM: (llm.first_timeout_ms, llm.next_timeout_ms, llm.total_timeout_ms),
+        Stage.TTS: (tts.first_timeout_ms, tts.next_timeout_ms, tts.total_timeout_ms),
     }[stage]
-    longest_ms = settings.stage_timeout_ms
+    longest_ms = settings.reliability.stage_timeout_ms
     return Deadlines(
-        connect_ms=min(settings.connect_timeout_ms, longest_ms),
+        connect_ms=min(settings.reliability.connect_timeout_ms, longest_ms),
         first_result_ms=min(first_ms, longest_ms),
         next_result_ms=min(next_ms, longest_ms),
         total_ms=total_ms,
@@ -60,8 +49,8 @@ def deadlines_of(settings: ServiceSettings, stage: Stage) -> Deadlines:
 
 
 def too_slow(stage: Stage, limit_ms: int) -> EngineError:
-    """The error of an engine that gave nothing in time."""
-    message = f"{STAGE_NAMES[stage]} gave nothing for {limit_ms} ms"
+    """Return the error of an engine without a result in time."""
+    message = f"{STAGE_NAMES[stage]} gave no result for {limit_ms} ms"
     return EngineError(stage, message, code=Code.STAGE_TIMEOUT)
 
 
@@ -75,20 +64,20 @@ class FirstResult:
         self._waiting: asyncio.Timeout | None = None
 
     def start(self) -> None:
-        """From here on it is waited for; a second start begins anew."""
+        """Start the wait; a second start begins it anew."""
         self._ends_at_s = asyncio.get_running_loop().time() + self._limit_ms / 1000
         if self._waiting is not None:
             self._waiting.reschedule(self._ends_at_s)
 
-    def is_worth(self, pause_s: float) -> bool:
-        """Whether there is time left after a pause."""
+    def allows(self, pause_s: float) -> bool:
+        """Whether time is left after a pause."""
         if self._ends_at_s is None:
             return True
         return asyncio.get_running_loop().time() + pause_s < self._ends_at_s
 
     @asynccontextmanager
     async def awaited(self) -> AsyncIterator[None]:
-        """Bound one of the waits.
+        """Bound one wait by the deadline.
 
         Raises:
             EngineError: STAGE_TIMEOUT.

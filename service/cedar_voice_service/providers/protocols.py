@@ -1,26 +1,26 @@
 """The three stages of the pipeline as Protocols. An engine is anything that satisfies one.
 
 All of them are async generators: closing one cancels its work, and callers wrap every one in
-`contextlib.aclosing`. A stage that fails raises `EngineError`; it never raises what its vendor
-raises. Retry, fallback and metrics are wrappers that satisfy the same Protocol.
+`contextlib.aclosing`. A stage that fails raises `EngineError`, never an exception of its
+vendor. Retry, fallback and metrics are wrappers that satisfy the same Protocol.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from cedar_voice_service.audio.formats import AudioBlock, Sound
+from cedar_voice_service.audio.formats import AudioBlock, Pcm, Sound
 from cedar_voice_service.session.config import Tool
 from cedar_voice_service.session.history import HistoryItem
 
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """What the recognizer believes was said, the whole utterance so far.
+    """A transcript of the whole utterance so far, as the recognizer reads it.
 
     `confidence` is a real figure of the engine, 0.0 to 1.0, or None. `stable_text` begins `text`,
-    and later partials only extend it. A partial is settled when it covers all that was said before
-    a pause: it would be the final if nothing more were said.
+    and later partials only extend it. A partial is settled when it covers all speech before a
+    pause: it is the final if no more speech follows.
     """
 
     text: str
@@ -32,13 +32,13 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True)
 class AudioSent:
-    """More audio was sent to the engine, whatever comes of it: what is sent twice is told twice."""
+    """More audio was sent to the engine; audio that is sent twice is reported twice."""
 
     duration_ms: int
 
 
 def is_final(result: Hypothesis | AudioSent) -> bool:
-    """Whether it is the transcript that was asked for."""
+    """Whether a result is the final transcript."""
     return isinstance(result, Hypothesis) and result.is_final
 
 
@@ -51,13 +51,39 @@ class Transcriber(Protocol):
         """Recognize one utterance.
 
         Args:
-            audio: 16 kHz mono blocks, as they are heard, with the edges of speech that became
-                known with each; its end is the end of the utterance. An edge may lie before the
-                first block, and speech may be under way when the utterance begins.
-            language: BCP-47 tag of what is spoken.
+            audio: 16 kHz mono blocks as they arrive, with the edges of speech that became known
+                with each; its end is the end of the utterance. An edge may lie before the first
+                block, and speech may be under way when the utterance begins.
+            language: BCP-47 tag of the speech.
 
         Yields any number of partial hypotheses and then exactly one final, also for silence. An
-        engine that counts the audio it is sent tells of each piece.
+        engine that counts the audio sent to it reports each piece.
+
+        Raises:
+            EngineError: of stage STT.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recognized:
+    """The transcript of a recording; `confidence` is a real figure, 0.0 to 1.0, or None."""
+
+    text: str
+    confidence: float | None = None
+
+
+@runtime_checkable
+class BatchRecognizer(Protocol):
+    """Speech to text of whole recordings; `StreamAdapter` makes a `Transcriber` of it."""
+
+    async def recognize(self, speech: Pcm, language: str, prompt: str) -> Recognized:
+        """Recognize a recording.
+
+        Args:
+            speech: 16 kHz mono.
+            language: BCP-47 tag of the speech.
+            prompt: transcript of the speech before it, "" at the beginning.
 
         Raises:
             EngineError: of stage STT.
@@ -67,11 +93,11 @@ class Transcriber(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReplyRequest:
-    """What the language model is asked.
+    """A request to the language model.
 
     `history` is oldest first. It ends with the user's words or with tool results, unless the client
-    asked for an answer by itself: then it ends with anything, and may be empty. `context_json`
-    is the client application's state as JSON text, empty when there is none.
+    requested an answer by itself: then it ends with any item, and may be empty. `context_json` is
+    the client application's state as JSON text, empty without a state.
     """
 
     history: tuple[HistoryItem, ...]
@@ -85,7 +111,7 @@ class ReplyRequest:
 
 @dataclass(frozen=True, slots=True)
 class ReplyText:
-    """More text of the answer, to append, and of how many tokens it is, more or less."""
+    """More text of the answer, to append, and its approximate number of tokens."""
 
     text: str
     token_count: int = 1
@@ -102,7 +128,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ReplyEnd:
-    """Why the model stopped, and what it consumed; token counts are None when it does not tell.
+    """The end of a reply: its reason, and the tokens consumed, None if the model reports none.
 
     `finish_reason` is one of "stop", "max_tokens", "content_filter".
     """
@@ -134,7 +160,7 @@ class SpeechRequest:
     """One phrase to speak. `rate` and `pitch` are multipliers, 0.5 to 2.0.
 
     `voice_id` names a voice of the engine; an unknown or empty one selects the default voice of
-    `language`. With `takes_mp3`, an engine that has MP3 gives that, and need not decode it.
+    `language`. With `takes_mp3`, an engine that has MP3 yields that, without decoding it.
     """
 
     text: str
@@ -147,7 +173,7 @@ class SpeechRequest:
 
 @dataclass(frozen=True, slots=True)
 class SpeechRestarted:
-    """The phrase is spoken anew from its beginning: what came of it before is void.
+    """The phrase is spoken anew from its beginning: its audio so far is void.
 
     Engines do not yield it; wrappers do, when an engine fails in the middle.
     """
@@ -160,7 +186,7 @@ class Synthesizer(Protocol):
         """Speak one phrase.
 
         Yields mono blocks at the engine's own rate, the same for all blocks of a phrase; or, if the
-        request takes it, the pieces of an MP3 file. After a restart either may be another.
+        request accepts it, the pieces of an MP3 file. A restart may change format and rate.
 
         Raises:
             EngineError: of stage TTS.
@@ -170,7 +196,7 @@ class Synthesizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """An engine as shown to people: `description` says in one sentence what it is good for."""
+    """An engine as shown to people: `description` is one sentence about its abilities."""
 
     name: str
     model: str

@@ -1,23 +1,23 @@
-"""How busy a recognizer is, and what is left out when it is too busy."""
+"""The load of a recognizer, and the rate of partials that it allows."""
 
 import math
 from collections import deque
 
 SLOW_MS = 2_000
-"""Round trip, 95th percentile, from which partials come half as often."""
+"""95th percentile of the round trips from which on partials come half as often."""
 
 CROWDED = 64
-"""Requests in flight from which partials come half as often."""
+"""Requests in flight from which on partials come half as often."""
 
 _REMEMBERED = 40
 _STOP_FACTOR = 2
 
 
-class Load:
+class RecognizerLoad:
     """The round trips of all utterances of one recognizer.
 
-    Partials come half as often over a limit, and not at all over twice of it. Finals are never
-    held back, and their round trips tell when the load is over.
+    Over a limit partials come half as often, over twice the limit not at all. Finals are never held
+    back, and their round trips show the end of the load.
     """
 
     def __init__(self) -> None:
@@ -25,18 +25,18 @@ class Load:
         self._round_trips_ms: deque[float] = deque(maxlen=_REMEMBERED)
 
     def begin(self) -> None:
-        """A request was made."""
+        """Record the start of a request."""
         self.in_flight += 1
 
     def end(self, round_trip_ms: float | None) -> None:
-        """A request is over: answered after so long, or None if it was given up."""
+        """Record the end of a request: its round trip, or None if it was cancelled."""
         self.in_flight -= 1
         if round_trip_ms is not None:
             self._round_trips_ms.append(round_trip_ms)
 
     @property
     def step_factor(self) -> int | None:
-        """By how much partials are spread; None while there are none."""
+        """Factor of the interval between partials; None while no partial is requested."""
         strain = max(self._p95_ms / SLOW_MS, self.in_flight / CROWDED)
         if strain >= _STOP_FACTOR:
             return None

@@ -1,114 +1,120 @@
-"""One utterance, heard window by window: what to ask the recognizer next, what its answers mean."""
+"""One utterance in windows: which request is due, and what its answer contributes."""
 
 from dataclasses import replace
 
 from cedar_voice_service.audio.formats import AudioBlock
-from cedar_voice_service.recognition.audio_budget import Spending
-from cedar_voice_service.recognition.closing import (
+from cedar_voice_service.recognition.audio_budget import AudioBudget
+from cedar_voice_service.recognition.sample_buffer import SampleBuffer
+from cedar_voice_service.recognition.speech import LEAD_MS, TAIL_MS, Gap, SpeechTimeline
+from cedar_voice_service.recognition.transcript import (
+    LEAST_SPEECH_MS,
+    PartialTranscript,
+    Reading,
+    WindowedTranscript,
+    is_plausible,
+)
+from cedar_voice_service.recognition.window import (
     MOST_WINDOW_MS,
     OVERLAP_MS,
     QUIET_SEARCH_MS,
+    Purpose,
+    WindowRequest,
     closes,
 )
-from cedar_voice_service.recognition.plausibility import LEAST_SPEECH_MS, is_plausible
-from cedar_voice_service.recognition.request import Purpose, Request
-from cedar_voice_service.recognition.sample_buffer import Sound
-from cedar_voice_service.recognition.speech import LEAD_MS, TAIL_MS, Gap, Speech
-from cedar_voice_service.recognition.transcript import Reading, Shown, Transcript
 from cedar_voice_service.recognition.words import split
 
 LEAST_TAIL_MS = 60
-"""Sound after the end of speech without which its last word may be cut."""
+"""Sound after the end of speech that keeps its last word from being cut."""
 
 SHORTEST_RECORDING_MS = 100
 """Anything shorter cannot hold a word."""
 
 
-class Utterance:
-    """Pure: hears blocks, tells what is `due`, takes answers by the number of their request.
+class RollingWindow:
+    """Receives audio, returns the request that is `due`, receives answers by request number. Pure.
 
     Times are milliseconds of sound since the utterance began. There is at most one request at a
-    time; the answer to any but the newest is dropped. After `end`, `due` gives a request, or one
+    time; the answer to any but the newest is dropped. After `end`, `due` returns a request, or one
     is open, or `is_over`; a request that fails then is due again.
 
-    What is sent stays within the limit of `Spending`. While the allowance is short, partials wait,
-    then windows are closed in shorter pauses than they would be, then requests at pauses wait too.
-    The last request never does.
+    The audio sent stays within the limit of `AudioBudget`. While the allowance is short, partials
+    wait, then windows are closed in shorter pauses than otherwise, then requests at pauses wait
+    too. The last request never does.
     """
 
     def __init__(self) -> None:
-        self._sound = Sound()
-        self._speech = Speech()
-        self._spending = Spending()
-        self._transcript = Transcript()
+        self._sound = SampleBuffer()
+        self._speech = SpeechTimeline()
+        self._budget = AudioBudget()
+        self._transcript = WindowedTranscript()
         self._origin_ms: int | None = None
         self._window_ms = 0
-        """Where the open window begins."""
-        self._asked: Request | None = None
+        """Start of the open window."""
+        self._open: WindowRequest | None = None
         self._reading: Reading | None = None
         """The newest reading of the open window."""
         self._settled_at_ms = -1
-        """Where the pause begins that was told to be settled."""
+        """Start of the pause whose transcript was returned as settled."""
         self._has_ended = False
 
-    # -- hearing -------------------------------------------------------------------------------
+    # -- audio ---------------------------------------------------------------------------------
 
-    def hear(self, block: AudioBlock) -> Shown | None:
-        """Take more sound. What is known may be settled by the pause that it makes known."""
+    def add(self, block: AudioBlock) -> PartialTranscript | None:
+        """Receive a block; return the transcript if a pause in the block settles it."""
         if self._origin_ms is None:
             self._origin_ms = block.end_ms - round(block.pcm.duration_ms)
         self._sound.append(block.pcm)
-        self._speech.hear(self._sound.end_ms, block.edges, self._origin_ms)
+        self._speech.extend(self._sound.end_ms, block.edges, self._origin_ms)
         return self._conclude()
 
     def end(self) -> None:
-        """The utterance is over. What was read may be all of it."""
+        """End the utterance. The newest reading may cover all of it."""
         self._has_ended = True
         if self._is_read:
             self._close(self._sound.end_ms, overlaps=False)
 
-    # -- asking --------------------------------------------------------------------------------
+    # -- requests ------------------------------------------------------------------------------
 
-    def due(self, step_factor: int | None) -> Request | None:
-        """What to ask now, in place of what is awaited.
+    def due(self, step_factor: int | None) -> WindowRequest | None:
+        """Return the request to make now, in place of the open one; None without one.
 
         Args:
-            step_factor: by how much partials are spread; None for none at all.
+            step_factor: factor of the interval between partials; None for no partials.
         """
         if self._has_ended:
-            return None if self._is_served or self.is_over else self._ask_last()
-        if self._spending.is_held(self._sound.end_ms):
+            return None if self._is_served or self.is_over else self._request_last()
+        if self._budget.is_held(self._sound.end_ms):
             return None
-        if self._asked is not None and self._asked.purpose is Purpose.CUT:
+        if self._open is not None and self._open.purpose is Purpose.CUT:
             return None
         if not self._speech.is_speaking:
-            return self._ask_at_pause()
-        if self._asked is not None or self._speech.duration_ms < LEAST_SPEECH_MS:
+            return self._request_at_pause()
+        if self._open is not None or self._speech.duration_ms < LEAST_SPEECH_MS:
             return None
         if self._sound.end_ms - self._start_ms >= MOST_WINDOW_MS:
-            return self._ask_cut()
-        new_ms = self._spending.new_ms(self._sound.end_ms, self._speech.start_ms or 0)
-        is_due = step_factor is not None and new_ms >= self._spending.wait_ms(step_factor)
+            return self._request_cut()
+        new_ms = self._budget.new_ms(self._sound.end_ms, self._speech.start_ms or 0)
+        is_due = step_factor is not None and new_ms >= self._budget.wait_ms(step_factor)
         # The closing pass at the next pause must be affordable too.
         if is_due and self._affords(self._sound.end_ms, spare=1):
-            return self._ask(Purpose.PARTIAL, self._sound.end_ms)
+            return self._request(Purpose.PARTIAL, self._sound.end_ms)
         return None
 
     def _affords(self, until_ms: int, spare: int = 0) -> bool:
-        """Whether the window may be asked about up to a point, with the last request to come.
+        """Whether the budget covers a request up to a point, and the last request after it.
 
         Args:
-            spare: how many requests about all of the window there must be room for besides.
+            spare: further requests about the whole window that the budget has to cover.
         """
-        # All that the last request would have to send, were nothing more said.
+        # The last request would send this much if no more speech followed.
         open_ms = self._cost_ms(self._sound.end_ms + TAIL_MS)
         cost_ms = self._cost_ms(until_ms) + (1 + spare) * open_ms
-        return self._spending.allows(cost_ms, self._speech.total_ms)
+        return self._budget.allows(cost_ms, self._speech.total_ms)
 
     def _cost_ms(self, until_ms: int) -> int:
         return sum(end - start for start, end in self._speech.parts(self._start_ms, until_ms))
 
-    def _ask_at_pause(self) -> Request | None:
+    def _request_at_pause(self) -> WindowRequest | None:
         speech = self._speech
         if speech.start_ms is None or speech.duration_ms < LEAST_SPEECH_MS:
             return None
@@ -117,35 +123,35 @@ class Utterance:
         until_ms = min(speech.end_ms + TAIL_MS, self._sound.end_ms)
         if not self._affords(until_ms):
             self._close_at_last_pause()
-        return self._ask(Purpose.CLOSING, until_ms) if self._affords(until_ms) else None
+        return self._request(Purpose.CLOSING, until_ms) if self._affords(until_ms) else None
 
-    def _ask_last(self) -> Request:
+    def _request_last(self) -> WindowRequest:
         end_ms = self._sound.end_ms
         speech_end_ms = self._speech.end_ms if self._speech.is_known else end_ms
-        return self._ask(Purpose.CLOSING, min(speech_end_ms + TAIL_MS, end_ms))
+        return self._request(Purpose.CLOSING, min(speech_end_ms + TAIL_MS, end_ms))
 
-    def _ask_cut(self) -> Request | None:
+    def _request_cut(self) -> WindowRequest | None:
         end_ms = self._start_ms + MOST_WINDOW_MS
         quiet_ms = self._sound.quietest_ms(end_ms - QUIET_SEARCH_MS, end_ms)
-        return self._ask(Purpose.CUT, quiet_ms) if self._affords(quiet_ms) else None
+        return self._request(Purpose.CUT, quiet_ms) if self._affords(quiet_ms) else None
 
-    def _ask(self, purpose: Purpose, until_ms: int) -> Request:
-        self._spending.spend(self._sound.end_ms, self._cost_ms(until_ms))
+    def _request(self, purpose: Purpose, until_ms: int) -> WindowRequest:
+        self._budget.spend(self._sound.end_ms, self._cost_ms(until_ms))
         pcm = self._sound.joined(self._speech.parts(self._start_ms, until_ms))
-        number = self._spending.request_count
-        self._asked = Request(number, purpose, pcm, until_ms, self._transcript.prompt)
-        return self._asked
+        number = self._budget.request_count
+        self._open = WindowRequest(number, purpose, pcm, until_ms, self._transcript.prompt)
+        return self._open
 
-    # -- being answered ------------------------------------------------------------------------
+    # -- answers -------------------------------------------------------------------------------
 
-    def take(self, number: int, text: str, confidence: float | None) -> Shown | None:
-        """Take the answer to a request; None if there is nothing to show for it."""
-        asked = self._asked
-        if asked is None or asked.number != number:
+    def receive(self, number: int, text: str, confidence: float | None) -> PartialTranscript | None:
+        """Receive the answer to a request; return the transcript if it changes."""
+        request = self._open
+        if request is None or request.number != number:
             return None
-        self._asked = None
-        self._spending.succeeded()
-        reading = self._read(asked, text, confidence)
+        self._open = None
+        self._budget.succeeded()
+        reading = self._read(request, text, confidence)
         if reading is None:
             return None
         self._reading = reading
@@ -153,37 +159,37 @@ class Utterance:
             self._close(self._sound.end_ms, overlaps=False)
             return None
         is_at_pause = self._gap_after(reading.until_ms) is not None
-        shown = self._transcript.read(reading, is_at_pause=is_at_pause)
-        if asked.purpose is Purpose.CUT:
+        partial = self._transcript.update(reading, is_at_pause=is_at_pause)
+        if request.purpose is Purpose.CUT:
             self._close(reading.until_ms - OVERLAP_MS, overlaps=True)
-            return shown
-        return self._conclude() or shown
+            return partial
+        return self._conclude() or partial
 
     def fail(self, number: int, pause_ms: int = 0) -> None:
-        """A request came to nothing.
+        """Record that a request failed.
 
         Args:
-            pause_ms: for how long the recognizer asks to be left alone.
+            pause_ms: pause that the recognizer asks for.
         """
-        if self._asked is not None and self._asked.number == number:
-            self._asked = None
-            self._spending.failed(self._sound.end_ms, pause_ms)
+        if self._open is not None and self._open.number == number:
+            self._open = None
+            self._budget.failed(self._sound.end_ms, pause_ms)
 
-    def _read(self, asked: Request, text: str, confidence: float | None) -> Reading | None:
+    def _read(self, request: WindowRequest, text: str, confidence: float | None) -> Reading | None:
         words = split(text)
-        if not is_plausible(words, round(asked.pcm.duration_ms)):
-            if asked.purpose is Purpose.PARTIAL:
+        if not is_plausible(words, round(request.pcm.duration_ms)):
+            if request.purpose is Purpose.PARTIAL:
                 return None
             if self._reading is not None:
-                return replace(self._reading, until_ms=asked.until_ms)
+                return replace(self._reading, until_ms=request.until_ms)
             if self._transcript.has_words and self._is_hardly_speech:
                 words = ()
-        return Reading(self._transcript.placed(words), confidence, asked.until_ms)
+        return Reading(self._transcript.aligned(words), confidence, request.until_ms)
 
     # -- closing -------------------------------------------------------------------------------
 
-    def _conclude(self) -> Shown | None:
-        """Close the window, if a pause allows it, and tell what is settled."""
+    def _conclude(self) -> PartialTranscript | None:
+        """Close the window if a pause allows it; return the transcript if that settles it."""
         reading = self._reading
         gap = self._gap_after(reading.until_ms) if reading else None
         if reading is None or gap is None:
@@ -194,26 +200,26 @@ class Utterance:
         settles = gap.is_open and self._settled_at_ms != gap.start_ms
         if not (is_closing or settles):
             return None
-        shown = self._transcript.show(is_settled=gap.is_open)
+        partial = self._transcript.partial(is_settled=gap.is_open)
         if gap.is_open:
             self._settled_at_ms = gap.start_ms
-        return shown if shown.is_settled or is_closing else None
+        return partial if partial.is_settled or is_closing else None
 
     def _gap_after(self, until_ms: int) -> Gap | None:
-        """The silence that sound up to a point ends in, if it does."""
+        """Return the silence in which the sound up to a point ends; None if it ends in speech."""
         gap = self._speech.gap_before(until_ms - LEAST_TAIL_MS)
         return gap if gap and until_ms <= max(gap.end_ms, gap.start_ms + TAIL_MS) else None
 
     @property
     def _awaits_close(self) -> bool:
-        """Whether what is being asked will close the window, though more was said since."""
-        if self._asked is None or self._asked.purpose is not Purpose.CLOSING:
+        """Whether the open request will close the window, even if more speech followed."""
+        if self._open is None or self._open.purpose is not Purpose.CLOSING:
             return False
-        gap = self._gap_after(self._asked.until_ms)
+        gap = self._gap_after(self._open.until_ms)
         return gap is not None and closes(gap, self._start_ms)
 
     def _close_at_last_pause(self) -> None:
-        """Close the window where it was read up to a pause: then only what followed costs."""
+        """Close the window at the pause up to which it was read: only later speech costs then."""
         gap = self._gap_after(self._reading.until_ms) if self._reading else None
         if self._reading is not None and gap is not None:
             self._close(min(self._reading.until_ms, gap.start_ms + TAIL_MS), overlaps=False)
@@ -223,37 +229,37 @@ class Utterance:
         self._transcript.close(self._reading, overlaps=overlaps)
         self._speech.forget(cut_ms)
         self._sound.forget(cut_ms)
-        self._spending.start_window()
+        self._budget.start_window()
         self._window_ms = cut_ms
-        # What is still awaited is about the window that is closed.
-        self._asked = self._reading = None
+        # An open request is about the window that is closed.
+        self._open = self._reading = None
 
-    # -- what is known -------------------------------------------------------------------------
+    # -- results -------------------------------------------------------------------------------
 
     @property
     def is_over(self) -> bool:
-        """Whether the final stands."""
-        return self._has_ended and self._asked is None and self._is_nothing_left
+        """Whether the final is complete."""
+        return self._has_ended and self._open is None and self._is_nothing_left
 
     @property
     def awaited(self) -> int | None:
-        """The number of the request whose answer is awaited."""
-        return self._asked.number if self._asked else None
+        """Number of the open request; None without one."""
+        return self._open.number if self._open else None
 
     @property
     def text(self) -> str:
-        """The final."""
+        """Text of the final."""
         return self._transcript.text
 
     @property
     def confidence(self) -> float | None:
-        """Of the final: the mean over its windows by their words; None if one has none."""
+        """Confidence of the final: the mean of its windows by words; None if a window has none."""
         return self._transcript.confidence
 
     @property
     def sent_ms(self) -> int:
-        """Audio that was sent for it."""
-        return self._spending.sent_ms
+        """Audio sent for the utterance."""
+        return self._budget.sent_ms
 
     @property
     def _is_nothing_left(self) -> bool:
@@ -267,9 +273,9 @@ class Utterance:
 
     @property
     def _is_served(self) -> bool:
-        """Whether what is known or asked covers all that was said in the open window."""
-        is_asked = self._asked is not None and self._covers_speech(self._asked.until_ms)
-        return is_asked or (self._asked is None and self._is_read) or self._is_nothing_left
+        """Whether a reading or the open request covers all speech of the open window."""
+        is_open = self._open is not None and self._covers_speech(self._open.until_ms)
+        return is_open or (self._open is None and self._is_read) or self._is_nothing_left
 
     def _covers_speech(self, until_ms: int) -> bool:
         if not self._speech.is_known or self._speech.is_speaking:
@@ -282,6 +288,6 @@ class Utterance:
 
     @property
     def _start_ms(self) -> int:
-        """Where the sound of the open window begins that is worth sending."""
+        """Start of the sound of the open window that is worth sending."""
         start_ms = self._speech.start_ms
         return self._window_ms if start_ms is None else max(self._window_ms, start_ms - LEAD_MS)

@@ -1,4 +1,4 @@
-"""The sound of an utterance that is still needed, and where in it a cut harms least."""
+"""The audio of an utterance that is still needed, and the quietest point for a cut."""
 
 from collections.abc import Iterable
 
@@ -10,28 +10,28 @@ _MS_BYTES = LISTENING_RATE_HZ // 1000 * SAMPLE_BYTES
 _FRAME_MS = 20
 
 
-class Sound:
-    """16 kHz mono sound by its milliseconds, counted from the utterance's start."""
+class SampleBuffer:
+    """16 kHz mono audio, addressed by milliseconds from the start of the utterance."""
 
     def __init__(self) -> None:
         self._data = bytearray()
         self._from_ms = 0
 
     def append(self, pcm: Pcm) -> None:
-        """Hear more."""
+        """Append more audio."""
         self._data += pcm.data
 
     @property
     def end_ms(self) -> int:
-        """How far it goes; part of a millisecond counts for one."""
+        """End of the audio; part of a millisecond counts as one."""
         return self._from_ms - (-len(self._data) // _MS_BYTES)
 
     def joined(self, parts: Iterable[tuple[int, int]]) -> Pcm:
-        """Parts of it, each from one point to another, one after the other."""
+        """Return parts of the audio, each with its start and end, joined to one piece."""
         return Pcm(b"".join(self._data[self._at(start) : self._at(end)] for start, end in parts))
 
     def quietest_ms(self, start_ms: int, end_ms: int) -> int:
-        """The middle of the quietest 20 ms in a part of it, which is at least as long."""
+        """Return the middle of the quietest 20 ms of a part, which is at least that long."""
         samples = np.frombuffer(self.joined([(start_ms, end_ms)]).data, dtype="<i2")
         frame_samples = _FRAME_MS * LISTENING_RATE_HZ // 1000
         count = len(samples) // frame_samples
@@ -40,7 +40,7 @@ class Sound:
         return start_ms + quietest * _FRAME_MS + _FRAME_MS // 2
 
     def forget(self, until_ms: int) -> None:
-        """What lies before a point is not needed any more."""
+        """Discard the audio before a point."""
         del self._data[: self._at(until_ms)]
         self._from_ms = max(self._from_ms, until_ms)
 

@@ -1,4 +1,4 @@
-"""Where the speech of an utterance is, as far as the ear has told."""
+"""The stretches of speech in an utterance, as far as their edges are known."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ LEAD_MS = 200
 """Silence that is sent before speech."""
 
 TAIL_MS = 120
-"""Silence that is sent after speech: less than the ear needs to tell it from a gap in speech."""
+"""Silence sent after speech: less than the detector needs to distinguish it from a gap."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Silence after speech; `end_ms` is where speech goes on, or how far silence was heard."""
+    """Silence after speech; `end_ms` is the start of the next speech, or the end of the audio."""
 
     start_ms: int
     end_ms: int
@@ -26,72 +26,72 @@ class Gap:
         return self.end_ms - self.start_ms
 
 
-class Speech:
-    """Stretches of speech by the edges that the ear tells. Times count from the utterance's start.
+class SpeechTimeline:
+    """Stretches of speech by their edges. Times are milliseconds from the start of the utterance.
 
-    Without any edge nothing is known, which is not the same as silence.
+    Before the first edge nothing is known, which is not the same as silence.
     """
 
     def __init__(self) -> None:
-        self.heard_ms = 0
+        self.end_of_audio_ms = 0
         self.is_known = False
         self._stretches: list[tuple[int, int | None]] = []
         self._forgotten_ms = 0
 
-    def hear(self, until_ms: int, edges: Iterable[SpeechEdge], origin_ms: int) -> None:
-        """More was heard, and edges became known.
+    def extend(self, until_ms: int, edges: Iterable[SpeechEdge], origin_ms: int) -> None:
+        """Extend the time line to a point, with the edges that became known.
 
         Args:
-            origin_ms: where the utterance begins on the time line of the edges.
+            origin_ms: start of the utterance on the time line of the edges.
         """
-        self.heard_ms = until_ms
+        self.end_of_audio_ms = until_ms
         for edge in edges:
-            self._turn(edge.kind, max(0, edge.at_ms - origin_ms))
+            self._apply(edge.kind, max(0, edge.at_ms - origin_ms))
 
-    def _turn(self, kind: EdgeKind, at_ms: int) -> None:
+    def _apply(self, kind: EdgeKind, at_ms: int) -> None:
         if kind is EdgeKind.STARTED and not self.is_speaking:
             self._stretches.append((max(at_ms, self.end_ms), None))
         elif self.is_speaking:
             start_ms = self._stretches[-1][0]
             self._stretches[-1] = (start_ms, max(start_ms, at_ms))
         elif not self.is_known:
-            # It was under way when the utterance began.
+            # Speech was under way when the utterance began.
             self._stretches.append((0, at_ms))
         self.is_known = True
 
     @property
     def is_speaking(self) -> bool:
-        """Whether the user speaks."""
+        """Whether the user is speaking."""
         return bool(self._stretches) and self._stretches[-1][1] is None
 
     @property
     def start_ms(self) -> int | None:
-        """Where speech begins; None when there is none."""
+        """Start of the first speech; None without any."""
         return self._stretches[0][0] if self._stretches else None
 
     @property
     def end_ms(self) -> int:
-        """Where speech ends, or how far it was heard."""
+        """End of the last speech; while it lasts, the end of the audio."""
         end_ms = self._stretches[-1][1] if self._stretches else 0
-        return self.heard_ms if end_ms is None else end_ms
+        return self.end_of_audio_ms if end_ms is None else end_ms
 
     @property
     def total_ms(self) -> int:
-        """How much speech there was, with what is forgotten."""
+        """Duration of all speech, discarded speech included."""
         return self._forgotten_ms + self.duration_ms
 
     @property
     def duration_ms(self) -> int:
-        """How much speech there is."""
+        """Duration of the speech that is not discarded."""
         return sum(
-            (self.heard_ms if end_ms is None else end_ms) - start_ms
+            (self.end_of_audio_ms if end_ms is None else end_ms) - start_ms
             for start_ms, end_ms in self._stretches
         )
 
     def parts(self, start_ms: int, end_ms: int) -> list[tuple[int, int]]:
-        """What to send of a stretch of sound: its speech with a little silence around it.
+        """Return the parts of a stretch that are worth sending: speech with some silence around it.
 
-        Where no speech is known of, that is all of it.
+        Without known speech the stretch is returned as a whole.
         """
         if not self._stretches:
             return [(start_ms, end_ms)]
@@ -106,8 +106,8 @@ class Speech:
         return parts
 
     def gap_before(self, at_ms: int) -> Gap | None:
-        """The last silence that began before a point."""
-        starts = [*(start_ms for start_ms, _ in self._stretches[1:]), self.heard_ms]
+        """Return the last silence that began before a point; None without one."""
+        starts = [*(start_ms for start_ms, _ in self._stretches[1:]), self.end_of_audio_ms]
         for index in range(len(self._stretches) - 1, -1, -1):
             end_ms = self._stretches[index][1]
             if end_ms is not None and end_ms <= at_ms:
@@ -115,7 +115,7 @@ class Speech:
         return None
 
     def forget(self, until_ms: int) -> None:
-        """What lies before a point counts no longer."""
+        """Discard the speech before a point."""
         before_ms = self.duration_ms
         self._stretches = [
             (max(until_ms, start_ms), end_ms)

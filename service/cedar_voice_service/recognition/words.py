@@ -1,14 +1,14 @@
-"""The words of a transcript: how they are written, how they are compared, how they are joined."""
+"""The words of a transcript: splitting, comparing and joining them."""
 
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from cedar_voice_service.session.text import UNSPACED
+from cedar_voice_shared.text import UNSPACED, needs_space
 
 LONGEST_OVERLAP_WORDS = 5
-"""How many words two windows may share where the sound of both holds them."""
+"""Largest number of words that two windows share where their sound overlaps."""
 
 _PIECE = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
 
@@ -17,7 +17,7 @@ _PIECE = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
 class Word:
     """A word, or a character of a script without spaces, with the punctuation that touches it.
 
-    `key` is what it is compared by: without case, edge punctuation and ways to write a letter.
+    Words are compared by `key`, which is without case, edge punctuation and variants of a letter.
     """
 
     text: str
@@ -26,7 +26,7 @@ class Word:
 
 
 def split(text: str) -> tuple[Word, ...]:
-    """The words of a text. Marks that stand alone belong to the word before, or to the first."""
+    """Return the words of a text. A mark that stands alone joins the word before, or the first."""
     words: list[Word] = []
     lead, lead_is_spaced = "", False
     for piece in _PIECE.finditer(text):
@@ -47,26 +47,26 @@ def split(text: str) -> tuple[Word, ...]:
 
 
 def join(words: Iterable[Word]) -> str:
-    """The text that words make."""
+    """Return the text of the words."""
     return "".join(" " * word.is_spaced + word.text for word in words).strip()
 
 
 def follow(before: Sequence[Word], words: Sequence[Word]) -> tuple[Word, ...]:
-    """Words as they stand after others that were written apart from them."""
+    """Return words with the space that separates them from the words before."""
     if not before or not words:
         return tuple(words)
     first = words[0]
-    is_spaced = not (_is_unspaced(before[-1]) and _is_unspaced(first))
-    return (Word(first.text, first.key, is_spaced), *words[1:])
+    is_spaced = needs_space(before[-1].text, first.text)
+    return (replace(first, is_spaced=is_spaced), *words[1:])
 
 
 def keys(words: Iterable[Word]) -> tuple[str, ...]:
-    """What words are compared by."""
+    """Return the keys of the words."""
     return tuple(word.key for word in words)
 
 
 def common_count(one: Sequence[Word], other: Sequence[Word]) -> int:
-    """How many words two transcripts begin with alike."""
+    """Return the number of equal words at the beginning of two transcripts."""
     count = 0
     for mine, yours in zip(one, other, strict=False):
         if mine.key != yours.key:
@@ -76,9 +76,9 @@ def common_count(one: Sequence[Word], other: Sequence[Word]) -> int:
 
 
 def without_overlap(before: Sequence[Word], words: Sequence[Word]) -> tuple[Word, ...]:
-    """Words without those at their beginning that the words before end with.
+    """Return words without those at their beginning that repeat the end of the words before.
 
-    The sound that both have may begin within a word: one that nobody said may come first.
+    The common sound may begin within a word, so one wrong word may precede the repetition.
     """
     for count in range(LONGEST_OVERLAP_WORDS, 0, -1):
         tail = keys(before[-count:])
@@ -89,10 +89,10 @@ def without_overlap(before: Sequence[Word], words: Sequence[Word]) -> tuple[Word
 
 
 def keeping(certain: Sequence[Word], words: Sequence[Word]) -> tuple[Word, ...]:
-    """Words that begin with those that are certain, however they began.
+    """Return words that begin with the certain ones, whatever their own beginning.
 
-    What follows is what follows in the words where they line up best with what is certain. Only a
-    mark may be added to the last certain word.
+    The best alignment of both decides which words follow. Only a mark may be added to the last
+    certain word.
     """
     alike = common_count(certain, words)
     at = alike + _lined_up(keys(certain[alike:]), keys(words[alike:]))
@@ -103,12 +103,15 @@ def keeping(certain: Sequence[Word], words: Sequence[Word]) -> tuple[Word, ...]:
     return (*kept, *words[at:])
 
 
-def _lined_up(certain: Sequence[str], said: Sequence[str]) -> int:
-    """How many words at the beginning are nearest to others by edit distance; rather more."""
-    costs = list(range(len(said) + 1))
+def _lined_up(certain: Sequence[str], words: Sequence[str]) -> int:
+    """Return the number of words at the beginning that are nearest to others by edit distance.
+
+    Of equal distances the larger number counts.
+    """
+    costs = list(range(len(words) + 1))
     for row, word in enumerate(certain, 1):
         before, costs[0] = costs[0], row
-        for at, other in enumerate(said, 1):
+        for at, other in enumerate(words, 1):
             cost = min(costs[at] + 1, costs[at - 1] + 1, before + (word != other))
             before, costs[at] = costs[at], cost
     return max(range(len(costs)), key=lambda at: (-costs[at], at))
@@ -126,8 +129,3 @@ def _key(piece: str) -> str:
 
 def _counts(char: str) -> bool:
     return unicodedata.category(char)[0] in "LNM"
-
-
-def _is_unspaced(word: Word) -> bool:
-    piece = _PIECE.match(word.text)
-    return piece is not None and len(piece.group()) == 1 and not word.text[0].isascii()

@@ -1,4 +1,4 @@
-"""The audio of one utterance on its way to the recognizer."""
+"""The audio of one utterance on its way to a recognizer."""
 
 import asyncio
 
@@ -6,10 +6,10 @@ from cedar_voice_service.audio.formats import AudioBlock
 
 
 class AudioFeed:
-    """An async iterator over blocks that are put in as they are heard.
+    """An async iterator over the blocks of one utterance.
 
     Holds at most `max_blocks`; a recognizer that falls further behind gets no more audio, and
-    `is_overrun` says so.
+    `is_overrun` is set.
     """
 
     def __init__(self, max_blocks: int) -> None:
@@ -29,7 +29,7 @@ class AudioFeed:
         self._blocks.put_nowait(block)
 
     def close(self) -> None:
-        """The utterance is over. Closing twice is harmless."""
+        """End the utterance. Closing twice is harmless."""
         if not self._is_closed:
             self._is_closed = True
             self._blocks.put_nowait(None)

@@ -1,4 +1,4 @@
-"""The microphone side of a session: recordings, the ear, a tape, and the recognizer's feed."""
+"""The input audio of a session: decoded, searched for speech, buffered, and fed to a recognizer."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -16,17 +16,18 @@ from cedar_voice_service.workers.decoding import Decoding
 FEED_BLOCKS = 4_096
 """Blocks that a recognizer may lag behind; a block is 20 ms or longer."""
 
-JUDGED_BYTES = 30_720
-"""Sound that is judged at a time: four of the longest blocks, which are a second."""
+SEARCHED_BYTES = 30_720
+"""Samples searched for speech at a time: four of the longest blocks, about a second."""
 
 
 class AudioInput:
-    """Turns the bytes of a client into ear events, and keeps the audio a turn may want.
+    """Turns the bytes of a client into events of speech, and buffers the audio for recognizers.
 
     Args:
-        detection: what counts as speech.
+        detection: thresholds of speech.
         decoding: opens decoders.
-        charge_quota: asked before so many milliseconds of sound are kept; raises what refuses them.
+        charge_quota: called with the milliseconds of each block before it is buffered; raises
+            `RateLimited` to refuse it.
     """
 
     def __init__(
@@ -70,52 +71,53 @@ class AudioInput:
         return self._batcher.take(now_ms)
 
     def tune(self, detection: TurnDetection) -> None:
-        """Apply a new configuration."""
+        """Apply new thresholds of speech."""
         self._speech.tune(detection.threshold, detection.min_speech_ms)
 
     def begin_recording(self, audio_format: AudioFormat) -> None:
-        """The following bytes are a new recording: speech that goes on in it begins anew.
+        """Begin a new recording; speech that continues in it counts as new.
 
         Raises:
-            CallerError: it cannot be decoded; what follows is dropped until the next header.
+            CallerError: it cannot be decoded; its bytes are dropped until the next header.
         """
         self._speech.flush()
         self._recordings.begin(audio_format)
 
     def end_recording(self) -> None:
-        """What still comes of the recording is not wanted, and speech ends with it."""
+        """End the recording, and speech with it; bytes that still arrive of it are dropped."""
         self._speech.flush()
         self._recordings.end()
 
     async def process(self, data: bytes) -> Iterator[on.EarEvent]:
-        """Take bytes as the client encoded them.
+        """Decode bytes as the client encoded them; return the events of the sound.
 
-        The events are made as they are asked for, each block kept just before its own: what a
-        block causes comes before the next block is given to a recognizer.
+        The iterator is lazy: it buffers each block just before it yields the events of that block.
+        So a recognizer receives the next block after the effects of this one.
 
         Raises:
             CallerError: they cannot be decoded.
             EngineError: they were lost with the process that decodes them.
-            RateLimited: at the end; what is over the quota is dropped, its edges are told.
+            RateLimited: by the iterator, at its end; sound over the quota is dropped, its edges of
+                speech are events all the same.
         """
-        return self._keep(self._heard(await self._recordings.feed(data)))
+        return self._buffer_blocks(self._blocks_of(await self._recordings.feed(data)))
 
     async def flush(self) -> Iterator[on.EarEvent]:
-        """Take what the decoder still holds: the recording is over, and speech with it.
+        """End the recording, and speech with it; return the events of its last sound.
 
         Raises:
-            CallerError: what is left cannot be decoded.
-            EngineError: it was lost with the process that decodes it.
+            CallerError: the last bytes cannot be decoded.
+            EngineError: they were lost with the process that decodes them.
         """
         try:
             samples = await self._recordings.flush()
         except CedarVoiceError:
             self._speech.flush()
             raise
-        return self._keep(self._heard(samples, is_last=True))
+        return self._buffer_blocks(self._blocks_of(samples, is_last=True))
 
     def open_feed(self, from_ms: int) -> AudioFeed:
-        """Feed a recognizer what was heard from `from_ms` on and what is heard from now on."""
+        """Open the feed of a recognizer, with the buffered audio from `from_ms` on."""
         self.close_feed()
         self._feed = AudioFeed(FEED_BLOCKS)
         for block in self._audio_buffer:
@@ -124,33 +126,33 @@ class AudioInput:
         return self._feed
 
     def drop_before(self, before_ms: int) -> None:
-        """No recognizer to come is fed what was heard before."""
+        """Drop buffered audio that no later recognizer needs."""
         while self._audio_buffer and self._audio_buffer[0].end_ms <= before_ms:
             self._audio_buffer.popleft()
 
     def close(self) -> None:
-        """The session is over."""
+        """Close the feed, and release the decoder."""
         self.close_feed()
         self._recordings.end()
 
     def close_feed(self) -> None:
-        """The utterance is over."""
+        """End the feed: the utterance is over."""
         if self._feed is not None:
             self._feed.close()
             self._feed = None
 
-    def _heard(self, samples: bytes, *, is_last: bool = False) -> Iterator[AudioBlock]:
-        """What the ear makes of it, little by little: few bytes may hold minutes of sound."""
-        for at in range(0, len(samples), JUDGED_BYTES):
-            yield from self._speech.feed(samples[at : at + JUDGED_BYTES])
+    def _blocks_of(self, samples: bytes, *, is_last: bool = False) -> Iterator[AudioBlock]:
+        """Search samples for speech, in pieces, since few bytes may contain minutes of sound."""
+        for at in range(0, len(samples), SEARCHED_BYTES):
+            yield from self._speech.feed(samples[at : at + SEARCHED_BYTES])
         if is_last:
             yield from self._speech.flush()
 
-    def _keep(self, heard: Iterable[AudioBlock]) -> Iterator[on.EarEvent]:
+    def _buffer_blocks(self, blocks: Iterable[AudioBlock]) -> Iterator[on.EarEvent]:
         refusal: RateLimited | None = None
-        for block in heard:
+        for block in blocks:
             if block.pcm.data and refusal is None:
-                refusal = self._record(block)
+                refusal = self._buffer(block)
             for edge in block.edges:
                 is_start = edge.kind is EdgeKind.STARTED
                 yield on.SpeechBegan(edge.at_ms) if is_start else on.SpeechPaused(edge.at_ms)
@@ -158,7 +160,7 @@ class AudioInput:
         if refusal is not None:
             raise refusal
 
-    def _record(self, block: AudioBlock) -> RateLimited | None:
+    def _buffer(self, block: AudioBlock) -> RateLimited | None:
         try:
             self._charge_quota(block.pcm.duration_ms)
         except RateLimited as refusal:

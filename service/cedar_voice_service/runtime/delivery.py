@@ -1,7 +1,7 @@
-"""What a session says, on its way to whichever stream is attached.
+"""Messages and notices of a session on their way to the stream that is attached.
 
 Messages go through the outbox, which numbers and keeps them; notices go to the attached stream
-only, unnumbered, before anything that waits.
+only, unnumbered, before all messages that wait.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ class Ready:
     is_truncated: bool = False
     is_restored: bool = False
     replayed: int = 0
-    """How many messages follow that were sent before."""
+    """Number of messages that follow and were sent before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Pong:
 
 @dataclass(frozen=True, slots=True)
 class GoAway:
-    """The server stops, in so many milliseconds at the latest."""
+    """The server stops within so many milliseconds."""
 
     time_left_ms: int
 
@@ -52,21 +52,21 @@ class TokenExpiring:
 Notice = Ready | Pong | GoAway | TokenExpiring
 
 MAX_NOTICES = 64
-"""Notices that may wait for a stream that does not read."""
+"""Notices that may wait for a client that does not read."""
 
 
 def slow_consumer() -> CedarVoiceError:
-    """The error of a stream that is not read."""
+    """Return the error of a stream whose client does not read."""
     return CedarVoiceError(
         "events are not read",
         code=Code.SLOW_CONSUMER,
         stage=Stage.TRANSPORT,
-        retryable=True,  # what is kept of them comes again
+        retryable=True,  # the events that are still kept are replayed
     )
 
 
 class Attachment:
-    """One stream's view of a session: what it has to write, in order."""
+    """One stream's view of a session: the messages and notices that it writes, in order."""
 
     def __init__(self, outbox: Outbox, first: Iterable[Notice | Numbered]) -> None:
         self._outbox = outbox
@@ -80,7 +80,7 @@ class Attachment:
 
     @property
     def error(self) -> CedarVoiceError | None:
-        """What the stream has to end with, if it is not OK."""
+        """Error with which the stream has to end; None for OK."""
         return self._error
 
     @property
@@ -95,7 +95,7 @@ class Attachment:
         return self._error
 
     async def next(self) -> Notice | Numbered | None:
-        """Wait for the next thing to write; None when nothing will come any more.
+        """Wait for the next message or notice to write; return None after the last.
 
         Raises:
             CedarVoiceError: the stream has to end with this error.
@@ -118,14 +118,14 @@ class Attachment:
             await self._changed.wait()
 
     def purge_speech(self, response_id: int) -> None:
-        """Send nothing again of the audio of this response and older ones."""
+        """Replay no audio of this response and older ones."""
         self._first = deque(
             silenced(first, response_id) if isinstance(first, Numbered) else first
             for first in self._first
         )
 
     def notify(self, notice: Notice | None = None) -> None:
-        """Something changed; a notice goes out before what waits, a newer `Ready` for an older."""
+        """Wake the writer; a notice precedes messages, and a `Ready` replaces one that waits."""
         if isinstance(notice, Ready):
             self._notices = deque(left for left in self._notices if not isinstance(left, Ready))
         if notice is not None:
@@ -142,7 +142,7 @@ class Attachment:
 
     @contextmanager
     def written_within(self, duration_s: float) -> Iterator[None]:
-        """Fail when what is being written is not taken in time."""
+        """Fail if the client does not read the message in time that is written in the context."""
         loop = asyncio.get_running_loop()
         late = loop.call_later(duration_s, lambda: self.fail(slow_consumer()))
         try:
@@ -216,7 +216,7 @@ class Delivery:
         return self._attachment
 
     def detach(self, attachment: Attachment) -> bool:
-        """The stream is gone; whether it was the attached one."""
+        """Detach a stream that has ended; return whether it was the attached one."""
         if self._attachment is not attachment:
             return False
         self._attachment = None
@@ -231,7 +231,7 @@ class Delivery:
         self._attachment.notify()
 
     def notify(self, notice: Notice) -> None:
-        """Tell the attached stream; nobody else is interested."""
+        """Send a notice to the attached stream, if there is one."""
         if self._attachment is not None:
             self._attachment.notify(notice)
 

@@ -1,4 +1,4 @@
-"""Measuring how late the event loop is."""
+"""Measuring the lag of the event loop."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,8 +9,8 @@ from cedar_voice_service.session.load_shedding import SAMPLE_INTERVAL_MS, Pressu
 
 @asynccontextmanager
 async def measured(pressure: Pressure) -> AsyncIterator[None]:
-    """Keep the pressure's measurements fresh for as long as the context lasts."""
-    # No TaskGroup: what ends the context has to come out of it as it is.
+    """Measure the lag of the event loop for as long as the context lasts."""
+    # No TaskGroup, which would wrap the exception that ends the context in a group.
     measuring = asyncio.create_task(_measure(pressure))
     try:
         yield

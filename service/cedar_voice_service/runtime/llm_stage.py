@@ -1,4 +1,4 @@
-"""Running a language model for one turn: text, actions and phrases as they come."""
+"""Running a language model for one turn: text, actions and phrases as they arrive."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -32,23 +32,23 @@ from cedar_voice_service.session.response.phrases import PhraseCutter
 from cedar_voice_service.session.tools import action_of
 
 MAX_ROUNDS = 4
-"""How often a model may call tools before it has to speak."""
+"""Calls of a model in one turn, each after the results of its tools."""
 
 
 class VerbatimResponder:
-    """A responder that says a text as it is."""
+    """A responder whose answer is a given text."""
 
     def __init__(self, text: str) -> None:
         self._text = text
 
     async def respond(self, request: ReplyRequest) -> AsyncGenerator[ReplyPart, None]:
-        """Write the text. See `Responder.respond`."""
+        """Yield the text. See `Responder.respond`."""
         yield ReplyText(self._text)
         yield ReplyEnd()
 
 
 class LlmStage:
-    """Writes the answer of one turn; complete phrases go to `phrases`, None after the last."""
+    """Requests the answer of one turn; puts its phrases into `phrases`, None after the last."""
 
     def __init__(
         self,
@@ -68,14 +68,14 @@ class LlmStage:
         self._call_count = 0
 
     async def run(self, request: ReplyRequest) -> None:
-        """Write until the model is done; it is asked again while it only calls tools."""
+        """Run until the answer is complete; request it again while the model only calls tools."""
         ended: on.WorkEvent
         try:
             ended = await self._write(request)
         except EngineError as error:
             ended = on.ReplyFailed(self._work_id, error)
         await self._report(ended)
-        await self._speak(self._cutter.flush())
+        await self._queue(self._cutter.flush())
         await self._phrases.put(None)
 
     async def _write(self, request: ReplyRequest) -> on.ReplyEnded:
@@ -95,7 +95,7 @@ class LlmStage:
         return on.ReplyEnded(self._work_id, FinishReason(end.finish_reason), usage)
 
     async def _round(self, request: ReplyRequest) -> tuple[ReplyEnd, tuple[HistoryItem, ...]]:
-        """One call of the model; the items are what it must be told before it goes on."""
+        """Call the model once; return the items of its tools, with which it is called again."""
         end = ReplyEnd()
         text = ""
         calls: list[CalledTool] = []
@@ -104,11 +104,11 @@ class LlmStage:
             async for part in parts:
                 match part:
                     case ReplyText(piece, token_count):
-                        # Half a character, as JSON can spell it, cannot be sent to anybody.
+                        # Half a character, which JSON can spell, cannot be encoded for a client.
                         piece = piece.encode(errors="replace").decode()
                         text += piece
                         await self._report(on.ReplyWritten(self._work_id, piece, token_count))
-                        await self._speak(self._cutter.feed(piece))
+                        await self._queue(self._cutter.feed(piece))
                     case ToolCall():
                         calls.append(CalledTool(part.call_id, part.name, part.arguments_json))
                         outcomes.append(await self._call(request, part))
@@ -133,6 +133,6 @@ class LlmStage:
         await self._report(on.ToolCalled(self._work_id, call.call_id, action))
         return ToolOutcome(call.call_id, ACTION_SENT_JSON)
 
-    async def _speak(self, phrases: list[str]) -> None:
+    async def _queue(self, phrases: list[str]) -> None:
         for phrase in phrases:
             await self._phrases.put(phrase)

@@ -1,12 +1,12 @@
-"""What a client sends, recording after recording, on its way to becoming samples."""
+"""Recordings of a client, one after the other, decoded to samples."""
 
-from cedar_voice_service.audio.containers.recognition import Verdict, recognize
 from cedar_voice_service.audio.formats import AudioFormat, Encoding
 from cedar_voice_service.errors import CallerError, EngineError
 from cedar_voice_service.workers.decoding import Decoding, LiveDecoder
+from cedar_voice_shared.containers import recognize
 
 MAX_DEATHS = 2
-"""Decoder processes that a recording may lose; one that loses more may be why they die."""
+"""Decoder processes that a recording may lose; one that loses more may be the cause."""
 
 
 class Recordings:
@@ -22,23 +22,23 @@ class Recordings:
         self._decoder: LiveDecoder | None = decoding.open(self._format)
         self._deaths = 0
         self._head = b""
-        """While deaf: bytes that may yet be a header."""
+        """While no recording is decoded: bytes that may be the beginning of a header."""
 
     def begin(self, audio_format: AudioFormat) -> None:
-        """The bytes from here on are a new recording.
+        """Begin a recording: the next bytes are its first.
 
         Raises:
-            CallerError: it cannot be decoded; what follows is dropped until the next header.
+            CallerError: the format cannot be decoded; bytes are dropped until the next header.
         """
         self.end()
         self._format = AudioFormat()
-        self._listen(audio_format)
+        self._open_decoder(audio_format)
         self._format = audio_format
 
     def end(self) -> None:
-        """The recording is over. What still comes of it is dropped until the next header.
+        """End the recording: late bytes of it are dropped until the next header.
 
-        Raw PCM has no header: its next bytes are a new recording.
+        Raw PCM has no header: its next bytes begin a new recording.
         """
         if self._decoder is not None:
             self._decoder.close()
@@ -46,16 +46,16 @@ class Recordings:
         self._head = b""
 
     async def feed(self, data: bytes) -> bytes:
-        """Take bytes as the client encoded them; gives the samples that they complete.
+        """Decode bytes of the client; returns the samples that they complete.
 
         Raises:
-            CallerError: they cannot be decoded. Told once; what follows is dropped until the next
+            CallerError: they cannot be decoded. Raised once; later bytes are dropped until the next
                 header or `begin`.
-            EngineError: the process that decodes them died or hangs, and sound is lost. What
-                follows is decoded by another, unless that happens again and again.
+            EngineError: the process that decodes them died or hangs, and sound is lost. Later bytes
+                are decoded by another process, unless that happens again and again.
         """
         if self._decoder is None:
-            data = self._wake(data)
+            data = self._await_header(data)
         if self._decoder is None or not data:
             return b""
         try:
@@ -70,33 +70,28 @@ class Recordings:
             raise
 
     async def flush(self) -> bytes:
-        """The recording is over: gives what the decoder still holds, then as `end`.
+        """Return the samples that the decoder still holds, and end the recording.
 
         Raises:
-            CallerError: what is left cannot be decoded.
+            CallerError: the rest cannot be decoded.
             EngineError: the process that decodes it died or hangs.
         """
         decoder, self._decoder = self._decoder, None
         self.end()
         return await decoder.flush() if decoder is not None else b""
 
-    def _listen(self, audio_format: AudioFormat) -> None:
+    def _open_decoder(self, audio_format: AudioFormat) -> None:
         self._decoder = self._decoding.open(audio_format)
         self._deaths = 0
 
-    def _wake(self, data: bytes) -> bytes:
-        """Listen again if a recording begins here; the bytes it begins with."""
+    def _await_header(self, data: bytes) -> bytes:
+        """Open a decoder if a recording begins here; returns the bytes that it begins with."""
         self._head += data
         is_raw = self._format.encoding is Encoding.PCM_S16LE
         found = recognize(self._head)
-        if found is Verdict.UNDECIDED and not is_raw:
+        if found.begins is None and not is_raw:
             return b""
         data, self._head = self._head, b""
-        if is_raw or isinstance(found, Encoding):
-            self._listen(self._format)
+        if is_raw or found.begins:
+            self._open_decoder(self._format)
         return data
-
-
-def begins_recording(data: bytes) -> bool:
-    """Whether these bytes are, or may be, the header of a recording."""
-    return recognize(data) is not Verdict.UNKNOWN

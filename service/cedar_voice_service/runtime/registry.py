@@ -1,4 +1,4 @@
-"""The sessions that live in this process: who may open one, who may resume it, when it ends."""
+"""The sessions of this process: opened, resumed, expired and drained."""
 
 import asyncio
 import random
@@ -20,7 +20,7 @@ from cedar_voice_service.session.resume.position import NO_PAST, Past, Position
 log = structlog.get_logger("cedar_voice.registry")
 
 RETRY_AFTER_MS = (1_000, 5_000)
-"""When callers that found no room may come back: spread, so that they do not come together."""
+"""Range of the delay proposed to refused callers: random, so that they do not retry together."""
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class _Entry:
 
     @property
     def key(self) -> tuple[str, str]:
-        """Users name sessions as they like: each has names of its own."""
+        """User and id: each user has a namespace of ids."""
         return self.principal, self.session.session_id
 
 
@@ -79,15 +79,15 @@ class Registry:
         await self._group.__aexit__(None, None, None)
 
     def dismiss(self) -> None:
-        """Tell every stream that the server shuts down."""
+        """End every stream with the error that the server shuts down."""
         for entry in self._entries.values():
             entry.session.delivery.fail(_shutdown())
 
     async def drain(self, timeout_ms: int) -> None:
-        """Open nothing more, and end every stream after the turn in progress, if one is.
+        """Open no more sessions, and end every stream after the turn in progress, if there is one.
 
         Args:
-            timeout_ms: how long that may take; streams are left open then.
+            timeout_ms: longest time for that; streams of longer turns are left open.
         """
         self._is_draining = True
         attached = [entry.session for entry in self._entries.values() if entry.expiry is None]
@@ -104,10 +104,10 @@ class Registry:
         session.delivery.finish(_shutdown())
 
     def check_open(self) -> None:
-        """Raise an error while the server stops.
+        """Check that the server is not stopping.
 
         Raises:
-            EngineError: UNAVAILABLE.
+            EngineError: UNAVAILABLE; it is stopping.
         """
         if self._is_draining:
             raise _shutdown()
@@ -115,13 +115,13 @@ class Registry:
     def open(
         self, session_id: str, patch: ConfigPatch, principal: str, past: Past = NO_PAST
     ) -> RunningSession:
-        """Begin a session that continues the past; an empty id lets us choose.
+        """Open a session that continues the past; an empty id requests a random one.
 
         Raises:
             CallerError: SESSION_ID_IN_USE.
-            CapacityError: no room.
-            RateLimited: the user has as many as may be.
-            EngineError: the server stops.
+            CapacityError: the process has the most sessions that are allowed, or is too busy.
+            RateLimited: the user has the most sessions that are allowed.
+            EngineError: the server is stopping.
         """
         self.check_open()
         if (principal, session_id) in self._entries:
@@ -139,15 +139,15 @@ class Registry:
         session = self._make_session(session_id, patch, past=past, quota=quota)
         entry = _Entry(session, principal)
         self._entries[entry.key] = entry
-        entry.task = self._group.create_task(self._live(entry))
+        entry.task = self._group.create_task(self._run(entry))
         return session
 
     def resume(self, resume_token: str, principal: str) -> RunningSession:
-        """Find the session that a secret token belongs to.
+        """Return the session with a resume token.
 
         Raises:
-            CallerError: SESSION_NOT_FOUND, also for a session of another principal.
-            EngineError: the server stops.
+            CallerError: SESSION_NOT_FOUND, also for a session of another user.
+            EngineError: the server is stopping.
         """
         self.check_open()
         for entry in self._entries.values():
@@ -161,11 +161,12 @@ class Registry:
         )
 
     def find(self, session_id: str, principal: str, resume_token: str) -> RunningSession:
-        """The session of this name, for its owner: who it belongs to, and if that is anybody, who
-        knows its secret.
+        """Return the session of this id, for its owner.
+
+        The owner has the resume token, or is an identified user who gives none.
 
         Raises:
-            CallerError: SESSION_NOT_FOUND, also for a session of somebody else.
+            CallerError: SESSION_NOT_FOUND, also for a session of another user.
         """
         entry = self._entries.get((principal, session_id))
         if entry is not None:
@@ -176,14 +177,14 @@ class Registry:
         raise CallerError("no such session", code=Code.SESSION_NOT_FOUND, field="session_id")
 
     def expires_in_ms(self, session: RunningSession) -> int | None:
-        """When a session ends unless it is resumed; None while a stream is attached."""
+        """Return the time until a session ends unless resumed; None while a stream is attached."""
         entry = self._entry_of(session)
         if entry is None or entry.expiry is None:
             return None
         return max(0, int((entry.expiry.when() - asyncio.get_running_loop().time()) * 1000))
 
     def delete(self, session: RunningSession) -> None:
-        """End a session at once; nobody can come back to it."""
+        """End a session at once; it cannot be resumed."""
         gone = CallerError(
             "the session was deleted", code=Code.SESSION_NOT_FOUND, stage=Stage.TRANSPORT
         )
@@ -196,7 +197,7 @@ class Registry:
         """Attach a stream to a session for as long as the context lasts.
 
         Raises:
-            CallerError: the client claims to have what was never sent.
+            CallerError: the client claims to have an event that was never sent.
         """
         attachment = session.attach(position)
         entry = self._entry_of(session)
@@ -207,7 +208,7 @@ class Registry:
             yield attachment
         finally:
             is_last = session.delivery.detach(attachment)
-            # A session that has ended waits for nobody, and its name may be another's by then.
+            # A session that has ended does not wait for a client; another may have its id by now.
             if is_last and entry is not None and self._entries.get(entry.key) is entry:
                 window_s = self._resume_window_ms / 1000
                 loop = asyncio.get_running_loop()
@@ -217,18 +218,18 @@ class Registry:
         return next((each for each in self._entries.values() if each.session is session), None)
 
     def _expire(self, entry: _Entry) -> None:
-        # Nobody may come back to a session that is being ended.
+        # A session that is being ended cannot be resumed.
         self._entries.pop(entry.key, None)
         if entry.task is not None:
             entry.task.cancel()
 
-    async def _live(self, entry: _Entry) -> None:
+    async def _run(self, entry: _Entry) -> None:
         session = entry.session
         log.info("session opened", session_id=session.session_id)
         try:
             await session.run()
         except Exception:
-            log.exception("session broke", session_id=session.session_id)
+            log.exception("session failed", session_id=session.session_id)
             error = EngineError(Stage.TRANSPORT, "internal error", code=Code.INTERNAL)
             session.delivery.fail(error)
         finally:

@@ -19,7 +19,6 @@ from cedar_voice_service.runtime.deadline_timer import DeadlineTimer, clock_ms
 from cedar_voice_service.runtime.delivery import Attachment, Delivery, Pong, Ready
 from cedar_voice_service.runtime.engine_work import EngineWork
 from cedar_voice_service.runtime.quotas import UNLIMITED, Quota, RateLimitedResponder
-from cedar_voice_service.runtime.recordings import begins_recording
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session.config import Limits, SessionConfig
@@ -29,6 +28,7 @@ from cedar_voice_service.session.history import HistoryItem
 from cedar_voice_service.session.messages import TurnMetrics
 from cedar_voice_service.session.resume.position import NO_PAST, Past, Position
 from cedar_voice_service.session.session import Outcome, Phase, Session
+from cedar_voice_shared.containers import recognize
 
 log = structlog.get_logger("cedar_voice.session")
 
@@ -165,7 +165,7 @@ class SessionRunner:
             case None | on.Pinged() | on.SessionEnded():
                 pass
             case on.AudioReceived(data):
-                if begins_recording(data):  # recognized by its first bytes, so it starts a batch
+                if recognize(data).may_begin:  # recognized by its first bytes, so it starts a batch
                     await self._process_audio()
             case on.ListeningStopped() | on.InputEnded():
                 await self._process_audio()

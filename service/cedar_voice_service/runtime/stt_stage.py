@@ -1,4 +1,4 @@
-"""Running a recognizer for one turn: audio in, hypotheses reported as they come."""
+"""Running a recognizer for one turn: audio in, hypotheses reported as they arrive."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -10,11 +10,11 @@ from cedar_voice_service.runtime.audio_feed import AudioFeed
 from cedar_voice_service.session import events as on
 
 Report = Callable[[on.WorkEvent], Awaitable[None]]
-"""Hands an event to the session; waits while the session has too many."""
+"""Reports an event to the session; waits while the session has too many."""
 
 
 class SttStage:
-    """Recognizes one utterance and reports what comes of it."""
+    """Recognizes one utterance and reports the result."""
 
     def __init__(
         self, transcriber: Transcriber, *, work_id: int, language: str, report: Report
@@ -41,9 +41,9 @@ class SttStage:
 
 
 class StableTextGuard:
-    """What was told of one utterance, by however many engines and attempts.
+    """Keeps the reported stable text of one utterance, whichever engines and attempts follow.
 
-    Stable text stays: a partial that takes it back is dropped, and a final keeps it.
+    A partial that contradicts it is dropped, and a final transcript begins with it.
     """
 
     def __init__(self, work_id: int) -> None:
@@ -54,13 +54,15 @@ class StableTextGuard:
     def event(
         self, result: Hypothesis | AudioSent
     ) -> on.AudioSent | on.FinalTranscribed | on.PartialTranscribed | None:
-        """What to report of a result, if anything."""
+        """Return the event to report for a result; None for a partial that is dropped."""
         if isinstance(result, AudioSent):
             return on.AudioSent(self._work_id, result.duration_ms)
         self.is_final = result.is_final
         text, stable_text = result.text.strip(), result.stable_text.strip()
         if result.is_final:
-            return on.FinalTranscribed(self._work_id, self._keeping(text), result.confidence)
+            return on.FinalTranscribed(
+                self._work_id, self._with_stable_text(text), result.confidence
+            )
         if not stable_text.startswith(self._stable_text):
             return None
         self._stable_text = stable_text
@@ -68,7 +70,7 @@ class StableTextGuard:
             self._work_id, text, result.confidence, stable_text, result.is_settled
         )
 
-    def _keeping(self, text: str) -> str:
+    def _with_stable_text(self, text: str) -> str:
         if text.startswith(self._stable_text):
             return text
         return join(keeping(split(self._stable_text), split(text)))

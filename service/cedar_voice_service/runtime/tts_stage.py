@@ -1,8 +1,8 @@
 """Running a synthesizer for one turn: phrases in, encoded audio reported as it is ready.
 
-The phrase after the one being encoded is synthesized already, so that speech does not pause between
-phrases. The first phrase is said by itself, so that it is heard early; later ones wait for each
-other, as long as there is enough to be heard, and are said in one segment, which sounds better and
+The segment after the one being encoded is synthesized already, so that speech does not pause
+between segments. The first phrase is a segment by itself, so that it is played early; later phrases
+wait for each other as long as enough audio is ahead, and share a segment, which sounds better and
 costs less.
 """
 
@@ -23,26 +23,26 @@ from cedar_voice_service.session import events as on
 from cedar_voice_service.session.answer_parts import SpokenChunk
 from cedar_voice_service.session.config import SessionConfig
 from cedar_voice_service.session.response.playout import room_ms
-from cedar_voice_service.session.text import joined
+from cedar_voice_shared.text import joined
 
 SEGMENTS_AT_ONCE = 2
-"""The one that is encoded, and the next one, whose audio is fetched before it is needed."""
+"""The segment being encoded, and the next one, whose audio is fetched before it is needed."""
 
 MIN_SEGMENT_CHARS = 150
-"""Phrases are joined until they are this long."""
+"""Phrases are joined into a segment until they are this long."""
 
 ENOUGH_AHEAD_MS = 1_500
-"""Speech that waits to be sent, or is being fetched, beyond which a phrase waits for the next."""
+"""Speech ahead, waiting or being fetched, beyond which a phrase waits for the next one."""
 
 EXPECTED_MS_PER_CHAR = 60
-"""Speech to be expected of a text at rate 1.0: quick speech, so that nothing comes late."""
+"""Expected length of speech at rate 1.0: that of quick speech, so that nothing is late."""
 
 BLOCKS_PER_SEGMENT = 1_024
-"""Blocks of one phrase that may wait to be encoded."""
+"""Blocks of one segment that may wait to be encoded."""
 
 
 class SpeechSegment:
-    """What is said in one segment, and its audio, fetched while the one before is encoded."""
+    """Text that is synthesized by one request, and its audio, fetched ahead of encoding."""
 
     def __init__(self, text: str, rate: float) -> None:
         self.text = text
@@ -50,7 +50,7 @@ class SpeechSegment:
         self.blocks: asyncio.Queue[Sound | SpeechRestarted | EngineError | None] = asyncio.Queue(
             BLOCKS_PER_SEGMENT
         )
-        self.has_sounded = False
+        self.has_audio = False
 
     async def fetch(
         self, synthesizer: Synthesizer, request: SpeechRequest, backpressure: PlayoutBackpressure
@@ -60,8 +60,8 @@ class SpeechSegment:
             async with aclosing(synthesizer.synthesize(request)) as blocks:
                 async for block in blocks:
                     if isinstance(block, SpeechRestarted):
-                        self._forget()
-                    if not isinstance(block, SpeechRestarted) or self.has_sounded:
+                        self._drop_blocks()
+                    if not isinstance(block, SpeechRestarted) or self.has_audio:
                         await self.blocks.put(block)
                     await backpressure.wait_for_room()
         except EngineError as error:
@@ -69,24 +69,24 @@ class SpeechSegment:
         await self.blocks.put(None)
 
     def expect_less(self, duration_ms: int) -> None:
-        """Some of it is encoded."""
+        """Reduce the expected length by audio that is encoded."""
         self.expected_ms = max(0, self.expected_ms - duration_ms)
 
-    def _forget(self) -> None:
-        """Nobody need hear the beginning of what is begun anew."""
+    def _drop_blocks(self) -> None:
+        """Drop blocks of a beginning that the engine synthesizes again."""
         while not self.blocks.empty():
             self.blocks.get_nowait()
 
 
 class TtsStage:
-    """Speaks the answer of one turn.
+    """Synthesizes and encodes the answer of one turn.
 
     Args:
-        synthesizer: speaks a phrase.
+        synthesizer: synthesizes a segment.
         config: voice and format.
-        work_id: what is reported belongs to.
-        report: takes what is ready.
-        backpressure: the audio that waits to be sent.
+        work_id: work that the reports belong to.
+        report: receives each event.
+        backpressure: of the audio that waits to be sent.
     """
 
     def __init__(
@@ -103,24 +103,24 @@ class TtsStage:
         self._work_id = work_id
         self._report = report
         self._backpressure = backpressure
-        self._asked_for: list[SpeechSegment] = []
+        self._requested: list[SpeechSegment] = []
         self._captions: list[str] = []
         self._places = asyncio.Semaphore(SEGMENTS_AT_ONCE)
         self._is_done = False
 
     async def run(self, phrases: asyncio.Queue[str | None]) -> None:
-        """Speak until None comes; a failed phrase ends the speech, not the answer."""
+        """Synthesize phrases until None arrives; a failure ends the speech, not the answer."""
         if self._config.settings.use_browser_tts:
             ended: on.WorkEvent = on.SpeechEnded(self._work_id)
         else:
-            ended = await self._speak(phrases)
+            ended = await self._synthesize(phrases)
         while not self._is_done and await phrases.get() is not None:
-            pass  # nobody speaks these, and the writer must not wait for it
+            pass  # not synthesized, but the language model must not wait for a place in the queue
         await self._report(ended)
 
-    async def _speak(self, phrases: asyncio.Queue[str | None]) -> on.WorkEvent:
+    async def _synthesize(self, phrases: asyncio.Queue[str | None]) -> on.WorkEvent:
         output = self._config.output_audio
-        # A client without a lead is sent each chunk when the one before has been played.
+        # A client without a lead receives each chunk once the one before has been played.
         max_chunk_ms = room_ms(output.max_lead_ms) if output.max_lead_ms else MAX_CHUNK_MS
         encoder = open_encoder(output.format, output.framing, max_chunk_ms=max_chunk_ms)
         upcoming: asyncio.Queue[SpeechSegment | None] = asyncio.Queue(SEGMENTS_AT_ONCE + 1)
@@ -130,9 +130,9 @@ class TtsStage:
             fetching = group.create_task(self._fetch_ahead(phrases, upcoming, template))
             try:
                 while (segment := await upcoming.get()) is not None:
-                    await self._say(segment, encoder)
+                    await self._encode(segment, encoder)
                     self._places.release()
-                await self._hand_out(encoder.flush(), encoder)
+                await self._report_chunks(encoder.flush(), encoder)
                 ended = on.SpeechEnded(self._work_id)
             except EngineError as error:
                 fetching.cancel()
@@ -140,7 +140,7 @@ class TtsStage:
         return ended
 
     def _template(self, *, passes_mp3: bool) -> SpeechRequest:
-        """The request of every phrase, without its text."""
+        """Return the request of every segment, without its text."""
         settings = self._config.settings
         return SpeechRequest(
             "",
@@ -162,7 +162,7 @@ class TtsStage:
             text = await self._next_segment(phrases, min_chars=0)
             while text:
                 segment = SpeechSegment(text, template.rate)
-                self._asked_for.append(segment)
+                self._requested.append(segment)
                 request = replace(template, text=text)
                 group.create_task(segment.fetch(self._synthesizer, request, self._backpressure))
                 upcoming.put_nowait(segment)
@@ -171,7 +171,7 @@ class TtsStage:
         upcoming.put_nowait(None)
 
     async def _next_segment(self, phrases: asyncio.Queue[str | None], *, min_chars: int) -> str:
-        """The next phrase, joined by those that come in time if it is shorter; empty at the end."""
+        """Return the next phrase, joined with those that arrive in time; empty at the end."""
         text = ""
         while not self._is_done and (not text or len(text) < min_chars):
             try:
@@ -184,36 +184,36 @@ class TtsStage:
         return text
 
     def _spare_s(self) -> float:
-        """How long the next request can wait without being late."""
-        expected_ms = sum(segment.expected_ms for segment in self._asked_for)
+        """Return the time that the next request can wait without being late."""
+        expected_ms = sum(segment.expected_ms for segment in self._requested)
         return max(0, self._backpressure.buffered_ms + expected_ms - ENOUGH_AHEAD_MS) / 1000
 
-    async def _say(self, segment: SpeechSegment, encoder: SpeechEncoder) -> None:
+    async def _encode(self, segment: SpeechSegment, encoder: SpeechEncoder) -> None:
         self._captions.append(segment.text)
-        await self._report(on.SynthesisStarted(self._work_id))  # a sign of life, phrase by phrase
+        await self._report(on.SynthesisStarted(self._work_id))  # progress, segment by segment
         while (block := await segment.blocks.get()) is not None:
             if isinstance(block, EngineError):
                 raise block
             if isinstance(block, SpeechRestarted):
-                await self._break_off(encoder)
+                await self._end_broken_segment(encoder)
                 continue
-            segment.has_sounded = True
-            with _blaming_the_engine():
+            segment.has_audio = True
+            with _as_engine_error():
                 chunks = encoder.feed(block, self._config.settings.volume)
             segment.expect_less(sum(chunk.duration_ms for chunk in chunks))
-            await self._hand_out(chunks, encoder)
-            await asyncio.sleep(0)  # a whole phrase may wait: encode it without holding the loop
-        with _blaming_the_engine():
+            await self._report_chunks(chunks, encoder)
+            await asyncio.sleep(0)  # a whole segment may wait: encode it without holding the loop
+        with _as_engine_error():
             chunks = encoder.end_phrase()
-        self._asked_for.remove(segment)
-        await self._hand_out(chunks, encoder)
+        self._requested.remove(segment)
+        await self._report_chunks(chunks, encoder)
 
-    async def _break_off(self, encoder: SpeechEncoder) -> None:
-        """Let what came of a phrase sound; the phrase follows once more, as a whole."""
-        with suppress(CallerError):  # a piece of MP3 that was too short to be any
-            await self._hand_out(encoder.end_phrase(), encoder)
+    async def _end_broken_segment(self, encoder: SpeechEncoder) -> None:
+        """Complete the audio of a segment that broke off; the whole segment follows once more."""
+        with suppress(CallerError):  # a piece of MP3 that is too short to contain a frame
+            await self._report_chunks(encoder.end_phrase(), encoder)
 
-    async def _hand_out(self, chunks: list[EncodedChunk], encoder: SpeechEncoder) -> None:
+    async def _report_chunks(self, chunks: list[EncodedChunk], encoder: SpeechEncoder) -> None:
         if not chunks:
             return
         caption = reduce(joined, self._captions, "")
@@ -232,9 +232,9 @@ class TtsStage:
 
 
 @contextmanager
-def _blaming_the_engine() -> Iterator[None]:
-    """Sound that cannot be read is not the client's fault when an engine sent it."""
+def _as_engine_error() -> Iterator[None]:
+    """Raise a failure to read an engine's sound as the engine's error, not the client's."""
     try:
         yield
     except CallerError as error:
-        raise EngineError(Stage.TTS, f"speech synthesis gave broken sound: {error}") from error
+        raise EngineError(Stage.TTS, f"speech synthesis returned broken audio: {error}") from error

@@ -2,49 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 
 from cedar_voice_service.audio.formats import AudioFormat, Framing
 from cedar_voice_service.session.config_patch import ConfigPatch
-
-
-class TurnMode(Enum):
-    """The side that finds the end of the user's turn."""
-
-    MANUAL = "manual"
-    SERVER_VAD = "server_vad"
-
-
-@dataclass(frozen=True, slots=True)
-class VoiceSettings:
-    """User-facing settings; `rate` and `pitch` are multipliers, `volume` a gain of 0.0 to 1.0."""
-
-    language: str = "en-US"
-    voice_id: str = ""
-    pitch: float = 1.0
-    rate: float = 1.0
-    volume: float = 1.0
-    use_browser_tts: bool = False
-    auto_add_to_messages: bool = True
-    stream: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class TurnDetection:
-    """How the start and end of the user's turn are found; defaults as in the contract."""
-
-    mode: TurnMode = TurnMode.SERVER_VAD
-    threshold: float = 0.5
-    prefix_padding_ms: int = 300
-    silence_duration_ms: int = 500
-    min_speech_ms: int = 100
-    max_utterance_ms: int = 60_000
-    no_input_timeout_ms: int = 0
-    create_response: bool = True
-    interrupt_response: bool = True
-    min_interruption_ms: int = 200
-    adaptive: bool = True
+from cedar_voice_shared.options import Range
+from cedar_voice_shared.options import TurnDetection as TurnDetection
+from cedar_voice_shared.options import TurnMode as TurnMode
+from cedar_voice_shared.options import VoiceSettings as VoiceSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +20,8 @@ class Generation:
     """
 
     system_prompt: str = ""
-    temperature: float | None = None
-    max_output_tokens: int | None = None
+    temperature: Annotated[float | None, Range(0.0, 2.0)] = None
+    max_output_tokens: Annotated[int | None, Range(1)] = None
     draft_replies: bool = True
     apology: str = ""
 

@@ -192,21 +192,9 @@ class Session:
             tuple(commands),
             self.phase,
             self.deadline_ms,
-            self._backlog_ms,
+            self._agent.backlog_ms,
             self.keep_audio_from_ms,
         )
-
-    @property
-    def _backlog_ms(self) -> int:
-        match self._states.state:
-            case states.ListeningWithDraft(drafted=response):
-                return response.playout.backlog_ms
-            case states.TranscribingWithDraft(drafted=response):
-                return response.playout.backlog_ms
-            case state if isinstance(state, states.Answering):
-                return state.response.playout.backlog_ms
-            case _:
-                return 0
 
     def _process(self, event: on.Event) -> None:
         match event:

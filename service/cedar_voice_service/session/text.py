@@ -1,15 +1,10 @@
-"""Words of any script: how texts are compared, joined, and cut after a word."""
+"""Words of any script: texts are compared, and cut after a word."""
 
 import re
 import unicodedata
 from itertools import accumulate
 
-UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
-    "\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"  # kana
-    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
-)
-"""Characters of scripts that put no spaces between words, as ranges of a regular expression."""
+from cedar_voice_shared.text import UNSPACED
 
 CHAR_MS = 65
 """How long a voice takes for a character, spaces included: about 160 words of English a minute."""
@@ -18,8 +13,6 @@ UNSPACED_CHAR_MS = 200
 """The same in a script without spaces: most of its characters are a syllable."""
 
 _UNSPACED = re.compile(rf"[{UNSPACED}]")
-_TIGHT = re.compile(rf"[{UNSPACED}\u3000-\u303f\uff00-\uff60]")
-"""The same, with their punctuation, which has its own space."""
 
 
 def words_of(text: str) -> tuple[str, ...]:
@@ -27,15 +20,6 @@ def words_of(text: str) -> tuple[str, ...]:
     folded = unicodedata.normalize("NFKC", text).casefold().split()
     bare = ("".join(char for char in word if char.isalnum()) for word in folded)
     return tuple(word for word in bare if word)
-
-
-def joined(before: str, after: str) -> str:
-    """One text after the other, with a space between them where their scripts have spaces."""
-    before, after = before.strip(), after.strip()
-    if not before or not after:
-        return before or after
-    is_tight = _TIGHT.match(before[-1]) and _TIGHT.match(after[0])
-    return f"{before}{after}" if is_tight else f"{before} {after}"
 
 
 def first_words(text: str, max_chars: int) -> str:

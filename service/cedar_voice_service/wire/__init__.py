@@ -1,1 +1,1 @@
-"""Protobuf to session vocabulary and back. Pure: every check of what a client sends is here."""
+"""Protobuf to session vocabulary and back. Pure: every check of client messages is here."""

@@ -1,8 +1,7 @@
-"""What a client configures: checked, and turned into a patch."""
+"""Configurations of a client: checked, and turned into a patch."""
 
 import json
-import math
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from google.protobuf.message import Message
@@ -10,38 +9,27 @@ from google.protobuf.message import Message
 import cedar_voice.v1 as pb
 from cedar_voice_service.audio.formats import OUTPUT_ENCODINGS, AudioFormat, Encoding, Framing
 from cedar_voice_service.errors import CallerError, Code
-from cedar_voice_service.session.config import Limits, OutputAudio, Tool, TurnMode
+from cedar_voice_service.session.config import (
+    Generation,
+    Limits,
+    OutputAudio,
+    Tool,
+    TurnDetection,
+    VoiceSettings,
+)
 from cedar_voice_service.session.config_patch import ConfigPatch
 from cedar_voice_service.session.schemas import MAX_VALUES, count_values, problem_of
-from cedar_voice_service.wire.enums import (
-    FRAMING_FROM_PB,
-    MODE_FROM_PB,
-    audio_format_from_pb,
-)
 from cedar_voice_service.wire.names import is_name
+from cedar_voice_shared import mirror
+from cedar_voice_shared.options import ranges_of
 
-# Path of a numeric field to the values it may have; the contract states the same.
-_RANGES: Mapping[str, tuple[float, float]] = {
-    "settings.pitch": (0.5, 2.0),
-    "settings.rate": (0.5, 2.0),
-    "settings.volume": (0.0, 1.0),
-    "turn_detection.threshold": (0.0, 1.0),
-    "turn_detection.prefix_padding_ms": (0, 2_000),
-    "turn_detection.silence_duration_ms": (100, 10_000),
-    "turn_detection.min_speech_ms": (0, 2_000),
-    "turn_detection.max_utterance_ms": (1_000, math.inf),
-    "turn_detection.no_input_timeout_ms": (0, 600_000),
-    "turn_detection.min_interruption_ms": (0, 5_000),
-    "pipeline.temperature": (0.0, 2.0),
-    "pipeline.max_output_tokens": (1, math.inf),
-}
 _PCM_RATES_HZ = range(8_000, 48_001)
 _MAX_CHANNELS = 8
 _MAX_NAME_CHARS = 256
-"""Of a language or a voice."""
+"""Longest name of a language or a voice."""
 
 _UNPACED_MS = 24 * 3_600_000
-"""The lead of an answer that is taken as a whole: nobody plays it while it comes."""
+"""Lead of an answer that is received as a whole: no client plays it before it is complete."""
 
 
 def patch_of(config: pb.SessionConfig, limits: Limits) -> ConfigPatch:
@@ -51,12 +39,10 @@ def patch_of(config: pb.SessionConfig, limits: Limits) -> ConfigPatch:
         CallerError: INVALID_CONFIG, UNSUPPORTED_AUDIO_FORMAT or MESSAGE_TOO_LARGE, naming the
             field.
     """
-    turn_detection = _set_fields(config.turn_detection, "turn_detection")
-    if "mode" in turn_detection:
-        turn_detection["mode"] = MODE_FROM_PB.get(turn_detection["mode"], TurnMode.SERVER_VAD)
+    turn_detection = _changes(TurnDetection, config.turn_detection, "turn_detection")
     if "max_utterance_ms" in turn_detection:
-        asked_ms = turn_detection["max_utterance_ms"]
-        turn_detection["max_utterance_ms"] = min(asked_ms, limits.max_utterance_ms)
+        wanted_ms = turn_detection["max_utterance_ms"]
+        turn_detection["max_utterance_ms"] = min(wanted_ms, limits.max_utterance_ms)
     for path, text in (
         ("settings.language", config.settings.language),
         ("settings.voice_id", config.settings.voice_id),
@@ -65,9 +51,9 @@ def patch_of(config: pb.SessionConfig, limits: Limits) -> ConfigPatch:
             raise _invalid(path, f"must be at most {_MAX_NAME_CHARS} printable characters")
     _check_bytes("pipeline.system_prompt", config.pipeline.system_prompt, limits)
     return ConfigPatch(
-        settings=_set_fields(config.settings, "settings"),
+        settings=_changes(VoiceSettings, config.settings, "settings"),
         turn_detection=turn_detection,
-        generation=_set_fields(config.pipeline, "pipeline"),
+        generation=_changes(Generation, config.pipeline, "pipeline"),
         replaced=_replaced(config, limits),
     )
 
@@ -78,7 +64,7 @@ def input_format_of(message: pb.AudioFormat, field: str) -> AudioFormat:
     Raises:
         CallerError: UNSUPPORTED_AUDIO_FORMAT, naming the field.
     """
-    audio_format = audio_format_from_pb(message)
+    audio_format = mirror.read(AudioFormat, message)
     if message.channel_count > _MAX_CHANNELS:
         raise _unsupported(f"{field}.channel_count", f"at most {_MAX_CHANNELS} channels")
     is_raw = audio_format.encoding is Encoding.PCM_S16LE
@@ -100,18 +86,17 @@ def _replaced(config: pb.SessionConfig, limits: Limits) -> dict[str, Any]:
     return replaced
 
 
-def _set_fields(message: Message, path: str) -> dict[str, Any]:
-    values = {field.name: value for field, value in message.ListFields()}
-    for name, value in values.items():
-        low, high = _RANGES.get(f"{path}.{name}", (-math.inf, math.inf))
-        if isinstance(value, int | float) and not low <= value <= high:
-            limit = f"at least {low:g}" if high == math.inf else f"{low:g} to {high:g}"
-            raise _invalid(f"{path}.{name}", f"must be {limit}")
+def _changes(options: type, message: Message, path: str) -> dict[str, Any]:
+    """Return the options that a message sets; each number is checked against its range."""
+    values = mirror.changes(options, message)
+    for name, allowed in ranges_of(options).items():
+        if name in values and values[name] not in allowed:
+            raise _invalid(f"{path}.{name}", f"must be {allowed}")
     return values
 
 
 def _check_bytes(field: str, text: str, limits: Limits) -> None:
-    """What the language model is given with every answer is as long as it may be."""
+    """Check the length of a text that the language model receives with every answer."""
     if len(text.encode()) > limits.max_context_bytes:
         raise CallerError(
             f"{field} is longer than {limits.max_context_bytes} bytes",
@@ -128,24 +113,28 @@ def _context_of(text: str, limits: Limits) -> str:
 
 
 def _output_audio_of(message: pb.OutputAudioConfig, limits: Limits) -> OutputAudio:
-    audio_format = audio_format_from_pb(message.format)
+    lead_ms = limits.max_output_lead_ms
+    if message.HasField("max_lead_ms"):
+        lead_ms = min(message.max_lead_ms, lead_ms)
+    output = mirror.read(OutputAudio, message, max_lead_ms=lead_ms)
+    if output.framing is Framing.WHOLE:
+        output = replace(output, max_lead_ms=_UNPACED_MS)
+    return replace(output, format=_output_format_of(message.format))
+
+
+def _output_format_of(message: pb.AudioFormat) -> AudioFormat:
+    audio_format = mirror.read(AudioFormat, message)
     if audio_format.encoding is Encoding.AUTO:
         audio_format = AudioFormat(Encoding.MP3, audio_format.sample_rate_hz)
     if audio_format.encoding not in OUTPUT_ENCODINGS:
         name = audio_format.encoding.value
         raise _unsupported("output_audio.format.encoding", f"{name} is not offered as output")
-    if message.format.channel_count > 1:
+    if message.channel_count > 1:
         raise _unsupported("output_audio.format.channel_count", "output has one channel")
     rate_hz = audio_format.sample_rate_hz
     if rate_hz and rate_hz not in _PCM_RATES_HZ:
         raise _unsupported("output_audio.format.sample_rate_hz", "must be 8000 to 48000")
-    lead_ms = limits.max_output_lead_ms
-    if message.HasField("max_lead_ms"):
-        lead_ms = min(message.max_lead_ms, lead_ms)
-    framing = FRAMING_FROM_PB.get(message.framing, Framing.CONTINUOUS)
-    if framing is Framing.WHOLE:
-        lead_ms = _UNPACED_MS
-    return OutputAudio(audio_format, framing, lead_ms, message.supports_hold)
+    return audio_format
 
 
 def _tools_of(message: pb.ToolSet, limits: Limits) -> tuple[Tool, ...]:

@@ -15,7 +15,7 @@ from cedar_voice_service.session.history import (
 from cedar_voice_service.session.resume.position import Past
 
 MIN_TOKEN_CHARS = 32
-"""Of the secret of a session that stands in for one that was lost: the client keeps its own."""
+"""Shortest secret of a session that replaces a lost one: the client keeps its own."""
 
 MAX_TOKEN_CHARS = 128
 MAX_SEQUENCE = 1 << 53
@@ -23,7 +23,7 @@ MAX_ID = 1 << 31
 
 
 def past_of(config: pb.SessionConfig, limits: Limits) -> Past:
-    """Check what a new session continues.
+    """Check the session or the conversation that a new session continues.
 
     Raises:
         CallerError: INVALID_CONFIG, naming the field.
@@ -47,7 +47,7 @@ def past_of(config: pb.SessionConfig, limits: Limits) -> Past:
 
 
 def items_of(config: pb.SessionConfig) -> tuple[HistoryItem, ...]:
-    """Check the conversation that a client tells of.
+    """Check the conversation that a client reports.
 
     Raises:
         CallerError: INVALID_CONFIG, naming the field.
@@ -67,7 +67,7 @@ def items_of(config: pb.SessionConfig) -> tuple[HistoryItem, ...]:
             case "tool_outcome":
                 outcome = item.tool_outcome
                 if outcome.call_id not in called:
-                    raise _invalid(f"{path}.tool_outcome.call_id", "is of no call before it")
+                    raise _invalid(f"{path}.tool_outcome.call_id", "belongs to no call before it")
                 _json_of(outcome.output_json, f"{path}.tool_outcome.output_json")
                 items.append(ToolOutcome(outcome.call_id, outcome.output_json))
             case _:
@@ -76,7 +76,7 @@ def items_of(config: pb.SessionConfig) -> tuple[HistoryItem, ...]:
 
 
 def encode_item(item: HistoryItem) -> pb.ConversationItem:
-    """An item as a message."""
+    """Encode an item of the conversation."""
     match item:
         case UserMessage(text):
             return pb.ConversationItem(user=pb.UserItem(text=text))
@@ -92,8 +92,8 @@ def encode_item(item: HistoryItem) -> pb.ConversationItem:
                 )
                 for call in tool_calls
             ]
-            said = pb.AssistantItem(text=text, tool_calls=calls, interrupted=interrupted)
-            return pb.ConversationItem(assistant=said)
+            answer = pb.AssistantItem(text=text, tool_calls=calls, interrupted=interrupted)
+            return pb.ConversationItem(assistant=answer)
 
 
 def _call_of(call: pb.ToolCallItem, path: str) -> CalledTool:
@@ -115,7 +115,7 @@ def _json_of(text: str, field: str) -> object:
 
 def _bounded(name: str, value: int, low: int, high: int) -> None:
     if not low <= value <= high:
-        raise _invalid(f"resume.{name}", "cannot be that of a lost session")
+        raise _invalid(f"resume.{name}", "cannot belong to a lost session")
 
 
 def _invalid(field: str, problem: str) -> CallerError:

@@ -1,4 +1,4 @@
-"""What may be used as a name on the wire."""
+"""Names on the wire: of sessions and of tools."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Client messages: checked, and turned into events."""
+"""Client messages: checked, and turned into session events."""
 
 import cedar_voice.v1 as pb
 from cedar_voice_service.errors import CallerError, Code
@@ -8,7 +8,7 @@ from cedar_voice_service.wire.config import input_format_of, patch_of
 
 
 def decode(request: pb.VoiceSessionRequest, limits: Limits) -> on.RequestEvent | None:
-    """What a message of a running stream means; None for a payload that is not known.
+    """Decode a message of a running stream; None for an unknown payload.
 
     Raises:
         CallerError: the message breaks a rule of the contract; the session goes on.

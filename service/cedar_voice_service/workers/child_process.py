@@ -1,7 +1,7 @@
-"""A child process that answers requests, one at a time, for work that cannot be done in ours.
+"""A child process that answers requests, one at a time, for work that this process cannot do.
 
 Such work holds the GIL, or can crash. The child runs a module of this package that calls
-`frames.serve`; it ends when our end of its input closes, however we end.
+`frames.serve`; it ends when our end of its input closes, also if this process is killed.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ class ChildProcess:
         """Send one request and wait for its reply.
 
         A caller that is cancelled, or waits too long, leaves a child that is not usable: its reply
-        would be taken for that of the next request.
+        would pass for that of the next request.
 
         Raises:
             EngineError: the child died, or did not answer in time (code STAGE_TIMEOUT).
@@ -63,7 +63,7 @@ class ChildProcess:
         return await self._reply(timeout_ms / 1000)
 
     async def stop(self) -> None:
-        """Kill the child, if it runs, and wait until nothing of it is left."""
+        """Kill the child, if it runs, and wait until all of it is gone."""
         if self._process is None:
             return
         self._process.kill()
@@ -71,7 +71,7 @@ class ChildProcess:
             async with asyncio.timeout(_STOP_TIMEOUT_S):
                 await self._pipes.close()
             self._pipes = None
-        self._process.wait()  # it has closed its output: there is nothing more to wait for
+        self._process.wait()  # returns at once: the child has closed its output
         self._process = None
 
     async def _reply(self, timeout_s: float) -> bytes:
@@ -92,20 +92,20 @@ class ChildProcess:
 def _spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
     """Start a process in a millisecond, without the loop.
 
-    uvloop would fork: the child would get the sockets of gRPC, and crash in the handlers that gRPC
-    has for forks, once in a while.
+    uvloop would fork: the child would inherit the sockets of gRPC, and crash once in a while in the
+    handlers that gRPC has for forks.
     """
     return subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        # Ctrl-C in a terminal goes to its whole process group: we alone decide when to stop.
+        # Ctrl-C in a terminal goes to its whole process group: only the service ends the child.
         start_new_session=True,
     )
 
 
 class _Pipes(asyncio.Protocol):
-    """The pipes of one child: at most one request is under way, so nothing here can pile up."""
+    """The pipes of one child; at most one request is under way, so the buffers stay small."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -132,7 +132,7 @@ class _Pipes(asyncio.Protocol):
             self._input.write(frame)
 
     async def close(self) -> None:
-        """Wait until the child, which is killed, is gone."""
+        """Wait until the killed child is gone."""
         await self._closed.wait()
         if self._input is not None:
             self._input.close()
@@ -155,5 +155,5 @@ class _Pipes(asyncio.Protocol):
         self._lost = True
         if not self.reply.done():
             self.reply.set_exception(EngineError(self._stage, "the process of the stage died"))
-            # A child that dies while nobody waits is noticed when it is next looked at.
+            # The death of an idle child shows at its next use.
             self.reply.exception()

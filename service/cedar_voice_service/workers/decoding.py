@@ -1,8 +1,8 @@
-"""Decoding what clients send: what anybody can break, in processes whose death costs one turn.
+"""Decoding the audio of clients, with fragile parsers in processes whose death costs one turn.
 
 Containers and codecs are parsed in a few worker processes, each with the decoders of many sessions.
-Raw PCM and WAV stay in ours: their samples are copied and resampled, there is no structure that
-could lead a parser astray, and they are most of what is sent.
+Raw PCM and WAV stay in this process: their samples are copied and resampled, they have no structure
+that could break a parser, and they are most of the audio received.
 """
 
 import asyncio
@@ -14,14 +14,14 @@ from typing import Protocol
 
 import msgspec
 
-from cedar_voice_service.audio.containers.header import Header
 from cedar_voice_service.audio.decoder import Decoder, open_decoder
 from cedar_voice_service.audio.formats import SAMPLE_BYTES, AudioFormat, Encoding
 from cedar_voice_service.errors import CallerError, Code, EngineError, Stage
-from cedar_voice_service.settings import ServiceSettings
+from cedar_voice_service.settings import DecodingSettings
 from cedar_voice_service.workers.child_process import ChildProcess
 from cedar_voice_service.workers.decoding_messages import NUMBER, REFUSED, SAMPLES, DecodingRefusal
 from cedar_voice_service.workers.frames import BEGIN, DATA, END
+from cedar_voice_shared.containers import RecordingHeader
 
 MAX_DECODERS = 128
 """Recordings that one worker decodes at a time."""
@@ -32,10 +32,10 @@ _PLAIN = (Encoding.PCM_S16LE, Encoding.WAV)
 
 
 class LiveDecoder(Protocol):
-    """Decodes a recording while it is made. See `audio.decoder.Decoder` for what is decoded."""
+    """Decodes a recording while it arrives. `audio.decoder.Decoder` lists the formats."""
 
     async def feed(self, data: bytes) -> bytes:
-        """Take more bytes; gives the samples that they complete.
+        """Receive more bytes; return the samples that they complete.
 
         Raises:
             CallerError: they cannot be decoded. The decoder is of no further use.
@@ -44,27 +44,27 @@ class LiveDecoder(Protocol):
         ...
 
     async def flush(self) -> bytes:
-        """The recording ends here; gives what was held back. The decoder is closed.
+        """End the recording and close the decoder; return the samples held back.
 
         Raises:
-            CallerError: what is left cannot be decoded.
-            EngineError: it was lost.
+            CallerError: the remaining bytes cannot be decoded.
+            EngineError: they were lost.
         """
         ...
 
     def close(self) -> None:
-        """Nobody wants the rest. Closing twice is harmless."""
+        """Discard the rest. Closing twice is harmless."""
         ...
 
 
 class Decoding:
-    """Opens decoders: in the workers, or without any in our own process."""
+    """Opens decoders: in the workers, or without workers in this process."""
 
-    def __init__(self, workers: Sequence["Worker"] = ()) -> None:
+    def __init__(self, workers: Sequence["DecodingWorker"] = ()) -> None:
         self._workers = workers
 
     def open(self, audio_format: AudioFormat) -> LiveDecoder:
-        """A decoder for a client's audio.
+        """Return a decoder for the audio of a client.
 
         Raises:
             CallerError: raw PCM without a sample rate, or with one beyond what is decoded.
@@ -75,14 +75,14 @@ class Decoding:
 
 
 HERE = Decoding()
-"""Decodes in our own process."""
+"""Decodes in this process."""
 
 
 @asynccontextmanager
-async def open_decoding(settings: ServiceSettings) -> AsyncIterator[Decoding]:
-    """Decode as long as the context lasts; a worker is started when it is first needed."""
-    workers = [Worker(settings) for _ in range(settings.decoding_workers)]
-    # No TaskGroup: what ends the context has to come out of it as it is.
+async def open_decoding(settings: DecodingSettings) -> AsyncIterator[Decoding]:
+    """Decode as long as the context lasts; a worker starts with its first recording."""
+    workers = [DecodingWorker(settings) for _ in range(settings.workers)]
+    # No TaskGroup: an exception that ends the context has to leave it unchanged.
     tasks = [asyncio.create_task(worker.run()) for worker in workers]
     try:
         yield Decoding(workers)
@@ -93,8 +93,8 @@ async def open_decoding(settings: ServiceSettings) -> AsyncIterator[Decoding]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
-    """Something asked of a decoder; the future is its answer."""
+class _DecoderRequest:
+    """A request to a decoder; the future is its reply."""
 
     kind: bytes
     number: int
@@ -102,37 +102,38 @@ class _Request:
     reply: asyncio.Future[bytes]
 
 
-class Worker:
-    """One process, and the task that asks it: one request after the other, whoever they are from.
+class DecodingWorker:
+    """One process and its task, which makes the requests of all sessions one after the other.
 
-    A session that leaves takes its request along and not the process.
+    A session that ends cancels its request and not the process.
     """
 
-    def __init__(self, settings: ServiceSettings) -> None:
-        self._timeout_ms = settings.decoding_timeout_ms
-        bounds = (str(settings.decoding_memory_mb << 20), str(self._timeout_ms / 1000))
+    def __init__(self, settings: DecodingSettings) -> None:
+        self._timeout_ms = settings.timeout_ms
+        bounds = (str(settings.memory_mb << 20), str(self._timeout_ms / 1000))
         self._process = ChildProcess(_WORKER, Stage.AUDIO_INPUT, bounds)
-        # Every session waits for what it asks, but for the end of a decoder: two of each at most.
-        self._requests: asyncio.Queue[_Request] = asyncio.Queue()
+        # A session awaits each reply except that of `END`, so it has at most two requests here.
+        self._requests: asyncio.Queue[_DecoderRequest] = asyncio.Queue()
         self._numbers = count(1)
         self._decoders: set[int] = set()
 
     @property
     def load(self) -> int:
-        """How many decoders are open in it, and how much waits, decoders to be opened among it."""
+        """Number of open decoders and of waiting requests, those that open a decoder included."""
         return len(self._decoders) + self._requests.qsize()
 
-    def take_number(self) -> int:
-        """A number for a decoder, which `BEGIN` opens."""
+    def next_number(self) -> int:
+        """Return a number for a decoder, which `BEGIN` opens."""
         return next(self._numbers)
 
     def ask(self, kind: bytes, number: int, body: bytes = b"") -> asyncio.Future[bytes]:
-        """Ask a decoder; its reply, or an `EngineError` where there is none.
+        """Make a request to a decoder; return its reply as a future.
 
-        The process did not start, died or hangs, or has died since the decoder was opened.
+        Without a reply the future holds an `EngineError`: the process did not start, died or hangs,
+        or has died since the decoder was opened.
         """
         reply: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._requests.put_nowait(_Request(kind, number, body, reply))
+        self._requests.put_nowait(_DecoderRequest(kind, number, body, reply))
         return reply
 
     async def run(self) -> None:
@@ -150,7 +151,7 @@ class Worker:
         finally:
             await self._process.stop()
 
-    async def _answer(self, request: _Request) -> bytes:
+    async def _answer(self, request: _DecoderRequest) -> bytes:
         if not self._process.is_usable:
             self._decoders.clear()
             if request.kind != BEGIN:
@@ -173,7 +174,7 @@ class Worker:
 
 
 class _DecoderHere:
-    """See `LiveDecoder`. Decodes in our own process."""
+    """See `LiveDecoder`. Decodes in this process."""
 
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
@@ -189,19 +190,19 @@ class _DecoderHere:
 
 
 class _DecoderThere:
-    """See `LiveDecoder`. Decodes in a worker, and in another one once that has died."""
+    """See `LiveDecoder`. Decodes in a worker, and in another one after its death."""
 
-    def __init__(self, audio_format: AudioFormat, workers: Sequence[Worker]) -> None:
+    def __init__(self, audio_format: AudioFormat, workers: Sequence[DecodingWorker]) -> None:
         self._format = audio_format
         self._workers = workers
-        self._header = Header()
-        self._worker: Worker | None = None
+        self._header = RecordingHeader()
+        self._worker: DecodingWorker | None = None
         self._number = 0
 
     async def feed(self, data: bytes) -> bytes:
         if self._worker is None:
             await self._open()
-        self._header.note(data)
+        self._header.add(data)
         return await self._ask(DATA, data)
 
     async def flush(self) -> bytes:
@@ -211,12 +212,14 @@ class _DecoderThere:
 
     def close(self) -> None:
         if self._worker is not None:
-            self._worker.ask(END, self._number).cancel()  # it is done, and nobody waits for it
+            self._worker.ask(
+                END, self._number
+            ).cancel()  # it is sent nevertheless, and its reply dropped
             self._worker = None
 
     async def _open(self) -> None:
         self._worker = min(self._workers, key=lambda worker: worker.load)
-        self._number = self._worker.take_number()
+        self._number = self._worker.next_number()
         await self._ask(BEGIN, msgspec.msgpack.encode(self._format))
         if self._header.setup:
             await self._ask(DATA, self._header.setup)
@@ -231,11 +234,11 @@ class _DecoderThere:
 
 
 def _samples_in(reply: bytes) -> bytes:
-    """The samples of a reply.
+    """Return the samples of a reply.
 
     Raises:
-        CallerError: it is a refusal.
-        EngineError: it is neither, as nothing is that a broken process says.
+        CallerError: the reply is a refusal.
+        EngineError: it is neither, so the process is broken.
     """
     if reply.startswith(SAMPLES) and len(reply) % SAMPLE_BYTES == len(SAMPLES):
         return reply[len(SAMPLES) :]
@@ -260,7 +263,7 @@ def _died() -> EngineError:
 def _full() -> EngineError:
     return EngineError(
         Stage.AUDIO_INPUT,
-        "too many recordings are decoded",
+        "too many recordings are being decoded",
         code=Code.OVERLOADED,
         retry_after_ms=1_000,
     )

@@ -1,9 +1,9 @@
-"""The process that takes recordings apart; run with `python -m`.
+"""The process that decodes recordings; run with `python -m`.
 
 Its arguments are its bounds: bytes of memory, and seconds of processor time for one request. A
 request begins with the number of its decoder: `BEGIN` opens it for a format, `DATA` feeds it,
-`END` closes it. A reply is one byte, then samples or why the decoder refuses the bytes. Whatever
-else goes wrong is the end of the process.
+`END` closes it. A reply is one byte, then samples or the refusal of the decoder. Any other failure
+ends the process.
 """
 
 import resource
@@ -19,7 +19,7 @@ from cedar_voice_service.workers.decoding_messages import NUMBER, REFUSED, SAMPL
 from cedar_voice_service.workers.frames import BEGIN, DATA, serve
 
 _OPEN_FILES = 4
-"""Three standard streams, and the replies: nothing else is ever opened."""
+"""Three standard streams and the replies; the process opens no other file."""
 
 _decode_format = msgspec.msgpack.Decoder(AudioFormat).decode
 
@@ -30,7 +30,7 @@ class _Decoders:
         self._decoders: dict[int, Decoder] = {}
 
     def answer(self, kind: bytes, body: bytes) -> bytes:
-        # Its signal ends us; while we wait for a request it stands still.
+        # Its signal ends the process; the timer stands still while the process waits for a request.
         signal.setitimer(signal.ITIMER_PROF, self._cpu_s)
         (number,) = NUMBER.unpack_from(body)
         try:
@@ -49,7 +49,7 @@ class _Decoders:
 
 
 def _bound(memory_bytes: int) -> None:
-    """Let the system hold us to our bounds."""
+    """Set the limits of the process, which the system enforces."""
     for kind, most in (
         (resource.RLIMIT_DATA, memory_bytes),
         (resource.RLIMIT_NOFILE, _OPEN_FILES),

@@ -1,8 +1,8 @@
-"""How the service and its child processes talk: one request, one reply, over the child's pipes.
+"""The protocol between the service and its child processes: one request, one reply, over pipes.
 
 A frame is a kind (one byte), a length (four bytes, big endian) and a body. A child announces that
 it is ready with an empty reply, answers every request with exactly one, and ends with its input.
-What the kinds of requests mean is the child's matter: begin something, data of it, its end.
+Each child defines the kinds of its requests: the begin of something, its data, its end.
 """
 
 import os
@@ -29,7 +29,7 @@ class FrameReader:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[tuple[bytes, bytes]]:
-        """Take more bytes, give the frames (kind, body) that are now complete.
+        """Receive more bytes; return the frames (kind, body) that are complete.
 
         Raises:
             ValueError: a frame claims more than `MAX_BODY_BYTES`; no later byte can be trusted.
@@ -55,19 +55,19 @@ class FrameReader:
 
 
 def serve(answer: Callable[[bytes, bytes], bytes]) -> None:
-    """Be a child process: announce readiness, then answer (kind, body) until the input ends."""
-    requests, replies = sys.stdin.buffer, _take_stdout()
+    """Run a child process: announce readiness, then answer (kind, body) until the input ends."""
+    requests, replies = sys.stdin.buffer, _claim_stdout()
     try:
         _send(replies, b"")
         while (frame := _read(requests)) is not None:
             _send(replies, answer(*frame))
     except BrokenPipeError:
-        # The service is gone, and nobody is left to tell.
+        # The service is gone, and so is every reader of a message.
         os._exit(0)
 
 
-def _take_stdout() -> BinaryIO:
-    # Whatever a native library prints goes to stderr: it must not get between the frames.
+def _claim_stdout() -> BinaryIO:
+    # The output of native libraries goes to stderr: it must not get between the frames.
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return replies

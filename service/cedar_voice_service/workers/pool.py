@@ -25,9 +25,9 @@ class WorkerPool:
         """Borrow a worker; one that died, or was left in the middle of a request, is replaced.
 
         Raises:
-            EngineError: code OVERLOADED when none gets free in time.
+            EngineError: code OVERLOADED if no worker becomes free in time.
         """
-        worker = await self._take()
+        worker = await self._borrow()
         try:
             if not worker.is_usable:
                 await worker.launch()
@@ -36,7 +36,7 @@ class WorkerPool:
         finally:
             self._free.put_nowait(worker)
 
-    async def _take(self) -> ChildProcess:
+    async def _borrow(self) -> ChildProcess:
         try:
             async with asyncio.timeout(self._wait_ms / 1000):
                 return await self._free.get()
@@ -53,9 +53,9 @@ class WorkerPool:
 async def open_worker_pool(
     module: str, stage: Stage, *, size: int, wait_ms: int = _WAIT_MS
 ) -> AsyncGenerator[WorkerPool, None]:
-    """Run `size` processes of `module`, all of them ready, and stop them in the end.
+    """Run `size` processes of `module`, all of them ready, and stop them at the end.
 
-    `wait_ms` is how long a caller waits for a free one.
+    `wait_ms` is the longest wait of a caller for a free process.
 
     Raises:
         EngineError: a process does not start.

@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.cedar_os import (
+from cedar_voice_bridge.dialects.cedar_os.frames import SetState
+from cedar_voice_bridge.dialects.cedar_os.translator import (
     CedarOsTurn,
     Delivery,
-    SetState,
-    request_of,
+    requests_of,
     task_of,
 )
-from cedar_voice_bridge.dialects.problems import DialectError
+from cedar_voice_bridge.translation.errors import DialectError
 
 GOLDEN = sorted((Path(__file__).parent / "golden" / "cedar_os").glob("*.jsonl"))
 SENT_BY_CEDAR_OS = (
@@ -81,7 +81,7 @@ def test_a_whole_answer_without_sound_names_no_format() -> None:
 )
 def test_a_recording_asks_for_one_turn(delivery: Delivery, framing: int, stream: bool) -> None:
     settings = SENT_BY_CEDAR_OS.replace('"stream":false', f'"stream":{json.dumps(stream)}')
-    config, start, audio, stop = request_of(b"webm", settings, '{"page":"inbox"}', delivery)
+    config, start, audio, stop = requests_of(b"webm", settings, '{"page":"inbox"}', delivery)
     assert config.config.settings.stream is stream
     assert config.config.output_audio.framing == framing
     assert config.config.turn_detection.mode == pb.TURN_DETECTION_MODE_MANUAL
@@ -92,7 +92,7 @@ def test_a_recording_asks_for_one_turn(delivery: Delivery, framing: int, stream:
 
 @pytest.mark.parametrize("context", ["a note", "{", '"{\\"page\\":1}"', "[1]"])
 def test_context_may_be_an_object_or_any_string(context: str) -> None:
-    config = request_of(b"webm", "", context, "whole")[0].config
+    config = requests_of(b"webm", "", context, "whole")[0].config
     assert json.loads(config.context_json) in ("a note", "{", {"page": 1}, [1])
 
 
@@ -102,7 +102,7 @@ def test_context_may_be_an_object_or_any_string(context: str) -> None:
 )
 def test_settings_that_are_none_are_refused(settings: str, field: str) -> None:
     with pytest.raises(DialectError) as refused:
-        request_of(b"webm", settings, "", "whole")
+        requests_of(b"webm", settings, "", "whole")
     assert refused.value.field == field
 
 

@@ -12,18 +12,21 @@ from hypothesis import strategies as st
 from msgspec.structs import fields
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket, frames
-from cedar_voice_bridge.dialects.cedar_websocket.requests import AUDIO_PIECE_BYTES
-from cedar_voice_bridge.dialects.problems import DialectError
+from cedar_voice_bridge.dialects.cedar_websocket import frames
+from cedar_voice_bridge.dialects.cedar_websocket.translator import CedarWebSocketTranslator
+from cedar_voice_bridge.translation.configuration import Settings, chunk_by_chunk_config
+from cedar_voice_bridge.translation.errors import DialectError
+from cedar_voice_bridge.translation.frames import Output, Tool, TurnDetection
+from cedar_voice_bridge.translation.requests import AUDIO_PIECE_BYTES
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.jsonl"))
 KINDS = [str(frame.__struct_config__.tag) for frame in get_args(frames.UpFrame)]
 PARTS = (
     *get_args(frames.UpFrame),
-    frames.Settings,
-    frames.TurnDetection,
-    frames.Output,
-    frames.Tool,
+    Settings,
+    TurnDetection,
+    Output,
+    Tool,
 )
 
 json_floats = st.floats(allow_nan=False, allow_infinity=False)
@@ -40,7 +43,7 @@ near_misses = st.recursive(
 )
 
 
-def replay(dialect: CedarWebSocket, line: dict[str, Any]) -> dict[str, Any]:
+def replay(dialect: CedarWebSocketTranslator, line: dict[str, Any]) -> dict[str, Any]:
     """What the dialect makes of the first half of a line, in the form of its second half."""
     match line:
         case {"greet": session_id}:
@@ -62,7 +65,7 @@ def replay(dialect: CedarWebSocket, line: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: str(path.stem))
 def test_transcript(path: Path) -> None:
-    dialect = CedarWebSocket()
+    dialect = CedarWebSocketTranslator()
     for text in path.read_text().splitlines():
         line = json.loads(text)
         made = replay(dialect, line)
@@ -73,7 +76,7 @@ def test_transcript(path: Path) -> None:
 
 
 def test_a_session_opens_with_what_clients_need_that_play_each_chunk_alone() -> None:
-    config = CedarWebSocket().open("abc")
+    config = chunk_by_chunk_config("abc")
     assert config.session_id == "abc"
     assert config.output_audio.format.encoding == pb.AUDIO_ENCODING_MP3
     assert config.output_audio.framing == pb.CHUNK_FRAMING_SELF_CONTAINED
@@ -84,7 +87,7 @@ def test_a_session_opens_with_what_clients_need_that_play_each_chunk_alone() -> 
 
 @given(st.text() | near_misses.map(json.dumps))
 def test_any_text_is_understood_or_refused(frame: str) -> None:
-    dialect = CedarWebSocket()
+    dialect = CedarWebSocketTranslator()
     for look in (dialect.decode, dialect.token_in):
         try:
             look(frame)
@@ -98,7 +101,7 @@ def test_any_frame_of_a_known_type_is_understood_or_refused(
     kind: str, values: dict[str, Any]
 ) -> None:
     try:
-        requests = CedarWebSocket().decode(json.dumps({**values, "type": kind}))
+        requests = CedarWebSocketTranslator().decode(json.dumps({**values, "type": kind}))
     except DialectError as problem:
         expected = pb.ERROR_CODE_INVALID_CONFIG if kind == "config" else None
         assert problem.code == (expected or pb.ERROR_CODE_INVALID_MESSAGE)
@@ -109,13 +112,13 @@ def test_any_frame_of_a_known_type_is_understood_or_refused(
 @pytest.mark.parametrize("opening", ["[", '{"a":', '{"type":"config","context":['])
 def test_deep_nesting_is_refused(opening: str) -> None:
     with pytest.raises(DialectError):
-        CedarWebSocket().decode(opening * 100_000)
+        CedarWebSocketTranslator().decode(opening * 100_000)
 
 
 @given(st.binary(min_size=1, max_size=3 * AUDIO_PIECE_BYTES))
 def test_audio_arrives_as_it_was_sent(audio: bytes) -> None:
     frame = json.dumps({"type": "audio_chunk", "data": pybase64.b64encode_as_string(audio)})
-    pieces = [request.audio.data for request in CedarWebSocket().decode(frame)]
+    pieces = [request.audio.data for request in CedarWebSocketTranslator().decode(frame)]
     assert b"".join(pieces) == audio
     assert all(0 < len(piece) <= AUDIO_PIECE_BYTES for piece in pieces)
 
@@ -123,7 +126,7 @@ def test_audio_arrives_as_it_was_sent(audio: bytes) -> None:
 @given(anything)
 def test_context_arrives_as_it_was_sent(context: Any) -> None:
     frame = json.dumps({"type": "config", "context": context})
-    (request,) = CedarWebSocket().decode(frame)
+    (request,) = CedarWebSocketTranslator().decode(frame)
     sent = json.loads(request.config.context_json)
     assert sent == context or json.dumps(sent) == context
 
@@ -131,7 +134,7 @@ def test_context_arrives_as_it_was_sent(context: Any) -> None:
 @given(st.dictionaries(st.text(), anything))
 def test_context_made_a_string_by_its_client_arrives_as_the_object(context: Any) -> None:
     frame = json.dumps({"type": "config", "context": json.dumps(context)})
-    (request,) = CedarWebSocket().decode(frame)
+    (request,) = CedarWebSocketTranslator().decode(frame)
     assert json.loads(request.config.context_json) == context
 
 
@@ -141,7 +144,7 @@ def test_context_made_a_string_by_its_client_arrives_as_the_object(context: Any)
     stream=st.booleans(),
 )
 def test_settings_come_back_as_they_were_sent(rate: float, language: str, stream: bool) -> None:
-    dialect = CedarWebSocket()
+    dialect = CedarWebSocketTranslator()
     settings = {"rate": rate, "language": language, "stream": stream}
     (request,) = dialect.decode(json.dumps({"type": "config", "settings": settings}))
     ready = pb.SessionReady(settings=request.config.settings)
@@ -151,7 +154,7 @@ def test_settings_come_back_as_they_were_sent(rate: float, language: str, stream
 
 @given(st.data())
 def test_every_response_that_began_ends_its_sound_once(data: st.DataObject) -> None:
-    dialect = CedarWebSocket()
+    dialect = CedarWebSocketTranslator()
     began, sent = 0, []
     for _ in range(data.draw(st.integers(0, 6))):
         began += 1
@@ -168,8 +171,10 @@ def test_every_response_that_began_ends_its_sound_once(data: st.DataObject) -> N
 
 def test_the_secret_of_the_session_stays_with_the_bridge() -> None:
     ready = pb.SessionReady(session_id="s", resume_token="secret")
-    assert "secret" not in "".join(CedarWebSocket().encode(pb.VoiceSessionResponse(ready=ready)))
+    assert "secret" not in "".join(
+        CedarWebSocketTranslator().encode(pb.VoiceSessionResponse(ready=ready))
+    )
 
 
 def test_what_this_version_does_not_know_is_silence() -> None:
-    assert CedarWebSocket().encode(pb.VoiceSessionResponse(sequence=1)) == []
+    assert CedarWebSocketTranslator().encode(pb.VoiceSessionResponse(sequence=1)) == []

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.cedar_websocket import CedarWebSocket
-from cedar_voice_bridge.dialects.configuration import tools_in
+from cedar_voice_bridge.dialects.cedar_websocket.translator import CedarWebSocketTranslator
+from cedar_voice_bridge.translation.context import tools_in
 
 OBJECT = {"type": "object", "properties": {"theme": {"enum": ["light", "dark"]}}}
 NAMED = {
@@ -135,11 +135,11 @@ def test_whatever_stands_among_the_setters_is_taken_or_left(setters: Any) -> Non
 def test_a_socket_that_sends_its_context_declares_its_setters(is_string: bool) -> None:
     text = context(changeTheme=setter(argsSchema=OBJECT))
     frame = {"type": "config", "context": text if is_string else json.loads(text)}
-    (request,) = CedarWebSocket().decode(json.dumps(frame))
+    (request,) = CedarWebSocketTranslator().decode(json.dumps(frame))
     assert [tool.name for tool in request.config.tools.tools] == ["changeTheme"]
 
 
 def test_declared_tools_win_over_setters_that_are_found() -> None:
     frame = {"type": "config", "context": json.loads(context(a=setter())), "tools": []}
-    (request,) = CedarWebSocket().decode(json.dumps(frame))
+    (request,) = CedarWebSocketTranslator().decode(json.dumps(frame))
     assert request.config.HasField("tools") and not request.config.tools.tools

@@ -7,11 +7,13 @@ import msgspec
 import pytest
 
 from cedar_voice_bridge.dialects.cedar_websocket import frames
+from cedar_voice_bridge.translation.configuration import Settings
+from cedar_voice_bridge.translation.frames import Output, Tool, TurnDetection, Usage
 from tests.support.checkout import ROOT
 
 TEXT = (ROOT / "docs" / "websocket.md").read_text()
 UP, DOWN = re.split("^## What a browser receives$", TEXT, flags=re.MULTILINE)
-PARTS = [frames.Settings, frames.Output, frames.TurnDetection, frames.Tool]
+PARTS = [Settings, Output, TurnDetection, Tool]
 
 
 def names(struct: type[msgspec.Struct]) -> set[str]:
@@ -28,7 +30,7 @@ def test_what_a_browser_sends(struct: type[msgspec.Struct]) -> None:
 
 @pytest.mark.parametrize(
     "struct",
-    [*frames.Event.__subclasses__(), frames.Usage, frames.AudioFormat],
+    [*get_args(frames.DownFrame), Usage, frames.AudioFormat],
     ids=lambda s: s.__name__,
 )
 def test_what_a_browser_receives(struct: type[msgspec.Struct]) -> None:

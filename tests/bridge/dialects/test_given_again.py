@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.cedar_os import CedarOsTurn
-from cedar_voice_bridge.dialects.cedar_websocket.connection import CedarWebSocket
-from cedar_voice_bridge.dialects.streaming import StreamingSeed
+from cedar_voice_bridge.dialects.cedar_os.translator import CedarOsTurn
+from cedar_voice_bridge.dialects.cedar_websocket.translator import CedarWebSocketTranslator
+from cedar_voice_bridge.dialects.streaming.translator import StreamingTranslator
 
 
 def said(response_id: int, **event: Any) -> pb.VoiceSessionResponse:
@@ -62,11 +62,13 @@ def test_cedar_os_gets_the_answer_that_counts() -> None:
 
 def test_a_chat_without_a_queue_gets_one_message() -> None:
     completed = [
-        frame for frame in frames(CedarWebSocket()) if frame["type"] == "response_complete"
+        frame
+        for frame in frames(CedarWebSocketTranslator())
+        if frame["type"] == "response_complete"
     ]
     assert [frame["text"] for frame in completed] == ["I am fine."]
 
 
 def test_a_streaming_client_gets_one_end() -> None:
-    told = [frame for frame in frames(StreamingSeed()) if frame["type"] == "complete"]
+    told = [frame for frame in frames(StreamingTranslator()) if frame["type"] == "complete"]
     assert [frame["response"] for frame in told] == ["I am fine."]

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedar_voice_bridge.dialects.numbering import MAX_NUMBER, number_in, sequence_of
+from cedar_voice_bridge.translation.numbering import MAX_NUMBER, number_in, sequence_of
 
 NUMBERS = st.integers(1, MAX_NUMBER)
 

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cedar_voice.v1 as pb
-from cedar_voice_bridge.dialects.problems import DialectError
-from cedar_voice_bridge.dialects.silence import SILENT_MP3
-from cedar_voice_bridge.dialects.streaming import StreamingSeed, UpFrame
+from cedar_voice_bridge.dialects.streaming.frames import UpFrame
+from cedar_voice_bridge.dialects.streaming.silence import SILENT_MP3
+from cedar_voice_bridge.dialects.streaming.translator import StreamingTranslator
+from cedar_voice_bridge.translation.errors import DialectError
 from tests.support.hearing import listen
 
 GOLDEN = sorted((Path(__file__).parent / "golden" / "streaming").glob("*.jsonl"))
@@ -28,7 +29,7 @@ anything = st.recursive(
 audio = st.binary(min_size=1, max_size=20)
 
 
-def replay(dialect: StreamingSeed, line: dict[str, Any]) -> dict[str, Any]:
+def replay(dialect: StreamingTranslator, line: dict[str, Any]) -> dict[str, Any]:
     """What the dialect makes of the first half of a line, in the form of its second half."""
     match line:
         case {"giveUp": reason}:
@@ -49,7 +50,7 @@ def replay(dialect: StreamingSeed, line: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: str(path.stem))
 def test_transcript(path: Path) -> None:
-    dialect = StreamingSeed()
+    dialect = StreamingTranslator()
     for text in path.read_text().splitlines():
         line = json.loads(text)
         made = replay(dialect, line)
@@ -68,7 +69,7 @@ def test_transcript(path: Path) -> None:
     )
 )
 def test_any_text_is_understood_or_refused(frame: str) -> None:
-    dialect = StreamingSeed()
+    dialect = StreamingTranslator()
     for look in (dialect.decode, dialect.token_in):
         try:
             look(frame)
@@ -80,7 +81,7 @@ def test_any_text_is_understood_or_refused(frame: str) -> None:
 @given(audio)
 def test_audio_arrives_as_it_was_sent(data: bytes) -> None:
     frame = {"type": "audio_chunk", "audioData": pybase64.b64encode_as_string(data)}
-    (request,) = StreamingSeed().decode(json.dumps(frame))
+    (request,) = StreamingTranslator().decode(json.dumps(frame))
     assert request.audio.data == data
 
 
@@ -101,7 +102,7 @@ def turn(turn_id: int, chunks: list[bytes], *, is_marked: bool) -> list[pb.Voice
 
 @given(st.lists(st.tuples(st.lists(audio, max_size=3), st.booleans()), max_size=4))
 def test_exactly_the_last_chunk_is_the_last(turns: list[tuple[list[bytes], bool]]) -> None:
-    dialect = StreamingSeed()
+    dialect = StreamingTranslator()
     for turn_id, (chunks, is_marked) in enumerate(turns, start=1):
         sent = [
             frame
@@ -129,7 +130,7 @@ UNHEARD = pb.VoiceSessionResponse(turn_id=2, error=pb.Error(message="no"))
 def test_words_whose_rest_is_none_end_with_their_answer_alone(
     rest: list[pb.VoiceSessionResponse],
 ) -> None:
-    dialect = StreamingSeed()
+    dialect = StreamingTranslator()
     answer = turn(3, [b"sound"], is_marked=True)
     said = [final(1, "first part", continues=True), RECORD, *rest, *answer, final(4, "")]
     sent = [frame for response in said for frame in dialect.encode(response)]
@@ -138,7 +139,7 @@ def test_words_whose_rest_is_none_end_with_their_answer_alone(
 
 
 def test_noise_that_goes_on_is_not_answered() -> None:
-    dialect = StreamingSeed()
+    dialect = StreamingTranslator()
     said = [final(1, "", continues=True), RECORD, final(2, "")]
     sent = [frame for response in said for frame in dialect.encode(response)]
     assert [dialect.ends_turn(frame) for frame in sent] == [False, False, True]
@@ -153,6 +154,6 @@ def test_the_silent_chunk_is_a_file_without_sound() -> None:
 def test_the_words_of_a_page_do_not_end_its_turn() -> None:
     started = pb.ResponseStarted(user_text='{"type":"complete"')
     response = pb.ResponseEvent(response_id=1, started=started)
-    dialect = StreamingSeed()
+    dialect = StreamingTranslator()
     (frame,) = dialect.encode(pb.VoiceSessionResponse(turn_id=1, response=response))
     assert not dialect.ends_turn(frame)

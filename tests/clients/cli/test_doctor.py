@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from cedar_voice_cli import inventory, rehearsal
-from cedar_voice_cli.inventory import Finding, Verdict
+from cedar_voice_cli.inventory import Finding, Status
 from cedar_voice_service.audio.formats import AudioBlock, Pcm
 from cedar_voice_service.errors import EngineError, Stage
-from cedar_voice_service.providers.catalog import EngineMissing
 from cedar_voice_service.providers.engines import Engines
 from cedar_voice_service.providers.protocols import (
     EngineInfo,
@@ -22,6 +21,7 @@ from cedar_voice_service.providers.protocols import (
     ReplyRequest,
     SpeechRequest,
 )
+from cedar_voice_service.providers.registry import EngineMissing
 from cedar_voice_service.settings import ServiceSettings
 from tests.support.command import run_command
 
@@ -61,10 +61,10 @@ def test_a_package_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(inventory, "version", version)
     found = {finding.subject: finding for finding in inventory.extras()}
     assert found["extra bridge"] == Finding(
-        "extra bridge", "without aiohttp: pip install 'cedar-voice[bridge]'", Verdict.MISSING
+        "extra bridge", "without aiohttp: pip install 'cedar-voice[bridge]'", Status.MISSING
     )
-    assert found["extra local"].verdict is Verdict.NOTE
-    assert found["extra service"].verdict is Verdict.FINE
+    assert found["extra local"].status is Status.NOTE
+    assert found["extra service"].status is Status.FINE
     assert "grpcio-status" in found["extra service"].text
 
 
@@ -72,11 +72,11 @@ def test_an_address_that_is_taken_or_is_none() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken = f"127.0.0.1:{server.getsockname()[1]}"
         finding = inventory.address("page address", taken)
-    assert finding.verdict is Verdict.NOTE
+    assert finding.status is Status.NOTE
     assert "in use" in finding.text
     assert inventory.address("page address", taken).text == f"{taken} is free"
-    assert inventory.obstacle_at("8080") == "this is not host:port"
-    assert inventory.obstacle_at("127.0.0.1:99999") == "this is not host:port"
+    assert inventory.obstacle_at("8080") == "not of the form host:port"
+    assert inventory.obstacle_at("127.0.0.1:99999") == "not of the form host:port"
     assert inventory.obstacle_at("192.0.2.1:1")
 
 
@@ -126,14 +126,14 @@ async def test_embedded_engines_are_tried(monkeypatch: pytest.MonkeyPatch) -> No
     findings = await rehearsal.rehearse(ServiceSettings())
     assert [finding.subject for finding in findings] == ["stt", "llm", "tts"]
     assert all(finding.text.startswith("embedded: demo quality (tried") for finding in findings)
-    assert all(finding.verdict is Verdict.FINE for finding in findings)
+    assert all(finding.status is Status.FINE for finding in findings)
 
 
 async def test_embedded_engines_that_do_not_work_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, Broken())
     _, llm, tts = await rehearsal.rehearse(ServiceSettings())
-    assert llm == Finding("llm", "embedded does not work: no script", Verdict.MISSING)
-    assert tts == Finding("tts", "embedded gives no result", Verdict.MISSING)
+    assert llm == Finding("llm", "embedded does not work: no script", Status.MISSING)
+    assert tts == Finding("tts", "embedded gives no result", Status.MISSING)
 
 
 async def test_engines_that_cannot_be_opened_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,5 +144,5 @@ async def test_engines_that_cannot_be_opened_are_told(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(rehearsal, "open_engines", open_engines)
     assert await rehearsal.rehearse(ServiceSettings()) == [
-        Finding("engines", "pocketsphinx is not installed", Verdict.MISSING)
+        Finding("engines", "pocketsphinx is not installed", Status.MISSING)
     ]

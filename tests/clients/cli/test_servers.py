@@ -118,7 +118,7 @@ async def test_an_engine_that_is_not_installed_is_one_line_with_the_remedy(
         environment={"PYTHONPATH": str(tmp_path), "CEDAR_GRPC_ADDRESS": ANY_PORT},
     )
     assert done.exit_code == 1
-    assert done.err.startswith("error: the embedded engine for speech to text is not installed")
+    assert done.err.startswith("error: the engine 'local' for speech to text is not installed")
     assert len(done.err.splitlines()) == 1
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from cedar_voice_cli.flags import PROCESSES, Given, load, settings_of, with_flags
 from cedar_voice_cli.settings import table
+from cedar_voice_service.providers.openai.endpoint import OpenAISettings
 from tests.support.checkout import ROOT
 from tests.support.command import run_command
 
@@ -35,11 +36,11 @@ def test_a_secret_is_no_flag(process: str) -> None:
 def test_a_flag_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CEDAR_MAX_SESSIONS", "3")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://one.example")
-    assert load("service", {}).max_sessions == 3
-    assert load("service", {}).openai_base_url == "http://one.example"
+    assert load("service", {}).sessions.max_sessions == 3
+    assert load("service", {}).group(OpenAISettings).openai_base_url == "http://one.example"
     given = {"max_sessions": "4", "OPENAI_BASE_URL": "http://two.example"}
-    assert load("service", given).max_sessions == 4
-    assert load("service", given).openai_base_url == "http://two.example"
+    assert load("service", given).sessions.max_sessions == 4
+    assert load("service", given).group(OpenAISettings).openai_base_url == "http://two.example"
 
 
 def test_lists_are_separated_by_commas() -> None:
@@ -52,17 +53,37 @@ def test_a_flag_of_two_processes_is_one(monkeypatch: pytest.MonkeyPatch) -> None
     command = with_flags("service", "bridge")(given.append)
     command(grpc_address="127.0.0.1:1", http_address=None)
     assert given == [{"grpc_address": "127.0.0.1:1"}]
-    assert load("service", given[0]).grpc_address == load("bridge", given[0]).grpc_address
+    assert load("service", given[0]).grpc.address == load("bridge", given[0]).grpc_address
 
 
 async def test_a_bad_value_is_one_line_that_names_the_setting(tmp_path: Path) -> None:
     done = await run_command(
-        "service", "--max-sessions", "none", cwd=tmp_path, environment={"CEDAR_STT_ENGINE": "ear"}
+        *("service", "--max-sessions", "none", "--log-level", "loud"),
+        cwd=tmp_path,
+        environment={"CEDAR_DECODING_WORKERS": "some"},
     )
     assert done.exit_code == 1
-    assert done.err.splitlines()[0].startswith("error: --stt-engine or CEDAR_STT_ENGINE: ")
-    assert done.err.splitlines()[1].startswith("--max-sessions or CEDAR_MAX_SESSIONS: ")
-    assert len(done.err.splitlines()) == 2
+    assert [line.partition(": ")[0] for line in done.err.splitlines()] == [
+        "error",
+        "--max-sessions or CEDAR_MAX_SESSIONS",
+        "--decoding-workers or CEDAR_DECODING_WORKERS",
+    ]
+    assert done.err.startswith("error: --log-level or CEDAR_LOG_LEVEL: ")
+
+
+async def test_a_bad_value_of_an_engines_own_setting_names_the_setting(tmp_path: Path) -> None:
+    done = await run_command("service", "--local-stt-workers", "0", cwd=tmp_path)
+    assert done.exit_code == 1
+    assert done.err.startswith("error: --local-stt-workers or CEDAR_LOCAL_STT_WORKERS: ")
+
+
+async def test_an_unknown_engine_is_one_line_that_lists_the_known_ones(tmp_path: Path) -> None:
+    done = await run_command("service", cwd=tmp_path, environment={"CEDAR_STT_ENGINE": "ear"})
+    assert done.exit_code == 1
+    assert done.err == (
+        "error: CEDAR_STT_ENGINE: no engine 'ear' is registered for speech to text; "
+        "registered are auto, openai, openai-realtime, local\n"
+    )
 
 
 async def test_help_lists_the_commands_without_anything_but_the_commands_extra(

@@ -15,7 +15,8 @@ from cedar_voice.v1 import voice_service_pb2
 from cedar_voice.v1.voice_service_pb2_grpc import VoiceServiceServicer
 from cedar_voice_client import SessionOptions, events
 from cedar_voice_client.service_info import ServiceInfo
-from cedar_voice_client.wire import config_from_options, event_from_proto, read
+from cedar_voice_client.wire import config_from_options, event_from_proto
+from cedar_voice_shared.mirror import read
 
 SERVICE = voice_service_pb2.DESCRIPTOR.services_by_name["VoiceService"]
 

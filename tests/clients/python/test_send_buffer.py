@@ -1,18 +1,11 @@
 """Buffered messages: their order, their bounds, and the preamble that makes them decodable."""
 
-from pathlib import Path
-
 import pytest
 
 import cedar_voice.v1 as pb
 from cedar_voice_client.errors import Unavailable
-from cedar_voice_client.recordings import begins_recording, header_of
 from cedar_voice_client.recovery.send_buffer import MAX_MESSAGES, SendBuffer
-from cedar_voice_service.audio.decoder import open_decoder
-from cedar_voice_service.audio.formats import AudioFormat
-from tests.support.media import recorded
-
-DATA = Path(__file__).parents[2] / "data"
+from tests.support.media import Form, cut, recorded, written
 
 
 def audio(data: bytes) -> pb.VoiceSessionRequest:
@@ -100,26 +93,25 @@ def test_the_rest_of_a_recording_is_preceded_by_its_beginning() -> None:
     assert buffer.replay_preamble() == []  # the next audio begins a recording of its own
 
 
-@pytest.mark.parametrize("kind", ["webm", "mp4"])
-def test_a_recording_is_decoded_from_its_header_and_any_later_piece(kind: str) -> None:
-    blobs = recorded(kind).blobs
-    whole = open_decoder(AudioFormat())
-    lengths = [len(whole.feed(blob)) for blob in blobs]
-    at = len(blobs) // 2
-    header = header_of(b"".join(blobs[:at]))
-    assert header
-    later = open_decoder(AudioFormat())
-    heard = sum(len(later.feed(piece)) for piece in (header, *blobs[at:]))
-    assert heard >= 0.9 * sum(lengths[at:]) > 0
-    assert begins_recording(blobs[0]) and not begins_recording(blobs[at])
+def test_pages_of_ogg_that_come_one_by_one_are_one_recording() -> None:
+    data = written(Form("ogg", "libopus", options={"page_duration": "100000"}))
+    pages = [b"OggS" + page for page in data.split(b"OggS")[1:]]
+    buffer = SendBuffer(1 << 20, 60)
+    for page in pages * 2:
+        buffer.add(audio(page), 0.0)
+    for durable in (3, len(pages) + 3):
+        buffer.acknowledge(ack=0, durable=durable)
+        (head,) = buffer.replay_preamble()
+        assert head.audio.data == b"".join(pages[:2])
 
 
-def test_headers() -> None:
-    wav = (DATA / "speech" / "weather_in_london.wav").read_bytes()
-    assert header_of(wav[:20]) is None
-    assert header_of(wav) == wav[:44]
-    assert header_of(b"OggS head  OggS tags  OggS sound") == b"OggS head  OggS tags  "
-    assert header_of(b"fLaC" + bytes(60)) == b"fLaC" + bytes(38)
-    assert header_of(b"\x1aE\xdf\xa3 no cluster yet") is None
-    assert header_of(bytes(8)) == b""
-    assert header_of(b"") is None
+def test_a_recording_that_needs_no_header_is_not_preceded_by_that_of_another() -> None:
+    buffer = SendBuffer(1 << 20, 60)
+    for request in (
+        *map(audio, recorded("webm").blobs),
+        START,
+        *map(audio, cut(written(Form("mp3", "mp3")), [500])),
+    ):
+        buffer.add(request, 0.0)
+    buffer.acknowledge(ack=0, durable=buffer.sent_sequence - 1)
+    assert [said.WhichOneof("payload") for said in buffer.replay_preamble()] == ["control"]

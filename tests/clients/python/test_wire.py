@@ -28,8 +28,8 @@ from cedar_voice_client.wire import (
     EVENT_OF_RESPONSE,
     config_from_options,
     event_from_proto,
-    read,
 )
+from cedar_voice_shared.mirror import read
 
 MIRRORS: dict[str, type] = {
     "SessionReady": events.Ready,

@@ -1,13 +1,15 @@
 """Choosing engines by the settings."""
 
 import importlib.util
-import sys
 from importlib.machinery import ModuleSpec
 
 import pytest
 
 from cedar_voice_service.errors import Stage
-from cedar_voice_service.providers.catalog import EngineMissing, chosen, describe, open_engines
+from cedar_voice_service.providers import registry
+from cedar_voice_service.providers.catalog import describe, open_engines
+from cedar_voice_service.providers.registry import EngineMissing, selected
+from cedar_voice_service.providers.specification import primary_options
 from cedar_voice_service.settings import ServiceSettings
 
 NO_KEYS = {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": ""}
@@ -16,7 +18,7 @@ STAGES = (Stage.STT, Stage.LLM, Stage.TTS)
 
 def choices(**values: object) -> dict[str, str]:
     settings = ServiceSettings.model_validate({**NO_KEYS, **values})
-    return {stage.value: chosen(settings, stage) for stage in STAGES}
+    return {stage.value: selected(primary_options(settings, stage)) for stage in STAGES}
 
 
 @pytest.mark.parametrize(
@@ -74,8 +76,7 @@ async def test_a_missing_package_is_named_with_its_remedy(
     def without(name: str) -> ModuleSpec | None:
         return None if name == package else found(name)
 
-    catalog = sys.modules["cedar_voice_service.providers.catalog"]
-    monkeypatch.setattr(catalog, "find_spec", without)
+    monkeypatch.setattr(registry, "find_spec", without)
     settings = ServiceSettings.model_validate({**NO_KEYS, "local_stt_workers": 1})
     with pytest.raises(EngineMissing, match=r"pip install 'cedar-voice\[local\]'"):
         async with open_engines(settings):

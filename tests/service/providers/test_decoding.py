@@ -61,7 +61,7 @@ class Workers:
 async def decoding(**values: int) -> AsyncIterator[Workers]:
     """Decoding by one worker, unless said otherwise; nothing of it is left in the end."""
     before = child_pids()
-    async with open_decoding(settings(**{"decoding_workers": 1, **values})) as opened:
+    async with open_decoding(settings(**{"decoding_workers": 1, **values}).decoding) as opened:
         yield Workers(opened)
     assert child_pids() <= before
 

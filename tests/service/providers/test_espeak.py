@@ -11,7 +11,6 @@ import pytest
 
 from cedar_voice_service.providers.espeak.engine import EspeakSynthesizer, open_espeak
 from cedar_voice_service.providers.protocols import SpeechRequest
-from cedar_voice_service.settings import ServiceSettings
 from tests.support.children import child_pids
 from tests.support.hearing import Heard, measure
 
@@ -20,7 +19,7 @@ HELLO = "Hello there, how are you today?"
 
 @asynccontextmanager
 async def espeak() -> AsyncIterator[EspeakSynthesizer]:
-    async with open_espeak(ServiceSettings()) as engine:
+    async with open_espeak(20_000) as engine:
         yield engine
 
 
@@ -102,7 +101,7 @@ async def test_a_phrase_that_is_cancelled_leaves_the_engine_usable() -> None:
 
 async def test_a_child_that_does_not_answer_is_replaced() -> None:
     before = child_pids()
-    async with open_espeak(ServiceSettings(stage_timeout_ms=1_500)) as engine:
+    async with open_espeak(1_500) as engine:
         (pid,) = child_pids() - before
         os.kill(pid, signal.SIGSTOP)
         assert (await spoken(engine, SpeechRequest(HELLO))).duration_ms > 1_000

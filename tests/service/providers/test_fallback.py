@@ -11,17 +11,17 @@ from cedar_voice_service.audio.formats import Pcm
 from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.providers.protocols import (
     ReplyText,
+    Responder,
     SpeechRequest,
     SpeechRestarted,
 )
-from cedar_voice_service.providers.wrappers.circuit_breaker import Breaker
+from cedar_voice_service.providers.wrappers.circuit_breaker import CircuitBreaker
 from cedar_voice_service.providers.wrappers.fallback import (
-    FallbackResponder,
-    FallbackSynthesizer,
-    FallbackTranscriber,
-    Named,
-    Pair,
+    NamedEngine,
+    PrimaryAndFallback,
+    with_fallback,
 )
+from cedar_voice_service.providers.wrappers.stage import REPLY, SPEECH, TRANSCRIPTION
 from tests.support.failing_engines import (
     FailingResponder,
     FailingSynthesizer,
@@ -38,12 +38,12 @@ Engine = TypeVar("Engine", FailingResponder, FailingSynthesizer, FailingTranscri
 DOWN = Run(error=failed(Stage.LLM))
 
 
-def pair(stage: Stage, first: Engine, second: Engine, max_failures: int = 3) -> Pair[Any]:
-    breaker = Breaker(max_failures, 1_000)
-    return Pair(stage, Named("first", first), Named("second", second), breaker)
+def pair(first: Engine, second: Engine, max_failures: int = 3) -> PrimaryAndFallback[Any]:
+    breaker = CircuitBreaker(max_failures, 1_000)
+    return PrimaryAndFallback(NamedEngine("first", first), NamedEngine("second", second), breaker)
 
 
-async def written(responder: FallbackResponder) -> str:
+async def written(responder: Responder) -> str:
     parts = [part async for part in responder.respond(QUESTION)]
     return "".join(part.text for part in parts if isinstance(part, ReplyText))
 
@@ -59,41 +59,41 @@ async def spoken(speech: AsyncGenerator[Any, None]) -> str:
 
 
 def test_the_second_engine_answers_what_the_first_cannot_begin() -> None:
-    engines = pair(Stage.LLM, FailingResponder("a", DOWN), FailingResponder("b", Run(2)))
-    assert run_virtually(written(FallbackResponder(engines))) == "b0 b1 "
+    engines = pair(FailingResponder("a", DOWN), FailingResponder("b", Run(2)))
+    assert run_virtually(written(with_fallback(REPLY, engines))) == "b0 b1 "
 
 
 @pytest.mark.parametrize("retryable", [True, False])
 def test_any_failure_of_the_first_engine_leads_to_the_second(retryable: bool) -> None:
     down = Run(error=failed(Stage.LLM, retryable=retryable))
-    engines = pair(Stage.LLM, FailingResponder("a", down), FailingResponder("b", Run(1)))
-    assert run_virtually(written(FallbackResponder(engines))) == "b0 "
+    engines = pair(FailingResponder("a", down), FailingResponder("b", Run(1)))
+    assert run_virtually(written(with_fallback(REPLY, engines))) == "b0 "
 
 
 def test_a_reply_that_has_begun_is_not_begun_anew() -> None:
     second = FailingResponder("b", Run(2))
-    engines = pair(Stage.LLM, FailingResponder("a", Run(1, failed(Stage.LLM))), second)
+    engines = pair(FailingResponder("a", Run(1, failed(Stage.LLM))), second)
     with pytest.raises(EngineError):
-        run_virtually(written(FallbackResponder(engines)))
+        run_virtually(written(with_fallback(REPLY, engines)))
     assert second.asked_at_ms == []
 
 
 def test_the_error_of_the_second_engine_is_told_when_both_fail() -> None:
     last = Run(error=failed(Stage.LLM, retry_after_ms=42))
-    engines = pair(Stage.LLM, FailingResponder("a", DOWN), FailingResponder("b", last))
+    engines = pair(FailingResponder("a", DOWN), FailingResponder("b", last))
     with pytest.raises(EngineError) as caught:
-        run_virtually(written(FallbackResponder(engines)))
+        run_virtually(written(with_fallback(REPLY, engines)))
     assert caught.value.retry_after_ms == 42
 
 
 def test_an_engine_that_keeps_failing_is_probed_and_comes_back() -> None:
     first = FailingResponder("a", *[DOWN] * 5, Run(1))
-    engines = pair(Stage.LLM, first, FailingResponder("b", Run(1)))
+    engines = pair(first, FailingResponder("b", Run(1)))
 
     async def talk() -> list[str]:
         said = []
         for _ in range(20):
-            said.append((await written(FallbackResponder(engines))).strip())
+            said.append((await written(with_fallback(REPLY, engines))).strip())
             await asyncio.sleep(0.25)
         return said
 
@@ -106,11 +106,11 @@ def test_an_engine_that_keeps_failing_is_probed_and_comes_back() -> None:
 def test_an_engine_that_says_when_it_is_back_is_left_alone() -> None:
     busy = Run(error=failed(Stage.LLM, retry_after_ms=2_000))
     first = FailingResponder("a", busy, Run(1))
-    engines = pair(Stage.LLM, first, FailingResponder("b", Run(1)))
+    engines = pair(first, FailingResponder("b", Run(1)))
 
     async def talk() -> None:
         for _ in range(12):
-            await written(FallbackResponder(engines))
+            await written(with_fallback(REPLY, engines))
             await asyncio.sleep(0.25)
 
     run_virtually(talk())
@@ -119,24 +119,24 @@ def test_an_engine_that_says_when_it_is_back_is_left_alone() -> None:
 
 def test_a_phrase_is_spoken_by_the_second_engine() -> None:
     down = Run(error=failed(Stage.TTS))
-    engines = pair(Stage.TTS, FailingSynthesizer("a", down), FailingSynthesizer("b", Run(2)))
-    speech = FallbackSynthesizer(engines).synthesize(SpeechRequest("Hello."))
+    engines = pair(FailingSynthesizer("a", down), FailingSynthesizer("b", Run(2)))
+    speech = with_fallback(SPEECH, engines).synthesize(SpeechRequest("Hello."))
     assert run_virtually(spoken(speech)) == "bb"
 
 
 def test_a_phrase_that_was_cut_begins_anew() -> None:
     cut = Run(2, failed(Stage.TTS))
-    engines = pair(Stage.TTS, FailingSynthesizer("a", cut), FailingSynthesizer("b", Run(3)))
-    speech = FallbackSynthesizer(engines).synthesize(SpeechRequest("Hello."))
+    engines = pair(FailingSynthesizer("a", cut), FailingSynthesizer("b", Run(3)))
+    speech = with_fallback(SPEECH, engines).synthesize(SpeechRequest("Hello."))
     assert run_virtually(spoken(speech)) == "aa|bbb"
 
 
 def test_the_second_recognizer_hears_the_whole_utterance() -> None:
     second = FailingTranscriber("b", Run())
-    engines = pair(Stage.STT, FailingTranscriber("a", Run(2, failed(Stage.STT))), second)
+    engines = pair(FailingTranscriber("a", Run(2, failed(Stage.STT))), second)
 
     async def transcribed() -> list[str]:
-        transcriber = FallbackTranscriber(engines)
+        transcriber = with_fallback(TRANSCRIPTION, engines)
         results = transcriber.transcribe(fed(1, 2, 3), "en-US")
         return [heard.text async for heard in hypotheses_of(results)]
 
@@ -146,7 +146,7 @@ def test_the_second_recognizer_hears_the_whole_utterance() -> None:
 
 def test_a_request_that_is_not_wanted_any_more_closes_the_engine_and_asks_no_other() -> None:
     first, second = FailingResponder("a", Run(5)), FailingResponder("b", Run(5))
-    responder = FallbackResponder(pair(Stage.LLM, first, second))
+    responder = with_fallback(REPLY, pair(first, second))
 
     async def leave() -> None:
         async with aclosing(responder.respond(QUESTION)) as parts:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cedar_voice_service.errors import EngineError
-from cedar_voice_service.providers.openai.chunks import Chunk, chunks_of
+from cedar_voice_service.providers.openai.chunks import CompletionChunk, chunks_of
 
 STREAM = (
     ": a comment\n\n"
@@ -21,14 +21,14 @@ STREAM = (
 ).encode()
 
 
-def read(*pieces: bytes) -> list[Chunk]:
+def read(*pieces: bytes) -> list[CompletionChunk]:
     """The chunks in these pieces of a stream."""
 
     async def given_pieces() -> AsyncIterator[bytes]:
         for piece in pieces:
             yield piece
 
-    async def collect() -> list[Chunk]:
+    async def collect() -> list[CompletionChunk]:
         return [chunk async for bunch in chunks_of(given_pieces()) for chunk in bunch]
 
     return asyncio.run(collect())

@@ -10,17 +10,22 @@ import anyio
 import pytest
 
 from cedar_voice_service.errors import Code, EngineError, Stage
-from cedar_voice_service.providers.openai.connection import Endpoint, timed_wait
-from cedar_voice_service.providers.openai.engines import (
+from cedar_voice_service.providers.openai.connection import timed_wait
+from cedar_voice_service.providers.openai.endpoint import Endpoint
+from cedar_voice_service.providers.openai.specification import OPENAI
+from cedar_voice_service.providers.protocols import SpeechRequest
+from cedar_voice_service.providers.specification import primary_options
+from tests.support.openai_engines import (
+    DEADLINES,
+    QUESTION,
+    answering,
     open_openai_responder,
     open_openai_synthesizer,
     open_openai_transcriber,
-    openai_responder_info,
-    openai_synthesizer_info,
-    openai_transcriber_info,
+    recording,
+    run,
+    settings_of,
 )
-from cedar_voice_service.providers.protocols import SpeechRequest
-from tests.support.openai_engines import DEADLINES, QUESTION, answering, recording, run, settings_of
 from tests.support.openai_script import INSTANT, Fault, Latencies, StageName
 from tests.support.openai_standin import OpenAIStandin
 
@@ -287,12 +292,15 @@ def test_openai_itself_needs_no_address_and_keys_are_not_shown() -> None:
 
 def test_engines_say_what_they_are_and_where() -> None:
     settings = settings_of("", llm_base_url="http://127.0.0.1:9/v1", llm_model="llama")
-    ears, brain = openai_transcriber_info(settings), openai_responder_info(settings)
-    assert (ears.name, ears.model) == ("openai", settings.stt_model)
-    assert "by OpenAI" in ears.description
-    assert brain.model == "llama"
-    assert "OpenAI-compatible server" in brain.description
-    assert "pitch" in openai_synthesizer_info(settings).description
+    stt, llm, tts = (
+        OPENAI.describe(primary_options(settings, stage))
+        for stage in (Stage.STT, Stage.LLM, Stage.TTS)
+    )
+    assert (stt.name, stt.model) == ("openai", settings.stt.model)
+    assert "by OpenAI" in stt.description
+    assert llm.model == "llama"
+    assert "OpenAI-compatible server" in llm.description
+    assert "pitch" in tts.description
 
 
 async def test_each_wait_has_a_deadline_of_its_own(server: OpenAIStandin) -> None:

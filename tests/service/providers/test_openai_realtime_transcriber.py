@@ -9,11 +9,9 @@ import pytest
 
 from cedar_voice_service.audio.formats import AudioBlock, EdgeKind, SpeechEdge
 from cedar_voice_service.errors import Code, EngineError, Stage
-from cedar_voice_service.providers.openai.engines import open_openai_realtime_transcriber
-from cedar_voice_service.providers.openai.realtime_transcriber import OpenAIRealtimeTranscriber
 from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, Transcriber
 from tests.support.hypotheses import hypotheses_of, told_of
-from tests.support.openai_engines import recording, settings_of
+from tests.support.openai_engines import open_openai_realtime_transcriber, recording, settings_of
 from tests.support.openai_realtime import (
     MODELS,
     RATE_HZ,
@@ -28,12 +26,11 @@ SPOKEN_MODEL = "gpt-4o-transcribe"
 
 
 @asynccontextmanager
-async def opened(server: OpenAIStandin, **changes: Any) -> AsyncIterator[OpenAIRealtimeTranscriber]:
+async def opened(server: OpenAIStandin, **changes: Any) -> AsyncIterator[Transcriber]:
     """The engine; at its end nothing of it may go on, and nothing it sent was refused."""
     before = asyncio.all_tasks()
     settings = settings_of(server.base_url, **{"stage_timeout_ms": 5_000, **changes})
     async with open_openai_realtime_transcriber(settings) as engine:
-        _: Transcriber = engine
         yield engine
     async with asyncio.timeout(5):
         for connection in server.realtime.connections:

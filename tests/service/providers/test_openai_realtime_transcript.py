@@ -3,20 +3,20 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cedar_voice_service.providers.openai.realtime_transcript import Transcript
+from cedar_voice_service.providers.openai.realtime_transcript import RealtimeTranscript
 from cedar_voice_service.providers.protocols import Hypothesis
 
 ITEMS = ("first", "second", "third")
 
 
-def partial_of(transcript: Transcript) -> Hypothesis:
+def partial_of(transcript: RealtimeTranscript) -> Hypothesis:
     partial = transcript.partial(is_settled=False)
     assert partial is not None
     return partial
 
 
 def test_items_stand_in_the_order_of_their_commits() -> None:
-    transcript = Transcript("en")
+    transcript = RealtimeTranscript("en")
     for item_id in ITEMS:
         transcript.begin(item_id)
     transcript.complete("third", "Go home.")
@@ -27,7 +27,7 @@ def test_items_stand_in_the_order_of_their_commits() -> None:
 
 
 def test_nothing_is_stable_behind_an_item_that_is_not_complete() -> None:
-    transcript = Transcript("en")
+    transcript = RealtimeTranscript("en")
     transcript.extend("first", "Stop it n")
     transcript.complete("second", "Go home.")
     assert partial_of(transcript).stable_text == "Stop it"
@@ -36,7 +36,7 @@ def test_nothing_is_stable_behind_an_item_that_is_not_complete() -> None:
 
 
 def test_what_contradicts_stable_text_waits_for_the_final() -> None:
-    transcript = Transcript("en")
+    transcript = RealtimeTranscript("en")
     transcript.extend("first", "to day is")
     assert partial_of(transcript).stable_text == "to day"
     transcript.complete("first", "Today is fine.")
@@ -45,7 +45,7 @@ def test_what_contradicts_stable_text_waits_for_the_final() -> None:
 
 
 def test_what_was_not_committed_is_shown_but_not_final() -> None:
-    transcript = Transcript("en")
+    transcript = RealtimeTranscript("en")
     transcript.complete("first", "Stop it.")
     transcript.extend("second", "you")
     assert partial_of(transcript).text == "Stop it. you"
@@ -53,7 +53,7 @@ def test_what_was_not_committed_is_shown_but_not_final() -> None:
 
 
 def test_a_settled_partial_is_what_the_final_would_be() -> None:
-    transcript = Transcript("en")
+    transcript = RealtimeTranscript("en")
     transcript.complete("first", "Stop it.")
     transcript.extend("second", " you know")
     settled = transcript.partial(is_settled=True)
@@ -62,7 +62,7 @@ def test_a_settled_partial_is_what_the_final_would_be() -> None:
 
 
 def test_nothing_new_is_nothing_to_tell() -> None:
-    transcript = Transcript("en")
+    transcript = RealtimeTranscript("en")
     assert transcript.partial(is_settled=False) is None
     transcript.complete("first", "Stop it.")
     assert partial_of(transcript).text == "Stop it."
@@ -71,14 +71,14 @@ def test_nothing_new_is_nothing_to_tell() -> None:
 
 
 def test_words_are_not_spaced_where_the_language_does_not() -> None:
-    transcript = Transcript("ja")
+    transcript = RealtimeTranscript("ja")
     transcript.complete("first", "止めて。")
     transcript.complete("second", "帰って。")
     assert transcript.final().text == "止めて。帰って。"
 
 
 def test_a_delta_after_the_completion_changes_nothing() -> None:
-    transcript = Transcript("en")
+    transcript = RealtimeTranscript("en")
     transcript.complete("first", "Stop it.")
     transcript.extend("first", " late")
     assert transcript.final().text == "Stop it."
@@ -99,7 +99,7 @@ TELLINGS = st.lists(
 def test_stable_text_is_never_taken_back(
     tellings: list[tuple[str, str, str, bool]], language: str
 ) -> None:
-    transcript = Transcript(language)
+    transcript = RealtimeTranscript(language)
     stable = ""
     for verb, item_id, text, is_settled in tellings:
         getattr(transcript, verb)(item_id, text)

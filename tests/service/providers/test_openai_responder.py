@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from cedar_voice_service.errors import Stage
-from cedar_voice_service.providers.openai.connection import Endpoint, connected
-from cedar_voice_service.providers.openai.engines import endpoint_of, open_openai_responder
+from cedar_voice_service.providers.openai.connection import connected
+from cedar_voice_service.providers.openai.endpoint import Endpoint
 from cedar_voice_service.providers.openai.responder import OpenAIResponder
 from cedar_voice_service.providers.protocols import (
     ReplyEnd,
@@ -25,7 +25,14 @@ from cedar_voice_service.session.history import (
     ToolOutcome,
     UserMessage,
 )
-from tests.support.openai_engines import DEADLINES, QUESTION, answering, settings_of
+from tests.support.openai_engines import (
+    DEADLINES,
+    QUESTION,
+    answering,
+    endpoint_of,
+    open_openai_responder,
+    settings_of,
+)
 from tests.support.openai_script import ANSWER, Answer, Latencies, ScriptedCall
 from tests.support.openai_standin import OpenAIStandin
 from tests.support.openai_wire import chat_event

@@ -8,11 +8,17 @@ import pytest
 
 from cedar_voice_service.audio.formats import Mp3, Pcm, Sound
 from cedar_voice_service.errors import Code, EngineError, Stage
-from cedar_voice_service.providers.openai.connection import Endpoint, connected
-from cedar_voice_service.providers.openai.engines import endpoint_of, open_openai_synthesizer
+from cedar_voice_service.providers.openai.connection import connected
+from cedar_voice_service.providers.openai.endpoint import Endpoint
 from cedar_voice_service.providers.openai.synthesizer import OPENAI_VOICES, OpenAISynthesizer
 from cedar_voice_service.providers.protocols import SpeechRequest, Synthesizer
-from tests.support.openai_engines import DEADLINES, answering, settings_of
+from tests.support.openai_engines import (
+    DEADLINES,
+    answering,
+    endpoint_of,
+    open_openai_synthesizer,
+    settings_of,
+)
 from tests.support.openai_script import ANSWER, Fault, Latencies, as_mp3, speech_pcm
 from tests.support.openai_standin import OpenAIStandin
 from tests.support.openai_wire import VOICES

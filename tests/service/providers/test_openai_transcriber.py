@@ -11,12 +11,18 @@ import pytest
 
 from cedar_voice_service.audio.formats import AudioBlock, EdgeKind, Pcm, SpeechEdge
 from cedar_voice_service.errors import Stage
-from cedar_voice_service.providers.openai.connection import Endpoint, connected
-from cedar_voice_service.providers.openai.engines import endpoint_of, open_openai_transcriber
+from cedar_voice_service.providers.openai.connection import connected
+from cedar_voice_service.providers.openai.endpoint import Endpoint
 from cedar_voice_service.providers.openai.transcriber import OpenAIRecognizer
 from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, Transcriber
 from tests.support.hypotheses import hypotheses_of
-from tests.support.openai_engines import DEADLINES, recording, settings_of
+from tests.support.openai_engines import (
+    DEADLINES,
+    endpoint_of,
+    open_openai_transcriber,
+    recording,
+    settings_of,
+)
 from tests.support.openai_script import TRANSCRIPT, Fault
 from tests.support.openai_standin import OpenAIStandin
 from tests.support.openai_wire import WORD_LOGPROB

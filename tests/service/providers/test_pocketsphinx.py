@@ -14,9 +14,12 @@ import pytest
 from cedar_voice_service.audio.formats import AudioBlock, Pcm
 from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.providers.pocketsphinx.engine import PocketSphinx, open_pocketsphinx
-from cedar_voice_service.providers.pocketsphinx.recognizer import Recognizer, Transcript, Utterance
+from cedar_voice_service.providers.pocketsphinx.recognizer import (
+    DecodedSpeech,
+    DecodedUtterance,
+    Recognizer,
+)
 from cedar_voice_service.providers.protocols import Hypothesis
-from cedar_voice_service.settings import ServiceSettings
 from cedar_voice_service.workers.pool import open_worker_pool
 from tests.support.children import child_pids
 from tests.support.recordings import speech_pcm
@@ -33,7 +36,7 @@ TEXTS = {
 PIECE_BYTES = 3_200
 WORKER = "cedar_voice_service.providers.pocketsphinx.worker"
 PATIENCE_MS = 60_000
-ONE_WORKER = ServiceSettings(local_stt_workers=1)
+ONE_WORKER = {"worker_count": 1, "timeout_ms": 20_000}
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +44,11 @@ def recognizer() -> Recognizer:
     return Recognizer()
 
 
-def hear(recognizer: Recognizer, audio: bytes) -> tuple[list[str], Transcript]:
+def hear(recognizer: Recognizer, audio: bytes) -> tuple[list[str], DecodedSpeech]:
     """What an utterance looks like after each 100 ms, and in the end."""
-    utterance = Utterance(recognizer)
+    utterance = DecodedUtterance(recognizer)
     starts = range(0, len(audio), PIECE_BYTES)
-    partials = [utterance.hear(audio[start : start + PIECE_BYTES]) for start in starts]
+    partials = [utterance.add(audio[start : start + PIECE_BYTES]) for start in starts]
     return partials, utterance.finish()
 
 
@@ -96,7 +99,7 @@ def test_words_show_up_while_they_are_spoken(recognizer: Recognizer) -> None:
     "audio", [b"", silence(3_000), noise(3_000, 5), noise(2_000, 300), noise(2_000, 3_000)]
 )
 def test_silence_and_noise_have_no_words(recognizer: Recognizer, audio: bytes) -> None:
-    assert hear(recognizer, audio)[1] == Transcript()
+    assert hear(recognizer, audio)[1] == DecodedSpeech()
 
 
 def test_an_utterance_shorter_than_any_measurement_is_heard(recognizer: Recognizer) -> None:
@@ -123,7 +126,7 @@ async def transcribed(engine: PocketSphinx, name: str) -> list[Hypothesis]:
 
 
 async def test_the_engine_yields_changing_partials_and_one_final() -> None:
-    async with open_pocketsphinx(ONE_WORKER) as engine:
+    async with open_pocketsphinx(**ONE_WORKER) as engine:
         hypotheses = await transcribed(engine, "weather_in_london")
     *partials, final = hypotheses
     assert final.is_final
@@ -151,7 +154,7 @@ async def test_two_workers_hear_two_utterances_at_once_and_a_third_later() -> No
 
 async def test_an_utterance_given_up_between_blocks_leaves_its_process_in_use() -> None:
     before = child_pids()
-    async with open_pocketsphinx(ONE_WORKER) as engine:
+    async with open_pocketsphinx(**ONE_WORKER) as engine:
         workers = child_pids() - before
         async with aclosing(engine.transcribe(spoken(speech_pcm()), "en-US")) as hypotheses:
             await anext(hypotheses)
@@ -161,7 +164,7 @@ async def test_an_utterance_given_up_between_blocks_leaves_its_process_in_use() 
 
 
 async def test_an_utterance_cancelled_in_the_middle_disturbs_no_other() -> None:
-    async with open_pocketsphinx(ONE_WORKER) as engine:
+    async with open_pocketsphinx(**ONE_WORKER) as engine:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
                 await transcribed(engine, "two_sentences")
@@ -170,7 +173,7 @@ async def test_an_utterance_cancelled_in_the_middle_disturbs_no_other() -> None:
 
 async def test_a_process_that_dies_costs_one_utterance() -> None:
     before = child_pids()
-    async with open_pocketsphinx(ONE_WORKER) as engine:
+    async with open_pocketsphinx(**ONE_WORKER) as engine:
         (pid,) = child_pids() - before
         async with aclosing(engine.transcribe(spoken(speech_pcm()), "en-US")) as hypotheses:
             await anext(hypotheses)

@@ -12,7 +12,7 @@ from cedar_voice_client.recovery.backoff import wait_s
 from cedar_voice_service.errors import Code, RateLimited
 from cedar_voice_service.runtime.quotas import Quota, Quotas, Rates
 from cedar_voice_service.server import rates_of
-from cedar_voice_service.token_bucket import TokenBucket
+from cedar_voice_shared.token_bucket import TokenBucket
 from tests.support.service import settings
 
 
@@ -26,17 +26,17 @@ class Clock:
         return self.at_s
 
 
-DEFAULTS = rates_of(settings())
+DEFAULTS = rates_of(settings().quotas)
 
 
 def test_a_bucket_says_when_to_come_back() -> None:
     clock = Clock()
     bucket = TokenBucket(2.0, 3.0, clock)
-    assert [bucket.take() for _ in range(3)] == [0.0, 0.0, 0.0]
-    wait_s = bucket.take()
+    assert [bucket.consume() for _ in range(3)] == [0.0, 0.0, 0.0]
+    wait_s = bucket.consume()
     assert wait_s == pytest.approx(0.5)
     clock.at_s += wait_s
-    assert bucket.take() == 0.0
+    assert bucket.consume() == 0.0
 
 
 @given(st.lists(st.tuples(st.floats(0, 5), st.floats(0.1, 4)), max_size=50))
@@ -46,7 +46,7 @@ def test_no_bucket_gives_more_than_its_rate_and_burst(steps: list[tuple[float, f
     given_amount = 0.0
     for pause_s, amount in steps:
         clock.at_s += pause_s
-        if bucket.take(amount) == 0.0:
+        if bucket.consume(amount) == 0.0:
             given_amount += amount
         assert given_amount <= 3.0 + 2.0 * clock.at_s + 1e-6
 

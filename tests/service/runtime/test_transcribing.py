@@ -8,16 +8,20 @@ import pytest
 from cedar_voice_service.audio.formats import AudioBlock
 from cedar_voice_service.errors import Stage
 from cedar_voice_service.providers.protocols import Hypothesis, Transcriber
-from cedar_voice_service.providers.wrappers.attempts import Patience
-from cedar_voice_service.providers.wrappers.circuit_breaker import Breaker
-from cedar_voice_service.providers.wrappers.fallback import FallbackTranscriber, Named, Pair
-from cedar_voice_service.providers.wrappers.retry import RetriedTranscriber
+from cedar_voice_service.providers.wrappers.circuit_breaker import CircuitBreaker
+from cedar_voice_service.providers.wrappers.fallback import (
+    NamedEngine,
+    PrimaryAndFallback,
+    with_fallback,
+)
+from cedar_voice_service.providers.wrappers.retry import RetryPolicy, retried
+from cedar_voice_service.providers.wrappers.stage import TRANSCRIPTION
 from cedar_voice_service.runtime.stt_stage import SttStage
 from cedar_voice_service.session import events as on
 from tests.support.failing_engines import FailingTranscriber, Run, failed, fed
 from tests.support.virtual_time import run_virtually
 
-TWICE = Patience(Stage.STT, 2, 5_000)
+TWICE = RetryPolicy(Stage.STT, 2, 5_000)
 CUT = Run(2, failed(Stage.STT))
 
 
@@ -53,10 +57,12 @@ def reported(transcriber: Transcriber, kind: Any = WORDS) -> list[Any]:
     return [event for event in events if isinstance(event, kind)]
 
 
-def both(first: Transcriber, second: Transcriber) -> FallbackTranscriber:
+def both(first: Transcriber, second: Transcriber) -> Transcriber:
     """Two engines, of which the second stands in for the first."""
-    pair = Pair(Stage.STT, Named("a", first), Named("b", second), Breaker(3, 1_000))
-    return FallbackTranscriber(pair)
+    pair = PrimaryAndFallback(
+        NamedEngine("a", first), NamedEngine("b", second), CircuitBreaker(3, 1_000)
+    )
+    return with_fallback(TRANSCRIPTION, pair)
 
 
 def sent_ms(transcriber: Transcriber) -> int:
@@ -65,22 +71,22 @@ def sent_ms(transcriber: Transcriber) -> int:
 
 
 def test_what_failed_attempts_were_sent_is_counted() -> None:
-    assert sent_ms(RetriedTranscriber(FailingTranscriber("a", CUT, Run()), TWICE)) == 300 + 300
+    assert sent_ms(retried(TRANSCRIPTION, FailingTranscriber("a", CUT, Run()), TWICE)) == 300 + 300
 
 
 def test_what_the_engine_that_failed_was_sent_is_counted() -> None:
-    first = RetriedTranscriber(FailingTranscriber("a", CUT), TWICE)
+    first = retried(TRANSCRIPTION, FailingTranscriber("a", CUT), TWICE)
     assert sent_ms(both(first, FailingTranscriber("b", Run()))) == 2 * 300 + 300
 
 
 def test_what_was_sent_for_nothing_is_counted() -> None:
-    down = RetriedTranscriber(FailingTranscriber("a", CUT), TWICE)
+    down = retried(TRANSCRIPTION, FailingTranscriber("a", CUT), TWICE)
     assert sent_ms(down) == 2 * 300
     assert len(reported(down, on.TranscriptionFailed)) == 1
 
 
 def test_no_attempt_takes_stable_words_back() -> None:
-    again = RetriedTranscriber(FailingTranscriber("a", CUT, Run(3)), TWICE)
+    again = retried(TRANSCRIPTION, FailingTranscriber("a", CUT, Run(3)), TWICE)
     assert [event.text for event in reported(again)[:-1]] == [
         "a100",
         "a100 a200",

@@ -1,4 +1,4 @@
-"""Words of any script: joined, and cut."""
+"""Words of any script, cut."""
 
 import unicodedata
 
@@ -10,30 +10,11 @@ from cedar_voice_service.session.text import (
     CHAR_MS,
     UNSPACED_CHAR_MS,
     first_words,
-    joined,
     spoken_within,
 )
 
 CHINESE = "今天天气很好，我们去公园。"
 THAI = "ที่นี่"
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "whole"),
-    [
-        ("turn on", "the light", "turn on the light"),
-        ("", "the light", "the light"),
-        ("turn on ", "", "turn on"),
-        ("今天天气", "很好", "今天天气很好"),
-        ("今天天气很好。", "我们去公园。", "今天天气很好。我们去公园。"),
-        ("「はい」", "「いいえ」", "「はい」「いいえ」"),
-        ("ที่นี่", "ดี", "ที่นี่ดี"),
-        ("안녕하세요", "여러분", "안녕하세요 여러분"),
-        ("我用", "Python", "我用 Python"),
-    ],
-)
-def test_a_space_is_put_where_the_scripts_have_one(before: str, after: str, whole: str) -> None:
-    assert joined(before, after) == whole
 
 
 @pytest.mark.parametrize(

@@ -1,127 +1,41 @@
-"""The frames of the Cedar WebSocket dialect, as they are written in JSON.
+"""JSON frames of the Cedar WebSocket dialect, beside those of `translation.frames`.
 
-The first half is what browsers send, the second what they receive. `config{settings,context}`,
+The first half is sent by browsers, the second half received by them. `config{settings,context}`,
 `audio_chunk{data}`, `start_listening`, `stop_listening` and `auth{token}` come from existing Cedar
-frontends, as do all that are sent down up to `Failure`; the rest is additive. Unknown fields are
-ignored on both sides. Durations and offsets are milliseconds.
+frontends, as do the events up to `Failure`; the rest is additive.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from cedar_voice_bridge.dialects.configuration import Settings as Settings
-from cedar_voice_bridge.dialects.numbering import MAX_NUMBER
+from cedar_voice_bridge.translation.configuration import Settings
+from cedar_voice_bridge.translation.frames import (
+    ActionRequest,
+    CommonUpFrame,
+    Event,
+    NumberedFrame,
+    Output,
+    TurnDetection,
+    UInt32,
+    Usage,
+)
 
-UInt32 = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-Encoding = Literal["mp3", "wav", "pcm_s16le", "ogg_opus", "webm_opus"]
-Framing = Literal["continuous", "self_contained", "whole"]
-TurnMode = Literal["manual", "server_vad"]
 
-# -- what browsers send --------------------------------------------------------------------------
+# -- sent by browsers ----------------------------------------------------------------------------
 
 
-class TurnDetection(Struct, rename="camel"):
-    """How the user's turn is found, named as in the contract."""
-
-    mode: TurnMode | UnsetType = UNSET
-    threshold: float | UnsetType = UNSET
-    prefix_padding_ms: UInt32 | UnsetType = UNSET
-    silence_duration_ms: UInt32 | UnsetType = UNSET
-    min_speech_ms: UInt32 | UnsetType = UNSET
-    max_utterance_ms: UInt32 | UnsetType = UNSET
-    no_input_timeout_ms: UInt32 | UnsetType = UNSET
-    create_response: bool | UnsetType = UNSET
-    interrupt_response: bool | UnsetType = UNSET
-    min_interruption_ms: UInt32 | UnsetType = UNSET
-    adaptive: bool | UnsetType = UNSET
-
-
-class Output(Struct, rename="camel"):
-    """The wanted audio; what is not named is as for a client that says nothing of it.
-
-    `supportsHold` is for clients that heed `hold`.
-    """
-
-    encoding: Encoding = "mp3"
-    framing: Framing = "self_contained"
-    max_lead_ms: UInt32 = 0
-    supports_hold: bool = False
-
-
-class Tool(Struct, rename="camel"):
-    """A tool the language model may call; with a `stateKey` it calls a setter of the state."""
-
-    name: str
-    description: str = ""
-    parameters: Raw | UnsetType = UNSET
-    state_key: str = ""
-    setter_key: str = ""
-    argument_order: list[str] = field(default_factory=list)
-
-
-class Config(Struct, tag="config", rename="camel"):
-    """Changes what it names; `context` is any JSON.
-
-    With `draftReplies` an answer is begun when the user pauses, and kept if nothing more is said.
-    """
-
-    settings: Settings | UnsetType = UNSET
-    context: Raw | UnsetType = UNSET
-    output: Output | UnsetType = UNSET
-    turn_detection: TurnDetection | UnsetType = UNSET
-    tools: list[Tool] | UnsetType = UNSET
-    system_prompt: str | UnsetType = UNSET
-    draft_replies: bool | UnsetType = UNSET
-
-
-class Said(Struct, kw_only=True):
-    """What has to be heard once may have a number: what has one already is passed over.
-
-    Numbers grow from frame to frame.
-    """
-
-    seq: Annotated[int, Meta(ge=0, le=MAX_NUMBER)] = 0
-
-
-class AudioChunk(Said, tag="audio_chunk"):
+class AudioChunk(NumberedFrame, tag="audio_chunk"):
     """Microphone audio in base64."""
 
     data: str
 
 
-class StartListening(Said, tag="start_listening"):
-    """The following audio is new input."""
+class Say(NumberedFrame, tag="say", rename="camel"):
+    """Speak this text verbatim, an answer without the language model.
 
-
-class StopListening(Said, tag="stop_listening"):
-    """The user's turn is over."""
-
-
-class Auth(Struct, tag="auth"):
-    """A token, for browsers that do not put it into the address."""
-
-    token: str | None = None
-
-
-class Interrupt(Said, tag="interrupt", rename="camel"):
-    """Stop a response, 0 for whichever is in progress; `playedMs` of it were heard."""
-
-    response_id: UInt32 = 0
-    played_ms: UInt32 | UnsetType = UNSET
-
-
-class Text(Said, tag="text"):
-    """A typed user turn."""
-
-    text: str
-
-
-class Say(Said, tag="say", rename="camel"):
-    """Speak this text as it is, an answer without the language model.
-
-    Speech may interrupt it, and the conversation keeps it, unless told otherwise.
+    By default speech of the user may interrupt it, and the conversation history keeps it.
     """
 
     text: str
@@ -129,48 +43,32 @@ class Say(Said, tag="say", rename="camel"):
     add_to_history: bool | UnsetType = UNSET
 
 
-class CreateResponse(Said, tag="create_response"):
+class CreateResponse(NumberedFrame, tag="create_response"):
     """Answer the conversation as it stands, by instructions for this answer alone."""
 
     instructions: str = ""
 
 
 class Playback(Struct, tag="playback", rename="camel"):
-    """So much of an answer's audio has been played."""
+    """Report of the duration of an answer's audio that has been played."""
 
     response_id: UInt32
     played_ms: UInt32
 
 
 class Ping(Struct, tag="ping", rename="camel"):
-    """Are you there? `sentAt` comes back. `lastSeq` is the newest place that has been heard."""
+    """Request for a `pong`, which returns `sentAt`.
+
+    `lastSeq` is the newest sequence number that the browser has received.
+    """
 
     sent_at: Int64 = 0
     last_seq: Annotated[int, Meta(ge=0, le=2**53)] = 0
 
 
-UpFrame = (
-    Config
-    | AudioChunk
-    | StartListening
-    | StopListening
-    | Auth
-    | Interrupt
-    | Text
-    | Say
-    | CreateResponse
-    | Playback
-    | Ping
-)
+UpFrame = CommonUpFrame | AudioChunk | Say | CreateResponse | Playback | Ping
 
-# -- what browsers receive -----------------------------------------------------------------------
-
-
-class Event(Struct, kw_only=True, rename="camel", omit_defaults=True):
-    """What every event may carry: its turn and its place in the session's sequence."""
-
-    turn_id: int = 0
-    seq: int = 0
+# -- received by browsers ------------------------------------------------------------------------
 
 
 class Connected(Event, tag="connected"):
@@ -180,7 +78,7 @@ class Connected(Event, tag="connected"):
 
 
 class PartialTranscription(Event, tag="transcription_partial"):
-    """What the user is saying, the whole of it so far.
+    """Words of the utterance in progress, from its beginning.
 
     Later ones and the final of the turn only extend `stableText`, its beginning.
     """
@@ -191,12 +89,12 @@ class PartialTranscription(Event, tag="transcription_partial"):
 
 
 class FinalTranscription(Event, tag="transcription_final"):
-    """What the user said; no answer follows when it is empty, unless one is asked for or owed.
+    """Words of the utterance; an empty one has no answer, unless one is requested or pending.
 
-    Another one of the same turn replaces it: the user went on before the answer was heard. A client
-    that says nothing of its output gets what the other one adds, and none that is empty. After one
-    that `continues` the user speaks on beyond the longest turn: the rest is the next turn, and the
-    answer comes then.
+    Another one of the same turn replaces it: the user resumed speaking before the answer was
+    audible. A client that has not configured its output gets only the words that the other one
+    adds, and no empty one. After one that `continues` the user speaks beyond the longest turn: the
+    rest is the next turn, and the answer follows that one.
     """
 
     text: str
@@ -217,14 +115,6 @@ class ResponseChunk(Event, tag="response_chunk"):
     text: str
 
 
-class Usage(Struct, rename="camel"):
-    """Tokens of the language model."""
-
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-
-
 class ResponseComplete(Event, tag="response_complete"):
     """The whole text of the answer; not sent for one that failed before its first word."""
 
@@ -235,7 +125,7 @@ class ResponseComplete(Event, tag="response_complete"):
 
 
 class AudioFormat(Struct, rename="camel"):
-    """How audio is encoded."""
+    """Encoding of audio."""
 
     encoding: str
     sample_rate_hz: int
@@ -243,7 +133,7 @@ class AudioFormat(Struct, rename="camel"):
 
 
 class SpokenChunk(Event, tag="audio_chunk"):
-    """Audio of the answer in base64; `text` begins to be spoken in it."""
+    """Audio of the answer in base64; the speech of `text` begins in it."""
 
     response_id: int
     data: str
@@ -255,28 +145,13 @@ class SpokenChunk(Event, tag="audio_chunk"):
 
 
 class AudioComplete(Event, tag="audio_complete"):
-    """No more audio of the answer comes."""
+    """No more audio of the answer follows."""
 
     response_id: int
 
 
-class ActionRequest(Event, tag="action"):
-    """Call a setter of the application's state with these positional arguments.
-
-    A tool that is no setter has empty keys; its arguments, by name, are in `arguments`.
-    """
-
-    action_id: str
-    state_key: str
-    setter_key: str
-    args: list[Any]
-    arguments: Any
-    tool_name: str = ""
-    response_id: int = 0
-
-
 class Failure(Event, tag="error"):
-    """Something went wrong; the connection lives unless it is fatal."""
+    """An error; the connection stays open unless the error is fatal."""
 
     code: str
     message: str
@@ -288,7 +163,7 @@ class Failure(Event, tag="error"):
 
 
 class Ready(Event, tag="ready"):
-    """The configuration in force, and the newest number of the browser's that has arrived."""
+    """The configuration in force, and the newest frame number of the browser that has arrived."""
 
     session_id: str
     resumed: bool
@@ -300,21 +175,24 @@ class Ready(Event, tag="ready"):
 
 
 class Speech(Event, tag="speech"):
-    """The user began or stopped speaking, ended the turn, or said nothing for long."""
+    """The user started or stopped speaking, ended the turn, or was silent for a long time."""
 
     event: str
     audio_offset_ms: int
 
 
 class Hold(Event, tag="hold", rename="camel"):
-    """Pause an answer and keep what is queued, or go on; only for clients that asked for it."""
+    """Pause playback of an answer and keep its queue, or resume; only for clients that ask for it.
+
+    A client asks for it by `supportsHold`.
+    """
 
     response_id: int
     held: bool
 
 
 class Interruption(Event, tag="interruption"):
-    """An answer was cut off: play no more of it; `keptText` is believed to have been heard."""
+    """An answer was cut off: play no more of it; `keptText` is the text that was audible."""
 
     response_id: int
     reason: str
@@ -325,7 +203,7 @@ class Interruption(Event, tag="interruption"):
 class Metrics(Event, tag="turn_metrics"):
     """The record of a finished turn; latencies are of the stages that ran.
 
-    Of the `drafts`, answers begun before the turn was over, `droppedDrafts` were thrown away.
+    Of the `drafts`, answers begun before the turn was over, `droppedDrafts` were discarded.
     """
 
     interrupted: bool
@@ -349,15 +227,15 @@ class Metrics(Event, tag="turn_metrics"):
 
 
 class TokenExpiring(Event, tag="token_expiring"):
-    """The token expires: an `auth` frame with a fresh one keeps the socket."""
+    """The token expires soon: an `auth` frame with a fresh one keeps the socket open."""
 
     time_left_ms: int
 
 
 class GoAway(Event, tag="go_away"):
-    """The bridge stops: the socket is closed after the turn in progress, or when the time is over.
+    """The bridge stops: it closes the socket after the turn in progress, or after this time.
 
-    The session goes on at the next one.
+    The session resumes at the next bridge.
     """
 
     time_left_ms: int
@@ -369,3 +247,25 @@ class Pong(Event, tag="pong"):
     sent_at: int
     answered_at: int
     received: int
+
+
+DownFrame = (
+    Connected
+    | PartialTranscription
+    | FinalTranscription
+    | ResponseStart
+    | ResponseChunk
+    | ResponseComplete
+    | SpokenChunk
+    | AudioComplete
+    | ActionRequest
+    | Failure
+    | Ready
+    | Speech
+    | Hold
+    | Interruption
+    | Metrics
+    | TokenExpiring
+    | GoAway
+    | Pong
+)

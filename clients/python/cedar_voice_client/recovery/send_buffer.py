@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import cedar_voice.v1 as pb
 from cedar_voice_client.enums import ErrorCode
 from cedar_voice_client.errors import Unavailable
-from cedar_voice_client.recordings import MAX_HEADER_BYTES, begins_recording, header_of
+from cedar_voice_shared.containers import RecordingHeader, recognize
 
 MAX_MESSAGES = 1_000
 """Longest buffer, audio not counted."""
@@ -22,18 +22,7 @@ class _RecordingHead:
 
     start: pb.VoiceSessionRequest | None = None
     first_audio_sequence: int = 0
-    header: bytes | None = None
-    _head: bytearray = field(default_factory=bytearray)
-
-    def add(self, data: bytes) -> None:
-        if self.header is not None:
-            return
-        self._head += data
-        self.header = header_of(bytes(self._head))
-        if self.header is None and len(self._head) > MAX_HEADER_BYTES:
-            self.header = b""
-        if self.header is not None:
-            self._head.clear()
+    header: RecordingHeader = field(default_factory=RecordingHeader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +137,8 @@ class SendBuffer:
         preamble: list[pb.VoiceSessionRequest] = []
         if recording.start is not None and recording.start.sequence < since:
             preamble.append(pb.VoiceSessionRequest(control=recording.start.control))
-        if recording.header and recording.first_audio_sequence < since:
-            audio = pb.InputAudio(data=recording.header)
+        if recording.header.setup and recording.first_audio_sequence < since:
+            audio = pb.InputAudio(data=recording.header.setup)
             preamble.append(pb.VoiceSessionRequest(audio=audio))
         return preamble
 
@@ -158,16 +147,12 @@ class SendBuffer:
         data = request.audio.data
         if request.control.HasField("start_listening"):
             self._recording = _RecordingHead(request)
-        elif data and begins_recording(data) and self._recording.first_audio_sequence:
-            is_page = self._recording.header and data.startswith(
-                b"OggS"
-            )  # so does every later page
-            if not is_page:
-                self._recording = _RecordingHead(self._recording.start)
+        elif self._recording.first_audio_sequence and recognize(data).begins_header:
+            self._recording = _RecordingHead(self._recording.start)
         if data:
             if not self._recording.first_audio_sequence:
                 self._recording.first_audio_sequence = request.sequence
-            self._recording.add(data)
+            self._recording.header.add(data)
 
     def _drop_surplus(self, now_s: float) -> None:
         index = 0

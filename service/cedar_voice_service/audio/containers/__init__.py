@@ -1,1 +1,1 @@
-"""Readers: bytes of a container in, the codec's packets out. Pure parsing; no codec runs here."""
+"""Readers: bytes of a container in, packets of the codec out. Pure parsing; no codec runs here."""

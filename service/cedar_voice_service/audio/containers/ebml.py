@@ -1,4 +1,4 @@
-"""Elements of EBML, the binary XML that WebM is written in."""
+"""Elements of EBML, the binary XML in which WebM is written."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ SIMPLE_BLOCK = 0xA3
 BLOCK = 0xA1
 
 MASTERS = frozenset({SEGMENT, CLUSTER, TRACKS, TRACK_ENTRY, AUDIO, BLOCK_GROUP})
-"""Elements made of elements, which are read as if their children stood in their place."""
+"""Elements made of elements, which are read as if their children replaced them."""
 
 BULKY = frozenset(
     {
@@ -34,7 +34,7 @@ BULKY = frozenset(
         0x1254C367,  # Tags
     }
 )
-"""Elements without interest here that may be long."""
+"""Elements that are ignored, and may be long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,10 @@ def read_header(data: bytes | bytearray, at: int) -> ElementHeader | None:
 
 
 def read_vint(data: bytes, at: int) -> tuple[int, int]:
-    """The number at `at` and the position after it.
+    """Read the number at `at`; return it with the position after it.
 
     Raises:
-        InvalidHeader: there is no whole number.
+        InvalidHeader: the number is not complete.
     """
     length = _vint_length(data, at, longest=8)
     if length is None or at + length > len(data):

@@ -10,11 +10,11 @@ from cedar_voice_service.audio.containers.parts import Part, Track
 from cedar_voice_service.errors import BrokenAudio
 
 MAX_FRAMELESS_BYTES = 1 << 20
-"""Bytes in a row that may hold no frame: a picture in a tag."""
+"""Bytes in a row that may contain no frame, such as a picture in a tag."""
 
 
 class ElementaryReader:
-    """Frames of one codec. A frame is known by those after it: one of MP3, about ten of FLAC."""
+    """Reads frames of one codec. Those after a frame confirm it: one of MP3, about ten of FLAC."""
 
     def __init__(self, track: Track) -> None:
         self._track = track
@@ -51,7 +51,7 @@ class ElementaryReader:
 
 
 class Mp3Reader:
-    """MP3 frames, without the tag before them and the frame that only describes the file."""
+    """Reads MP3 frames, without the tag before them and the frame that only describes the file."""
 
     def __init__(self) -> None:
         self._frames = ElementaryReader(Track("mp3float"))
@@ -64,13 +64,13 @@ class Mp3Reader:
             data = self._tag.feed(data)
             if self._tag.is_over:
                 self._tag = None
-        return self._sound_of(self._frames.feed(data))
+        return self._without_description(self._frames.feed(data))
 
     def flush(self) -> list[Part]:
         """See `Reader.flush`."""
-        return self._sound_of(self._frames.flush())
+        return self._without_description(self._frames.flush())
 
-    def _sound_of(self, parts: list[Part]) -> list[Part]:
+    def _without_description(self, parts: list[Part]) -> list[Part]:
         if self._is_first and len(parts) > 1:
             self._is_first = False
             frame = parts[1]
@@ -80,7 +80,7 @@ class Mp3Reader:
 
 
 class Id3Skipper:
-    """Drops the ID3v2 tag that a file may begin with."""
+    """Drops the ID3v2 tag at the beginning of a file, if there is one."""
 
     def __init__(self) -> None:
         self._head = b""
@@ -92,7 +92,7 @@ class Id3Skipper:
         return self._skip_bytes == 0
 
     def feed(self, data: bytes) -> bytes:
-        """The bytes after the tag."""
+        """Receive bytes; return those after the tag."""
         if self._skip_bytes is None:
             data = self._head + data
             if b"ID3".startswith(data[:3]) and len(data) < 10:
@@ -115,5 +115,5 @@ def _tag_bytes(data: bytes) -> int:
 
 
 def _describes_file(frame: bytes) -> bool:
-    """Whether this is the silent frame that encoders put length and quality into."""
+    """Whether this is the silent frame in which encoders record length and quality."""
     return any(name in frame[:44] for name in (b"Xing", b"Info"))

@@ -12,22 +12,22 @@ from cedar_voice_service.errors import BrokenAudio
 
 MAX_INDEX_BYTES = 1 << 20
 MAX_KEPT_BYTES = 8 << 20
-"""Sound that may come before the index that tells where in it the samples are."""
+"""Sound that may come before the index, which has the positions of its samples."""
 
 MAX_SAMPLE_BYTES = 64 << 10
 MAX_LOST_BYTES = 64 << 10
-"""Garbage after which a recording is given up."""
+"""Garbage after which a recording is abandoned."""
 
 _BOXES = frozenset(
     b"ftyp styp sidx ssix moov moof mdat mfra free skip wide emsg prft uuid udta meta pdin".split()
 )
 
 _LANDMARK = re.compile(b"moof|ftyp")
-"""Where reading resumes after garbage: four bytes before."""
+"""Type of a box at which reading resumes after garbage: the box begins four bytes before."""
 
 
 class Mp4Reader:
-    """Samples of the first sound track. A new `ftyp` box begins a new recording."""
+    """Reads samples of the first sound track. A new `ftyp` box begins a new recording."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -35,11 +35,11 @@ class Mp4Reader:
         self._at = 0
         """Position of the buffer in the file."""
         self._left: int | None = 0
-        """What is left of the box being passed through; None is until the end."""
+        """Bytes left of the box being passed through; None is until the end."""
         self._sound: SoundTrack | None = None
         self._ranges: deque[Range] = deque()
         self._kept = bytearray()
-        """The file up to the buffer, while its index is not known."""
+        """The file up to the buffer, while its index has not arrived."""
 
     def feed(self, data: bytes) -> list[Part]:
         """See `Reader.feed`."""
@@ -114,7 +114,7 @@ class Mp4Reader:
             self._sound = sound_of(content)
             self._ranges += self._sound.ranges
             yield self._sound.track
-            yield from self._take_kept()
+            yield from self._kept_samples()
 
     def _restart(self) -> None:
         self._at = 0
@@ -123,7 +123,7 @@ class Mp4Reader:
 
     def _lose(self) -> None:
         if self._sound is None:
-            raise BrokenAudio("the audio is no MP4 recording")
+            raise BrokenAudio("the audio is not an MP4 recording")
         found = _LANDMARK.search(self._buffer, 5)
         dropped = found.start() - 4 if found else max(1, len(self._buffer) - 7)
         self._drop(dropped)
@@ -133,15 +133,15 @@ class Mp4Reader:
 
     # -- samples -------------------------------------------------------------------------------
 
-    def _take_kept(self) -> Iterator[bytes]:
-        """The samples that came before the index."""
+    def _kept_samples(self) -> Iterator[bytes]:
+        """Yield the samples that came before the index."""
         kept, self._kept = bytes(self._kept), bytearray()
         while self._ranges and sum(self._ranges[0]) <= len(kept):
             offset, size = self._next_range()
             yield kept[offset : offset + size]
 
     def _pass_through(self) -> Iterator[bytes]:
-        """Yield the samples in this box, and drop what lies between them."""
+        """Yield the samples in this box, and drop the bytes between them."""
         while self._ranges:
             offset, size = self._ranges[0]
             gap = offset - self._at

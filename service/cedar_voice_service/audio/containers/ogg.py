@@ -8,7 +8,7 @@ from cedar_voice_service.errors import BrokenAudio, UnsupportedAudio
 
 MAX_PACKET_BYTES = 64 << 10
 MAX_LOST_BYTES = 128 << 10
-"""Garbage after which a recording is given up: the longest page twice."""
+"""Garbage after which a recording is abandoned: the longest page twice."""
 
 _MAGIC = b"OggS"
 _HEADER_BYTES = 27
@@ -26,9 +26,9 @@ class Page:
 
 
 class OggReader:
-    """Opus packets of the first Opus stream. A new first page begins a new recording.
+    """Reads packets of the first Opus stream. A new first page begins a new recording.
 
-    Checksums are not verified: what is damaged fails in the decoder.
+    Checksums are not verified: damaged packets fail in the decoder.
     """
 
     def __init__(self) -> None:
@@ -43,11 +43,11 @@ class OggReader:
         self._buffer += data
         parts: list[Part] = []
         while self._synchronize() and (page := self._next_page()) is not None:
-            parts += self._take(page)
+            parts += self._read_page(page)
         return parts
 
     def flush(self) -> list[Part]:
-        """A recording may end anywhere: what is incomplete was never heard."""
+        """See `Reader.flush`; an incomplete packet is dropped."""
         return []
 
     def _synchronize(self) -> bool:
@@ -56,7 +56,7 @@ class OggReader:
         del self._buffer[:dropped]
         self._lost_bytes += dropped
         if self._lost_bytes > MAX_LOST_BYTES or (dropped and self._serial is None):
-            raise BrokenAudio("the audio is no Ogg stream")
+            raise BrokenAudio("the audio is not an Ogg stream")
         return at >= 0
 
     def _next_page(self) -> Page | None:
@@ -73,11 +73,11 @@ class OggReader:
         serial = int.from_bytes(header[14:18], "little")
         return Page(header[5], serial, tuple(_pieces(bytes(laces), body)))
 
-    def _take(self, page: Page) -> Iterator[Part]:
+    def _read_page(self, page: Page) -> Iterator[Part]:
         if page.flags & _FIRST:
-            self._meet(page)
+            self._begin_stream(page)
         elif self._serial is None:
-            raise UnsupportedAudio("of Ogg only Opus is decoded")
+            raise UnsupportedAudio("Ogg is decoded with Opus only")
         if page.serial != self._serial:
             return
         if not page.flags & _CONTINUED:
@@ -86,13 +86,13 @@ class OggReader:
             if self._partial is not None:
                 self._partial += piece
                 if len(self._partial) > MAX_PACKET_BYTES:
-                    raise BrokenAudio("the Ogg stream holds a packet without end")
+                    raise BrokenAudio("a packet of the Ogg stream is too long")
             if is_end:
                 if self._partial is not None:
                     yield from self._packet(bytes(self._partial))
                 self._partial = bytearray()
 
-    def _meet(self, page: Page) -> None:
+    def _begin_stream(self, page: Page) -> None:
         head = page.pieces[0][0] if page.pieces else b""
         if head.startswith(b"OpusHead"):
             self._serial = page.serial

@@ -19,7 +19,7 @@ class PcmReader:
         self._rest = b""
 
     def feed(self, data: bytes) -> list[Part]:
-        """See `Reader.feed`; never fails."""
+        """See `Reader.feed`; raises nothing."""
         parts: list[Part] = []
         if self._track is not None:
             parts.append(self._track)

@@ -1,4 +1,4 @@
-"""RIFF WAVE, also as programs stream it: with sizes that were not known when written."""
+"""RIFF WAVE, also as programs stream it, with sizes that were unknown when it was written."""
 
 import struct
 
@@ -8,7 +8,7 @@ from cedar_voice_service.errors import BrokenAudio, UnsupportedAudio
 
 MAX_FORMAT_BYTES = 1 << 10
 UNKNOWN_SIZE = 0x7FFF0000
-"""Data sizes from here on, and 0, are what streaming programs write: the data never ends."""
+"""Streaming programs write data sizes from here on, or 0, for data without a known end."""
 
 _HEADER = struct.Struct("<4sI")
 _FORMAT = struct.Struct("<HHIIHH")
@@ -25,7 +25,7 @@ _CODECS = {
 
 
 class WavReader:
-    """Samples of a WAV file, or of several, one after the other."""
+    """Reads samples of consecutive WAV files."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -34,7 +34,7 @@ class WavReader:
         self._format: tuple[Track, int] | None = None
         self._samples: PcmReader | None = None
         self._data_bytes: int | None = 0
-        """What is left of the data; None is until the end."""
+        """Bytes left of the data; None is until the end."""
 
     def feed(self, data: bytes) -> list[Part]:
         """See `Reader.feed`."""
@@ -45,7 +45,7 @@ class WavReader:
         return parts
 
     def flush(self) -> list[Part]:
-        """A file may end anywhere."""
+        """See `Reader.flush`; a file may end anywhere."""
         return []
 
     def _pass_over(self) -> bool:

@@ -1,7 +1,7 @@
 """WebM as MediaRecorder writes it: live, of unknown length, cut anywhere.
 
-Elements are read one after the other, parents as if they were not there, so it does not matter
-whether sizes are known. Where the bytes make no sense, reading resumes at the next cluster.
+Elements are read in order, and parents as if they were not there, so it does not matter whether
+sizes are known. After bytes that are no element, reading resumes at the next cluster.
 """
 
 import re
@@ -20,20 +20,20 @@ MAX_PCM_BLOCK_BYTES = 256 << 10
 """Largest block of uncompressed audio."""
 
 MAX_BULKY_BYTES = 1 << 20
-"""Largest known element that is passed over."""
+"""Largest known element that is skipped."""
 
 MAX_UNKNOWN_BYTES = 256
-"""Largest unknown element that is passed over: what claims more is taken for garbage."""
+"""Largest unknown element that is skipped; one that claims more counts as garbage."""
 
 MAX_LOST_BYTES = 64 << 10
-"""Garbage after which a recording is given up: seconds of speech."""
+"""Garbage after which a recording is abandoned: seconds of speech."""
 
 MAX_TRACKS = 64
 
 _LANDMARK = re.compile(
     b"|".join(re.escape(id_.to_bytes(4)) for id_ in (ebml.CLUSTER, ebml.EBML, ebml.TRACKS))
 )
-"""Where reading resumes after garbage."""
+"""Elements at which reading resumes after garbage."""
 
 _TRACK_LEAVES = frozenset(
     {
@@ -52,7 +52,7 @@ _LACING = 0x06
 
 
 class WebmReader:
-    """Packets of the first audio track. A new EBML header begins a new recording."""
+    """Reads packets of the first audio track. A new EBML header begins a new recording."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -69,7 +69,7 @@ class WebmReader:
         return list(self._parts())
 
     def flush(self) -> list[Part]:
-        """A recording may end anywhere: what is incomplete was never heard."""
+        """See `Reader.flush`; an incomplete element is dropped."""
         return []
 
     def _parts(self) -> Iterator[Part]:
@@ -93,9 +93,9 @@ class WebmReader:
             else:
                 value = bytes(self._buffer[header.length : header.length + header.size])
                 del self._buffer[: header.length + header.size]
-                yield from self._take(header.id, value)
+                yield from self._read_element(header.id, value)
 
-    # -- passing over, losing and finding the thread -------------------------------------------
+    # -- skipping, and resuming after garbage --------------------------------------------------
 
     def _ignore(self, id_: int, length: int) -> None:
         self._skip_bytes = length
@@ -117,7 +117,7 @@ class WebmReader:
         self._lost_bytes += 1
 
     def _find(self) -> bool:
-        """Whether reading can go on at the front of the buffer."""
+        """Whether reading can continue at the front of the buffer."""
         if not self._is_lost:
             return True
         found = _LANDMARK.search(self._buffer)
@@ -160,7 +160,7 @@ class WebmReader:
             self._max_block_bytes = MAX_OPUS_BLOCK_BYTES if is_opus else MAX_PCM_BLOCK_BYTES
             yield track
 
-    def _take(self, id_: int, value: bytes) -> Iterator[bytes]:
+    def _read_element(self, id_: int, value: bytes) -> Iterator[bytes]:
         if id_ in _TRACK_LEAVES:
             if self._entries and self._track_number is None:
                 self._entries[-1][id_] = value
@@ -211,7 +211,7 @@ def _unsigned(entry: dict[int, bytes], id_: int) -> int:
 
 
 def _float(value: bytes) -> int:
-    """A rate in Hz; the default of the specification when there is none."""
+    """Return a rate in Hz, by default that of the specification."""
     if len(value) not in (4, 8):
         return 8_000
     rate_hz: float = struct.unpack(">f" if len(value) == 4 else ">d", value)[0]

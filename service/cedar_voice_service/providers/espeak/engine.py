@@ -1,7 +1,7 @@
 """eSpeak NG: the embedded speech synthesizer.
 
 Some texts crash the library, so it runs in a process of its own that is replaced when it dies. The
-library is GPL-3.0-or-later and optional (extra `local`); nothing of it runs in our process.
+library is GPL-3.0-or-later and optional (extra `local`); none of it runs in this process.
 """
 
 import json
@@ -12,16 +12,9 @@ from contextlib import asynccontextmanager
 from cedar_voice_service.audio.formats import SAMPLE_BYTES, Pcm
 from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.providers.espeak.text import plain, sentences_of
-from cedar_voice_service.providers.protocols import EngineInfo, SpeechRequest
-from cedar_voice_service.settings import ServiceSettings
+from cedar_voice_service.providers.protocols import SpeechRequest
 from cedar_voice_service.workers.frames import DATA
 from cedar_voice_service.workers.pool import WorkerPool, open_worker_pool
-
-INFO = EngineInfo(
-    name="espeak-ng",
-    model="",
-    description="offline, over a hundred languages, intelligible but plainly a machine",
-)
 
 VARIANTS = {"alloy": "", "echo": "m3", "fable": "m7", "onyx": "m1", "nova": "f2", "shimmer": "f4"}
 """The timbres behind the voice names that Cedar frontends offer."""
@@ -37,7 +30,7 @@ _ATTEMPTS_IN_STAGE_TIMEOUT = 3
 class EspeakSynthesizer:
     """A `Synthesizer` over one eSpeak NG process, which speaks sentence by sentence.
 
-    A sentence takes milliseconds, so sessions take turns at it. A language without a voice is
+    A sentence needs milliseconds, so sessions share the process. A language without a voice is
     spoken by the American English one.
     """
 
@@ -54,14 +47,14 @@ class EspeakSynthesizer:
                 yield Pcm(speech.data[start : start + block_bytes], speech.sample_rate_hz)
 
     async def _speak_safely(self, sentence: str, request: SpeechRequest) -> Pcm:
-        # Nothing of the sentence is out yet: it can be tried again, with less to stumble over.
+        # No audio of the sentence is out yet, so another attempt with plainer text is possible.
         try:
             return await self._speak(sentence, request)
         except EngineError:
             return await self._speak(plain(sentence), request)
 
     async def _speak(self, sentence: str, request: SpeechRequest) -> Pcm:
-        order = {
+        arguments = {
             "text": sentence,
             "language": request.language,
             "variant": VARIANTS.get(request.voice_id.lower(), ""),
@@ -69,18 +62,20 @@ class EspeakSynthesizer:
             "pitch": min(99, max(0, round(_PITCH * request.pitch))),
         }
         async with self._workers.worker() as worker:
-            reply = await worker.ask(DATA, json.dumps(order).encode(), timeout_ms=self._timeout_ms)
+            reply = await worker.ask(
+                DATA, json.dumps(arguments).encode(), timeout_ms=self._timeout_ms
+            )
         (rate_hz,) = _RATE_HZ.unpack_from(reply)
         return Pcm(reply[_RATE_HZ.size :], rate_hz)
 
 
 @asynccontextmanager
-async def open_espeak(settings: ServiceSettings) -> AsyncGenerator[EspeakSynthesizer, None]:
+async def open_espeak(stage_timeout_ms: int) -> AsyncGenerator[EspeakSynthesizer, None]:
     """Start the synthesizer process.
 
     Raises:
         EngineError: it does not start.
     """
-    timeout_ms = settings.stage_timeout_ms // _ATTEMPTS_IN_STAGE_TIMEOUT
+    timeout_ms = stage_timeout_ms // _ATTEMPTS_IN_STAGE_TIMEOUT
     async with open_worker_pool(_WORKER, Stage.TTS, size=1) as workers:
         yield EspeakSynthesizer(workers, timeout_ms)

@@ -1,4 +1,4 @@
-"""The part of libespeak-ng that we call, for a process of its own: some texts crash the library."""
+"""The functions of libespeak-ng in use, for a process of its own: some texts crash the library."""
 
 import ctypes
 import os
@@ -15,7 +15,7 @@ _BUFFER_MS = 100
 _FALLBACK_LANGUAGE = "en-us"
 
 
-class _Voice(ctypes.Structure):
+class _VoiceRecord(ctypes.Structure):
     _fields_ = (
         ("name", ctypes.c_char_p),
         ("languages", ctypes.c_void_p),
@@ -29,7 +29,7 @@ class _Voice(ctypes.Structure):
     )
 
 
-_TakeSamples = ctypes.CFUNCTYPE(
+_ReceiveSamples = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
 )
 
@@ -53,17 +53,17 @@ class EspeakLibrary:
             raise OSError("eSpeak NG does not find its data")
         self._samples = bytearray()
         # The library keeps the pointer only: the attribute keeps the callback alive.
-        self._callback = _TakeSamples(self._take)
+        self._callback = _ReceiveSamples(self._receive)
         self._library.espeak_SetSynthCallback(self._callback)
         self._voices = self._voices_by_language()
 
     def speak(
         self, text: str, *, language: str, variant: str, words_per_minute: int, pitch: int
     ) -> bytes:
-        """Speak plain text: 16-bit mono samples at `rate_hz`.
+        """Speak plain text; return 16-bit mono samples at `rate_hz`.
 
         Args:
-            text: what is said.
+            text: the text to speak.
             language: BCP-47 tag; one without a voice is spoken by the American English voice.
             variant: timbre, such as "f2"; empty for the plain voice.
             words_per_minute: 80 to 450.
@@ -79,21 +79,21 @@ class EspeakLibrary:
         return bytes(self._samples)
 
     def voice_of(self, language: str) -> str:
-        """The voice of a tag, else of ever more of it cut off, else American English."""
+        """Return the voice of a tag, or of its longest prefix with a voice, or American English."""
         subtags = language.lower().replace("_", "-").split("-")
         prefixes = ["-".join(subtags[:length]) for length in range(len(subtags), 0, -1)]
         return next(
             self._voices[tag] for tag in (*prefixes, _FALLBACK_LANGUAGE) if tag in self._voices
         )
 
-    def _take(self, samples: Any, count: int, _events: Any) -> int:
+    def _receive(self, samples: Any, count: int, _events: Any) -> int:
         if samples and count > 0:
             self._samples += ctypes.string_at(samples, count * ctypes.sizeof(ctypes.c_short))
         return 0
 
     def _voices_by_language(self) -> dict[str, str]:
         # Of the voices that know a language, the one with the lowest priority number is its own.
-        self._library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
+        self._library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_VoiceRecord))
         listed = self._library.espeak_ListVoices(None)
         best: dict[str, tuple[int, str]] = {}
         index = 0
@@ -106,7 +106,7 @@ class EspeakLibrary:
         return {language: identifier for language, (_, identifier) in best.items()}
 
 
-def _languages_of(voice: _Voice) -> list[tuple[int, str]]:
+def _languages_of(voice: _VoiceRecord) -> list[tuple[int, str]]:
     # A list of (priority byte, zero-terminated tag), ended by a zero byte.
     languages = []
     address = voice.languages

@@ -1,4 +1,4 @@
-"""Text made fit for a speech synthesizer: odd symbols gone, cut into sentences. Pure."""
+"""Text for a speech synthesizer: without odd symbols, and in sentences. Pure."""
 
 import re
 import unicodedata
@@ -11,13 +11,13 @@ _SENTENCE_END = re.compile(r"(?<=[.!?…。！？])\s+|(?<=[。！？])")
 
 
 def sentences_of(text: str) -> Iterator[str]:
-    """Cut text into sentences of at most 300 characters, without the symbols nobody speaks."""
+    """Cut text into sentences of at most 300 characters, without symbols that are not spoken."""
     for sentence in _SENTENCE_END.split(_keep(text, _PUNCTUATION)):
         yield from _shortened(sentence.strip())
 
 
 def plain(text: str) -> str:
-    """Leave nothing but letters, digits and the punctuation that every language has."""
+    """Remove everything but letters, digits and the punctuation that every language has."""
     return _keep(text, _PLAIN_PUNCTUATION)
 
 

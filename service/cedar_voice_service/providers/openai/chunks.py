@@ -1,7 +1,7 @@
 """The chunks of a streamed chat completion, read from the bytes of its event stream.
 
-The SDK builds a model object for each token, which costs several times what this does. What is read
-here is also checked, which the SDK leaves to its reader.
+The SDK builds a model object for each token, which costs several times as much. This module also
+checks the values that it reads, which the SDK does not.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -33,7 +33,7 @@ class CallFragment(msgspec.Struct):
 
 
 class Delta(msgspec.Struct):
-    """What is new in a choice."""
+    """The new part of a choice."""
 
     content: str | None = None
     refusal: str | None = None
@@ -41,7 +41,7 @@ class Delta(msgspec.Struct):
 
 
 class Choice(msgspec.Struct):
-    """One of the alternatives that are generated; Cedar Voice asks for one."""
+    """One of the alternatives that are generated; Cedar Voice requests one."""
 
     delta: Delta | None = None
     finish_reason: str | None = None
@@ -59,19 +59,19 @@ class TokenCounts(msgspec.Struct):
     completion_tokens: int
 
 
-class Chunk(msgspec.Struct):
-    """One event; `error` is what a server reports in the middle of a stream."""
+class CompletionChunk(msgspec.Struct):
+    """One event; `error` is a failure that a server reports in the middle of a stream."""
 
     choices: list[Choice] | None = None
     usage: TokenCounts | None = None
     error: Any = None
 
 
-_decode = msgspec.json.Decoder(Chunk).decode
+_decode = msgspec.json.Decoder(CompletionChunk).decode
 
 
-async def chunks_of(pieces: AsyncIterator[bytes]) -> AsyncGenerator[list[Chunk], None]:
-    """Read an event stream, however it is cut into pieces: the chunks that each piece completes.
+async def chunks_of(pieces: AsyncIterator[bytes]) -> AsyncGenerator[list[CompletionChunk], None]:
+    """Read an event stream, cut into any pieces; yield the chunks that each piece completes.
 
     Raises:
         EngineError: the server reports a failure in the stream.
@@ -90,8 +90,8 @@ async def chunks_of(pieces: AsyncIterator[bytes]) -> AsyncGenerator[list[Chunk],
 
 
 def _failure(error: Any) -> EngineError:
-    told = error if isinstance(error, dict) else {}
-    return reported_failure(Stage.LLM, _text(told.get("type")), _text(told.get("code")))
+    details = error if isinstance(error, dict) else {}
+    return reported_failure(Stage.LLM, _text(details.get("type")), _text(details.get("code")))
 
 
 def _text(value: object) -> str | None:

@@ -1,4 +1,4 @@
-"""What the OpenAI engines share: a server per stage, one connection pool, and timed waits.
+"""The connections of the OpenAI engines: one pool, timed waits, and errors in our terms.
 
 Every wait for a useful result of a server goes through `timed_wait` or `timed_results`, and
 `translated_errors` is the one place that turns the vendor's exceptions into `EngineError`.
@@ -10,9 +10,8 @@ import math
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 import anyio
 import httpx2
@@ -20,7 +19,8 @@ from openai import APIStatusError, AsyncOpenAI, DefaultAioHttpClient, OpenAIErro
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from cedar_voice_service.errors import EngineError, Stage
-from cedar_voice_service.providers.deadlines import STAGE_NAMES, Deadlines, too_slow
+from cedar_voice_service.providers.deadlines import STAGE_NAMES, too_slow
+from cedar_voice_service.providers.openai.endpoint import Endpoint
 
 KEEP_ALIVE_S = 300
 """How long an unused connection is held, so that a turn after a pause needs no new handshake."""
@@ -35,36 +35,19 @@ _EXHAUSTED_CODES = ("insufficient_quota", "billing_hard_limit_reached")
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """The server of one stage; without a `base_url` it is OpenAI itself."""
-
-    stage: Stage
-    model: str
-    deadlines: Deadlines
-    base_url: str = ""
-    api_key: str = field(default="", repr=False)
-
-    @property
-    def is_openais_own(self) -> bool:
-        """Whether it is OpenAI itself, which offers more and insists on more than others do."""
-        host = urlsplit(self.base_url).hostname or ""
-        return not self.base_url or host.endswith(".openai.com")
-
-
 @asynccontextmanager
 async def connected(endpoint: Endpoint) -> AsyncIterator[AsyncOpenAI]:
-    """Give a client of the server, on the connection pool that all of them share.
+    """Open a client of the server, on the connection pool that all clients share.
 
-    The client neither retries nor times. What may be repeated, and how long that may take, is
-    known to wrappers of the engine and not to one request; and the transport's own timer counts
-    any byte as progress, also a comment that only keeps the connection open. Connecting alone is
-    timed there, because only the transport sees it.
+    The client neither repeats nor times requests. Wrappers of the engine repeat them, because one
+    request does not know its attempts and their deadline; and the transport's own timer counts any
+    byte as progress, also a comment that only keeps the connection open. The transport times
+    connecting alone, because nothing else sees it.
     """
     connect_s = endpoint.deadlines.connect_ms / 1000
     async with _shared_pool() as pool:
         yield AsyncOpenAI(
-            # The SDK knows OpenAI's address. It insists on a key, which local servers do not want.
+            # The SDK knows OpenAI's address. It requires a key, which local servers ignore.
             base_url=endpoint.base_url or None,
             api_key=endpoint.api_key or _NO_KEY,
             http_client=pool,
@@ -78,8 +61,8 @@ async def timed_wait(endpoint: Endpoint) -> AsyncIterator[None]:
     """Bound the wait for the first result of a server, connecting included.
 
     Raises:
-        EngineError: of the endpoint's stage, for whatever went wrong; code STAGE_TIMEOUT when
-            nothing useful came in time.
+        EngineError: of the endpoint's stage, for every failure; code STAGE_TIMEOUT if no useful
+            result came in time.
     """
     limit_ms = endpoint.deadlines.first_result_ms
     with translated_errors(endpoint.stage):
@@ -92,7 +75,7 @@ async def timed_wait(endpoint: Endpoint) -> AsyncIterator[None]:
 
 @contextmanager
 def translated_errors(stage: Stage) -> Iterator[None]:
-    """Raise what a vendor's libraries raise as an `EngineError` of a stage."""
+    """Raise every exception of the vendor's libraries as an `EngineError` of a stage."""
     name = STAGE_NAMES[stage]
     try:
         yield
@@ -112,7 +95,7 @@ def translated_errors(stage: Stage) -> Iterator[None]:
 async def timed_results(
     endpoint: Endpoint, results: AsyncGenerator[Result, None]
 ) -> AsyncGenerator[Result, None]:
-    """Pass on the useful results of a server, each awaited within the deadlines."""
+    """Yield the useful results of a server, each awaited within the deadlines."""
     stage, deadlines, loop = endpoint.stage, endpoint.deadlines, asyncio.get_running_loop()
     limit_ms, left_ms = deadlines.first_result_ms, deadlines.total_ms
     with translated_errors(stage):
@@ -133,11 +116,11 @@ async def timed_results(
 
 
 def reported_failure(stage: Stage, kind: str | None, code: str | None) -> EngineError:
-    """The error for a failure that a server reports on an open connection.
+    """Return the error for a failure that a server reports on an open connection.
 
     Args:
-        stage: what failed.
-        kind: the vendor's class of errors; those of a request stay, all others may pass.
+        stage: the stage of the server.
+        kind: the vendor's class of errors; an error of the request lasts, every other may pass.
         code: the vendor's name of the error, which is shown.
     """
     shown = _plain(code) or _plain(kind)
@@ -163,7 +146,7 @@ def _refusal(
 
 
 def _code_in(body: bytes | None) -> str | None:
-    """The vendor's name of an error, from the JSON that refuses a handshake."""
+    """Return the vendor's name of an error, from the JSON that refuses a handshake."""
     try:
         code = json.loads(body or b"")["error"]["code"]
     except (ValueError, LookupError, TypeError):
@@ -172,7 +155,7 @@ def _code_in(body: bytes | None) -> str | None:
 
 
 def _plain(code: str | None) -> str | None:
-    """A code that may be shown: the vendor's message may quote a key or the conversation."""
+    """Return a code that is safe to show: a message may quote a key or the conversation."""
     return code if re.fullmatch(r"[a-z0-9_.-]{1,64}", code or "") else None
 
 
@@ -189,7 +172,7 @@ def _retry_after_ms(header: str) -> int:
 
 @dataclass(slots=True)
 class _Lease:
-    """A connection pool and how many engines use it."""
+    """A connection pool and the number of its users."""
 
     pool: httpx2.AsyncClient
     user_count: int = 0
@@ -203,7 +186,7 @@ _leases: dict[asyncio.AbstractEventLoop, _Lease] = {}
 async def _shared_pool() -> AsyncIterator[httpx2.AsyncClient]:
     loop = asyncio.get_running_loop()
     if loop not in _leases:
-        # A request of it takes a third less processor time than one of the SDK's own default.
+        # A request of it needs a third less processor time than one of the SDK's own default.
         _leases[loop] = _Lease(DefaultAioHttpClient(limits=_LIMITS, timeout=None))
     lease = _leases[loop]
     lease.user_count += 1

@@ -1,4 +1,4 @@
-"""A reply request in the words of OpenAI's chat API: messages and tools. Pure."""
+"""A reply request as messages and tools of OpenAI's chat API. Pure."""
 
 from collections.abc import Iterable
 
@@ -20,10 +20,9 @@ from cedar_voice_service.session.history import (
 
 
 def messages_of(request: ReplyRequest) -> list[ChatCompletionMessageParam]:
-    """The conversation, after one system message.
+    """Return the conversation, after one system message.
 
-    An assistant message of which nothing was heard, and that called nothing, is left out: the API
-    refuses it.
+    An assistant message without played text and without tool calls is left out: the API refuses it.
     """
     messages: list[ChatCompletionMessageParam] = [
         {"role": "system", "content": instructions_of(request)}
@@ -37,7 +36,7 @@ def messages_of(request: ReplyRequest) -> list[ChatCompletionMessageParam]:
 
 
 def instructions_of(request: ReplyRequest) -> str:
-    """The system message. What changes most is last, so that servers can cache what is before."""
+    """Return the system message; its most variable part is last, so that servers cache the rest."""
     parts = [
         request.system_prompt,
         f"Answer in the language with the BCP-47 tag {request.language}.",
@@ -47,7 +46,7 @@ def instructions_of(request: ReplyRequest) -> str:
 
 
 def tools_of(tools: Iterable[Tool]) -> list[ChatCompletionFunctionToolParam]:
-    """The tools that the client declared."""
+    """Return the tools that the client declared."""
     return [
         {
             "type": "function",
@@ -68,16 +67,16 @@ def _message(item: HistoryItem) -> ChatCompletionMessageParam:
         case ToolOutcome():
             return {"role": "tool", "tool_call_id": item.call_id, "content": item.output_json}
         case AssistantMessage(tool_calls=()):
-            return {"role": "assistant", "content": _heard(item)}
+            return {"role": "assistant", "content": _played_text(item)}
         case AssistantMessage():
             return {
                 "role": "assistant",
-                "content": _heard(item) or None,
+                "content": _played_text(item) or None,
                 "tool_calls": [_call(call) for call in item.tool_calls],
             }
 
 
-def _heard(message: AssistantMessage) -> str:
+def _played_text(message: AssistantMessage) -> str:
     # A dash shows the model, as it would a reader, that the sentence was cut off.
     return f"{message.text} —" if message.text and message.interrupted else message.text
 

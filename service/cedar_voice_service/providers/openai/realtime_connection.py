@@ -1,4 +1,4 @@
-"""A transcription session of OpenAI's realtime API: audio goes up, events come down."""
+"""A transcription session of OpenAI's realtime API: audio is sent, events are received."""
 
 import asyncio
 import ssl
@@ -25,14 +25,14 @@ from websockets.asyncio.client import ClientConnection
 from cedar_voice_service.audio.formats import SAMPLE_BYTES, Pcm
 from cedar_voice_service.audio.resampler import Resampler, frame_of
 from cedar_voice_service.providers.openai.connection import (
-    Endpoint,
     reported_failure,
     timed_wait,
     translated_errors,
 )
+from cedar_voice_service.providers.openai.endpoint import Endpoint
 
 REALTIME_RATE_HZ: Literal[24_000] = 24_000
-"""The one rate that the API takes."""
+"""The only rate that the API accepts."""
 
 _SHORTEST_ITEM_BYTES = REALTIME_RATE_HZ * 100 // 1000 * SAMPLE_BYTES
 """The API refuses to commit less than 100 ms."""
@@ -44,16 +44,16 @@ _MAX_EVENT_BYTES = 1 << 20
 _CLOSE_TIMEOUT_S = 1.0
 _LANGUAGE_LIST_MODELS = ("gpt-transcribe", "gpt-live-transcribe")
 
-Told = (
+TranscriptEvent = (
     InputAudioBufferCommittedEvent
     | ConversationItemInputAudioTranscriptionDeltaEvent
     | ConversationItemInputAudioTranscriptionCompletedEvent
 )
-"""The events that bring a transcript forward."""
+"""The events that extend a transcript."""
 
 
 class _SocketOptions(WebSocketConnectionOptions, total=False):
-    """The SDK hands all options on, also those of the WebSocket library that it does not list."""
+    """Options of the WebSocket library, which the SDK passes on although it does not list them."""
 
     ssl: ssl.SSLContext
     open_timeout: float | None
@@ -61,9 +61,9 @@ class _SocketOptions(WebSocketConnectionOptions, total=False):
 
 
 class _Socket(ClientConnection):
-    """A socket that is gone once `close` is left, whatever the server does.
+    """A socket that is closed once `close` returns, whatever the server does.
 
-    The library bounds the wait for the server's farewell, but not for its taking ours.
+    The library bounds the wait for the server's close frame, but not the sending of our own.
     """
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
@@ -79,7 +79,7 @@ class RealtimeSessions:
     """Opens transcription sessions on the server of an endpoint."""
 
     def __init__(self, client: AsyncOpenAI, endpoint: Endpoint) -> None:
-        # Taking the resource imports its modules now and not in the first turn.
+        # Access to the resource imports its modules now and not in the first turn.
         self._realtime = client.realtime
         self._endpoint = endpoint
         self._socket_options = _SocketOptions(
@@ -99,7 +99,7 @@ class RealtimeSessions:
         The session is configured without waiting for the answer: a refusal comes as an event.
 
         Args:
-            language: ISO-639-1 code of what will be spoken; empty leaves it to the model.
+            language: ISO-639-1 code of the speech; empty leaves it to the model.
 
         Raises:
             EngineError: the connection is not made in time, or refused.
@@ -130,17 +130,17 @@ class RealtimeSession:
         """Send a block, at the latest with the next commit.
 
         Raises:
-            EngineError: the server does not take it.
+            EngineError: the server does not accept it.
         """
         self._unsent += self._resampler.feed(frame_of(pcm.data, pcm.sample_rate_hz))
         if len(self._unsent) >= _APPEND_BYTES:
             await self._send()
 
     async def commit(self) -> None:
-        """Let what was appended since the last commit be transcribed as an item of its own.
+        """Request the transcript of the audio since the last commit, as an item of its own.
 
         Raises:
-            EngineError: the server does not take it.
+            EngineError: the server does not accept it.
         """
         self._unsent += self._resampler.flush()
         missing_bytes = _SHORTEST_ITEM_BYTES - self._uncommitted_bytes - len(self._unsent)
@@ -151,8 +151,8 @@ class RealtimeSession:
             await self._connection.input_audio_buffer.commit()
         self._uncommitted_bytes = 0
 
-    async def events(self) -> AsyncGenerator[Told, None]:
-        """What the server tells from here on, endlessly. Closing it early loses no event.
+    async def events(self) -> AsyncGenerator[TranscriptEvent, None]:
+        """Yield the events of the server, endlessly. Closing it early loses no event.
 
         Raises:
             EngineError: the connection fails, or the server reports a failure; each of them ends
@@ -171,8 +171,8 @@ class RealtimeSession:
         self._uncommitted_bytes += len(self._unsent)
         self._unsent.clear()
 
-    def _checked(self, event: RealtimeServerEvent) -> Told | None:
-        """The event if it brings a transcript forward. The SDK types what it reads, unchecked."""
+    def _checked(self, event: RealtimeServerEvent) -> TranscriptEvent | None:
+        """Return the event if it extends a transcript. The SDK does not check its values."""
         match event:
             case RealtimeErrorEvent() | ConversationItemInputAudioTranscriptionFailedEvent():
                 raise reported_failure(self._endpoint.stage, event.error.type, event.error.code)
@@ -207,4 +207,4 @@ def _session(model: str, language: str) -> RealtimeTranscriptionSessionCreateReq
 
 def _expect_texts(*values: object) -> None:
     if not all(isinstance(value, str) for value in values):
-        raise ValueError("an event lacks what it must tell")
+        raise ValueError("an event lacks a text")

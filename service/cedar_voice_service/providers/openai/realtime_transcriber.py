@@ -11,20 +11,21 @@ from openai.types.realtime import (
 )
 
 from cedar_voice_service.audio.formats import AudioBlock, EdgeKind, Pcm
-from cedar_voice_service.providers.openai.connection import Endpoint, timed_results
+from cedar_voice_service.providers.openai.connection import timed_results
+from cedar_voice_service.providers.openai.endpoint import Endpoint
 from cedar_voice_service.providers.openai.realtime_connection import (
     RealtimeSession,
     RealtimeSessions,
-    Told,
+    TranscriptEvent,
 )
-from cedar_voice_service.providers.openai.realtime_transcript import Transcript
+from cedar_voice_service.providers.openai.realtime_transcript import RealtimeTranscript
 from cedar_voice_service.providers.protocols import AudioSent, Hypothesis
 
 SHORTEST_UTTERANCE_MS = 100
 """Anything shorter cannot hold a word, and is not worth an item."""
 
 PAUSE_MS = 200
-"""Silence after which what was said is committed; shorter ones lie within phrases."""
+"""Silence after which speech is committed; shorter silence lies within phrases."""
 
 
 class OpenAIRealtimeTranscriber:
@@ -33,12 +34,12 @@ class OpenAIRealtimeTranscriber:
     Each utterance has a connection of its own. The handshake runs while the user speaks and the
     audio waits meanwhile, so that it delays the first partial, and the final only of an utterance
     that is shorter than the handshake. In return a broken connection costs one utterance, none is
-    held while nobody speaks, and no session reaches the age at which the vendor ends it.
+    held in silence, and no session reaches the age at which the vendor ends it.
 
-    What was said before a pause is committed in the pause, so that its transcript is mostly there
+    Speech before a pause is committed in the pause, so that its transcript is mostly complete
     before the pause has become the end of the turn. Silence after it is sent but never committed.
 
-    `gpt-live-transcribe` and `gpt-realtime-whisper` tell their words as they hear them; the other
+    `gpt-live-transcribe` and `gpt-realtime-whisper` return words while audio arrives; the other
     models begin when a piece of the utterance is committed.
     """
 
@@ -52,46 +53,46 @@ class OpenAIRealtimeTranscriber:
         """Recognize one utterance. See `Transcriber.transcribe`."""
         spoken = language.partition("-")[0].lower()
         async with self._sessions.open(spoken) as session:
-            utterance = _Utterance(session, Transcript(spoken))
-            async with aclosing(_while_heard(audio, session.events())) as news:
-                async for item in news:
-                    if (told := await utterance.take(item)) is not None:
-                        yield told
+            utterance = _RealtimeUtterance(session, RealtimeTranscript(spoken))
+            async with aclosing(_until_audio_ends(audio, session.events())) as items:
+                async for item in items:
+                    if (result := await utterance.receive(item)) is not None:
+                        yield result
             if (sent := await utterance.end()) is not None:
                 yield sent
             async with aclosing(timed_results(self._endpoint, session.events())) as events:
                 while utterance.is_awaited:
-                    told = await utterance.take(await anext(events))
-                    if told is not None and utterance.is_awaited:
-                        yield told
+                    result = await utterance.receive(await anext(events))
+                    if result is not None and utterance.is_awaited:
+                        yield result
             yield utterance.final()
 
 
-class _Utterance:
-    """An utterance on its way: what was committed of it, and what has been told."""
+class _RealtimeUtterance:
+    """The state of one utterance: its commits, its pauses and its transcript."""
 
-    def __init__(self, session: RealtimeSession, transcript: Transcript) -> None:
+    def __init__(self, session: RealtimeSession, transcript: RealtimeTranscript) -> None:
         self._session = session
         self._transcript = transcript
         self._held: list[Pcm] = []
-        """Heard in a pause that may still be long enough: it would belong to the next item."""
+        """Audio of a pause that may become long enough: it belongs to the next item then."""
         self._paused_at_ms: int | None = None
         self._has_uncommitted_speech = True
-        """Also while no edge of speech has told of any."""
-        self._heard_ms = 0.0
+        """Also before the first edge of speech."""
+        self._audio_ms = 0.0
         self._commit_count = 0
 
     @property
     def is_awaited(self) -> bool:
-        """Whether something that was committed has not been transcribed yet."""
+        """Whether a committed item has no complete transcript yet."""
         return self._transcript.complete_count < self._commit_count
 
-    async def take(self, item: AudioBlock | Told) -> Hypothesis | AudioSent | None:
-        """Send what was heard, or note what was told, which may give a partial."""
+    async def receive(self, item: AudioBlock | TranscriptEvent) -> Hypothesis | AudioSent | None:
+        """Send audio, or add an event to the transcript; return the result to yield, if any."""
         transcript = self._transcript
         match item:
             case AudioBlock():
-                return await self._hear(item)
+                return await self._send(item)
             case InputAudioBufferCommittedEvent():
                 transcript.begin(item.item_id)
                 return None
@@ -103,28 +104,28 @@ class _Utterance:
         return transcript.partial(is_settled=is_settled)
 
     async def end(self) -> AudioSent | None:
-        """The utterance is over: let what was said last be transcribed."""
+        """End the utterance: send the rest and commit the last speech."""
         sent = await self._release()
-        if self._has_uncommitted_speech and self._heard_ms >= SHORTEST_UTTERANCE_MS:
+        if self._has_uncommitted_speech and self._audio_ms >= SHORTEST_UTTERANCE_MS:
             await self._commit()
         return sent
 
     def final(self) -> Hypothesis:
-        """All that was said."""
+        """Return the final."""
         return self._transcript.final()
 
-    async def _hear(self, heard: AudioBlock) -> AudioSent | None:
-        for edge in heard.edges:
+    async def _send(self, block: AudioBlock) -> AudioSent | None:
+        for edge in block.edges:
             if edge.kind is EdgeKind.STARTED:
                 self._has_uncommitted_speech = True
                 self._paused_at_ms = None
-            elif edge.at_ms > heard.end_ms - self._heard_ms - heard.pcm.duration_ms:
-                self._paused_at_ms = edge.at_ms  # and not before the utterance began
-        self._held.append(heard.pcm)
-        self._heard_ms += heard.pcm.duration_ms
+            elif edge.at_ms > block.end_ms - self._audio_ms - block.pcm.duration_ms:
+                self._paused_at_ms = edge.at_ms  # an earlier edge is no pause of the utterance
+        self._held.append(block.pcm)
+        self._audio_ms += block.pcm.duration_ms
         if self._paused_at_ms is None:
             return await self._release()
-        if heard.end_ms - self._paused_at_ms >= PAUSE_MS:
+        if block.end_ms - self._paused_at_ms >= PAUSE_MS:
             if self._has_uncommitted_speech:
                 await self._commit()
             return await self._release()
@@ -145,26 +146,26 @@ class _Utterance:
         self._commit_count += 1
 
 
-async def _while_heard(
-    audio: AsyncIterator[AudioBlock], events: AsyncGenerator[Told, None]
-) -> AsyncGenerator[AudioBlock | Told, None]:
-    """What is heard and what is told meanwhile, as it comes, until the audio ends."""
+async def _until_audio_ends(
+    audio: AsyncIterator[AudioBlock], events: AsyncGenerator[TranscriptEvent, None]
+) -> AsyncGenerator[AudioBlock | TranscriptEvent, None]:
+    """Yield blocks of audio and events of the server as they arrive, until the audio ends."""
     async with aclosing(events):
-        hearing = asyncio.ensure_future(anext(audio, None))
-        listening = asyncio.ensure_future(anext(events))
+        arriving = asyncio.ensure_future(anext(audio, None))
+        receiving = asyncio.ensure_future(anext(events))
         try:
             while True:
-                await asyncio.wait((hearing, listening), return_when=asyncio.FIRST_COMPLETED)
-                if listening.done():
-                    yield listening.result()
-                    listening = asyncio.ensure_future(anext(events))
-                if hearing.done():
-                    block = hearing.result()
+                await asyncio.wait((arriving, receiving), return_when=asyncio.FIRST_COMPLETED)
+                if receiving.done():
+                    yield receiving.result()
+                    receiving = asyncio.ensure_future(anext(events))
+                if arriving.done():
+                    block = arriving.result()
                     if block is None:
                         return
                     yield block
-                    hearing = asyncio.ensure_future(anext(audio, None))
+                    arriving = asyncio.ensure_future(anext(audio, None))
         finally:
-            hearing.cancel()
-            listening.cancel()
-            await asyncio.gather(hearing, listening, return_exceptions=True)
+            arriving.cancel()
+            receiving.cancel()
+            await asyncio.gather(arriving, receiving, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""What realtime transcription has told of an utterance, item by item, as hypotheses. Pure.
+"""The items of a realtime transcription as hypotheses about one utterance. Pure.
 
 An utterance is committed in pieces, and each piece becomes an item with a transcript of its own.
 Several transcripts may grow at once and be completed in any order; the items stand in the order of
@@ -15,21 +15,21 @@ _UNSPACED_LANGUAGES = frozenset({"zh", "yue", "ja", "th", "lo", "km", "my"})
 
 @dataclass(slots=True)
 class _Item:
-    """The transcript of one piece: what has come of it, or all of it."""
+    """The transcript of one piece, complete or as far as it arrived."""
 
     text: str = ""
     is_complete: bool = False
 
 
-class Transcript:
-    """The words of one utterance as they come.
+class RealtimeTranscript:
+    """The words of one utterance as they arrive.
 
-    The protocol never takes a delta back, but the transcript that completes an item may differ from
-    its deltas. So all but the last word of what was told counts as stable, and a hypothesis that
-    would contradict it is withheld: only the final may.
+    The protocol never withdraws a delta, but the transcript that completes an item may differ from
+    its deltas. So all words received but the last count as stable, and a hypothesis that would
+    contradict them is withheld: only the final may.
 
     Args:
-        language: ISO-639-1 code of what is spoken, which tells whether words are spaced.
+        language: ISO-639-1 code of the speech, which decides whether words are spaced.
     """
 
     def __init__(self, language: str) -> None:
@@ -39,30 +39,30 @@ class Transcript:
         self._shown = ("", False)
 
     def begin(self, item_id: str) -> None:
-        """An item follows the others, unless it is known already."""
+        """Append an item, unless it is known already."""
         self._items.setdefault(item_id, _Item())
 
     def extend(self, item_id: str, delta: str) -> None:
-        """An item's transcript goes on; what comes after its completion is dropped."""
+        """Extend the transcript of an item; a delta after its completion is dropped."""
         item = self._items.setdefault(item_id, _Item())
         if not item.is_complete:
             item.text += delta
 
     def complete(self, item_id: str, text: str) -> None:
-        """An item's whole transcript."""
+        """Replace the transcript of an item by the complete one."""
         self._items[item_id] = _Item(text, is_complete=True)
 
     @property
     def complete_count(self) -> int:
-        """How many items are complete."""
+        """Number of complete items."""
         return sum(item.is_complete for item in self._items.values())
 
     def partial(self, *, is_settled: bool) -> Hypothesis | None:
-        """What has been told so far; None where that is nothing new, or contradicts stable text.
+        """Return the words so far; None if they are unchanged or contradict stable text.
 
-        A settled one leaves out what is not complete: no speech was heard in it.
+        A settled hypothesis leaves out items that are not complete: they hold no speech.
         """
-        text = self._told(complete_only=is_settled)
+        text = self._text(complete_only=is_settled)
         if (text, is_settled) == self._shown or not text.startswith(self._stable):
             return None
         self._shown = (text, is_settled)
@@ -76,15 +76,15 @@ class Transcript:
         )
 
     def final(self) -> Hypothesis:
-        """What was said in the complete items; audio that was not committed held no speech."""
-        return Hypothesis(self._told(complete_only=True), is_final=True)
+        """Return the words of the complete items; audio that was not committed held no speech."""
+        return Hypothesis(self._text(complete_only=True), is_final=True)
 
-    def _told(self, *, complete_only: bool) -> str:
+    def _text(self, *, complete_only: bool) -> str:
         items = self._items.values()
         return self._join(item.text for item in items if item.is_complete or not complete_only)
 
     def _certain(self) -> str:
-        """The complete items at the beginning, and all but the last word of the one after them."""
+        """Return the complete items at the beginning, and all but the last word of the next one."""
         texts = []
         for item in self._items.values():
             if not item.is_complete:

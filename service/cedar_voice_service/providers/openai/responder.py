@@ -1,4 +1,4 @@
-"""The language model over OpenAI's `chat/completions`, also as other servers offer it."""
+"""The language model over `chat/completions` of OpenAI or another server."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
@@ -12,11 +12,12 @@ from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.providers.openai.chunks import (
     CallFragment,
     Choice,
-    Chunk,
+    CompletionChunk,
     TokenCounts,
     chunks_of,
 )
-from cedar_voice_service.providers.openai.connection import Endpoint, timed_results
+from cedar_voice_service.providers.openai.connection import timed_results
+from cedar_voice_service.providers.openai.endpoint import Endpoint
 from cedar_voice_service.providers.openai.prompt import messages_of, tools_of
 from cedar_voice_service.providers.protocols import (
     ReplyEnd,
@@ -35,7 +36,7 @@ class OpenAIResponder:
     """Streams the answer of a chat model."""
 
     def __init__(self, client: AsyncOpenAI, endpoint: Endpoint) -> None:
-        # Taking the resource imports its modules now and not in the first turn.
+        # Access to the resource imports its modules now and not in the first turn.
         self._completions = client.chat.completions
         self._endpoint = endpoint
 
@@ -48,17 +49,17 @@ class OpenAIResponder:
                     yield part
         yield reply.end()
 
-    async def _chunks(self, request: ReplyRequest) -> AsyncGenerator[list[Chunk], None]:
-        """Those chunks of the stream that bring the answer forward, as they come.
+    async def _chunks(self, request: ReplyRequest) -> AsyncGenerator[list[CompletionChunk], None]:
+        """Yield the chunks of the stream that extend the answer, as they arrive.
 
-        After the first phrase they are fetched on beats, a few at a time: whoever speaks or reads
-        the answer is behind, and each fetch has its price.
+        After the first phrase several chunks are fetched together, on the beats of the clock: the
+        speech and the reader of the answer are behind, and each fetch has its price.
         """
         limit = request.max_output_tokens or omit
         # OpenAI's reasoning models refuse the old name of the limit, other servers the new one.
         knows_new_name = self._endpoint.is_openais_own
-        # The SDK looks through every message that it knows the type of, which holds the loop the
-        # longer, the longer the conversation is. What comes as an extra goes out as it is.
+        # The SDK inspects every message whose type it knows, which blocks the loop the longer, the
+        # longer the conversation is. An extra is sent unchanged.
         conversation: dict[str, object] = {"messages": messages_of(request)}
         if tools := tools_of(request.tools):
             conversation["tools"] = tools
@@ -83,20 +84,20 @@ class OpenAIResponder:
                     await asyncio.sleep(until_beat_s(now_s))
 
 
-def _is_useful(chunk: Chunk) -> bool:
+def _is_useful(chunk: CompletionChunk) -> bool:
     return bool(chunk.usage) or any(
         choice.finish_reason or choice.text or (choice.delta and choice.delta.tool_calls)
         for choice in chunk.choices or ()
     )
 
 
-def _text_of(bunch: Sequence[Chunk]) -> str:
+def _text_of(bunch: Sequence[CompletionChunk]) -> str:
     return "".join(choice.text for chunk in bunch for choice in chunk.choices or ())
 
 
 @dataclass(slots=True)
 class _PartialCall:
-    """A tool call as far as it has been streamed."""
+    """A tool call as far as it arrived."""
 
     index: int
     call_id: str = ""
@@ -123,7 +124,7 @@ class _Reply:
         self._finish_reason = ""
         self._usage: TokenCounts | None = None
 
-    def read(self, bunch: Sequence[Chunk]) -> Iterator[ReplyPart]:
+    def read(self, bunch: Sequence[CompletionChunk]) -> Iterator[ReplyPart]:
         texts = [choice.text for chunk in bunch for choice in chunk.choices or () if choice.text]
         if texts:
             yield ReplyText("".join(texts), len(texts))
@@ -140,7 +141,11 @@ class _Reply:
             yield from self._complete_calls()
 
     def end(self) -> ReplyEnd:
-        """Conclude the reply; a stream that ends without a reason was cut."""
+        """Return the end of the reply.
+
+        Raises:
+            EngineError: the stream ended without a reason, so it was cut.
+        """
         if not self._finish_reason:
             raise EngineError(Stage.LLM, "the language model's answer was cut off")
         usage = self._usage
@@ -151,7 +156,7 @@ class _Reply:
         )
 
     def _call_of(self, fragment: CallFragment) -> _PartialCall:
-        """The call that a fragment continues; some servers number all calls of a turn alike."""
+        """Return the call that a fragment continues; some servers number all calls alike."""
         for call in reversed(self._calls):
             if call.index == fragment.index and fragment.id in (None, "", call.call_id):
                 return call

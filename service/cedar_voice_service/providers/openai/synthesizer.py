@@ -1,4 +1,4 @@
-"""Text to speech over OpenAI's `audio/speech`, also as other servers offer it."""
+"""Text to speech over `audio/speech` of OpenAI or another server."""
 
 from collections import deque
 from collections.abc import AsyncGenerator
@@ -16,7 +16,8 @@ from openai import (
 
 from cedar_voice_service.audio.formats import SAMPLE_BYTES, Mp3, Pcm, Sound
 from cedar_voice_service.errors import EngineError, Stage
-from cedar_voice_service.providers.openai.connection import Endpoint, timed_results
+from cedar_voice_service.providers.openai.connection import timed_results
+from cedar_voice_service.providers.openai.endpoint import Endpoint
 from cedar_voice_service.providers.protocols import SpeechRequest
 
 SPEECH_RATE_HZ = 24_000
@@ -50,14 +51,15 @@ _Format = Literal["mp3", "pcm"]
 
 
 class OpenAISynthesizer:
-    """Streams speech, raw or as MP3. It ignores pitch, which the API does not have: see `pitched`.
+    """Streams speech, raw or as MP3. It ignores pitch, which the API lacks: see `wrappers.pitch`.
 
     A voice that the server does not know is replaced by the default voice. OpenAI's voices are
-    known; other servers tell only by refusing one. One that has no MP3 is asked for raw samples.
+    known; another server shows only by a refusal that it has no such voice, or no MP3, which is
+    replaced by raw samples.
     """
 
     def __init__(self, client: AsyncOpenAI, endpoint: Endpoint, default_voice: str) -> None:
-        # Taking the resource imports its modules now and not in the first turn.
+        # Access to the resource imports its modules now and not in the first turn.
         self._speech = client.audio.speech.with_streaming_response
         self._endpoint = endpoint
         self._default_voice = default_voice
@@ -79,38 +81,38 @@ class OpenAISynthesizer:
                     yield Pcm(samples, SPEECH_RATE_HZ)
 
     async def _pieces(self, request: SpeechRequest) -> AsyncGenerator[bytes | Mp3, None]:
-        """The body of the answer as it comes: samples, or MP3."""
+        """Yield the body of the response as it arrives: samples, or MP3."""
         async with AsyncExitStack() as opened:
-            response, order = await self._open(opened, request)
-            is_mp3 = _is_mp3(response.headers.get("content-type", ""), order.response_format)
+            response, variant = await self._open(opened, request)
+            is_mp3 = _is_mp3(response.headers.get("content-type", ""), variant.response_format)
             async for piece in response.iter_bytes():
                 if piece:
                     yield Mp3(piece) if is_mp3 else piece
 
     async def _open(
         self, opened: AsyncExitStack, request: SpeechRequest
-    ) -> tuple[AsyncAPIResponse[bytes], "_Order"]:
-        """Have the request accepted: with another voice or as samples, if it is refused."""
-        orders = self._orders(request)
-        for order in orders[:-1]:
+    ) -> tuple[AsyncAPIResponse[bytes], "_Variant"]:
+        """Make the request; after a refusal, with another voice or for raw samples."""
+        variants = self._variants(request)
+        for variant in variants[:-1]:
             with suppress(*_REFUSALS):
-                response = await opened.enter_async_context(self._ask(request, order))
+                response = await opened.enter_async_context(self._ask(request, variant))
                 break
         else:
-            order = orders[-1]
-            response = await opened.enter_async_context(self._ask(request, order))
-        self._learn(orders[0], order)
-        return response, order
+            variant = variants[-1]
+            response = await opened.enter_async_context(self._ask(request, variant))
+        self._learn(variants[0], variant)
+        return response, variant
 
-    def _orders(self, request: SpeechRequest) -> list["_Order"]:
-        """What to ask for, best first."""
+    def _variants(self, request: SpeechRequest) -> list["_Variant"]:
+        """Return the variants of the request, best first."""
         voices = dict.fromkeys((self._voice_of(request), self._default_voice))
         has_mp3 = request.takes_mp3 and not self._refuses_mp3
         formats: tuple[_Format, ...] = ("mp3", "pcm") if has_mp3 else ("pcm",)
-        return [_Order(voice, name) for name in formats for voice in voices]
+        return [_Variant(voice, name) for name in formats for voice in voices]
 
-    def _learn(self, refused: "_Order", accepted: "_Order") -> None:
-        """Do not ask again for what differs: the orders between were refused as well."""
+    def _learn(self, refused: "_Variant", accepted: "_Variant") -> None:
+        """Remember the refused voice and format: the variants between were refused as well."""
         if accepted.voice != refused.voice:
             self._refused_voices.append(refused.voice)
         if accepted.response_format != refused.response_format:
@@ -124,34 +126,34 @@ class OpenAISynthesizer:
         return request.voice_id if is_known else self._default_voice
 
     def _ask(
-        self, request: SpeechRequest, order: "_Order"
+        self, request: SpeechRequest, variant: "_Variant"
     ) -> AbstractAsyncContextManager[AsyncAPIResponse[bytes]]:
         return self._speech.create(
             model=self._endpoint.model,
             input=request.text,
-            voice=order.voice,
+            voice=variant.voice,
             speed=request.rate,
-            response_format=order.response_format,
+            response_format=variant.response_format,
         )
 
 
 @dataclass(frozen=True, slots=True)
-class _Order:
-    """What a server may refuse and another request may do without."""
+class _Variant:
+    """The part of a request that a server may refuse: the next variant replaces it."""
 
     voice: str
     response_format: _Format
 
 
 def _is_mp3(content_type: str, asked_for: _Format) -> bool:
-    """Whether the answer is MP3; servers that name no type send what was asked for.
+    """Whether the response is MP3; servers that name no type send the requested format.
 
     Raises:
-        EngineError: it is something that was not asked for.
+        EngineError: it has another format than requested.
     """
     is_mp3 = asked_for == "mp3" and not content_type.startswith(_RAW_TYPES)
     unexpected = _OTHER_TYPES if is_mp3 else (*_OTHER_TYPES, *_MP3_TYPES)
     if content_type.startswith(unexpected):
-        message = "speech synthesis gave something else than was asked for"
+        message = "speech synthesis sent another format than requested"
         raise EngineError(Stage.TTS, message, retryable=False)
     return is_mp3

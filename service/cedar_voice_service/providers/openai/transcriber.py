@@ -1,4 +1,4 @@
-"""Speech to text over OpenAI's `audio/transcriptions`, also as other servers offer it."""
+"""Speech to text over `audio/transcriptions` of OpenAI or another server."""
 
 import io
 import math
@@ -11,18 +11,19 @@ from openai.types.audio import Transcription, TranscriptionVerbose
 
 from cedar_voice_service.audio.formats import SAMPLE_BYTES, Pcm
 from cedar_voice_service.errors import EngineError, Stage
-from cedar_voice_service.providers.openai.connection import Endpoint, timed_wait
-from cedar_voice_service.providers.wrappers.rolling_window import Recognized
+from cedar_voice_service.providers.openai.connection import timed_wait
+from cedar_voice_service.providers.openai.endpoint import Endpoint
+from cedar_voice_service.providers.protocols import Recognized
 
 SHORTEST_RECORDING_MS = 100
 """The API refuses anything shorter; it cannot hold a word."""
 
 
 class OpenAIRecognizer:
-    """Transcribes whole recordings; `windowed` makes a transcriber of it."""
+    """Transcribes whole recordings; `StreamAdapter` makes a transcriber of it."""
 
     def __init__(self, client: AsyncOpenAI, endpoint: Endpoint) -> None:
-        # Taking the resource imports its modules now and not in the first turn.
+        # Access to the resource imports its modules now and not in the first turn.
         self._transcriptions = client.audio.transcriptions
         self._endpoint = endpoint
 
@@ -34,7 +35,7 @@ class OpenAIRecognizer:
             answer = await self._ask(speech, language, prompt)
         text = getattr(answer, "text", None)
         if not isinstance(text, str):
-            raise EngineError(Stage.STT, "speech recognition answered without a text")
+            raise EngineError(Stage.STT, "speech recognition returned no text")
         return Recognized(text.strip(), _confidence(answer))
 
     async def _ask(
@@ -43,20 +44,20 @@ class OpenAIRecognizer:
         model = self._endpoint.model
         file = ("speech.wav", _wav(speech), "audio/wav")
         spoken = language.partition("-")[0].lower() or omit
-        said = prompt if prompt and "diarize" not in model else omit
+        context = prompt if prompt and "diarize" not in model else omit
         if model == "whisper-1":
             return await self._transcriptions.create(
                 file=file,
                 model=model,
                 language=spoken,
-                prompt=said,
+                prompt=context,
                 response_format="verbose_json",
             )
         return await self._transcriptions.create(
             file=file,
             model=model,
             language=spoken,
-            prompt=said,
+            prompt=context,
             response_format="json",
             include=["logprobs"] if self._gives_logprobs() else omit,
         )
@@ -82,10 +83,10 @@ def _wav(speech: Pcm) -> bytes:
 
 
 def _confidence(answer: Transcription | TranscriptionVerbose) -> float | None:
-    """Geometric mean of the probabilities that the model gave its tokens, if it tells them."""
+    """Return the geometric mean of the probabilities of the tokens; None without any."""
     if isinstance(answer, TranscriptionVerbose):
         logprobs: Iterable[float | None] = (part.avg_logprob for part in answer.segments or ())
     else:
         logprobs = (token.logprob for token in answer.logprobs or ())
-    told = [logprob for logprob in logprobs if logprob is not None]
-    return min(1.0, math.exp(fmean(told))) if told else None
+    known = [logprob for logprob in logprobs if logprob is not None]
+    return min(1.0, math.exp(fmean(known))) if known else None

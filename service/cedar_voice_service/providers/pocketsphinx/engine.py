@@ -9,17 +9,9 @@ from contextlib import asynccontextmanager
 
 from cedar_voice_service.audio.formats import AudioBlock
 from cedar_voice_service.errors import Stage
-from cedar_voice_service.providers.protocols import EngineInfo, Hypothesis
-from cedar_voice_service.settings import ServiceSettings
+from cedar_voice_service.providers.protocols import Hypothesis
 from cedar_voice_service.workers.frames import BEGIN, DATA, END
 from cedar_voice_service.workers.pool import WorkerPool, open_worker_pool
-
-INFO = EngineInfo(
-    name="pocketsphinx",
-    model="en-us",
-    description="offline, English only, demo quality: about one word in five is wrong in clean "
-    "speech, and most are in noise",
-)
 
 _WORKER = "cedar_voice_service.providers.pocketsphinx.worker"
 
@@ -27,7 +19,7 @@ _WORKER = "cedar_voice_service.providers.pocketsphinx.worker"
 class PocketSphinx:
     """A `Transcriber` over recognizer processes, one utterance in each at a time.
 
-    It knows English only, and hears any other language as English.
+    It knows English only, and reads any other language as English.
     """
 
     def __init__(self, workers: WorkerPool, timeout_ms: int) -> None:
@@ -40,23 +32,25 @@ class PocketSphinx:
         """Recognize one utterance; a partial follows each block that changes the words."""
         async with self._workers.worker() as worker:
             await worker.ask(BEGIN, timeout_ms=self._timeout_ms)
-            shown = b""
+            newest = b""
             async for block in audio:
-                heard = await worker.ask(DATA, block.pcm.data, timeout_ms=self._timeout_ms)
-                if heard and heard != shown:
-                    shown = heard
-                    yield Hypothesis(heard.decode(), is_final=False)
+                words = await worker.ask(DATA, block.pcm.data, timeout_ms=self._timeout_ms)
+                if words and words != newest:
+                    newest = words
+                    yield Hypothesis(words.decode(), is_final=False)
             transcript = await worker.ask(END, timeout_ms=self._timeout_ms)
         text, confidence = json.loads(transcript)
         yield Hypothesis(text, is_final=True, confidence=confidence)
 
 
 @asynccontextmanager
-async def open_pocketsphinx(settings: ServiceSettings) -> AsyncGenerator[PocketSphinx, None]:
+async def open_pocketsphinx(
+    worker_count: int, timeout_ms: int
+) -> AsyncGenerator[PocketSphinx, None]:
     """Start the recognizer processes, so that the first utterance need not wait for one.
 
     Raises:
         EngineError: a recognizer does not start.
     """
-    async with open_worker_pool(_WORKER, Stage.STT, size=settings.local_stt_workers) as workers:
-        yield PocketSphinx(workers, settings.stage_timeout_ms)
+    async with open_worker_pool(_WORKER, Stage.STT, size=worker_count) as workers:
+        yield PocketSphinx(workers, timeout_ms)

@@ -3,7 +3,7 @@
 The decoder normalizes the spectrum by a mean that must fit the microphone and the room, and starts
 from one that fits neither. So the mean is measured on the first speech, and the decoder starts
 again with it, a few times while the utterance is short. At the end the utterance is decoded once
-more as a whole, unless that takes too long.
+more as a whole, unless that would last too long.
 """
 
 import re
@@ -30,15 +30,15 @@ _FILLER_STARTS = ("<", "[", "+")
 
 
 @dataclass(frozen=True, slots=True)
-class Transcript:
-    """What was said; `confidence` is the mean probability of its words, None without words."""
+class DecodedSpeech:
+    """The words of an utterance; `confidence` is their mean probability, None without words."""
 
     text: str = ""
     confidence: float | None = None
 
 
 class Recognizer:
-    """A decoder that serves many utterances, each an object of `Utterance`."""
+    """A decoder that serves many utterances, each an object of `DecodedUtterance`."""
 
     def __init__(self) -> None:
         # Of many settings tried on recorded speech these halve the time at the end of an utterance
@@ -52,7 +52,7 @@ class Recognizer:
             self._meter = Decoder(lm=None, dict=str(words), keyphrase="yes", loglevel="FATAL")
 
     def measure(self, audio: bytes) -> str:
-        """The cepstral mean of `audio`, as the decoder takes it."""
+        """Return the cepstral mean of `audio`, in the form that the decoder accepts."""
         self._meter.reinit_feat()
         self._meter.start_utt()
         self._meter.process_raw(audio, no_search=True, full_utt=True)
@@ -61,7 +61,7 @@ class Recognizer:
         return mean
 
     def start(self, mean: str) -> None:
-        """Begin to decode, with a cepstral mean to normalize by; what was decoded is forgotten."""
+        """Begin to decode with a cepstral mean to normalize by; earlier results are discarded."""
         self.stop()
         self._decoder.reinit_feat()
         self._decoder.set_cmn(mean)
@@ -69,24 +69,24 @@ class Recognizer:
         self._is_decoding = True
 
     def decode(self, audio: bytes) -> str:
-        """Decode more audio and tell what is heard so far."""
+        """Decode more audio and return the words so far."""
         self._decoder.process_raw(audio)
         return self._text()
 
-    def decode_whole(self, audio: bytes) -> Transcript:
-        """Decode an utterance that is complete."""
+    def decode_whole(self, audio: bytes) -> DecodedSpeech:
+        """Decode a complete utterance."""
         self.stop()
-        # Without this the decoder goes on normalizing as for audio that is still coming.
+        # Without this the decoder continues to normalize as for audio that still arrives.
         self._decoder.reinit_feat()
         self._decoder.start_utt()
         self._decoder.process_raw(audio, full_utt=True)
         self._is_decoding = True
         return self.stop()
 
-    def stop(self) -> Transcript:
-        """End what is being decoded, if anything is, and tell what it was."""
+    def stop(self) -> DecodedSpeech:
+        """End the decoding that is under way, if any, and return its words."""
         if not self._is_decoding:
-            return Transcript()
+            return DecodedSpeech()
         self._decoder.end_utt()
         self._is_decoding = False
         text = self._text()
@@ -96,8 +96,8 @@ class Recognizer:
             if not segment.word.startswith(_FILLER_STARTS)
         ]
         if not text or not probabilities:
-            return Transcript(text)
-        return Transcript(text, min(1.0, sum(probabilities) / len(probabilities)))
+            return DecodedSpeech(text)
+        return DecodedSpeech(text, min(1.0, sum(probabilities) / len(probabilities)))
 
     def _text(self) -> str:
         hypothesis = self._decoder.hyp()
@@ -106,8 +106,8 @@ class Recognizer:
         return " ".join(_PRONUNCIATION.sub("", word) for word in spoken)
 
 
-class Utterance:
-    """One utterance: `hear` it piece by piece, then `finish`."""
+class DecodedUtterance:
+    """One utterance: `add` its audio piece by piece, then `finish`."""
 
     def __init__(self, recognizer: Recognizer) -> None:
         self._recognizer = recognizer
@@ -115,18 +115,18 @@ class Utterance:
         self._loudness = Loudness()
         self._text = ""
         self._measured: SpeechSpan | None = None
-        self._closing: Transcript | None = None
+        self._closing: DecodedSpeech | None = None
         self._closed_ms = 0
 
-    def hear(self, audio: bytes) -> str:
-        """Take more audio (16 kHz mono) and tell what is heard so far."""
+    def add(self, audio: bytes) -> str:
+        """Receive more audio (16 kHz mono) and return the words so far."""
         self._audio += audio
         self._loudness.feed(audio)
         span = self._loudness.span()
         if span is None:
             return self._text
         if self._closing is not None:
-            self._go_on(span)
+            self._resume(span)
         elif self._is_measure_due(span):
             self._start_again(span)
         elif self._measured is not None:
@@ -134,20 +134,20 @@ class Utterance:
             self._prepare_closing(span)
         return self._text
 
-    def finish(self) -> Transcript:
-        """End the utterance and tell what was said; empty for silence."""
+    def finish(self) -> DecodedSpeech:
+        """End the utterance and return its words; empty for silence."""
         span = self._loudness.span()
         if self._closing is None and span is not None:
             can_stop = self._measured is not None and self._is_good_enough(span, self._measured)
             self._closing = self._recognizer.stop() if can_stop else self._decode_whole(span)
-        return self._closing or Transcript()
+        return self._closing or DecodedSpeech()
 
     def _is_measure_due(self, span: SpeechSpan) -> bool:
         measured = self._measured
         if measured is None:
             return span.voiced_ms >= _MEASURE_AT_MS[0]
         if span.loudness_db > measured.loudness_db + _LOUDER_DB:
-            # What was taken for speech until now is the noise before it.
+            # The speech measured so far was noise before the actual speech.
             return span.voiced_ms >= _MEASURE_AT_MS[0]
         return any(measured.voiced_ms < at_ms <= span.voiced_ms for at_ms in _MEASURE_AT_MS)
 
@@ -166,20 +166,20 @@ class Utterance:
             self._closing = self._decode_whole(span)
             self._text = self._closing.text
 
-    def _go_on(self, span: SpeechSpan) -> None:
+    def _resume(self, span: SpeechSpan) -> None:
         if span.voiced_ms > self._closed_ms:
             self._closing = None
             self._start_again(span)
 
     def _is_good_enough(self, span: SpeechSpan, measured: SpeechSpan) -> bool:
-        # Whether what is decoded already may stand: the last pass hears a little better, and takes
-        # an eighth of the utterance.
+        # Whether the words decoded so far may stand: the last pass is a little more accurate, and
+        # lasts an eighth of the utterance.
         if span.length_bytes > _LONGEST_CLOSING_BYTES:
             return True
         is_settled = measured.voiced_ms >= _SETTLED_SHARE * span.voiced_ms
         return is_settled and span.length_bytes > _CHEAP_CLOSING_BYTES
 
-    def _decode_whole(self, span: SpeechSpan) -> Transcript:
+    def _decode_whole(self, span: SpeechSpan) -> DecodedSpeech:
         return self._recognizer.decode_whole(self._cut(span))
 
     def _cut(self, span: SpeechSpan) -> bytes:

@@ -1,7 +1,7 @@
-"""Where the speech lies in a recording, judged by loudness. Pure.
+"""The span of speech in a recording, by loudness. Pure.
 
-It finds the frames that the recognizer's normalization is measured over; whether somebody speaks
-at all is decided elsewhere, by a speech detector.
+It finds the frames over which the recognizer's normalization is measured; a speech detector decides
+elsewhere whether there is speech at all.
 """
 
 import math
@@ -25,8 +25,8 @@ _FULL_SCALE = 1 << 15
 class SpeechSpan:
     """The part of a recording from its first to its last loud frame, with a margin around it.
 
-    `loudness_db` is the level of its loud frames, relative to full scale; `voiced_ms` is how long
-    it is loud, `quiet_ms` how long the recording goes on after it.
+    `loudness_db` is the level of its loud frames, relative to full scale; `voiced_ms` is the
+    duration of these frames, `quiet_ms` the duration of the recording after the span.
     """
 
     start_byte: int
@@ -37,7 +37,7 @@ class SpeechSpan:
 
     @property
     def length_bytes(self) -> int:
-        """How much audio it is."""
+        """Bytes of audio in the span."""
         return self.end_byte - self.start_byte
 
 
@@ -57,10 +57,10 @@ class Loudness:
         self._rest = data[whole_bytes:]
 
     def span(self) -> SpeechSpan | None:
-        """The speech so far, None when all is silence.
+        """Return the span of speech so far, None in silence.
 
-        A frame is loud when it is near the loudest ones, which single clicks do not count among,
-        and well above the quiet ones.
+        A frame is loud when its level is near that of the loudest ones, single clicks aside, and
+        well above that of the quiet ones.
         """
         if not self._levels_db:
             return None

@@ -1,4 +1,4 @@
-"""Finds a declared tool in what the user said, and its arguments. Pure."""
+"""Finds a declared tool and its arguments in the words of the user. Pure."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ JsonScalar = str | bool | int | float
 
 @dataclass(frozen=True, slots=True)
 class SpokenCommand:
-    """A tool that the user named; `missing` are required arguments that were not heard."""
+    """A tool that the user named; `missing` are required arguments that the user did not name."""
 
     tool: Tool
     spoken_name: str
@@ -45,9 +45,9 @@ def find_command(text: str, tools: Sequence[Tool]) -> SpokenCommand | None:
     if not named:
         return None
     name, tool = max(named, key=lambda found: len(found[0]))
-    heard = _Heard(_after(words, name))
+    spoken = _SpokenArguments(_after(words, name))
     properties: Mapping[str, Any] = tool.parameters.get("properties", {})
-    values = {key: heard.value(key, properties) for key in properties}
+    values = {key: spoken.value(key, properties) for key in properties}
     arguments = {key: value for key, value in values.items() if value is not None}
     missing = tuple(key for key in tool.parameters.get("required", ()) if key not in arguments)
     return SpokenCommand(tool, " ".join(name), arguments, missing)
@@ -71,7 +71,7 @@ def _after(words: list[str], name: list[str]) -> list[str]:
     return words[max(lowered.index(part) for part in name) + 1 :]
 
 
-class _Heard:
+class _SpokenArguments:
     """The words that follow the tool's name."""
 
     def __init__(self, words: list[str]) -> None:
@@ -79,7 +79,7 @@ class _Heard:
         self._lowered = [word.lower() for word in words]
 
     def value(self, key: str, properties: Mapping[str, Any]) -> JsonScalar | None:
-        """The value of one property, None when it was not heard or is not a scalar."""
+        """Return the value of one property; None if it is not spoken or no scalar."""
         spoken = self._spoken_for(key, properties)
         schema = properties[key] if isinstance(properties[key], Mapping) else {}
         if "enum" in schema:
@@ -121,9 +121,9 @@ def _trimmed(words: list[str]) -> list[str]:
 
 
 def _choice(spoken: list[str], choices: Sequence[JsonScalar]) -> JsonScalar | None:
-    said = f" {' '.join(_lower(spoken))} "
+    text = f" {' '.join(_lower(spoken))} "
     return next(
-        (choice for choice in choices if f" {' '.join(_spoken(str(choice)))} " in said), None
+        (choice for choice in choices if f" {' '.join(_spoken(str(choice)))} " in text), None
     )
 
 

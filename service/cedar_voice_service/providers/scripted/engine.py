@@ -11,7 +11,6 @@ from itertools import cycle
 
 from cedar_voice_service.audio.formats import SAMPLE_BYTES, AudioBlock, Pcm
 from cedar_voice_service.providers.protocols import (
-    EngineInfo,
     Hypothesis,
     ReplyEnd,
     ReplyPart,
@@ -21,13 +20,6 @@ from cedar_voice_service.providers.protocols import (
 )
 from cedar_voice_service.providers.scripted.rules import Rules
 
-INFO = EngineInfo(
-    name="scripted",
-    model="",
-    description="rules instead of a language model: repeats what it understood, calls actions by "
-    "their name, offline, English",
-)
-
 _WORDS_PER_PIECE = 3
 _PARTIAL_INTERVAL_MS = 200
 _TONE_BLOCK_MS = 100
@@ -36,9 +28,9 @@ _TONE_AMPLITUDE = 8_000
 
 
 class ScriptedTranscriber:
-    """Hears what its script says, whatever the audio.
+    """Returns the words of its script, whatever the audio.
 
-    Each utterance takes the next of `texts`, in the order the utterances begin and from the start
+    Each utterance gets the next of `texts`, in the order the utterances begin and from the start
     again after the last. A partial with one more word comes with every 200 ms of audio. An
     utterance without audio is silence. Confidence is None.
     """
@@ -52,22 +44,22 @@ class ScriptedTranscriber:
         """Consume the audio and yield the script's next text."""
         text = next(self._texts)
         words = text.split()
-        heard_ms, shown = 0.0, 0
+        audio_ms, shown = 0.0, 0
         async for block in audio:
-            heard_ms += block.pcm.duration_ms
-            due = min(int(heard_ms // _PARTIAL_INTERVAL_MS), len(words))
+            audio_ms += block.pcm.duration_ms
+            due = min(int(audio_ms // _PARTIAL_INTERVAL_MS), len(words))
             if due > shown:
                 shown = due
                 yield Hypothesis(" ".join(words[:shown]), is_final=False)
-        yield Hypothesis(text if heard_ms else "", is_final=True)
+        yield Hypothesis(text if audio_ms else "", is_final=True)
 
 
 class ScriptedResponder:
-    """Answers by rules and says so.
+    """Answers by rules, and does not hide it.
 
     It calls a declared tool when the user's words name it, answers the first of `replies` whose key
-    occurs in the user's words, greets, tells the time of `now`, says what it is, and otherwise
-    repeats what it understood. The same request gets the same answer.
+    occurs in the user's words, greets, answers questions about the time of `now` and about itself,
+    and otherwise repeats the user's words. The same request gets the same answer.
     """
 
     def __init__(
@@ -89,7 +81,7 @@ class ScriptedResponder:
 
 
 class ToneSynthesizer:
-    """Hums for as long as the text is: `ms_per_character` for each character, divided by the rate.
+    """Hums in proportion to the text: `ms_per_character` for each character, divided by the rate.
 
     The tone is 440 Hz times the pitch, in blocks of 100 ms.
     """
@@ -99,7 +91,7 @@ class ToneSynthesizer:
         self._rate_hz = rate_hz
 
     async def synthesize(self, request: SpeechRequest) -> AsyncGenerator[Pcm, None]:
-        """Yield exactly the duration that the text asks for."""
+        """Yield exactly the duration that the text needs."""
         duration_ms = len(request.text) * self._ms_per_character / request.rate
         remaining_bytes = round(duration_ms * self._rate_hz / 1000) * SAMPLE_BYTES
         block = self._tone(_TONE_HZ * request.pitch)

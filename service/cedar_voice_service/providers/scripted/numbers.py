@@ -37,7 +37,7 @@ _LINKS = ("hundred", "thousand", "and")
 
 
 def number_in(words: Iterable[str]) -> int | float | None:
-    """The first number that is spoken or written in `words`, None when there is none."""
+    """Return the first number that is spoken or written in `words`; None without one."""
     parts = [part for word in words for part in word.lower().split("-") if part]
     digits = next((number for part in parts if (number := _digits(part)) is not None), None)
     if digits is not None:

@@ -1,4 +1,4 @@
-"""The rules of the scripted responder: what it says to what the user said. Pure."""
+"""The rules of the scripted responder: from the words of the user to an answer. Pure."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -25,59 +25,60 @@ _IDENTITY = (
     "of this application by their names. Give the service an OpenAI key, or the address of another "
     "model server, to plug in a model."
 )
-_HEARD_NOTHING = "I did not hear any words. Please try again."
+_NO_WORDS = "I did not hear any words. Please try again."
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What is said, and the tool that is called after it."""
+class ScriptedAnswer:
+    """The text of an answer, and the tool that is called after it."""
 
     text: str
     tool_call: ToolCall | None = None
 
 
 class Rules:
-    """Applies the first rule that fits. `replies` maps words of the user to what is answered."""
+    """Applies the first rule that fits. `replies` maps words of the user to answers."""
 
     def __init__(self, replies: Mapping[str, str], now: Callable[[], datetime]) -> None:
         self._replies = {" ".join(words_of(key)).lower(): text for key, text in replies.items()}
         self._now = now
 
-    def answer(self, request: ReplyRequest) -> Answer:
+    def answer(self, request: ReplyRequest) -> ScriptedAnswer:
         """Answer the last user message, or report the tool outcomes that follow it."""
         outcomes = _closing_outcomes(request.history)
         if outcomes:
-            return Answer(_report(outcomes))
+            return ScriptedAnswer(_report(outcomes))
         spoken = _last_words_of_user(request.history)
-        said = " ".join(words_of(spoken)).lower()
-        scripted = next((text for key, text in self._replies.items() if _says(said, key)), None)
+        words = " ".join(words_of(spoken)).lower()
+        replies = self._replies.items()
+        scripted = next((text for key, text in replies if _contains(words, key)), None)
         if scripted is not None:
-            return Answer(scripted)
+            return ScriptedAnswer(scripted)
         command = find_command(spoken, request.tools)
         if command is not None:
             return _obey(command, request.history)
-        return Answer(self._small_talk(request, spoken, said))
+        return ScriptedAnswer(self._small_talk(request, spoken, words))
 
-    def _small_talk(self, request: ReplyRequest, spoken: str, said: str) -> str:
+    def _small_talk(self, request: ReplyRequest, spoken: str, words: str) -> str:
         if not any(isinstance(item, UserMessage) for item in request.history):
             return _GREETING
-        if not said:
-            return _HEARD_NOTHING
-        if _says(said, "what time", "the time"):
+        if not words:
+            return _NO_WORDS
+        if _contains(words, "what time", "the time"):
             return f"It is {self._now():%H:%M} on the server's clock."
-        if _says(said, "what day", "the date", "what date"):
+        if _contains(words, "what day", "the date", "what date"):
             return f"Today is {self._now():%A, %d %B %Y}."
-        if _says(said, *_CONTEXT_QUESTIONS):
+        if _contains(words, *_CONTEXT_QUESTIONS):
             return _context(request.context_json)
-        if _says(said, *_IDENTITY_QUESTIONS):
+        if _contains(words, *_IDENTITY_QUESTIONS):
             return _IDENTITY
-        if _GREETINGS.intersection(said.split()[:2]):
+        if _GREETINGS.intersection(words.split()[:2]):
             return _GREETING
         return f"I understood: {spoken.strip().rstrip('.!?')}."
 
 
-def _says(said: str, *phrases: str) -> bool:
-    return any(f" {phrase} " in f" {said} " for phrase in phrases)
+def _contains(words: str, *phrases: str) -> bool:
+    return any(f" {phrase} " in f" {words} " for phrase in phrases)
 
 
 def _last_words_of_user(history: tuple[HistoryItem, ...]) -> str:
@@ -101,14 +102,14 @@ def _failed(outcome: ToolOutcome) -> bool:
     return isinstance(output, dict) and bool(output.get("error"))
 
 
-def _obey(command: SpokenCommand, history: tuple[HistoryItem, ...]) -> Answer:
+def _obey(command: SpokenCommand, history: tuple[HistoryItem, ...]) -> ScriptedAnswer:
     if command.missing:
-        return Answer(
+        return ScriptedAnswer(
             f"I can do {command.spoken_name}, but I miss {' and '.join(command.missing)}."
         )
     values = ", ".join(str(value) for value in command.arguments.values())
     call = ToolCall(_next_call_id(history), command.tool.name, json.dumps(command.arguments))
-    return Answer(f"Okay, {command.spoken_name}{': ' + values if values else ''}.", call)
+    return ScriptedAnswer(f"Okay, {command.spoken_name}{': ' + values if values else ''}.", call)
 
 
 def _next_call_id(history: tuple[HistoryItem, ...]) -> str:

@@ -1,1 +1,1 @@
-"""Behaviour around an engine of any vendor: retry, fallback, load shedding, pitch."""
+"""Behaviour around an engine of any vendor: retry, fallback, load shedding, windows, pitch."""

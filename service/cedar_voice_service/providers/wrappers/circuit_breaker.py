@@ -1,12 +1,12 @@
-"""A circuit breaker: whether an engine that failed is asked again. Pure; times are data."""
+"""A circuit breaker: keeps requests from an engine that fails. Pure; times are data."""
 
 
-class Breaker:
+class CircuitBreaker:
     """Keeps requests from an engine that fails, all but one in an interval, which probes it.
 
     Args:
-        max_failures: failures in a row after which it is asked no more.
-        probe_interval_ms: how often it is probed then.
+        max_failures: failures in a row after which it receives no more requests.
+        probe_interval_ms: interval between the probes from then on.
     """
 
     def __init__(self, max_failures: int, probe_interval_ms: int) -> None:
@@ -21,7 +21,7 @@ class Breaker:
         return self._failures >= self._max_failures
 
     def admits(self, now_ms: int) -> bool:
-        """Whether the engine is asked; while it counts as failed, the request is the probe."""
+        """Whether the engine receives a request; while it counts as failed, that is the probe."""
         if now_ms < self._not_before_ms:
             return False
         if self.is_open:
@@ -29,12 +29,12 @@ class Breaker:
         return True
 
     def succeeded(self) -> None:
-        """A request was answered."""
+        """Record a success: the engine counts as working."""
         self._failures = 0
         self._not_before_ms = 0
 
     def failed(self, now_ms: int, *, retry_after_ms: int = 0) -> None:
-        """A request failed. An engine that says when it is back is not asked before."""
+        """Record a failure; an engine that asks for a pause receives no request in it."""
         self._failures += 1
         if self.is_open:
             self._not_before_ms = now_ms + self._probe_interval_ms

@@ -1,183 +1,124 @@
-"""An engine that stands in for another while that one fails.
+"""An engine that replaces another while that one fails.
 
-A transcript comes from whoever makes it final, a reply from whoever wrote its first part, and a
-phrase is spoken as a whole by one of them: the one that failed in the middle is followed by the
-other from the beginning of that phrase.
+A transcript comes from the engine that makes it final, a reply from the engine that wrote its first
+part, and a phrase is spoken as a whole by one of them: after a failure in the middle of a phrase
+the other engine begins the phrase anew.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic
 
 import structlog
 
-from cedar_voice_service.audio.formats import AudioBlock, Sound
-from cedar_voice_service.errors import EngineError, Stage
-from cedar_voice_service.providers.protocols import (
-    AudioSent,
-    Hypothesis,
-    ReplyPart,
-    ReplyRequest,
-    Responder,
-    SpeechRequest,
-    SpeechRestarted,
-    Synthesizer,
-    Transcriber,
-    is_final,
+from cedar_voice_service.errors import EngineError
+from cedar_voice_service.providers.wrappers.circuit_breaker import CircuitBreaker
+from cedar_voice_service.providers.wrappers.stage import (
+    Engine,
+    Request,
+    Requesting,
+    Result,
+    StageKind,
 )
-from cedar_voice_service.providers.wrappers.circuit_breaker import Breaker
-from cedar_voice_service.providers.wrappers.replayable_audio import Utterance
 
 log = structlog.get_logger("cedar_voice.engines")
 
-Engine = TypeVar("Engine")
-Result = TypeVar("Result")
-
 
 @dataclass(frozen=True, slots=True)
-class Named(Generic[Engine]):
-    """An engine, and what it is called in the log."""
+class NamedEngine(Generic[Engine]):
+    """An engine with its name in the log."""
 
     name: str
     engine: Engine
 
 
 @dataclass(frozen=True, slots=True)
-class Pair(Generic[Engine]):
-    """The engine of a stage, the one that stands in for it, and when that is."""
+class PrimaryAndFallback(Generic[Engine]):
+    """The engine of a stage, its replacement, and the breaker that decides between them."""
 
-    stage: Stage
-    first: Named[Engine]
-    second: Named[Engine]
-    breaker: Breaker
-
-
-class FallbackTranscriber:
-    """Speech to text; the second engine gets the utterance from its beginning."""
-
-    def __init__(self, engines: Pair[Transcriber]) -> None:
-        self._engines = engines
-
-    async def transcribe(
-        self, audio: AsyncIterator[AudioBlock], language: str
-    ) -> AsyncGenerator[Hypothesis | AudioSent, None]:
-        """Recognize one utterance. See `Transcriber.transcribe`."""
-        utterance = Utterance(audio)
-        request = _Request[Transcriber, Hypothesis | AudioSent](self._engines, is_final)
-        results = request.run(lambda engine: engine.transcribe(utterance.from_start(), language))
-        async with aclosing(results):
-            async for result in results:
-                yield result
+    primary: NamedEngine[Engine]
+    fallback: NamedEngine[Engine]
+    breaker: CircuitBreaker
 
 
-class FallbackResponder:
-    """Language model; a reply of which a part was given is not begun anew."""
+def with_fallback(
+    kind: StageKind[Engine, Request, Result], engines: PrimaryAndFallback[Engine]
+) -> Engine:
+    """Return an engine whose requests go to the fallback engine while the primary one fails."""
 
-    def __init__(self, engines: Pair[Responder]) -> None:
-        self._engines = engines
+    def falling_back(request: Request) -> AsyncGenerator[Result, None]:
+        return _FallbackRequest(kind, engines).run(kind.replay(request, lambda: None))
 
-    async def respond(self, request: ReplyRequest) -> AsyncGenerator[ReplyPart, None]:
-        """Answer the conversation so far. See `Responder.respond`."""
-        asked = _Request[Responder, ReplyPart](self._engines)
-        async with aclosing(asked.run(lambda engine: engine.respond(request))) as parts:
-            async for part in parts:
-                yield part
+    return kind.engine(falling_back)
 
 
-class FallbackSynthesizer:
-    """Text to speech; goes on with the phrase in which the first engine failed."""
-
-    def __init__(self, engines: Pair[Synthesizer]) -> None:
-        self._engines = engines
-
-    async def synthesize(
-        self, request: SpeechRequest
-    ) -> AsyncGenerator[Sound | SpeechRestarted, None]:
-        """Speak one phrase. See `Synthesizer.synthesize`."""
-        asked = _Request[Synthesizer, Sound | SpeechRestarted](
-            self._engines, void=SpeechRestarted()
-        )
-        async with aclosing(asked.run(lambda engine: engine.synthesize(request))) as sounds:
-            async for sound in sounds:
-                yield sound
-
-
-def _always(_: object) -> bool:
-    return True
-
-
-class _Request(Generic[Engine, Result]):
-    """One request to a pair of engines.
-
-    Args:
-        counts: whether a result is what was asked for.
-        void: what to yield when results that count are void because the other engine begins anew;
-            None where they cannot be taken back.
-    """
+class _FallbackRequest(Generic[Engine, Request, Result]):
+    """One request to two engines."""
 
     def __init__(
-        self,
-        engines: Pair[Engine],
-        counts: Callable[[Result], bool] = _always,
-        void: Result | None = None,
+        self, kind: StageKind[Engine, Request, Result], engines: PrimaryAndFallback[Engine]
     ) -> None:
+        self._kind = kind
         self._engines = engines
-        self._counts = counts
-        self._void = void
-        self._has_counted = False
+        self._has_useful = False
 
-    async def run(
-        self, ask: Callable[[Engine], AsyncGenerator[Result, None]]
-    ) -> AsyncGenerator[Result, None]:
-        """The results of the engine that answers.
+    async def run(self, next_request: Callable[[], Request]) -> AsyncGenerator[Result, None]:
+        """Yield the results of the engine that answers.
 
         Raises:
-            EngineError: of the second engine, or of the first where its results stand.
+            EngineError: of the fallback engine, or of the primary one whose results stand.
         """
-        engines = self._engines
-        if engines.breaker.admits(_now_ms()):
+        marker = self._kind.restart_marker
+        if self._engines.breaker.admits(_now_ms()):
             try:
-                async with aclosing(self._ask_first(ask)) as results:
+                async with aclosing(self._run_primary(next_request)) as results:
                     async for result in results:
                         yield result
                 return
             except EngineError as error:
-                self._note_failure(error)
-                if self._has_counted and self._void is None:
-                    raise
-                if self._has_counted and self._void is not None:
-                    yield self._void
-        log.info("fallback asked", stage=engines.stage.value, engine=engines.second.name)
-        async with aclosing(ask(engines.second.engine)) as results:
+                self._record_failure(error)
+                if self._has_useful:
+                    if marker is None:
+                        raise
+                    yield marker
+        fallback = self._engines.fallback
+        self._log_info("fallback asked", fallback)
+        async with aclosing(self._requesting(fallback)(next_request())) as results:
             async for result in results:
                 yield result
-        log.info("engine answered", stage=engines.stage.value, engine=engines.second.name)
+        self._log_info("engine answered", fallback)
 
-    async def _ask_first(
-        self, ask: Callable[[Engine], AsyncGenerator[Result, None]]
+    async def _run_primary(
+        self, next_request: Callable[[], Request]
     ) -> AsyncGenerator[Result, None]:
-        engines = self._engines
-        async with aclosing(ask(engines.first.engine)) as results:
+        primary, breaker = self._engines.primary, self._engines.breaker
+        async with aclosing(self._requesting(primary)(next_request())) as results:
             async for result in results:
-                self._has_counted = self._has_counted or self._counts(result)
+                self._has_useful = self._has_useful or self._kind.is_useful(result)
                 yield result
-        if engines.breaker.is_open:
-            log.info("engine is back", stage=engines.stage.value, engine=engines.first.name)
-        engines.breaker.succeeded()
-        log.debug("engine answered", stage=engines.stage.value, engine=engines.first.name)
+        if breaker.is_open:
+            self._log_info("engine is back", primary)
+        breaker.succeeded()
+        log.debug("engine answered", stage=self._kind.stage.value, engine=primary.name)
 
-    def _note_failure(self, error: EngineError) -> None:
-        engines = self._engines
-        engines.breaker.failed(_now_ms(), retry_after_ms=error.retry_after_ms)
+    def _requesting(self, named: NamedEngine[Engine]) -> Requesting[Request, Result]:
+        return self._kind.requesting(named.engine)
+
+    def _log_info(self, event: str, named: NamedEngine[Engine]) -> None:
+        log.info(event, stage=self._kind.stage.value, engine=named.name)
+
+    def _record_failure(self, error: EngineError) -> None:
+        breaker = self._engines.breaker
+        breaker.failed(_now_ms(), retry_after_ms=error.retry_after_ms)
         log.warning(
             "engine failed",
-            stage=engines.stage.value,
-            engine=engines.first.name,
+            stage=self._kind.stage.value,
+            engine=self._engines.primary.name,
             code=error.code.value,
             retryable=error.retryable,
-            is_given_up=engines.breaker.is_open,
+            is_given_up=breaker.is_open,
         )
 
 

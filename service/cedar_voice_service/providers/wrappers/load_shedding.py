@@ -1,4 +1,4 @@
-"""A transcriber that says less while the process is too busy."""
+"""A transcriber that leaves out partials while the process is overloaded."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -8,8 +8,8 @@ from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, Trans
 from cedar_voice_service.session.load_shedding import Pressure
 
 
-class SheddingTranscriber:
-    """Drops partials under pressure; those that drafts are begun on under more of it."""
+class LoadSheddingTranscriber:
+    """Drops partials under pressure; under more of it also settled ones, on which drafts begin."""
 
     def __init__(self, transcriber: Transcriber, pressure: Pressure) -> None:
         self._transcriber = transcriber

@@ -1,4 +1,4 @@
-"""A synthesizer of one pitch, given every pitch."""
+"""A synthesizer for every pitch over one that has a single pitch."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -9,32 +9,24 @@ from cedar_voice_service.audio.pitch import PitchShifter
 from cedar_voice_service.providers.protocols import SpeechRequest, SpeechRestarted, Synthesizer
 
 
-class PitchedSynthesizer:
-    """Changes the pitch of what another engine says; that one is asked for its own."""
+class PitchShiftingSynthesizer:
+    """Changes the pitch of another engine's speech, which is requested at its own pitch."""
 
     def __init__(self, synthesizer: Synthesizer) -> None:
         self._synthesizer = synthesizer
 
-    async def synthesize(
-        self, request: SpeechRequest
-    ) -> AsyncGenerator[Sound | SpeechRestarted, None]:
+    def synthesize(self, request: SpeechRequest) -> AsyncGenerator[Sound | SpeechRestarted, None]:
         """Speak one phrase. See `Synthesizer.synthesize`."""
         if request.pitch == 1.0:
-            speech: AsyncGenerator[Sound | SpeechRestarted, None] = self._synthesizer.synthesize(
-                request
-            )
-        else:
-            speech = self._shifted(request)
-        async with aclosing(speech):
-            async for sound in speech:
-                yield sound
+            return self._synthesizer.synthesize(request)
+        return self._shifted(request)
 
     async def _shifted(self, request: SpeechRequest) -> AsyncGenerator[Sound, None]:
         shifter: PitchShifter | None = None
         level = replace(request, pitch=1.0, takes_mp3=False)
         async with aclosing(self._synthesizer.synthesize(level)) as blocks:
             async for block in blocks:
-                assert isinstance(block, Pcm)  # nothing else was asked for
+                assert isinstance(block, Pcm)  # the request accepts nothing else
                 shifter = shifter or PitchShifter(request.pitch, block.sample_rate_hz)
                 for shifted in shifter.feed(block):
                     yield shifted

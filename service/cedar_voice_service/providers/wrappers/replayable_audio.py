@@ -1,16 +1,16 @@
-"""What a user says, kept so that it can be transcribed once more, by the same engine or another."""
+"""The audio of an utterance, kept for another transcription by the same engine or another one."""
 
 from collections.abc import AsyncIterator, Callable
 
 from cedar_voice_service.audio.formats import AudioBlock
 
 
-class Utterance:
+class ReplayableAudio:
     """The audio of one utterance.
 
     Args:
-        audio: as it is heard.
-        ended: called whenever a recognizer has been given all of it.
+        audio: its blocks as they arrive.
+        ended: called whenever a recognizer has received all of it.
     """
 
     def __init__(
@@ -22,11 +22,11 @@ class Utterance:
         self._is_complete = False
 
     def from_start(self) -> AsyncIterator[AudioBlock]:
-        """All that was heard, and then what is heard from here on. One reader at a time."""
-        return _Reader(self)
+        """Return the blocks from the beginning, then those that arrive. One reader at a time."""
+        return _Replay(self)
 
     async def block(self, index: int) -> AudioBlock:
-        """A block, as soon as it is heard.
+        """Return a block, as soon as it arrives.
 
         Raises:
             StopAsyncIteration: the utterance is over.
@@ -42,14 +42,14 @@ class Utterance:
         return self._kept[index]
 
 
-class _Reader:
-    """No generator: one that is cancelled while it waits could not be asked again."""
+class _Replay:
+    """An iterator, because a generator that is cancelled while it waits cannot be resumed."""
 
-    def __init__(self, utterance: Utterance) -> None:
+    def __init__(self, utterance: ReplayableAudio) -> None:
         self._utterance = utterance
         self._index = 0
 
-    def __aiter__(self) -> "_Reader":
+    def __aiter__(self) -> "_Replay":
         return self
 
     async def __anext__(self) -> AudioBlock:

@@ -13,7 +13,8 @@ from functools import reduce
 
 from cedar_voice_service.session.answer_parts import SpokenChunk
 from cedar_voice_service.session.pacing import on_beat
-from cedar_voice_service.session.text import first_words, joined
+from cedar_voice_service.session.text import first_words
+from cedar_voice_shared.text import joined
 
 MAX_BUNCH_MS = 600
 """Audio sent together, where the lead allows: every message costs at each hop."""

@@ -32,6 +32,14 @@ class AgentSide:
         return state.response if isinstance(state, states.Answering) else None
 
     @property
+    def backlog_ms(self) -> int:
+        """Audio of the response, or of a draft, that waits to be sent."""
+        state = self._states.state
+        if isinstance(state, states.Answering):
+            return state.response.playout.backlog_ms
+        return state.drafted.playout.backlog_ms if isinstance(state, states.Drafting) else 0
+
+    @property
     def deadline_ms(self) -> int | None:
         """Clock time at which something of the response is due; None where nothing is."""
         state = self._states.state

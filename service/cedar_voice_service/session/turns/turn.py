@@ -9,7 +9,7 @@ from cedar_voice_service.errors import CedarVoiceError
 from cedar_voice_service.session.events import FinalTranscribed, PartialTranscribed
 from cedar_voice_service.session.messages import Transcription, TurnMetrics
 from cedar_voice_service.session.response.timings import InputTimings, between
-from cedar_voice_service.session.text import joined
+from cedar_voice_shared.text import joined
 
 
 @dataclass(slots=True)
