@@ -71,7 +71,7 @@ SAFEGUARDS: Mapping[str, Off] = {
     "a silent service is probed": _replaced(client, "RECOVERY", Recovery(ping_after_s=86_400)),
     "a client that is gone has not finished": _replaced(session_stream, "HALF_CLOSE_GRACE_S", 0.0),
     "audio that waits is dropped by an interruption": _replaced(
-        Outbox, "purge_speech", lambda *_: None
+        Outbox, "purge_audio", lambda *_: None
     ),
     "the newest stream wins": _replaced(Delivery, "attach", _attach_beside),
     "an answer cut by a loss is ended": _replaced(
