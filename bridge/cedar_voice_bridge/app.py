@@ -22,7 +22,7 @@ from cedar_voice_bridge.http.cors import origin_headers
 from cedar_voice_bridge.http.origins import OriginPolicy
 from cedar_voice_bridge.http.refusals import convert_refusals, mark_begun
 from cedar_voice_bridge.routes import VoiceApi
-from cedar_voice_bridge.settings import BridgeSettings
+from cedar_voice_bridge.settings import BridgeSettings, ServiceConnectionSettings
 from cedar_voice_client import Unauthenticated, VoiceClient, VoiceClientError
 from cedar_voice_shared.credentials import Verifier, check_exposure
 
@@ -54,7 +54,7 @@ async def serve(settings: BridgeSettings, *, ready: Callable[[str], None] | None
     """
     drain_timeout_s = settings.drain_timeout_ms / 1000
     async with open_bridge(settings, drain_timeout_s=drain_timeout_s) as address:
-        log.info("serving", http_address=address, grpc_address=settings.grpc_address)
+        log.info("serving", http_address=address, grpc_address=settings.grpc.address)
         if ready is not None:
             ready(address)
         await asyncio.get_running_loop().create_future()
@@ -82,7 +82,7 @@ async def open_bridge(
     """
     check_exposure(settings, settings.http_address)
     host, _, port = settings.http_address.rpartition(":")
-    async with VoiceClient(settings.grpc_address, tls=_tls(settings)) as client:
+    async with VoiceClient(settings.grpc.address, tls=_tls(settings.grpc)) as client:
         app = build(settings, client, dialects)
         runner = web.AppRunner(
             app, access_log=None, logger=_SILENT, shutdown_timeout=SHUTDOWN_TIMEOUT_S
@@ -103,9 +103,9 @@ def build(
     settings: BridgeSettings, client: VoiceClient, dialects: Sequence[DialectSpec] = DIALECTS
 ) -> web.Application:
     """Return the application: the dialects, their documents, the page and the health checks."""
-    origins = OriginPolicy(settings.allowed_origins)
+    origins = OriginPolicy(settings.access.allowed_origins)
     verifier = Verifier(settings)
-    api = VoiceApi(dialects, settings, Gate(origins, verifier, settings), client)
+    api = VoiceApi(dialects, settings, Gate(origins, verifier, settings.access), client)
     root = page.folder()
     app = web.Application(middlewares=[convert_refusals])
     app[_VOICE_API] = api
@@ -123,15 +123,15 @@ def build(
     return app
 
 
-def _tls(settings: BridgeSettings) -> bool | grpc.ChannelCredentials:
+def _tls(settings: ServiceConnectionSettings) -> bool | grpc.ChannelCredentials:
     """Return the TLS credentials for the service; True for the system's, False for no TLS.
 
     Raises:
         OSError: a file cannot be read.
     """
-    files = (settings.grpc_ca, settings.grpc_client_key, settings.grpc_client_certificate)
+    files = (settings.ca, settings.client_key, settings.client_certificate)
     if not any(files):
-        return settings.grpc_tls
+        return settings.tls
     ca, key, certificate = (Path(file).read_bytes() if file else None for file in files)
     return grpc.ssl_channel_credentials(ca, key, certificate)
 

@@ -53,8 +53,8 @@ class VoiceApi:
         self._gate = gate
         sessions = ServiceSessions(
             client,
-            open_timeout_s=settings.open_timeout_ms / 1000,
-            recovery=Recovery(give_up_after_s=settings.service_outage_ms / 1000),
+            open_timeout_s=settings.sessions.open_timeout_ms / 1000,
+            recovery=Recovery(give_up_after_s=settings.sessions.service_outage_ms / 1000),
         )
         self._hub = Hub(sessions, self._create_session)
         self._sockets: dict[str, WebSocketEndpoint] = {}
@@ -129,21 +129,21 @@ class VoiceApi:
         caller = await self._gate.admit(request)
         form = Form()
         if request.method == hdrs.METH_POST:
-            form = await read_form(request, self._settings.max_upload_bytes)
+            form = await read_form(request, self._settings.browsers.max_upload_bytes)
         accepting = (serve for route, serve in candidates if route.accepts(form))
         serve = next(accepting, candidates[-1][1])
         return await serve(request, form, caller)
 
     def _socket_endpoint(self, route: SocketRoute) -> WebSocketEndpoint:
         return WebSocketEndpoint(
-            self._settings, self._gate, self._hub, route.open_translator, route.readers
+            self._settings.browsers, self._gate, self._hub, route.open_translator, route.readers
         )
 
     def _create_session(self, session_id: str, caller: Caller) -> SharedSession:
         events: EventLog[Response] = EventLog(
-            self._settings.session_history_bytes, size_of=Response.ByteSize
+            self._settings.sessions.session_history_bytes, size_of=Response.ByteSize
         )
-        upstream = Upstream(self._settings.send_timeout_ms / 1000)
+        upstream = Upstream(self._settings.browsers.send_timeout_ms / 1000)
         return SharedSession(chunk_by_chunk_config(session_id), caller, events, upstream)
 
 

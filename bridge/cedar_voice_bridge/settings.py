@@ -1,13 +1,16 @@
 """The settings of a bridge process: read once at the start, passed on as values.
 
-Every field is an environment variable with the prefix `CEDAR_`. Lists are separated by commas.
+Every field is an environment variable whose name is the prefix of its group and the name of the
+field. Lists are separated by commas.
 """
 
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
+from pydantic_settings import SettingsConfigDict
 
-from cedar_voice_shared.settings import ProcessSettings, Separated
+from cedar_voice_shared.settings import Separated
+from cedar_voice_shared.settings_groups import GroupedSettings, SettingsGroup
 
 
 def _as_path(path: str) -> str:
@@ -16,19 +19,28 @@ def _as_path(path: str) -> str:
     return path.rstrip("/")
 
 
-class BridgeSettings(ProcessSettings):
-    """The settings of one bridge process."""
+class ServiceConnectionSettings(SettingsGroup):
+    """The connection to the service: its address and its certificates."""
 
-    http_address: str = Field(
-        "127.0.0.1:8080",
-        pattern=r":\d{1,5}$",
-        description="address of the page and the WebSocket",
+    model_config = SettingsConfigDict(env_prefix="CEDAR_GRPC_")
+
+    address: str = Field("127.0.0.1:50051", description="address of the gRPC service")
+    tls: bool = Field(
+        False, description="connect to the service with TLS; CEDAR_GRPC_CA implies it"
     )
-    grpc_address: str = Field("127.0.0.1:50051", description="address of the gRPC service")
-    base_paths: Annotated[tuple[Annotated[str, AfterValidator(_as_path)], ...], *Separated] = Field(
-        ("/api/voice", "/api/chat/voice", "/api/chat/voice-execute"),
-        description="paths under which the voice API is served",
+    ca: str = Field(
+        "",
+        description="PEM file of the authority that signs for the service; empty uses the system's",
     )
+    client_certificate: str = Field(
+        "", description="PEM file of the certificate chain to show to the service"
+    )
+    client_key: str = Field("", description="PEM file of its key")
+
+
+class AccessSettings(SettingsGroup):
+    """Admission of browsers: their origins, tokens, tickets and addresses."""
+
     allowed_origins: Annotated[tuple[str, ...], *Separated] = Field(
         (),
         description="web origins that may connect beside the page's own; empty adds localhost on "
@@ -55,23 +67,31 @@ class BridgeSettings(ProcessSettings):
         description="header in which the proxy in front gives the address of the client, such as "
         "X-Forwarded-For; its last value counts; empty uses the address of the connection",
     )
-    grpc_tls: bool = Field(
-        False, description="connect to the service with TLS; CEDAR_GRPC_CA implies it"
+    auth_timeout_ms: int = Field(
+        10_000, ge=100, description="longest connection of a browser without a token"
     )
-    grpc_ca: str = Field(
-        "",
-        description="PEM file of the authority that signs for the service; empty uses the system's",
-    )
-    grpc_client_certificate: str = Field(
-        "", description="PEM file of the certificate chain to show to the service"
-    )
-    grpc_client_key: str = Field("", description="PEM file of its key")
+
+
+class BrowserSettings(SettingsGroup):
+    """Sizes and times of the frames and uploads of browsers."""
+
     max_frame_bytes: int = Field(
         1 << 20, ge=1 << 10, le=64 << 20, description="largest frame accepted from a browser"
     )
     max_upload_bytes: int = Field(
         16 << 20, ge=1 << 10, le=1 << 30, description="largest upload accepted from a browser"
     )
+    send_timeout_ms: int = Field(
+        10_000, ge=100, description="longest wait for a browser or the service to accept a message"
+    )
+    heartbeat_ms: int = Field(
+        20_000, ge=100, description="time without a message after which a browser is probed"
+    )
+
+
+class SharedSessionSettings(SettingsGroup):
+    """Limits of the sessions that the bridge holds for browsers."""
+
     session_idle_ms: int = Field(
         300_000,
         ge=100,
@@ -82,9 +102,6 @@ class BridgeSettings(ProcessSettings):
         ge=1 << 10,
         description="most bytes of events kept in the bridge per session",
     )
-    auth_timeout_ms: int = Field(
-        10_000, ge=100, description="longest connection of a browser without a token"
-    )
     open_timeout_ms: int = Field(
         10_000, ge=100, description="longest wait for the service to open a session"
     )
@@ -93,9 +110,21 @@ class BridgeSettings(ProcessSettings):
         ge=100,
         description="longest wait of a session for a service that went away; its sockets stay open",
     )
-    send_timeout_ms: int = Field(
-        10_000, ge=100, description="longest wait for a browser or the service to accept a message"
+
+
+class BridgeSettings(GroupedSettings):
+    """The settings of one bridge process."""
+
+    http_address: str = Field(
+        "127.0.0.1:8080",
+        pattern=r":\d{1,5}$",
+        description="address of the page and the WebSocket",
     )
-    heartbeat_ms: int = Field(
-        20_000, ge=100, description="time without a message after which a browser is probed"
+    base_paths: Annotated[tuple[Annotated[str, AfterValidator(_as_path)], ...], *Separated] = Field(
+        ("/api/voice", "/api/chat/voice", "/api/chat/voice-execute"),
+        description="paths under which the voice API is served",
     )
+    grpc: ServiceConnectionSettings
+    access: AccessSettings
+    browsers: BrowserSettings
+    sessions: SharedSessionSettings

@@ -181,10 +181,10 @@ async def test_the_last_words_of_a_service_are_passed_on() -> None:
     async with VoiceClient() as client, aiohttp.ClientSession() as http:
         sessions = DyingSessions(client, open_timeout_s=1)
         settings = BridgeSettings()
-        gate = Gate(OriginPolicy(()), Verifier(settings), settings)
+        gate = Gate(OriginPolicy(()), Verifier(settings), settings.access)
         hub = Hub(sessions, a_conversation)
         endpoint = WebSocketEndpoint(
-            settings, gate, hub, CedarWebSocketTranslator, ReaderKind("cedar")
+            settings.browsers, gate, hub, CedarWebSocketTranslator, ReaderKind("cedar")
         )
         app = web.Application()
         app.add_routes([web.get("/ws", endpoint.handle)])

@@ -32,7 +32,7 @@ def test_each_has_as_many_at_once_as_a_minute_brings() -> None:
 def test_pages_that_reconnect_with_backoff_never_trip() -> None:
     """Five pages of a user whose sockets never open: 0.5 s at first, 8 s at last, jittered."""
     clock, chance = Clock(), Random(1)
-    rate = RateLimiter(BridgeSettings().principal_tickets_per_minute, clock)
+    rate = RateLimiter(BridgeSettings().access.principal_tickets_per_minute, clock)
     due = [(0.0, 0, page) for page in range(5)]
     while due[0][0] < 3_600.0:
         clock.at_s, attempt, page = heappop(due)

@@ -13,7 +13,7 @@ def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CEDAR_AUTH_TOKENS", "one,two,")
     monkeypatch.setenv("CEDAR_BASE_PATHS", "/voice/")
     settings = BridgeSettings()
-    assert settings.allowed_origins == ("https://app.example", "https://other.example")
+    assert settings.access.allowed_origins == ("https://app.example", "https://other.example")
     assert [token.get_secret_value() for token in settings.auth_tokens] == ["one", "two"]
     assert settings.base_paths == ("/voice",)
 

@@ -17,7 +17,7 @@ from cedar_voice_bridge.auth.tickets import Caller, Tickets, TooManyTickets
 from cedar_voice_bridge.http.browser_socket import BrowserSocket
 from cedar_voice_bridge.http.origins import OriginPolicy, bearer_token, client_address
 from cedar_voice_bridge.http.refusals import HttpRefusal
-from cedar_voice_bridge.settings import BridgeSettings
+from cedar_voice_bridge.settings import AccessSettings
 from cedar_voice_bridge.translation.errors import DialectError
 from cedar_voice_bridge.translation.protocol import AuthTranslator
 from cedar_voice_shared.credentials import CredentialRefused, Verifier
@@ -43,7 +43,7 @@ class Gate:
         settings: times, and whether addresses may contain tokens.
     """
 
-    def __init__(self, origins: OriginPolicy, verifier: Verifier, settings: BridgeSettings) -> None:
+    def __init__(self, origins: OriginPolicy, verifier: Verifier, settings: AccessSettings) -> None:
         self._origins = origins
         self._verifier = verifier
         is_limited = verifier.needs_token  # without tokens all callers are one

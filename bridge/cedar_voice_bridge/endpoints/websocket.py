@@ -12,7 +12,7 @@ from cedar_voice_bridge.http import close_codes
 from cedar_voice_bridge.http.browser_socket import BrowserSocket
 from cedar_voice_bridge.sessions.event_log import ReaderKind
 from cedar_voice_bridge.sessions.hub import Hub
-from cedar_voice_bridge.settings import BridgeSettings
+from cedar_voice_bridge.settings import BrowserSettings
 from cedar_voice_bridge.translation.protocol import SocketTranslator
 
 log = structlog.get_logger("cedar_voice.bridge")
@@ -31,7 +31,7 @@ class WebSocketEndpoint:
 
     def __init__(
         self,
-        settings: BridgeSettings,
+        settings: BrowserSettings,
         gate: Gate,
         hub: Hub,
         open_translator: Callable[[], SocketTranslator],

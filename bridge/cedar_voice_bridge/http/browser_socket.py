@@ -8,7 +8,7 @@ from aiohttp import WSMsgType, web
 
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.http.close_codes import SocketClose
-from cedar_voice_bridge.settings import BridgeSettings
+from cedar_voice_bridge.settings import BrowserSettings
 from cedar_voice_bridge.translation.errors import DialectError
 
 log = structlog.get_logger("cedar_voice.bridge")
@@ -37,7 +37,7 @@ class BrowserLags(BrowserGone):
 class BrowserSocket:
     """One socket. One task receives, any number of tasks send."""
 
-    def __init__(self, request: web.Request, settings: BridgeSettings) -> None:
+    def __init__(self, request: web.Request, settings: BrowserSettings) -> None:
         self._request = request
         self._max_frame_bytes = settings.max_frame_bytes
         self._send_timeout_s = settings.send_timeout_ms / 1000

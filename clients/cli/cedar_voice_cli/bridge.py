@@ -18,7 +18,7 @@ def bridge(given: Given) -> None:
     from cedar_voice_shared.logs import configure_logs
 
     def ready(address: str) -> None:
-        announce({"page": page_url(address), "service": settings.grpc_address})
+        announce({"page": page_url(address), "service": settings.grpc.address})
 
     configure_logs(settings.log_level, settings.log_format)
     run_server(serve(settings, ready=ready), {"--http-address": settings.http_address})

@@ -42,7 +42,8 @@ async def _serve(service: "ServiceSettings", bridge: "BridgeSettings") -> None:
     from cedar_voice_service.server import open_server
 
     async with AsyncExitStack() as bridging, open_server(service) as (grpc_address, engines):
-        behind = bridge.model_copy(update={"grpc_address": reachable(grpc_address)})
+        grpc = bridge.grpc.model_copy(update={"address": reachable(grpc_address)})
+        behind = bridge.model_copy(update={"grpc": grpc})
         http_address = await bridging.enter_async_context(open_bridge(behind))
         announce({"page": page_url(http_address), "gRPC": grpc_address}, describe(engines))
         await asyncio.get_running_loop().create_future()

@@ -45,7 +45,7 @@ def test_a_flag_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_lists_are_separated_by_commas() -> None:
     settings = load("bridge", {"allowed_origins": "https://a.example, https://b.example"})
-    assert settings.allowed_origins == ("https://a.example", "https://b.example")
+    assert settings.access.allowed_origins == ("https://a.example", "https://b.example")
 
 
 def test_a_flag_of_two_processes_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +53,7 @@ def test_a_flag_of_two_processes_is_one(monkeypatch: pytest.MonkeyPatch) -> None
     command = with_flags("service", "bridge")(given.append)
     command(grpc_address="127.0.0.1:1", http_address=None)
     assert given == [{"grpc_address": "127.0.0.1:1"}]
-    assert load("service", given[0]).grpc.address == load("bridge", given[0]).grpc_address
+    assert load("service", given[0]).grpc.address == load("bridge", given[0]).grpc.address
 
 
 async def test_a_bad_value_is_one_line_that_names_the_setting(tmp_path: Path) -> None:

@@ -82,8 +82,8 @@ class CedarOsEndpoint:
 
     def __init__(self, services: BridgeServices) -> None:
         self._hub = services.hub
-        self._idle_s = services.settings.session_idle_ms / 1000
-        self._send_timeout_s = services.settings.send_timeout_ms / 1000
+        self._idle_s = services.settings.sessions.session_idle_ms / 1000
+        self._send_timeout_s = services.settings.browsers.send_timeout_ms / 1000
 
     async def answer(self, request: web.Request, form: Form, caller: Caller) -> web.Response:
         """Answer a recording as a whole.

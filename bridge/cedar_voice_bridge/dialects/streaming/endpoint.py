@@ -49,8 +49,8 @@ class StreamingEndpoint:
     def __init__(self, services: BridgeServices) -> None:
         self._gate = services.gate
         self._hub = services.hub
-        self._idle_s = services.settings.session_idle_ms / 1000
-        self._send_timeout_s = services.settings.send_timeout_ms / 1000
+        self._idle_s = services.settings.sessions.session_idle_ms / 1000
+        self._send_timeout_s = services.settings.browsers.send_timeout_ms / 1000
         self._uploads: WeakKeyDictionary[SharedSession, SessionUploads] = WeakKeyDictionary()
 
     async def upload(self, request: web.Request, form: Form, caller: Caller) -> web.Response:
