@@ -23,8 +23,8 @@ def edges() -> Iterator[str]:
     arrows: dict[tuple[str, str], list[str]] = {}
     for (before, after), names in steps.items():
         arrows.setdefault((", ".join(names), after.__name__), []).append(before.__name__)
-    for (label, after), befores in arrows.items():
-        yield f"    {' & '.join(befores)} -->|{label}| {after}"
+    for (label, name), befores in arrows.items():
+        yield f"    {' & '.join(befores)} -->|{label}| {name}"
 
 
 def diagram() -> str:

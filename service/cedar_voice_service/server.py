@@ -29,7 +29,7 @@ from cedar_voice_service.session.config import (
     SessionConfig,
     TurnDetection,
 )
-from cedar_voice_service.session.load_shedding import Pressure, Thresholds
+from cedar_voice_service.session.load_shedding import LoadMonitor, Thresholds
 from cedar_voice_service.settings import (
     ConversationSettings,
     LoadSettings,
@@ -102,10 +102,10 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
     quotas = Quotas(rates_of(settings.quotas) if verifier.needs_token else Rates())
     limits = limits_of(settings)
     load_network()  # before the first session, which would wait for it
-    pressure = Pressure(thresholds_of(settings.load))
+    load_monitor = LoadMonitor(thresholds_of(settings.load))
     async with (
-        measured(pressure),
-        open_engines(settings, pressure) as engines,
+        measured(load_monitor),
+        open_engines(settings, load_monitor) as engines,
         Registry(
             RunnerFactory(
                 engines,
@@ -115,7 +115,7 @@ async def open_server(settings: ServiceSettings) -> AsyncIterator[tuple[str, Eng
             ),
             max_sessions=settings.sessions.max_sessions,
             resume_window_ms=limits.resume_window_ms,
-            pressure=pressure,
+            load_monitor=load_monitor,
             quotas=quotas,
         ) as registry,
     ):

@@ -132,7 +132,7 @@ class SessionStream:
             if isinstance(event, on.SpeechRequested):
                 self._quota.charge_answer()
         except (CallerError, RateLimited) as error:
-            return on.InputRefused(error, request.sequence)
+            return on.InputRejected(error, request.sequence)
         return event
 
     # -- to the client -------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import cedar_voice.v1 as pb
 from cedar_voice_service.audio.formats import AudioFormat, Encoding, Framing
 from cedar_voice_service.errors import CallerError, Code, EngineError, Stage
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.answer_parts import Action, FinishReason, Usage
 from cedar_voice_service.session.config import Limits, OutputAudio, SessionConfig, TurnMode
 from cedar_voice_service.session.resume.outbox import Numbered
@@ -166,22 +166,22 @@ def test_whatever_parses_is_decoded_or_refused(data: bytes) -> None:
 
 
 ERROR = EngineError(Stage.TTS, "no voice", retry_after_ms=70)
-METRICS = say.TurnMetrics(
+METRICS = msg.TurnMetrics(
     1, 2, 3, 4, 5, 6, 7, 8, 9, True, 10, 11, 12, 13, Usage(14, 15), 16, 17, 18
 )
-MESSAGES: list[say.Message] = [
-    say.SpeechActivity(say.SpeechKind.STOPPED, 5),
-    say.Transcription(
+MESSAGES: list[msg.Message] = [
+    msg.SpeechActivity(msg.SpeechKind.STOPPED, 5),
+    msg.Transcription(
         "hi", is_final=True, confidence=0.5, start_ms=1, end_ms=2, stable_text="h", continues=True
     ),
-    say.ResponseStarted(1, "hi"),
-    say.ResponseDelta(1, "ho"),
-    say.ResponseCompleted(1, "ho", FinishReason.ERROR, Usage(2, 3), ERROR),
-    say.Speech(1, b"x", 2, 3, "ho", AudioFormat(Encoding.WAV, 8_000, 1), is_last=True),
-    say.ActionRequested(1, Action("a", "t", "{}", "s", "k", "[]")),
-    say.Interrupted(1, say.InterruptionReason.NEW_INPUT, 4, "h"),
-    say.PlaybackHeld(1, held=True),
-    say.Failed(ERROR, 9),
+    msg.ResponseStarted(1, "hi"),
+    msg.ResponseDelta(1, "ho"),
+    msg.ResponseCompleted(1, "ho", FinishReason.ERROR, Usage(2, 3), ERROR),
+    msg.OutputAudio(1, b"x", 2, 3, "ho", AudioFormat(Encoding.WAV, 8_000, 1), is_last=True),
+    msg.ActionRequested(1, Action("a", "t", "{}", "s", "k", "[]")),
+    msg.Interruption(1, msg.InterruptionReason.NEW_INPUT, 4, "h"),
+    msg.PlaybackHold(1, held=True),
+    msg.Error(ERROR, 9),
     METRICS,
 ]
 
@@ -201,7 +201,7 @@ def unset_fields(message: object, path: str = "") -> set[str]:
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
-def test_every_field_of_a_message_is_written(message: say.Message) -> None:
+def test_every_field_of_a_message_is_written(message: msg.Message) -> None:
     response = encode(Numbered(4, 5, message, 6))
     assert (response.sequence, response.turn_id, response.durable) == (4, 5, 6)
     missing = {path.rpartition(".")[2] for path in unset_fields(response)}

@@ -74,9 +74,7 @@ SAFEGUARDS: Mapping[str, Off] = {
     "a disconnected client has not half-closed": _replaced(
         session_stream, "HALF_CLOSE_GRACE_S", 0.0
     ),
-    "queued audio is dropped by an interruption": _replaced(
-        Outbox, "purge_speech", lambda *_: None
-    ),
+    "queued audio is dropped by an interruption": _replaced(Outbox, "purge_audio", lambda *_: None),
     "the newest stream wins": _replaced(Delivery, "attach", _attach_beside),
     "a response interrupted by a loss is ended": _replaced(
         ConversationLog, "end_response_in_progress", lambda _: []

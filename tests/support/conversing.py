@@ -15,7 +15,7 @@ from cedar_voice_service.providers.scripted.engine import (
 from cedar_voice_service.runtime.delivery import Attachment
 from cedar_voice_service.runtime.runner import SessionRunner
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.config import (
     Limits,
     OutputAudio,
@@ -45,7 +45,7 @@ class Client:
 
     def __init__(self, runner: SessionRunner, attachment: Attachment) -> None:
         self.runner = runner
-        self.messages: list[say.Message] = []
+        self.messages: list[msg.Message] = []
         self._attachment = attachment
 
     async def send(self, *events: on.RequestEvent) -> None:

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.config import Limits, SessionConfig, TurnDetection, TurnMode
 from cedar_voice_service.session.resume.position import NO_PAST, Past
 from cedar_voice_service.session.session import Phase, Session
@@ -56,28 +56,28 @@ class MachineDriver:
             self.let(on.TimePassed(self.is_client_away))
         self.now_ms = until_ms
 
-    def hear(self, ms: int, *edges: on.SpeechBegan | on.SpeechPaused) -> None:
+    def hear(self, ms: int, *edges: on.SpeechStarted | on.SpeechStopped) -> None:
         """Receive audio in real time, with the edges in its first block."""
         for _ in range(0, ms, 100):
             self.heard_ms += 100
             self.wait(100)
-            self.let(*edges, on.AudioHeard(self.heard_ms))
+            self.let(*edges, on.AudioAdvanced(self.heard_ms))
             edges = ()
 
     def speak(self, ms: int) -> None:
         """Begin speech, and continue it for `ms`."""
-        self.hear(ms, on.SpeechBegan(self.heard_ms))
+        self.hear(ms, on.SpeechStarted(self.heard_ms))
 
     def pause(self, ms: int) -> None:
         """Stop speech, and stay silent for `ms`."""
-        self.hear(ms, on.SpeechPaused(self.heard_ms))
+        self.hear(ms, on.SpeechStopped(self.heard_ms))
 
     def asked_for(self, kind: type[Kind]) -> list[Kind]:
         """The commands of a kind so far."""
         return [command for command in self.commands if isinstance(command, kind)]
 
     @property
-    def said(self) -> list[say.Message]:
+    def said(self) -> list[msg.Message]:
         """The messages so far, purged ones included."""
         return [command.message for command in self.sends()]
 

@@ -37,30 +37,30 @@ from cedar_voice_service.providers.wrappers.stage import (
     StageKind,
 )
 from cedar_voice_service.providers.wrappers.stream_adapter import StreamAdapter
-from cedar_voice_service.session.load_shedding import Pressure
+from cedar_voice_service.session.load_shedding import LoadMonitor
 from cedar_voice_service.settings import ServiceSettings
 from cedar_voice_service.workers.decoding import open_decoding
 
 
 @asynccontextmanager
 async def open_engines(
-    settings: ServiceSettings, pressure: Pressure | None = None
+    settings: ServiceSettings, load_monitor: LoadMonitor | None = None
 ) -> AsyncGenerator[Engines, None]:
-    """Open the engine of each stage; under pressure they do less.
+    """Open the engine of each stage; under load they do less.
 
     Raises:
         EngineMissing: an engine that the settings name cannot be used.
         EngineError: an engine does not start.
     """
-    pressure = pressure or Pressure()
+    load_monitor = load_monitor or LoadMonitor()
     async with AsyncExitStack() as stack:
-        opening = _Opening(settings, pressure, stack)
+        opening = _Opening(settings, load_monitor, stack)
         decoding = await stack.enter_async_context(open_decoding(settings.decoding))
         transcriber, stt = await opening.stage(TRANSCRIPTION, opening.transcriber)
         responder, llm = await opening.stage(REPLY, opening.responder)
         synthesizer, tts = await opening.stage(SPEECH, opening.synthesizer)
         infos = {Stage.STT: stt, Stage.LLM: llm, Stage.TTS: tts}
-        shedding = LoadSheddingTranscriber(transcriber, pressure)
+        shedding = LoadSheddingTranscriber(transcriber, load_monitor)
         yield Engines(shedding, responder, synthesizer, infos, decoding)
 
 
@@ -76,10 +76,10 @@ class _Opening:
     """Opens engines into a stack that closes them."""
 
     def __init__(
-        self, settings: ServiceSettings, pressure: Pressure, stack: AsyncExitStack
+        self, settings: ServiceSettings, load_monitor: LoadMonitor, stack: AsyncExitStack
     ) -> None:
         self._settings = settings
-        self._pressure = pressure
+        self._load_monitor = load_monitor
         self._stack = stack
 
     async def stage(
@@ -127,7 +127,7 @@ class _Opening:
         return retried(SPEECH, engine, policy), spec.describe(options)
 
     def _allows_partials(self) -> bool:
-        return self._settings.stt.partials and not self._pressure.sheds_partials
+        return self._settings.stt.partials and not self._load_monitor.sheds_partials
 
 
 def _name_of(info: EngineInfo) -> str:

@@ -88,7 +88,7 @@ class AudioInput:
         self._speech.flush()
         self._recordings.end()
 
-    async def process(self, data: bytes) -> Iterator[on.EarEvent]:
+    async def process(self, data: bytes) -> Iterator[on.SpeechEvent]:
         """Decode bytes as the client encoded them; return the events of the sound.
 
         The iterator is lazy: it buffers each block just before it yields the events of that block.
@@ -102,7 +102,7 @@ class AudioInput:
         """
         return self._buffer_blocks(self._blocks_of(await self._recordings.feed(data)))
 
-    async def flush(self) -> Iterator[on.EarEvent]:
+    async def flush(self) -> Iterator[on.SpeechEvent]:
         """End the recording, and speech with it; return the events of its last sound.
 
         Raises:
@@ -148,15 +148,15 @@ class AudioInput:
         if is_last:
             yield from self._speech.flush()
 
-    def _buffer_blocks(self, blocks: Iterable[AudioBlock]) -> Iterator[on.EarEvent]:
+    def _buffer_blocks(self, blocks: Iterable[AudioBlock]) -> Iterator[on.SpeechEvent]:
         refusal: RateLimited | None = None
         for block in blocks:
             if block.pcm.data and refusal is None:
                 refusal = self._buffer(block)
             for edge in block.edges:
                 is_start = edge.kind is EdgeKind.STARTED
-                yield on.SpeechBegan(edge.at_ms) if is_start else on.SpeechPaused(edge.at_ms)
-            yield on.AudioHeard(block.end_ms)
+                yield on.SpeechStarted(edge.at_ms) if is_start else on.SpeechStopped(edge.at_ms)
+            yield on.AudioAdvanced(block.end_ms)
         if refusal is not None:
             raise refusal
 

@@ -117,7 +117,7 @@ class Attachment:
             self._changed.clear()
             await self._changed.wait()
 
-    def purge_speech(self, response_id: int) -> None:
+    def purge_audio(self, response_id: int) -> None:
         """Replay no audio of this response and older ones."""
         self._first = deque(
             silenced(first, response_id) if isinstance(first, Numbered) else first
@@ -238,7 +238,7 @@ class Delivery:
     def purge_replayed_audio(self, response_id: int) -> None:
         """Drop audio of this response and older ones that the stream was about to replay."""
         if self._attachment is not None:
-            self._attachment.purge_speech(response_id)
+            self._attachment.purge_audio(response_id)
 
     def finish(self, error: CedarVoiceError | None = None) -> None:
         """Let the attached stream end once everything is written: with OK, or with this error."""

@@ -60,10 +60,10 @@ class EngineWork:
         """Start to transcribe the audio of a feed."""
         self._start(command.work_id, partial(self._transcribe, command, feed))
 
-    def answer(self, command: do.StartReplying | do.StartReciting) -> None:
+    def answer(self, command: do.StartReplying | do.StartSaying) -> None:
         """Start an answer of the language model, or to speak a given text."""
         responder, request = self._engines.responder, ReplyRequest(())
-        if isinstance(command, do.StartReciting):
+        if isinstance(command, do.StartSaying):
             responder = VerbatimResponder(command.text)
         else:
             request = self._request(command)

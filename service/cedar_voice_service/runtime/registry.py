@@ -14,7 +14,7 @@ from cedar_voice_service.runtime.delivery import Attachment, GoAway
 from cedar_voice_service.runtime.quotas import Quotas
 from cedar_voice_service.runtime.running_session import RunningSession, SessionFactory
 from cedar_voice_service.session.config_patch import ConfigPatch
-from cedar_voice_service.session.load_shedding import Pressure
+from cedar_voice_service.session.load_shedding import LoadMonitor
 from cedar_voice_service.session.resume.position import NO_PAST, Past, Position
 
 log = structlog.get_logger("cedar_voice.registry")
@@ -43,7 +43,7 @@ class Registry:
         make_session: makes a session that is to be opened.
         max_sessions: sessions held at once, detached ones included.
         resume_window_ms: how long a session waits for another stream.
-        pressure: load of the process.
+        load_monitor: load of the process.
         quotas: of all users.
     """
 
@@ -53,13 +53,13 @@ class Registry:
         *,
         max_sessions: int,
         resume_window_ms: int,
-        pressure: Pressure | None = None,
+        load_monitor: LoadMonitor | None = None,
         quotas: Quotas,
     ) -> None:
         self._make_session = make_session
         self._max_sessions = max_sessions
         self._resume_window_ms = resume_window_ms
-        self._pressure = pressure or Pressure()
+        self._load_monitor = load_monitor or LoadMonitor()
         self._quotas = quotas
         self._is_draining = False
         self._entries: dict[tuple[str, str], _Entry] = {}
@@ -130,7 +130,7 @@ class Registry:
             )
         if len(self._entries) >= self._max_sessions:
             raise CapacityError("no room for another session", retry_after_ms=_retry_after_ms())
-        if self._pressure.refuses_sessions:
+        if self._load_monitor.refuses_sessions:
             raise CapacityError("too busy for another session", retry_after_ms=_retry_after_ms())
         quota = self._quotas.of(principal)
         held = sum(entry.principal == principal for entry in self._entries.values())

@@ -185,7 +185,7 @@ class SessionRunner:
         self._session.audio_processed(batch.first_sequence, batch.last_sequence)
 
     async def _report_audio(
-        self, processed: Coroutine[Any, Any, Iterator[on.EarEvent]], sequence: int
+        self, processed: Coroutine[Any, Any, Iterator[on.SpeechEvent]], sequence: int
     ) -> None:
         """Report the events of audio; each is made, and processed, before the next block is."""
         try:
@@ -194,9 +194,9 @@ class SessionRunner:
                 if number % EVENTS_AT_ONCE == 0:
                     await asyncio.sleep(0)
         except (CallerError, RateLimited) as error:
-            self._report(on.InputRefused(error, sequence))
+            self._report(on.InputRejected(error, sequence))
         except EngineError as error:
-            self._report(on.InputLost(error, sequence))
+            self._report(on.AudioLost(error, sequence))
 
     def _report(self, event: on.Event) -> None:
         self._carry_out(self._session.report(event, clock_ms()))
@@ -231,11 +231,11 @@ class SessionRunner:
                 self._work.transcribe(command, self._input.open_feed(from_ms))
             case do.FinishTranscribing():
                 self._input.close_feed()
-            case do.StartReplying() | do.StartReciting():
+            case do.StartReplying() | do.StartSaying():
                 self._work.answer(command)
             case do.CancelWork(work_id):
                 self._work.cancel(work_id)
-            case do.PurgeSpeech(response_id):
+            case do.PurgeAudio(response_id):
                 self.delivery.purge_replayed_audio(response_id)
             case do.SendPong(ping_sent_at_ms):
                 self.delivery.notify(Pong(ping_sent_at_ms))

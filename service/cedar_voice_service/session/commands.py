@@ -61,7 +61,7 @@ class StartReplying:
 
 
 @dataclass(frozen=True, slots=True)
-class StartReciting:
+class StartSaying:
     """Speak a given text."""
 
     work_id: int
@@ -77,7 +77,7 @@ class CancelWork:
 
 
 @dataclass(frozen=True, slots=True)
-class PurgeSpeech:
+class PurgeAudio:
     """Drop the audio of this response and older ones that a stream has not written yet."""
 
     response_id: int
@@ -116,9 +116,9 @@ Command = (
     | StartTranscribing
     | FinishTranscribing
     | StartReplying
-    | StartReciting
+    | StartSaying
     | CancelWork
-    | PurgeSpeech
+    | PurgeAudio
     | CloseStream
     | DecodeAudio
     | SendPong

@@ -24,7 +24,7 @@ class Configured:
 class AudioReceived:
     """Bytes of microphone audio arrived, as the client encoded them.
 
-    The shell decodes it and reports `EarEvent`s.
+    The shell decodes it and reports `SpeechEvent`s.
     """
 
     data: bytes
@@ -110,28 +110,28 @@ class InputEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class AudioHeard:
+class AudioAdvanced:
     """Input audio was decoded up to `end_ms`."""
 
     end_ms: int
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechBegan:
+class SpeechStarted:
     """Speech was detected; it began at `at_ms`."""
 
     at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
-class SpeechPaused:
+class SpeechStopped:
     """Speech gave way to silence at `at_ms`."""
 
     at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
-class InputRefused:
+class InputRejected:
     """A client message cannot be accepted; the session continues."""
 
     error: CedarVoiceError
@@ -139,7 +139,7 @@ class InputRefused:
 
 
 @dataclass(frozen=True, slots=True)
-class InputLost:
+class AudioLost:
     """Audio was lost with the process that decoded it; later audio may be decoded again."""
 
     error: CedarVoiceError
@@ -296,10 +296,10 @@ WorkEvent = (
 )
 
 InputEvent = (
-    ListeningStarted | ListeningStopped | StreamOpened | InputEnded | InputRefused | InputLost
+    ListeningStarted | ListeningStopped | StreamOpened | InputEnded | InputRejected | AudioLost
 )
 
-WishEvent = (
+ClientRequest = (
     Configured
     | TextEntered
     | InterruptRequested
@@ -308,13 +308,13 @@ WishEvent = (
     | PlaybackReported
 )
 
-CallerEvent = InputEvent | WishEvent
+ClientEvent = InputEvent | ClientRequest
 
-RequestEvent = CallerEvent | AudioReceived | Pinged | SessionEnded
+RequestEvent = ClientEvent | AudioReceived | Pinged | SessionEnded
 
-EarEvent = AudioHeard | SpeechBegan | SpeechPaused
+SpeechEvent = AudioAdvanced | SpeechStarted | SpeechStopped
 
-Event = CallerEvent | EarEvent | WorkEvent | TimePassed
+Event = ClientEvent | SpeechEvent | WorkEvent | TimePassed
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,14 +26,14 @@ class Thresholds:
 NEVER = Thresholds(*3 * (1 << 31,))
 
 
-class Pressure:
+class LoadMonitor:
     """The lag of the last two seconds, compared with the thresholds."""
 
     def __init__(self, thresholds: Thresholds = NEVER) -> None:
         self._thresholds = thresholds
         self._lags_ms: deque[float] = deque([0.0] * SAMPLES, maxlen=SAMPLES)
 
-    def note(self, lag_ms: float) -> None:
+    def record(self, lag_ms: float) -> None:
         """Record a measurement: the delay of a timer of the loop."""
         self._lags_ms.append(max(0.0, lag_ms))
 

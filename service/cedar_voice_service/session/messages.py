@@ -79,7 +79,7 @@ class ResponseCompleted:
 
 
 @dataclass(frozen=True, slots=True)
-class Speech:
+class OutputAudio:
     """A chunk of answer audio; `format` is set on the first chunk of a response."""
 
     response_id: int
@@ -100,7 +100,7 @@ class ActionRequested:
 
 
 @dataclass(frozen=True, slots=True)
-class Interrupted:
+class Interruption:
     """A response was interrupted; the history keeps `kept_text` of it."""
 
     response_id: int
@@ -110,7 +110,7 @@ class Interrupted:
 
 
 @dataclass(frozen=True, slots=True)
-class PlaybackHeld:
+class PlaybackHold:
     """The client is to pause the playback of a response, keeping its audio, or to resume it."""
 
     response_id: int
@@ -118,7 +118,7 @@ class PlaybackHeld:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class Error:
     """An error; the session continues."""
 
     error: CedarVoiceError
@@ -155,10 +155,10 @@ Message = (
     | ResponseStarted
     | ResponseDelta
     | ResponseCompleted
-    | Speech
+    | OutputAudio
     | ActionRequested
-    | Interrupted
-    | PlaybackHeld
-    | Failed
+    | Interruption
+    | PlaybackHold
+    | Error
     | TurnMetrics
 )

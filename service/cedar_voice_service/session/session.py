@@ -13,7 +13,7 @@ from enum import Enum
 
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.config import Limits, SessionConfig
 from cedar_voice_service.session.events import ClientMessage
 from cedar_voice_service.session.history import History
@@ -198,11 +198,11 @@ class Session:
 
     def _process(self, event: on.Event) -> None:
         match event:
-            case on.AudioHeard():
+            case on.AudioAdvanced():
                 self._user.process_speech(event)
                 self._use_audio()
                 self._user.check_endpoint()
-            case on.SpeechBegan() | on.SpeechPaused():
+            case on.SpeechStarted() | on.SpeechStopped():
                 self._user.process_speech(event)
             case on.TimePassed(is_client_away):
                 self._user.on_deadline(is_client_away=is_client_away)
@@ -214,8 +214,8 @@ class Session:
                 | on.ListeningStopped()
                 | on.StreamOpened()
                 | on.InputEnded()
-                | on.InputRefused()
-                | on.InputLost()
+                | on.InputRejected()
+                | on.AudioLost()
             ):
                 self._input.process(event)
             case (
@@ -265,7 +265,7 @@ class Session:
             pass  # the turn receives it
         elif self._context.is_manual:
             if self._user.is_full:
-                self._agent.interrupt(say.InterruptionReason.NEW_INPUT)
+                self._agent.interrupt(msg.InterruptionReason.NEW_INPUT)
             if isinstance(self._states.state, states.Idle):
                 self._user.open()
         elif self._speech.has_unassigned:

@@ -4,7 +4,7 @@ from typing import assert_never
 
 import cedar_voice.v1 as pb
 from cedar_voice_service.errors import CedarVoiceError
-from cedar_voice_service.session import messages
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.config import Limits, SessionConfig
 from cedar_voice_service.session.resume.outbox import Numbered
 from cedar_voice_shared.mirror import write
@@ -40,27 +40,27 @@ def encode_limits(limits: Limits) -> pb.Limits:
     return message
 
 
-def _set_payload(response: pb.VoiceSessionResponse, message: messages.Message) -> None:
+def _set_payload(response: pb.VoiceSessionResponse, message: msg.Message) -> None:
     match message:
-        case messages.SpeechActivity(kind, at_ms):
+        case msg.SpeechActivity(kind, at_ms):
             write({"event": kind, "audio_offset_ms": at_ms}, response.speech)
-        case messages.Transcription():
+        case msg.Transcription():
             write(message, response.transcription)
-        case messages.ResponseStarted() | messages.ResponseDelta() | messages.ResponseCompleted():
+        case msg.ResponseStarted() | msg.ResponseDelta() | msg.ResponseCompleted():
             _set_response_event(response.response, message)
-        case messages.Speech():
+        case msg.OutputAudio():
             write(message, response.audio)
-        case messages.ActionRequested(response_id, action):
+        case msg.ActionRequested(response_id, action):
             response.action.response_id = response_id
             write(action, response.action)
-        case messages.Interrupted():
+        case msg.Interruption():
             write(message, response.interruption)
-        case messages.PlaybackHeld():
+        case msg.PlaybackHold():
             write(message, response.hold)
-        case messages.Failed(error, client_sequence):
+        case msg.Error(error, client_sequence):
             response.error.client_sequence = client_sequence
             write(error, response.error)
-        case messages.TurnMetrics():
+        case msg.TurnMetrics():
             write(message, response.metrics)
         case _:
             assert_never(message)
@@ -68,15 +68,15 @@ def _set_payload(response: pb.VoiceSessionResponse, message: messages.Message) -
 
 def _set_response_event(
     event: pb.ResponseEvent,
-    message: messages.ResponseStarted | messages.ResponseDelta | messages.ResponseCompleted,
+    message: msg.ResponseStarted | msg.ResponseDelta | msg.ResponseCompleted,
 ) -> None:
     event.response_id = message.response_id
     match message:
-        case messages.ResponseStarted():
+        case msg.ResponseStarted():
             write(message, event.started)
-        case messages.ResponseDelta():
+        case msg.ResponseDelta():
             write(message, event.delta)
-        case messages.ResponseCompleted():
+        case msg.ResponseCompleted():
             write(message, event.completed)
         case _:
             assert_never(message)

@@ -1,4 +1,4 @@
-"""Which hypotheses are left out under pressure."""
+"""Which hypotheses are left out under load."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 
@@ -7,7 +7,7 @@ import pytest
 from cedar_voice_service.audio.formats import AudioBlock
 from cedar_voice_service.providers.protocols import Hypothesis
 from cedar_voice_service.providers.wrappers.load_shedding import LoadSheddingTranscriber
-from cedar_voice_service.session.load_shedding import SAMPLES, Pressure, Thresholds
+from cedar_voice_service.session.load_shedding import SAMPLES, LoadMonitor, Thresholds
 from tests.support.failing_engines import fed
 from tests.support.hypotheses import hypotheses_of
 from tests.support.virtual_time import run_virtually
@@ -30,12 +30,12 @@ class Talkative:
     [(0, ["partial", "settled", "final"]), (30, ["settled", "final"]), (500, ["final"])],
 )
 def test_partials_go_first_then_what_drafts_begin_on(lag_ms: float, told: list[str]) -> None:
-    pressure = Pressure(Thresholds(25, 50, 100))
+    load_monitor = LoadMonitor(Thresholds(25, 50, 100))
     for _ in range(SAMPLES):
-        pressure.note(lag_ms)
+        load_monitor.record(lag_ms)
 
     async def transcribed() -> list[str]:
-        transcriber = LoadSheddingTranscriber(Talkative(), pressure)
+        transcriber = LoadSheddingTranscriber(Talkative(), load_monitor)
         results = transcriber.transcribe(fed(100), "en-US")
         return [heard.text async for heard in hypotheses_of(results)]
 

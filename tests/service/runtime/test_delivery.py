@@ -7,7 +7,7 @@ import pytest
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code
 from cedar_voice_service.runtime.delivery import Attachment, Delivery, Pong, Ready
 from cedar_voice_service.session.config import SessionConfig
-from cedar_voice_service.session.messages import Message, ResponseStarted, Speech
+from cedar_voice_service.session.messages import Message, OutputAudio, ResponseStarted
 from cedar_voice_service.session.resume.outbox import Numbered, Outbox
 from cedar_voice_service.session.resume.position import ResumePoint
 from tests.support.virtual_time import run_virtually
@@ -29,8 +29,8 @@ class Sending(Delivery):
     def acknowledge(self, sequence: int) -> None:
         self.outbox.acknowledge(sequence)
 
-    def purge_speech(self, response_id: int) -> None:
-        self.outbox.purge_speech(response_id)
+    def purge_audio(self, response_id: int) -> None:
+        self.outbox.purge_audio(response_id)
         self.purge_replayed_audio(response_id)
 
 
@@ -127,7 +127,7 @@ def test_a_stream_that_does_not_read_is_ended() -> None:
         delivery = Sending(1_000)
         attachment = delivery.attach(CONFIG)
         for _ in range(10):
-            delivery.send(Speech(1, bytes(200), 0, 10), turn_id=1)
+            delivery.send(OutputAudio(1, bytes(200), 0, 10), turn_id=1)
         with pytest.raises(CedarVoiceError) as error:
             await attachment.next()
         assert error.value.code is Code.SLOW_CONSUMER
@@ -195,13 +195,13 @@ def test_a_stream_that_comes_back_is_not_sent_purged_audio_again() -> None:
     async def scenario() -> None:
         delivery = Sending(1 << 20)
         attachment = delivery.attach(CONFIG)
-        delivery.send(Speech(1, b"old", 0, 10), turn_id=1)
+        delivery.send(OutputAudio(1, b"old", 0, 10), turn_id=1)
         for _ in range(2):
             await attachment.next()
         attachment = delivery.attach(CONFIG, ResumePoint(0))
         await attachment.next()
-        delivery.purge_speech(1)
-        assert await attachment.next() == Numbered(1, 1, Speech(1, b"", 0, 0))
+        delivery.purge_audio(1)
+        assert await attachment.next() == Numbered(1, 1, OutputAudio(1, b"", 0, 0))
 
     run_virtually(scenario())
 
@@ -211,15 +211,15 @@ def test_a_purge_drops_waiting_audio_but_not_the_mark_of_its_end() -> None:
         delivery = Sending(1 << 20)
         attachment = delivery.attach(CONFIG)
         for is_last in (False, True):
-            delivery.send(Speech(1, b"old", 0, 10, is_last=is_last), turn_id=1)
-        delivery.send(Speech(2, b"new", 0, 10), turn_id=2)
-        delivery.purge_speech(1)
+            delivery.send(OutputAudio(1, b"old", 0, 10, is_last=is_last), turn_id=1)
+        delivery.send(OutputAudio(2, b"new", 0, 10), turn_id=2)
+        delivery.purge_audio(1)
         await attachment.next()
         left = [await attachment.next() for _ in range(2)]
         messages = [item.message for item in left if isinstance(item, Numbered)]
         assert messages == [
-            Speech(1, b"", 0, 0, is_last=True),
-            Speech(2, b"new", 0, 10),
+            OutputAudio(1, b"", 0, 0, is_last=True),
+            OutputAudio(2, b"new", 0, 10),
         ]
 
     run_virtually(scenario())

@@ -17,7 +17,7 @@ from cedar_voice_service.runtime.input_batch import (
     InputBatcher,
 )
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.config import TurnDetection, TurnMode
 from cedar_voice_service.session.events import ClientMessage
 from cedar_voice_service.session.resume.durability import Durability
@@ -87,7 +87,7 @@ def test_pieces_within_speech_are_heard_together_and_those_of_silence_as_they_co
         await client.send(on.ListeningStarted())
         await say_in_real_time(client, recording)
         await client.send(on.ListeningStopped())
-        await client.until(say.ResponseStarted)
+        await client.until(msg.ResponseStarted)
 
     converse(story, transcriber=noting)
     assert b"".join(block.pcm.data for block in noting.blocks) == recording
@@ -121,7 +121,7 @@ def test_speech_over_an_answer_is_heard_as_it_comes() -> None:
 
     async def story(client: Client) -> None:
         await client.send(on.TextEntered("go"))
-        await client.until(say.Speech)
+        await client.until(msg.OutputAudio)
         await say_in_real_time(client, first(speech_pcm(), KNOWN_BY_MS))
 
     converse(
@@ -150,7 +150,7 @@ def test_what_is_heard_together_is_kept_from_its_first_message_on(
             data = speech_pcm()[(number - 1) * PIECE_BYTES : number * PIECE_BYTES]
             await client.runner.receive(ClientMessage(on.AudioReceived(data), sequence=number))
         await client.send(on.ListeningStopped())
-        await client.until(say.ResponseStarted)
+        await client.until(msg.ResponseStarted)
 
     monkeypatch.setattr(Durability, "heard", noted)
     converse(story)
@@ -169,7 +169,7 @@ def test_a_recorder_that_begins_anew_within_speech_is_heard() -> None:
                 await asyncio.sleep(0.1)
                 await client.send(on.AudioReceived(blob))
         await client.send(on.ListeningStopped())
-        await client.until(say.ResponseStarted)
+        await client.until(msg.ResponseStarted)
 
     converse(story, transcriber=noting)
     once_bytes = len(decoded_live(recording.blobs))

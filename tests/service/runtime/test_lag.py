@@ -3,7 +3,7 @@
 import asyncio
 
 from cedar_voice_service.runtime.lag import measured
-from cedar_voice_service.session.load_shedding import Pressure, Thresholds
+from cedar_voice_service.session.load_shedding import LoadMonitor, Thresholds
 from tests.support.virtual_time import VirtualTimeLoop, run_virtually
 
 THRESHOLDS = Thresholds(partials_ms=25, drafts_ms=50, sessions_ms=100)
@@ -21,16 +21,16 @@ async def busy(duration_s: float, each_s: float) -> None:
 
 def test_a_loop_that_is_held_shows_as_lag_and_recovers() -> None:
     async def story() -> list[float]:
-        pressure = Pressure(THRESHOLDS)
+        load_monitor = LoadMonitor(THRESHOLDS)
         lags = []
-        async with measured(pressure):
+        async with measured(load_monitor):
             await asyncio.sleep(3)
-            lags.append(pressure.lag_ms)
+            lags.append(load_monitor.lag_ms)
             await busy(20, each_s=0.25)
-            lags.append(pressure.lag_ms)
-            assert pressure.refuses_sessions
+            lags.append(load_monitor.lag_ms)
+            assert load_monitor.refuses_sessions
             await asyncio.sleep(1)
-            lags.append(pressure.lag_ms)
+            lags.append(load_monitor.lag_ms)
         return lags
 
     idle_ms, held_ms, rested_ms = run_virtually(story())
@@ -39,9 +39,9 @@ def test_a_loop_that_is_held_shows_as_lag_and_recovers() -> None:
 
 def test_one_long_hold_is_a_hiccup() -> None:
     async def story() -> None:
-        pressure = Pressure(THRESHOLDS)
-        async with measured(pressure):
+        load_monitor = LoadMonitor(THRESHOLDS)
+        async with measured(load_monitor):
             await busy(5, each_s=5)
-            assert not pressure.sheds_partials
+            assert not load_monitor.sheds_partials
 
     run_virtually(story())

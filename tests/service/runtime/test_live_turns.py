@@ -17,7 +17,7 @@ from cedar_voice_service.providers.protocols import (
     SpeechRequest,
 )
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.config import OutputAudio, SessionConfig, TurnMode
 from cedar_voice_service.session.config_patch import ConfigPatch
 from tests.support.conversing import PCM, Client, converse
@@ -125,10 +125,10 @@ def test_an_answer_drafted_in_the_pause_is_heard_the_moment_the_turn_is_over() -
     async def story(client: Client) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(ask(client))
-            first = await client.until(say.Speech)
+            first = await client.until(msg.OutputAudio)
         assert first.data
         await client.send(on.InterruptRequested())
-        metrics = await client.until(say.TurnMetrics)
+        metrics = await client.until(msg.TurnMetrics)
         # The pause is known after 200 ms of it, thinking and speaking take 300, the turn ends
         # after 500.
         assert metrics.response_latency_ms == 0
@@ -145,9 +145,9 @@ def test_without_a_draft_the_same_answer_takes_its_stages() -> None:
     async def story(client: Client) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(ask(client))
-            await client.until(say.Speech)
+            await client.until(msg.OutputAudio)
         await client.send(on.InterruptRequested())
-        metrics = await client.until(say.TurnMetrics)
+        metrics = await client.until(msg.TurnMetrics)
         assert metrics.response_latency_ms == 300
 
     engines = {"transcriber": Attentive(), "responder": Thoughtful(), "synthesizer": Prompt()}
@@ -161,17 +161,17 @@ def test_words_over_an_answer_stop_its_engines_within_50_ms() -> None:
     async def story(client: Client) -> None:
         async with asyncio.TaskGroup() as group:
             asking = group.create_task(ask(client))
-            await client.until(say.Speech)
+            await client.until(msg.OutputAudio)
             await asking
             ear.text = "stop"
             talking = group.create_task(hear(client, speech_pcm() + SILENCE * 4))
-            held = await client.until(say.PlaybackHeld)
+            held = await client.until(msg.PlaybackHold)
             assert held.held
             assert engines.at_work["model"] == 1 and engines.at_work["voice"] > 0
             assert engines.stopped_at_s == {}
-            cut = await client.until(say.Interrupted)
+            cut = await client.until(msg.Interruption)
             cut_at_s = asyncio.get_running_loop().time()
-            assert cut.reason is say.InterruptionReason.USER_SPEECH
+            assert cut.reason is msg.InterruptionReason.USER_SPEECH
             await asyncio.sleep(0.05)
             assert engines.at_work.total() == 0
             assert max(engines.stopped_at_s.values()) <= cut_at_s + 0.05
@@ -187,19 +187,19 @@ def test_a_hum_over_an_answer_holds_it_and_lets_it_go_on() -> None:
     async def story(client: Client) -> None:
         async with asyncio.TaskGroup() as group:
             asking = group.create_task(ask(client))
-            await client.until(say.Speech)
+            await client.until(msg.OutputAudio)
             await asking
             ear.text = "mm-hm"
             humming = group.create_task(hear(client, hum + SILENCE * 8))
-            await client.until(say.PlaybackHeld, count=2)
+            await client.until(msg.PlaybackHold, count=2)
             await humming
             ear.text = "stop"
             group.create_task(hear(client, speech_pcm() + SILENCE * 4))
-            await client.until(say.Interrupted)
-        holds = [(held.response_id, held.held) for held in client.of(say.PlaybackHeld)]
+            await client.until(msg.Interruption)
+        holds = [(held.response_id, held.held) for held in client.of(msg.PlaybackHold)]
         assert holds[:2] == [(1, True), (1, False)]
-        humming_to_stop = client.messages[client.messages.index(say.PlaybackHeld(1, held=False)) :]
-        assert [said for said in humming_to_stop if isinstance(said, say.Speech)]
+        humming_to_stop = client.messages[client.messages.index(msg.PlaybackHold(1, held=False)) :]
+        assert [said for said in humming_to_stop if isinstance(said, msg.OutputAudio)]
 
     engines = Tireless()
     converse(story, config=LIVE, transcriber=ear, responder=engines, synthesizer=engines)
@@ -236,13 +236,13 @@ def test_a_recording_longer_than_a_turn_is_recognized_whole_and_each_sample_once
         else:
             await client.send(on.AudioReceived(pcm))
         await client.send(on.ListeningStopped())
-        completed = await client.until(say.ResponseStarted)
+        completed = await client.until(msg.ResponseStarted)
         finals = [
-            (said.text, said.continues) for said in client.of(say.Transcription) if said.is_final
+            (said.text, said.continues) for said in client.of(msg.Transcription) if said.is_final
         ]
         assert finals[-1] == (completed.user_text, False)
         assert all(continues for _, continues in finals[:-1])
-        assert client.of(say.Failed) == []
+        assert client.of(msg.Error) == []
         assert b"".join(ear.heard) == pcm
 
     converse(story, config=config, transcriber=ear)
@@ -253,13 +253,13 @@ def test_an_utterance_waits_for_a_client_that_is_away() -> None:
 
     async def story(client: Client) -> None:
         await client.send(on.AudioReceived(pcm[: len(pcm) // 2]))
-        await client.until(say.SpeechActivity)
+        await client.until(msg.SpeechActivity)
         client.leave()
         await asyncio.sleep(10)
         await client.come_back()
         await client.send(on.AudioReceived(pcm[len(pcm) // 2 :] + SILENCE * 20))
-        await client.until(say.TurnMetrics)
-        (said,) = [said for said in client.of(say.Transcription) if said.is_final]
+        await client.until(msg.TurnMetrics)
+        (said,) = [said for said in client.of(msg.Transcription) if said.is_final]
         assert said.end_ms - said.start_ms > len(pcm) // 32
 
     converse(story, config=LIVE)
@@ -270,9 +270,9 @@ def test_a_text_is_spoken_without_the_model() -> None:
 
     async def story(client: Client) -> None:
         await client.send(on.SpeechRequested("Good morning."))
-        completed = await client.until(say.ResponseCompleted)
+        completed = await client.until(msg.ResponseCompleted)
         assert completed.text == "Good morning."
-        spoken = await client.until(say.Speech)
+        spoken = await client.until(msg.OutputAudio)
         assert spoken.data and spoken.text == "Good morning."
         assert model.asked == 0
 

@@ -18,7 +18,7 @@ from cedar_voice_service.providers.scripted.engine import (
     ScriptedResponder,
 )
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.answer_parts import FinishReason, Usage
 from cedar_voice_service.session.config import (
     OutputAudio,
@@ -35,12 +35,12 @@ from tests.support.recordings import speech_pcm
 def test_a_spoken_turn_comes_back_as_text_and_speech() -> None:
     async def story(client: Client) -> None:
         await client.speak()
-        metrics = await client.until(say.TurnMetrics)
-        finals = [heard.text for heard in client.of(say.Transcription) if heard.is_final]
+        metrics = await client.until(msg.TurnMetrics)
+        finals = [heard.text for heard in client.of(msg.Transcription) if heard.is_final]
         assert finals == ["what is the weather"]
-        (completed,) = client.of(say.ResponseCompleted)
-        assert completed.text == "".join(delta.text for delta in client.of(say.ResponseDelta))
-        spoken_ms = sum(speech.duration_ms for speech in client.of(say.Speech))
+        (completed,) = client.of(msg.ResponseCompleted)
+        assert completed.text == "".join(delta.text for delta in client.of(msg.ResponseDelta))
+        spoken_ms = sum(speech.duration_ms for speech in client.of(msg.OutputAudio))
         assert spoken_ms == metrics.output_audio_ms > 500
 
     converse(story)
@@ -58,7 +58,7 @@ def test_the_recognizer_gets_every_sample_once_and_no_empty_block() -> None:
 
     async def story(client: Client) -> None:
         await client.speak()
-        await client.until(say.ResponseStarted)
+        await client.until(msg.ResponseStarted)
         assert all(blocks)
         assert b"".join(blocks) == speech_pcm()
 
@@ -68,8 +68,8 @@ def test_the_recognizer_gets_every_sample_once_and_no_empty_block() -> None:
 def test_partials_come_while_the_user_speaks() -> None:
     async def story(client: Client) -> None:
         await client.speak()
-        await client.until(say.ResponseStarted)
-        partials = [heard.text for heard in client.of(say.Transcription) if not heard.is_final]
+        await client.until(msg.ResponseStarted)
+        partials = [heard.text for heard in client.of(msg.Transcription) if not heard.is_final]
         assert partials
 
     converse(story)
@@ -85,8 +85,8 @@ def test_speech_begins_while_the_model_still_writes() -> None:
 
     async def story(client: Client) -> None:
         await client.send(on.TextEntered("go"))
-        await client.until(say.ResponseCompleted)
-        assert [speech for speech in client.of(say.Speech) if speech.data]
+        await client.until(msg.ResponseCompleted)
+        assert [speech for speech in client.of(msg.OutputAudio) if speech.data]
 
     converse(story, responder=Slow())
 
@@ -108,7 +108,7 @@ def test_the_next_phrase_is_synthesized_while_the_one_before_is() -> None:
 
     async def story(client: Client) -> None:
         await client.send(on.TextEntered("go"))
-        await client.until(say.TurnMetrics)
+        await client.until(msg.TurnMetrics)
 
     converse(story, responder=ScriptedResponder(replies=replies), synthesizer=slow)
     assert 2 <= slow.most_at_once <= 4
@@ -137,14 +137,14 @@ def test_an_interruption_reaches_the_engines() -> None:
 
     async def story(client: Client) -> None:
         await client.send(on.TextEntered("go"))
-        await client.until(say.Speech, count=3)
+        await client.until(msg.OutputAudio, count=3)
         await client.send(on.InterruptRequested())
-        cut = await client.until(say.Interrupted)
-        assert cut.reason is say.InterruptionReason.CLIENT_REQUEST
+        cut = await client.until(msg.Interruption)
+        assert cut.reason is msg.InterruptionReason.CLIENT_REQUEST
         await client.send(on.TextEntered("again"))
-        await client.until(say.Speech, count=2)
+        await client.until(msg.OutputAudio, count=2)
         assert "responder" in closed and "synthesizer" in closed
-        first = [speech for speech in client.of(say.Speech) if speech.response_id == 1]
+        first = [speech for speech in client.of(msg.OutputAudio) if speech.response_id == 1]
         assert [speech.is_last for speech in first].count(True) == 1
 
     converse(story, responder=Endless(), synthesizer=EndlessVoice())
@@ -158,10 +158,10 @@ def test_audio_is_sent_at_the_pace_of_playback_where_the_client_asks_for_it() ->
     async def story(client: Client) -> None:
         loop = asyncio.get_running_loop()
         await client.send(on.TextEntered("go"))
-        await client.until(say.Speech)
+        await client.until(msg.OutputAudio)
         began_s = loop.time()
-        await client.until(say.TurnMetrics)
-        spoken_s = sum(speech.duration_ms for speech in client.of(say.Speech)) / 1000
+        await client.until(msg.TurnMetrics)
+        spoken_s = sum(speech.duration_ms for speech in client.of(msg.OutputAudio)) / 1000
         assert abs((loop.time() - began_s) - spoken_s) < 0.2
 
     converse(story, config=config)
@@ -174,8 +174,8 @@ def test_a_client_that_speaks_itself_gets_no_audio() -> None:
 
     async def story(client: Client) -> None:
         await client.send(on.TextEntered("go"))
-        await client.until(say.TurnMetrics)
-        assert [speech.data for speech in client.of(say.Speech)] == [b""]
+        await client.until(msg.TurnMetrics)
+        assert [speech.data for speech in client.of(msg.OutputAudio)] == [b""]
 
     config = SessionConfig(settings=VoiceSettings(use_browser_tts=True))
     converse(story, config=config, synthesizer=Forbidden())
@@ -189,10 +189,10 @@ def test_a_failed_synthesizer_leaves_the_text() -> None:
 
     async def story(client: Client) -> None:
         await client.send(on.TextEntered("go"))
-        await client.until(say.TurnMetrics)
-        (failed,) = client.of(say.Failed)
+        await client.until(msg.TurnMetrics)
+        (failed,) = client.of(msg.Error)
         assert failed.error.code is Code.TTS_FAILED
-        (completed,) = client.of(say.ResponseCompleted)
+        (completed,) = client.of(msg.ResponseCompleted)
         assert completed.finish_reason is FinishReason.STOP and completed.text
 
     converse(story, synthesizer=Mute())
@@ -208,10 +208,10 @@ def test_a_defect_of_an_engine_costs_the_turn_and_not_the_session() -> None:
 
     async def story(client: Client) -> None:
         await client.send(on.TextEntered("break"))
-        failed = await client.until(say.Failed)
+        failed = await client.until(msg.Error)
         assert failed.error.code is Code.INTERNAL
         await client.send(on.TextEntered("work"))
-        completed = await client.until(say.ResponseCompleted, count=2)
+        completed = await client.until(msg.ResponseCompleted, count=2)
         assert completed.text == "Fine."
 
     converse(story, responder=Broken())
@@ -234,10 +234,10 @@ def test_a_recognizer_that_fails_is_reported_and_the_next_turn_works() -> None:
 
     async def story(client: Client) -> None:
         await client.speak()
-        failed = await client.until(say.Failed)
+        failed = await client.until(msg.Error)
         assert failed.error.code is Code.STT_FAILED
         await client.speak()
-        started = await client.until(say.ResponseStarted)
+        started = await client.until(msg.ResponseStarted)
         assert started.user_text == "second try"
 
     converse(story, transcriber=Flaky())
@@ -257,10 +257,10 @@ def test_a_tool_call_becomes_an_action_and_the_model_is_asked_again() -> None:
 
     async def story(client: Client) -> None:
         await client.send(on.TextEntered("go"))
-        completed = await client.until(say.ResponseCompleted)
-        (requested,) = client.of(say.ActionRequested)
+        completed = await client.until(msg.ResponseCompleted)
+        (requested,) = client.of(msg.ActionRequested)
         assert requested.action.args_json == '["dark"]'
-        (failed,) = client.of(say.Failed)
+        (failed,) = client.of(msg.Error)
         assert failed.error.code is Code.INVALID_ACTION
         assert completed.text == "It is dark now."
         assert completed.usage == Usage(6, 8)
@@ -272,8 +272,8 @@ def test_a_repeated_message_is_taken_once() -> None:
     async def story(client: Client) -> None:
         for _ in range(3):
             await client.runner.receive(ClientMessage(on.TextEntered("once"), sequence=1))
-        await client.until(say.TurnMetrics)
-        assert len(client.of(say.ResponseStarted)) == 1
+        await client.until(msg.TurnMetrics)
+        assert len(client.of(msg.ResponseStarted)) == 1
         assert client.runner.accepted_sequence == 1
 
     converse(story)
@@ -282,9 +282,9 @@ def test_a_repeated_message_is_taken_once() -> None:
 def test_garbage_audio_is_refused_and_the_session_goes_on() -> None:
     async def story(client: Client) -> None:
         await client.send(on.AudioReceived(b"this is not audio at all, not in the least" * 20))
-        failed = await client.until(say.Failed)
+        failed = await client.until(msg.Error)
         assert failed.error.stage is Stage.AUDIO_INPUT
         await client.send(on.TextEntered("still there?"))
-        await client.until(say.ResponseCompleted)
+        await client.until(msg.ResponseCompleted)
 
     converse(story, config=SessionConfig())

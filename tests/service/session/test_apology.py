@@ -18,7 +18,7 @@ SORRY = SessionConfig(generation=Generation(apology="Sorry."))
 
 
 def recited(driver: MachineDriver) -> list[str]:
-    return [command.text for command in driver.asked_for(do.StartReciting)]
+    return [command.text for command in driver.asked_for(do.StartSaying)]
 
 
 def failing_answer(driver: MachineDriver) -> None:
@@ -33,7 +33,7 @@ def test_an_answer_that_fails_is_apologized_for_once() -> None:
     driver = MachineDriver(SORRY)
     failing_answer(driver)
     assert recited(driver) == ["Sorry."]
-    reciting = driver.asked_for(do.StartReciting)[-1].work_id
+    reciting = driver.asked_for(do.StartSaying)[-1].work_id
     driver.let(
         on.ReplyWritten(reciting, "Sorry."),
         on.ReplyEnded(reciting, FinishReason.STOP, None),
@@ -82,14 +82,14 @@ def test_failed_speech_is_apologized_for_in_text(stage: Stage) -> None:
         ended if is_speech else on.ReplyFailed(work_id, error),
         on.SpeechFailed(work_id, error) if is_speech else on.SpeechEnded(work_id),
     )
-    (reciting,) = driver.asked_for(do.StartReciting)
+    (reciting,) = driver.asked_for(do.StartSaying)
     assert reciting.config.settings.use_browser_tts is is_speech
 
 
 def test_an_apology_that_fails_is_not_apologized_for() -> None:
     driver = MachineDriver(SORRY)
     failing_answer(driver)
-    reciting = driver.asked_for(do.StartReciting)[-1].work_id
+    reciting = driver.asked_for(do.StartSaying)[-1].work_id
     driver.let(
         on.ReplyEnded(reciting, FinishReason.STOP, None),
         on.SpeechFailed(reciting, EngineError(Stage.TTS, "down")),

@@ -5,7 +5,7 @@ import pytest
 from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.answer_parts import Action, FinishReason, SpokenChunk
 from cedar_voice_service.session.config import Generation, SessionConfig, TurnDetection
 from cedar_voice_service.session.config_patch import ConfigPatch
@@ -35,12 +35,12 @@ def test_a_draft_with_the_final_words_is_the_answer() -> None:
     driver.let(*spoken(work_id))
     finished(driver, "hello, there!")
     assert len(driver.asked_for(do.StartReplying)) == 1
-    assert driver.said_of(say.ResponseStarted) == [say.ResponseStarted(1, "hello, there!")]
-    assert [delta.text for delta in driver.said_of(say.ResponseDelta)] == ["One two three four."]
-    assert [speech.data for speech in driver.said_of(say.Speech)] == [b"mp3"]
+    assert driver.said_of(msg.ResponseStarted) == [msg.ResponseStarted(1, "hello, there!")]
+    assert [delta.text for delta in driver.said_of(msg.ResponseDelta)] == ["One two three four."]
+    assert [speech.data for speech in driver.said_of(msg.OutputAudio)] == [b"mp3"]
     driver.let(on.ReplyEnded(work_id, FinishReason.STOP), on.SpeechEnded(work_id))
     driver.wait(3_000)
-    (metrics,) = driver.said_of(say.TurnMetrics)
+    (metrics,) = driver.said_of(msg.TurnMetrics)
     assert (metrics.response_latency_ms, metrics.drafts, metrics.dropped_drafts) == (0, 1, 0)
 
 
@@ -50,11 +50,11 @@ def test_nothing_of_a_draft_is_said_before_the_turn_is_over() -> None:
     driver.let(*spoken(work_id), on.ToolCalled(work_id, "call-1", action))
     driver.hear(200)
     driver.wait(200)
-    assert driver.said_of(say.ResponseStarted) == []
-    assert driver.said_of(say.Speech) == []
-    assert driver.said_of(say.ActionRequested) == []
+    assert driver.said_of(msg.ResponseStarted) == []
+    assert driver.said_of(msg.OutputAudio) == []
+    assert driver.said_of(msg.ActionRequested) == []
     finished(driver, "hello there")
-    assert driver.said_of(say.ActionRequested) == [say.ActionRequested(1, action)]
+    assert driver.said_of(msg.ActionRequested) == [msg.ActionRequested(1, action)]
 
 
 def test_the_audio_of_a_draft_is_heard_from_the_end_of_the_turn_on() -> None:
@@ -64,7 +64,7 @@ def test_the_audio_of_a_draft_is_heard_from_the_end_of_the_turn_on() -> None:
     finished(driver, "hello there")
     driver.wait(100)
     driver.let(on.InterruptRequested())
-    (cut,) = driver.said_of(say.Interrupted)
+    (cut,) = driver.said_of(msg.Interruption)
     assert cut.heard_ms == 100
 
 
@@ -75,10 +75,10 @@ def test_a_draft_is_dropped_when_more_is_said() -> None:
     driver.let(on.PartialTranscribed(driver.transcribing, "hello there friend"))
     assert driver.asked_for(do.CancelWork) == [do.CancelWork(work_id)]
     finished(driver, "hello there friend")
-    assert driver.said_of(say.ResponseDelta) == []
+    assert driver.said_of(msg.ResponseDelta) == []
     newest = driver.asked_for(do.StartReplying)[-1].work_id
     driver.let(on.ReplyEnded(newest, FinishReason.STOP), on.SpeechEnded(newest))
-    (metrics,) = driver.said_of(say.TurnMetrics)
+    (metrics,) = driver.said_of(msg.TurnMetrics)
     assert (metrics.drafts, metrics.dropped_drafts, metrics.dropped_draft_tokens) == (1, 1, 2)
 
 
@@ -104,7 +104,7 @@ def test_a_draft_that_fails_is_tried_again_when_the_turn_is_over() -> None:
     driver, work_id = drafting()
     driver.let(on.ReplyFailed(work_id, EngineError(Stage.LLM, "no")))
     finished(driver, "hello there")
-    assert driver.said_of(say.Failed) == []
+    assert driver.said_of(msg.Error) == []
     assert len(driver.asked_for(do.StartReplying)) == 2
 
 

@@ -7,7 +7,7 @@ import pytest
 from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.answer_parts import Action, FinishReason, SpokenChunk
 from cedar_voice_service.session.config import (
     OutputAudio,
@@ -28,8 +28,8 @@ from tests.support.machine_driver import MachineDriver
 from tests.support.spoken_turns import MP3, answering, spoken, thinking, transcribed
 
 HOLDING = SessionConfig(output_audio=OutputAudio(max_lead_ms=300, supports_hold=True))
-HELD = say.PlaybackHeld(1, held=True)
-RELEASED = say.PlaybackHeld(1, held=False)
+HELD = msg.PlaybackHold(1, held=True)
+RELEASED = msg.PlaybackHold(1, held=False)
 
 
 def spoken_over(config: SessionConfig = HOLDING, *, speech_ms: int = 300) -> MachineDriver:
@@ -66,17 +66,17 @@ def test_words_tell_an_interruption(text: str, is_complete: bool, verdict: Verdi
 
 def test_speech_over_an_answer_holds_it_first() -> None:
     driver = spoken_over()
-    assert driver.said_of(say.PlaybackHeld) == [HELD]
-    assert driver.said_of(say.Interrupted) == []
+    assert driver.said_of(msg.PlaybackHold) == [HELD]
+    assert driver.said_of(msg.Interruption) == []
     assert driver.is_in(Phase.RESPONDING)
 
 
 def test_no_audio_is_sent_while_the_answer_is_held() -> None:
     driver = spoken_over()
-    sent = len(driver.said_of(say.Speech))
+    sent = len(driver.said_of(msg.OutputAudio))
     driver.let(on.SpeechSynthesized(2, (SpokenChunk(b"more", 2_000, 500),), MP3))
     driver.hear(500)
-    assert len(driver.said_of(say.Speech)) == sent
+    assert len(driver.said_of(msg.OutputAudio)) == sent
 
 
 @pytest.mark.parametrize("text", ["", "mm-hm", "Okay."])
@@ -84,9 +84,9 @@ def test_a_hum_lets_the_answer_go_on_and_is_no_turn(text: str) -> None:
     driver = spoken_over()
     driver.pause(200)
     driver.let(on.PartialTranscribed(driver.transcribing, text, is_settled=True))
-    assert driver.said_of(say.PlaybackHeld) == [HELD, RELEASED]
+    assert driver.said_of(msg.PlaybackHold) == [HELD, RELEASED]
     assert driver.asked_for(do.CancelWork) == [do.CancelWork(driver.transcribing)]
-    assert [said.text for said in driver.said_of(say.Transcription)] == ["hello there"]
+    assert [said.text for said in driver.said_of(msg.Transcription)] == ["hello there"]
     driver.let(on.ReplyEnded(2, FinishReason.STOP), on.SpeechEnded(2))
     driver.wait(10_000)
     assert driver.machine.history.items[-1] == AssistantMessage("One two three four.")
@@ -97,9 +97,9 @@ def test_a_hum_that_is_understood_when_the_user_speaks_again_does_not_hide_what_
     driver.pause(200)
     driver.speak(100)
     driver.let(on.PartialTranscribed(driver.transcribing, "mm-hm", is_settled=True))
-    assert driver.said_of(say.Interrupted) == []
+    assert driver.said_of(msg.Interruption) == []
     driver.hear(CERTAIN_SPEECH_MS)
-    assert len(driver.said_of(say.Interrupted)) == 1
+    assert len(driver.said_of(msg.Interruption)) == 1
     assert driver.is_in(Phase.LISTENING)
 
 
@@ -115,8 +115,8 @@ def test_the_next_turn_after_a_hum_has_the_next_number() -> None:
 def test_words_cut_the_answer_off() -> None:
     driver = spoken_over()
     stop(driver)
-    (cut,) = driver.said_of(say.Interrupted)
-    assert cut.reason is say.InterruptionReason.USER_SPEECH
+    (cut,) = driver.said_of(msg.Interruption)
+    assert cut.reason is msg.InterruptionReason.USER_SPEECH
     assert do.CancelWork(2) in driver.asked_for(do.CancelWork)
     assert driver.is_in(Phase.LISTENING)
     driver.pause(600)
@@ -132,16 +132,16 @@ def test_the_final_words_of_a_recognizer_without_partials_cut_it_too() -> None:
     driver = spoken_over()
     driver.pause(600)
     driver.let(on.FinalTranscribed(driver.transcribing, "stop"))
-    assert len(driver.said_of(say.Interrupted)) == 1
-    started = driver.said_of(say.ResponseStarted)[-1]
-    assert started == say.ResponseStarted(2, "stop")
+    assert len(driver.said_of(msg.Interruption)) == 1
+    started = driver.said_of(msg.ResponseStarted)[-1]
+    assert started == msg.ResponseStarted(2, "stop")
 
 
 def test_unstable_words_do_not_cut_while_stable_ones_are_only_a_hum() -> None:
     driver = spoken_over()
     work_id = driver.transcribing
     driver.let(on.PartialTranscribed(work_id, "okay so", stable_text="okay"))
-    assert driver.said_of(say.Interrupted) == []
+    assert driver.said_of(msg.Interruption) == []
 
 
 @pytest.mark.parametrize(
@@ -161,33 +161,33 @@ def test_a_first_guess_at_words_does_not_cut_a_second_or_a_stable_one_does(
     driver = spoken_over()
     assert driver.transcribing == 3
     driver.let(on.PartialTranscribed(3, "thank you"))
-    assert driver.said_of(say.Interrupted) == []
+    assert driver.said_of(msg.Interruption) == []
     driver.pause(200)
     driver.let(second)
-    assert len(driver.said_of(say.Interrupted)) == cuts
+    assert len(driver.said_of(msg.Interruption)) == cuts
 
 
 def test_guesses_that_a_hum_comes_between_are_not_two_in_a_row() -> None:
     driver = spoken_over()
     for text in ("thank you", "mm", "thank you"):
         driver.let(on.PartialTranscribed(driver.transcribing, text))
-    assert driver.said_of(say.Interrupted) == []
+    assert driver.said_of(msg.Interruption) == []
 
 
 @pytest.mark.parametrize("speech_ms", [200, 400, 800])
 def test_a_cough_that_holds_the_answer_does_not_cut_it(speech_ms: int) -> None:
     driver = spoken_over(speech_ms=speech_ms)
-    assert driver.said_of(say.PlaybackHeld) == [HELD]
+    assert driver.said_of(msg.PlaybackHold) == [HELD]
     driver.pause(700)
     driver.let(on.FinalTranscribed(driver.transcribing, ""))
-    assert driver.said_of(say.PlaybackHeld) == [HELD, RELEASED]
-    assert driver.said_of(say.Interrupted) == []
+    assert driver.said_of(msg.PlaybackHold) == [HELD, RELEASED]
+    assert driver.said_of(msg.Interruption) == []
     assert {send.turn_id for send in driver.sends()} == {1}
 
 
 def test_speech_too_long_for_a_hum_cuts_without_words() -> None:
     driver = spoken_over(speech_ms=CERTAIN_SPEECH_MS)
-    assert len(driver.said_of(say.Interrupted)) == 1
+    assert len(driver.said_of(msg.Interruption)) == 1
     assert driver.is_in(Phase.LISTENING)
 
 
@@ -195,25 +195,25 @@ def test_an_answer_is_never_held_for_ever() -> None:
     driver = spoken_over()
     driver.pause(200)
     driver.wait(LONGEST_HOLD_MS)
-    assert driver.said_of(say.PlaybackHeld)[-1] == RELEASED
+    assert driver.said_of(msg.PlaybackHold)[-1] == RELEASED
     assert driver.is_in(Phase.RESPONDING)
     driver.let(on.FinalTranscribed(driver.transcribing, "stop"))
-    assert len(driver.said_of(say.Interrupted)) == 1
+    assert len(driver.said_of(msg.Interruption)) == 1
 
 
 def test_a_recognizer_that_fails_over_an_answer_lets_it_go_on() -> None:
     driver = spoken_over()
     driver.pause(200)
     driver.let(on.TranscriptionFailed(driver.transcribing, EngineError(Stage.STT, "no")))
-    assert driver.said_of(say.PlaybackHeld)[-1] == RELEASED
-    assert len(driver.said_of(say.Failed)) == 1
+    assert driver.said_of(msg.PlaybackHold)[-1] == RELEASED
+    assert len(driver.said_of(msg.Error)) == 1
 
 
 def test_a_recognizer_that_fails_within_a_cough_lets_the_answer_go_on() -> None:
     driver = spoken_over()
     driver.let(on.TranscriptionFailed(driver.transcribing, EngineError(Stage.STT, "no")))
     driver.pause(200)
-    assert driver.said_of(say.PlaybackHeld) == [HELD, RELEASED]
+    assert driver.said_of(msg.PlaybackHold) == [HELD, RELEASED]
     assert {send.turn_id for send in driver.sends()} == {0, 1}
 
 
@@ -221,8 +221,8 @@ def test_speech_too_long_for_a_cough_cuts_also_when_its_recognizer_has_failed() 
     driver = spoken_over()
     driver.let(on.TranscriptionFailed(driver.transcribing, EngineError(Stage.STT, "no")))
     driver.hear(CERTAIN_SPEECH_MS)
-    assert len(driver.said_of(say.Interrupted)) == 1
-    (failed,) = [send for send in driver.sends() if isinstance(send.message, say.Failed)]
+    assert len(driver.said_of(msg.Interruption)) == 1
+    (failed,) = [send for send in driver.sends() if isinstance(send.message, msg.Error)]
     assert failed.turn_id == 2
     assert driver.is_in(Phase.IDLE)
 
@@ -231,17 +231,17 @@ def test_a_client_that_pauses_has_not_heard_what_it_did_not_play() -> None:
     driver = spoken_over()  # 800 ms after the first audio, held for the last 100
     driver.wait(400)
     stop(driver)
-    (cut,) = driver.said_of(say.Interrupted)
+    (cut,) = driver.said_of(msg.Interruption)
     assert cut.heard_ms == 700
 
 
 def test_a_client_that_cannot_pause_plays_on_while_it_is_decided() -> None:
     config = replace(HOLDING, output_audio=OutputAudio(max_lead_ms=300))
     driver = spoken_over(config)
-    assert driver.said_of(say.PlaybackHeld) == []
+    assert driver.said_of(msg.PlaybackHold) == []
     driver.wait(400)
     stop(driver)
-    (cut,) = driver.said_of(say.Interrupted)
+    (cut,) = driver.said_of(msg.Interruption)
     assert cut.heard_ms == 1_200
 
 
@@ -252,9 +252,9 @@ def test_what_the_client_reports_as_played_is_what_was_heard() -> None:
     driver.let(on.PlaybackReported(1, 1_000))
     driver.wait(100)
     driver.let(on.InterruptRequested())
-    (cut,) = driver.said_of(say.Interrupted)
+    (cut,) = driver.said_of(msg.Interruption)
     assert (cut.heard_ms, cut.kept_text) == (1_100, "One")
-    metrics = driver.said_of(say.TurnMetrics)[-1]
+    metrics = driver.said_of(msg.TurnMetrics)[-1]
     assert metrics.first_heard_ms == 500 + (metrics.response_latency_ms or 0)
 
 
@@ -263,8 +263,8 @@ def test_a_player_that_has_not_begun_has_let_nothing_be_heard() -> None:
     answering(driver)
     driver.wait(500)
     driver.let(on.PlaybackReported(1, 0), on.InterruptRequested())
-    assert driver.said_of(say.Interrupted)[0].heard_ms == 0
-    assert driver.said_of(say.TurnMetrics)[-1].first_heard_ms is None
+    assert driver.said_of(msg.Interruption)[0].heard_ms == 0
+    assert driver.said_of(msg.TurnMetrics)[-1].first_heard_ms is None
 
 
 def test_a_player_that_stands_still_is_waited_for() -> None:
@@ -274,7 +274,7 @@ def test_a_player_that_stands_still_is_waited_for() -> None:
     for _ in range(20):
         driver.let(on.PlaybackReported(1, 100))  # somebody has stopped it
         driver.wait(1_000)
-    assert driver.said_of(say.Failed) == []
+    assert driver.said_of(msg.Error) == []
     assert driver.is_in(Phase.RESPONDING)
 
 
@@ -292,7 +292,7 @@ def test_a_player_that_reports_the_same_for_ever_keeps_nothing_waiting_for_ever(
         driver.let(on.PlaybackReported(1, 100))
         driver.wait(every_ms)
     assert driver.is_in(Phase.IDLE)
-    assert len(driver.said_of(say.Failed)) == (not is_written)
+    assert len(driver.said_of(msg.Error)) == (not is_written)
 
 
 def test_a_player_that_lags_is_waited_for() -> None:
@@ -413,11 +413,11 @@ def test_speech_before_the_first_sound_of_the_answer_reopens_the_turn() -> None:
     driver = MachineDriver()
     thinking(driver, "turn on")
     driver.speak(300)
-    (cut,) = driver.said_of(say.Interrupted)
-    assert cut == say.Interrupted(1, say.InterruptionReason.TURN_REOPENED, 0, "")
+    (cut,) = driver.said_of(msg.Interruption)
+    assert cut == msg.Interruption(1, msg.InterruptionReason.TURN_REOPENED, 0, "")
     driver.pause(800)
     transcribed(driver, "the light")
-    finals = [said.text for said in driver.said_of(say.Transcription) if said.is_final]
+    finals = [said.text for said in driver.said_of(msg.Transcription) if said.is_final]
     assert finals == ["turn on", "turn on the light"]
     assert {send.turn_id for send in driver.sends()} == {1}
     assert driver.machine.history.items == (UserMessage("turn on the light"),)
@@ -437,7 +437,7 @@ def test_a_cough_before_the_first_sound_reopens_nothing() -> None:
     thinking(driver)
     driver.speak(100)
     driver.pause(600)
-    assert driver.said_of(say.Interrupted) == []
+    assert driver.said_of(msg.Interruption) == []
 
 
 def test_what_is_said_later_joins_what_was_said_without_a_space_where_there_are_none() -> None:
@@ -455,8 +455,8 @@ def test_a_turn_is_not_reopened_once_it_acted() -> None:
     driver.let(on.ToolCalled(work_id, "call-1", Action("a", "t", "{}", "", "", "[]")))
     driver.speak(300)
     stop(driver)
-    (cut,) = driver.said_of(say.Interrupted)
-    assert cut.reason is say.InterruptionReason.USER_SPEECH
+    (cut,) = driver.said_of(msg.Interruption)
+    assert cut.reason is msg.InterruptionReason.USER_SPEECH
     _, asked, _ = driver.machine.history.items
     assert isinstance(asked, AssistantMessage) and asked.tool_calls[0].call_id == "call-1"
 
@@ -486,5 +486,5 @@ def test_speech_does_not_interrupt_what_must_be_heard() -> None:
     driver.let(on.SpeechRequested("Listen.", is_interruptible=False), *spoken(1))
     driver.wait(100)
     driver.speak(900)
-    assert driver.said_of(say.PlaybackHeld) == []
+    assert driver.said_of(msg.PlaybackHold) == []
     assert driver.is_in(Phase.RESPONDING)

@@ -7,7 +7,7 @@ import pytest
 from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.answer_parts import FinishReason
 from cedar_voice_service.session.config import SessionConfig, TurnDetection, TurnMode
 from cedar_voice_service.session.history import UserMessage
@@ -33,7 +33,7 @@ def long_speech(config: SessionConfig, speech_ms: int = 5_200) -> MachineDriver:
 
 def told(driver: MachineDriver) -> list[tuple[str, bool]]:
     """What the finals say, and whether the user goes on after them."""
-    finals = [said for said in driver.said_of(say.Transcription) if said.is_final]
+    finals = [said for said in driver.said_of(msg.Transcription) if said.is_final]
     return [(said.text, said.continues) for said in finals]
 
 
@@ -79,13 +79,13 @@ def test_all_speech_is_counted_once(
     driver = long_speech(config, 5_100)
     if is_transcribed_first:
         transcribed(driver, "first part")
-    driver.hear(600, on.SpeechPaused(spoken_until_ms))
+    driver.hear(600, on.SpeechStopped(spoken_until_ms))
     if not is_transcribed_first:
         transcribed(driver, "first part")
     driver.let(on.ListeningStopped())
     transcribed(driver, "and the rest")
     driver.let(on.InterruptRequested())
-    counted = [record.speech_ms for record in driver.said_of(say.TurnMetrics)]
+    counted = [record.speech_ms for record in driver.said_of(msg.TurnMetrics)]
     assert counted[0] == 5_000
     assert sum(counted[1:]) == rest_ms
 
@@ -101,7 +101,7 @@ def test_no_answer_is_given_for_a_client_that_asks_for_answers_itself() -> None:
 
 def test_speech_that_ends_with_the_turn_is_answered_at_once() -> None:
     driver = long_speech(OPEN, 5_000)
-    driver.hear(200, on.SpeechPaused(4_950))
+    driver.hear(200, on.SpeechStopped(4_950))
     transcribed(driver, "all of it")
     assert told(driver) == [("all of it", False)]
     assert driver.is_in(Phase.RESPONDING)
@@ -126,7 +126,7 @@ def test_speech_that_goes_on_after_audio_was_missing_is_heard() -> None:
     driver.let(*spoken(work_id, 20_000))
     driver.wait(500)
     driver.hear(2_000)  # in mid-speech: the ear tells no new beginning
-    assert len(driver.said_of(say.Interrupted)) == 1
+    assert len(driver.said_of(msg.Interruption)) == 1
     assert driver.is_in(Phase.LISTENING)
 
 
@@ -146,10 +146,10 @@ def test_who_speaks_on_after_typing_interrupts_as_any_speech_does() -> None:
     driver.speak(1_500)
     driver.let(on.TextEntered("typed"), *spoken(2, 20_000))
     driver.hear(CERTAIN_SPEECH_MS - 100)
-    assert driver.said_of(say.Interrupted) == []
+    assert driver.said_of(msg.Interruption) == []
     driver.hear(200)
-    (cut,) = driver.said_of(say.Interrupted)
-    assert cut.reason is say.InterruptionReason.USER_SPEECH
+    (cut,) = driver.said_of(msg.Interruption)
+    assert cut.reason is msg.InterruptionReason.USER_SPEECH
 
 
 # -- push to talk ----------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def test_who_speaks_on_after_typing_interrupts_as_any_speech_does() -> None:
 
 def test_a_recording_that_ends_while_its_first_turn_is_transcribed_is_heard_to_its_end() -> None:
     driver = long_speech(PUSH_TO_TALK, 8_000)
-    driver.let(on.SpeechPaused(driver.heard_ms), on.ListeningStopped())
+    driver.let(on.SpeechStopped(driver.heard_ms), on.ListeningStopped())
     transcribed(driver, "first part")
     assert driver.is_in(Phase.TRANSCRIBING)
     assert driver.asked_for(do.FinishTranscribing)[-1].work_id == driver.transcribing
@@ -165,12 +165,12 @@ def test_a_recording_that_ends_while_its_first_turn_is_transcribed_is_heard_to_i
     assert told(driver) == [("first part", True), ("and the rest", False)]
     assert driver.is_in(Phase.RESPONDING)
     driver.hear(500)
-    assert driver.said_of(say.Interrupted) == []  # this is another recording
+    assert driver.said_of(msg.Interruption) == []  # this is another recording
 
 
 def test_a_rest_that_is_discarded_is_not_heard() -> None:
     driver = long_speech(PUSH_TO_TALK, 8_000)
-    driver.let(on.SpeechPaused(driver.heard_ms), on.ListeningStopped(discard=True))
+    driver.let(on.SpeechStopped(driver.heard_ms), on.ListeningStopped(discard=True))
     transcribed(driver, "first part")
     assert told(driver) == [("first part", False)]
     assert driver.is_in(Phase.RESPONDING)
@@ -190,7 +190,7 @@ def test_who_speaks_on_after_a_pause_at_the_bound_is_heard_when_they_stop() -> N
     driver.pause(500)
     driver.let(*spoken(transcribed(driver, "first part"), 20_000))
     driver.speak(1_000)
-    driver.let(on.SpeechPaused(driver.heard_ms), on.ListeningStopped())
+    driver.let(on.SpeechStopped(driver.heard_ms), on.ListeningStopped())
     assert driver.is_in(Phase.TRANSCRIBING)
     assert driver.asked_for(do.StartTranscribing)[-1].from_ms <= 5_500
 
@@ -199,7 +199,7 @@ def test_who_presses_again_before_the_words_are_there_is_heard() -> None:
     driver = MachineDriver(PUSH_TO_TALK)
     for _ in range(2):
         driver.speak(1_000)
-        driver.let(on.SpeechPaused(driver.heard_ms), on.ListeningStopped())
+        driver.let(on.SpeechStopped(driver.heard_ms), on.ListeningStopped())
     transcribed(driver, "first part")
     assert driver.is_in(Phase.TRANSCRIBING)
     transcribed(driver, "and more")
@@ -210,7 +210,7 @@ def test_who_presses_again_before_the_words_are_there_is_heard() -> None:
 def test_what_a_client_sends_after_it_stopped_is_no_rest_of_the_recording() -> None:
     driver = MachineDriver(PUSH_TO_TALK)
     driver.speak(2_000)
-    driver.let(on.SpeechPaused(driver.heard_ms), on.ListeningStopped())
+    driver.let(on.SpeechStopped(driver.heard_ms), on.ListeningStopped())
     driver.speak(500)
     transcribed(driver, "all of it")
     assert driver.is_in(Phase.RESPONDING)
@@ -221,8 +221,8 @@ def test_who_talks_over_an_answer_for_longer_than_a_turn_is_heard_from_the_first
     driver.let(on.TextEntered("hi"), on.ReplyWritten(1, "A very long answer."))
     driver.hear(2_000)
     driver.speak(7_000)
-    (cut,) = driver.said_of(say.Interrupted)
-    assert cut.reason is say.InterruptionReason.NEW_INPUT
+    (cut,) = driver.said_of(msg.Interruption)
+    assert cut.reason is msg.InterruptionReason.NEW_INPUT
     (begun,) = driver.asked_for(do.StartTranscribing)
     assert begun.from_ms == 2_000 - SHORT.prefix_padding_ms
 
@@ -232,13 +232,13 @@ def test_a_rest_is_heard_though_the_words_before_it_cannot_be_transcribed(
     config: SessionConfig,
 ) -> None:
     driver = long_speech(config, 8_000)
-    driver.let(on.SpeechPaused(driver.heard_ms), on.ListeningStopped())
+    driver.let(on.SpeechStopped(driver.heard_ms), on.ListeningStopped())
     failed = EngineError(Stage.STT, "no")
     driver.let(on.TranscriptionFailed(driver.transcribing, failed))
     assert driver.asked_for(do.StartTranscribing)[-1].from_ms == 5_000
     transcribed(driver, "and the rest")
     assert told(driver) == [("and the rest", False)]
-    driver.let(on.TextEntered("next"), on.AudioHeard(driver.heard_ms + 100))
+    driver.let(on.TextEntered("next"), on.AudioAdvanced(driver.heard_ms + 100))
     assert len(driver.asked_for(do.StartTranscribing)) == 2
 
 
@@ -253,7 +253,7 @@ def test_the_audio_of_what_may_be_heard_yet_is_kept(config: SessionConfig) -> No
 def test_what_cannot_be_kept_is_told() -> None:
     driver = long_speech(PUSH_TO_TALK, 16_000)
     transcribed(driver, "first part")
-    (failed,) = driver.said_of(say.Failed)
+    (failed,) = driver.said_of(msg.Error)
     assert failed.error.code is Code.OVERLOADED
     assert driver.asked_for(do.StartTranscribing)[-1].from_ms == 6_000
 

@@ -7,7 +7,7 @@ import pytest
 from cedar_voice_service.errors import CallerError, Code, EngineError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.answer_parts import Action, FinishReason, SpokenChunk, Usage
 from cedar_voice_service.session.config import OutputAudio, SessionConfig, VoiceSettings
 from cedar_voice_service.session.config_patch import ConfigPatch
@@ -28,8 +28,8 @@ def test_silence_ends_a_turn_that_the_server_delimits() -> None:
     driver.hear(100)
     assert driver.is_in(Phase.TRANSCRIBING)
     assert driver.asked_for(do.FinishTranscribing) == [do.FinishTranscribing(1)]
-    kinds = [activity.kind for activity in driver.said_of(say.SpeechActivity)]
-    assert kinds == [say.SpeechKind.STARTED, say.SpeechKind.STOPPED, say.SpeechKind.TURN_ENDED]
+    kinds = [activity.kind for activity in driver.said_of(msg.SpeechActivity)]
+    assert kinds == [msg.SpeechKind.STARTED, msg.SpeechKind.STOPPED, msg.SpeechKind.TURN_ENDED]
 
 
 def test_audio_that_stops_coming_ends_the_turn() -> None:
@@ -95,8 +95,8 @@ def test_who_talks_and_stops_during_an_answer_is_heard() -> None:
     driver.let(on.TextEntered("hi"), on.ReplyWritten(1, "A long answer."))
     driver.speak(500)
     driver.let(on.ListeningStopped())
-    (cut,) = driver.said_of(say.Interrupted)
-    assert cut.reason is say.InterruptionReason.NEW_INPUT
+    (cut,) = driver.said_of(msg.Interruption)
+    assert cut.reason is msg.InterruptionReason.NEW_INPUT
     assert driver.is_in(Phase.TRANSCRIBING)
 
 
@@ -107,14 +107,14 @@ def test_speech_that_a_new_listening_period_breaks_off_is_none_of_it() -> None:
     driver.hear(700)
     assert driver.is_in(Phase.IDLE)
     driver.let(on.ListeningStopped())
-    (final,) = driver.said_of(say.Transcription)
+    (final,) = driver.said_of(msg.Transcription)
     assert (final.text, final.is_final) == ("", True)
 
 
 def test_stop_without_audio_is_refused_and_changes_nothing() -> None:
     driver = MachineDriver()
     driver.let(on.ListeningStarted(), on.ListeningStopped())
-    (failed,) = driver.said_of(say.Failed)
+    (failed,) = driver.said_of(msg.Error)
     assert failed.error.code is Code.PROTOCOL_VIOLATION
     assert driver.is_in(Phase.IDLE)
 
@@ -122,20 +122,20 @@ def test_stop_without_audio_is_refused_and_changes_nothing() -> None:
 def test_stop_after_audio_that_could_not_be_decoded_is_no_second_error() -> None:
     driver = MachineDriver()
     error = CallerError("not audio", stage=Stage.AUDIO_INPUT)
-    driver.let(on.ListeningStarted(), on.InputRefused(error), on.ListeningStopped())
-    assert len(driver.said_of(say.Failed)) == 1
-    (final,) = driver.said_of(say.Transcription)
+    driver.let(on.ListeningStarted(), on.InputRejected(error), on.ListeningStopped())
+    assert len(driver.said_of(msg.Error)) == 1
+    (final,) = driver.said_of(msg.Transcription)
     assert (final.text, final.is_final) == ("", True)
 
 
-LOST = on.InputLost(EngineError(Stage.AUDIO_INPUT, "the decoder died"), client_sequence=7)
+LOST = on.AudioLost(EngineError(Stage.AUDIO_INPUT, "the decoder died"), client_sequence=7)
 
 
 def test_a_turn_whose_sound_is_lost_fails_and_the_next_one_is_heard() -> None:
     driver = MachineDriver()
     driver.speak(600)
     commands = driver.let(LOST)
-    assert do.Send(say.Failed(LOST.error), turn_id=1) in commands
+    assert do.Send(msg.Error(LOST.error), turn_id=1) in commands
     assert do.CancelWork(driver.transcribing) in commands
     driver.hear(600)  # the rest of what was said
     driver.pause(600)
@@ -144,7 +144,7 @@ def test_a_turn_whose_sound_is_lost_fails_and_the_next_one_is_heard() -> None:
     driver.pause(600)
     transcribed(driver)
     assert driver.is_in(Phase.RESPONDING)
-    assert len(driver.said_of(say.Failed)) == 1
+    assert len(driver.said_of(msg.Error)) == 1
 
 
 def test_a_listening_period_whose_sound_is_lost_is_not_heard_to_its_end() -> None:
@@ -154,9 +154,9 @@ def test_a_listening_period_whose_sound_is_lost_is_not_heard_to_its_end() -> Non
     assert do.EndRecording() in driver.let(LOST)
     driver.let(on.ListeningStopped())
     assert [type(message) for message in driver.said] == [
-        say.SpeechActivity,
-        say.Failed,
-        say.TurnMetrics,
+        msg.SpeechActivity,
+        msg.Error,
+        msg.TurnMetrics,
     ]
     assert driver.is_in(Phase.IDLE)
     driver.hear(600)  # nobody says anything in the next one
@@ -168,17 +168,17 @@ def test_a_listening_period_whose_sound_is_lost_is_not_heard_to_its_end() -> Non
 def test_sound_that_is_lost_outside_a_turn_is_told(config: SessionConfig) -> None:
     driver = MachineDriver(config)
     driver.let(on.ListeningStarted(), LOST)
-    assert list(driver.sends()) == [do.Send(say.Failed(LOST.error, LOST.client_sequence))]
+    assert list(driver.sends()) == [do.Send(msg.Error(LOST.error, LOST.client_sequence))]
 
 
 def test_sound_that_is_lost_over_an_answer_lets_the_answer_go_on() -> None:
     driver = MachineDriver()
     answering(driver)
     driver.speak(600)
-    assert driver.said_of(say.PlaybackHeld) == [] or driver.said_of(say.PlaybackHeld)[-1].held
+    assert driver.said_of(msg.PlaybackHold) == [] or driver.said_of(msg.PlaybackHold)[-1].held
     driver.let(LOST)
     driver.wait(5_000)
-    assert driver.is_in(Phase.RESPONDING) and driver.said_of(say.Interrupted) == []
+    assert driver.is_in(Phase.RESPONDING) and driver.said_of(msg.Interruption) == []
 
 
 @pytest.mark.parametrize("config", [MANUAL, SessionConfig()], ids=["manual", "server"])
@@ -187,7 +187,7 @@ def test_stop_after_silence_gives_an_empty_final_and_no_answer(config: SessionCo
     driver.let(on.ListeningStarted())
     driver.hear(700)
     driver.let(on.ListeningStopped())
-    (final,) = driver.said_of(say.Transcription)
+    (final,) = driver.said_of(msg.Transcription)
     assert (final.text, final.is_final) == ("", True)
     assert driver.is_in(Phase.IDLE)
     assert driver.asked_for(do.FinishTranscribing) == []
@@ -198,7 +198,7 @@ def test_discarded_speech_is_not_transcribed() -> None:
     driver.speak(500)
     driver.let(on.ListeningStopped(discard=True))
     assert driver.asked_for(do.CancelWork) == [do.CancelWork(1)]
-    assert driver.said_of(say.Transcription) == []
+    assert driver.said_of(msg.Transcription) == []
     assert driver.is_in(Phase.IDLE)
 
 
@@ -214,7 +214,7 @@ def test_an_answer_is_written_spoken_and_remembered() -> None:
         AssistantMessage("One two three four."),
     )
     metrics = driver.said[-1]
-    assert isinstance(metrics, say.TurnMetrics)
+    assert isinstance(metrics, msg.TurnMetrics)
     assert (metrics.output_audio_ms, metrics.endpointing_ms) == (700, 500)
 
 
@@ -222,7 +222,7 @@ def test_the_last_audio_of_a_response_is_marked_once() -> None:
     driver = MachineDriver()
     work_id = answering(driver)
     driver.let(on.ReplyEnded(work_id, FinishReason.STOP), on.SpeechEnded(work_id))
-    lasts = [speech.is_last for speech in driver.said_of(say.Speech)]
+    lasts = [speech.is_last for speech in driver.said_of(msg.OutputAudio)]
     assert lasts == [False, True]
 
 
@@ -233,12 +233,12 @@ def test_speech_over_the_answer_cuts_it_and_begins_a_turn_with_that_speech() -> 
     driver.wait(500)
     driver.speak(300)
     driver.let(on.PartialTranscribed(driver.transcribing, "wait", stable_text="wait"))
-    (cut,) = driver.said_of(say.Interrupted)
-    assert cut == say.Interrupted(1, say.InterruptionReason.USER_SPEECH, 800, "One two")
-    assert driver.asked_for(do.PurgeSpeech) == [do.PurgeSpeech(1)]
+    (cut,) = driver.said_of(msg.Interruption)
+    assert cut == msg.Interruption(1, msg.InterruptionReason.USER_SPEECH, 800, "One two")
+    assert driver.asked_for(do.PurgeAudio) == [do.PurgeAudio(1)]
     assert driver.asked_for(do.StartTranscribing)[-1].from_ms == began_ms - 300
     assert driver.is_in(Phase.LISTENING)
-    assert driver.said_of(say.Transcription)[-1].text == "wait"
+    assert driver.said_of(msg.Transcription)[-1].text == "wait"
 
 
 def test_speech_too_short_to_interrupt_is_no_turn() -> None:
@@ -248,7 +248,7 @@ def test_speech_too_short_to_interrupt_is_no_turn() -> None:
     driver.pause(1_000)
     assert driver.is_in(Phase.RESPONDING)
     assert len(driver.asked_for(do.StartTranscribing)) == 1
-    assert driver.said_of(say.Interrupted) == []
+    assert driver.said_of(msg.Interruption) == []
 
 
 def test_speech_during_transcription_is_not_lost() -> None:
@@ -262,7 +262,7 @@ def test_speech_during_transcription_is_not_lost() -> None:
     transcribed(driver, "first half")
     driver.hear(100)
     assert driver.asked_for(do.StartTranscribing)[-1].from_ms == ended_ms  # nothing heard twice
-    assert driver.said_of(say.ResponseStarted) == []
+    assert driver.said_of(msg.ResponseStarted) == []
 
 
 def test_speech_that_was_over_before_the_answer_began_is_not_lost_either() -> None:
@@ -304,7 +304,7 @@ def test_the_clients_figure_of_what_was_heard_wins_and_is_clamped() -> None:
     driver = MachineDriver()
     answering(driver, speech_ms=2_000)
     driver.let(on.InterruptRequested(played_ms=99_000))
-    (cut,) = driver.said_of(say.Interrupted)
+    (cut,) = driver.said_of(msg.Interruption)
     assert (cut.heard_ms, cut.kept_text) == (2_000, "One two three four.")
 
 
@@ -314,7 +314,7 @@ def test_interrupting_what_is_over_is_not_an_error() -> None:
     answering(driver)
     driver.let(on.InterruptRequested(response_id=99))
     assert driver.is_in(Phase.RESPONDING)
-    assert driver.said_of(say.Failed) == []
+    assert driver.said_of(msg.Error) == []
 
 
 def test_an_interruption_purges_what_a_client_that_lags_still_lacks_of_an_answer_that_is_over() -> (
@@ -325,8 +325,8 @@ def test_an_interruption_purges_what_a_client_that_lags_still_lacks_of_an_answer
     driver.wait(60_000)
     assert driver.is_in(Phase.IDLE)
     driver.let(on.InterruptRequested())
-    assert driver.asked_for(do.PurgeSpeech) == [do.PurgeSpeech(1)]
-    assert driver.said_of(say.Interrupted) == []
+    assert driver.asked_for(do.PurgeAudio) == [do.PurgeAudio(1)]
+    assert driver.said_of(msg.Interruption) == []
 
 
 def test_typed_text_interrupts_and_is_answered() -> None:
@@ -334,8 +334,8 @@ def test_typed_text_interrupts_and_is_answered() -> None:
     answering(driver)
     driver.let(on.TextEntered("stop that"))
     assert driver.is_in(Phase.RESPONDING)
-    started = driver.said_of(say.ResponseStarted)[-1]
-    assert started == say.ResponseStarted(2, "stop that")
+    started = driver.said_of(msg.ResponseStarted)[-1]
+    assert started == msg.ResponseStarted(2, "stop that")
 
 
 def test_a_client_that_speaks_itself_keeps_the_whole_text_when_it_interrupts() -> None:
@@ -352,8 +352,8 @@ def test_without_streaming_only_finals_are_sent() -> None:
     driver.pause(600)
     work_id = transcribed(driver)
     driver.let(on.ReplyWritten(work_id, "Hi."), on.ReplyEnded(work_id, FinishReason.STOP))
-    assert driver.said_of(say.ResponseDelta) == []
-    finals = [said.is_final for said in driver.said_of(say.Transcription)]
+    assert driver.said_of(msg.ResponseDelta) == []
+    finals = [said.is_final for said in driver.said_of(msg.Transcription)]
     assert finals == [True]
 
 
@@ -363,12 +363,12 @@ def test_text_is_told_at_once_and_then_as_fast_as_one_reads() -> None:
     for word in ("One", " two", " three", " four."):
         driver.let(on.ReplyWritten(1, word))
         driver.wait(40)
-    assert [delta.text for delta in driver.said_of(say.ResponseDelta)] == ["One", " two three"]
+    assert [delta.text for delta in driver.said_of(msg.ResponseDelta)] == ["One", " two three"]
     driver.let(on.ReplyEnded(1, FinishReason.STOP))
     told = [
         said.text
         for said in driver.said
-        if isinstance(said, say.ResponseDelta | say.ResponseCompleted)
+        if isinstance(said, msg.ResponseDelta | msg.ResponseCompleted)
     ]
     assert told == ["One", " two three", " four.", "One two three four."]
 
@@ -384,10 +384,10 @@ def test_text_that_waits_comes_before_the_action_or_the_failure_that_follows_it(
         on.ReplyWritten(1, " now"),
     )
     driver.wait(15_200)
-    kinds = (say.ResponseDelta, say.ActionRequested, say.Failed)
+    kinds = (msg.ResponseDelta, msg.ActionRequested, msg.Error)
     told = [type(said) for said in driver.said if isinstance(said, kinds)]
-    delta = say.ResponseDelta
-    assert told == [delta, delta, say.ActionRequested, delta, say.Failed]
+    delta = msg.ResponseDelta
+    assert told == [delta, delta, msg.ActionRequested, delta, msg.Error]
 
 
 def test_only_the_last_audio_of_an_answer_says_that_it_is() -> None:
@@ -398,7 +398,7 @@ def test_only_the_last_audio_of_an_answer_says_that_it_is() -> None:
         driver.let(on.SpeechSynthesized(1, (chunk,), MP3))
     driver.let(on.ReplyEnded(1, FinishReason.STOP), on.SpeechEnded(1))
     driver.wait(5_000)
-    assert [said.is_last for said in driver.said_of(say.Speech)] == [False, False, True]
+    assert [said.is_last for said in driver.said_of(msg.OutputAudio)] == [False, False, True]
 
 
 @pytest.mark.parametrize("stage", [Stage.LLM, Stage.TTS, Stage.STT])
@@ -413,7 +413,7 @@ def test_an_engine_that_hangs_costs_its_turn_and_not_the_session(stage: Stage) -
             driver.let(on.ReplyWritten(work_id, "Hi."))
             driver.let(on.ReplyEnded(work_id, FinishReason.STOP))
     driver.wait(15_000)
-    (failed,) = driver.said_of(say.Failed)
+    (failed,) = driver.said_of(msg.Error)
     assert (failed.error.code, failed.error.stage) == (Code.STAGE_TIMEOUT, stage)
     working = driver.transcribing if stage is Stage.STT else work_id
     assert driver.asked_for(do.CancelWork) == [do.CancelWork(working)]
@@ -424,7 +424,7 @@ def test_a_failed_model_completes_its_response() -> None:
     driver = MachineDriver()
     error = EngineError(Stage.LLM, "no")
     driver.let(on.TextEntered("hi"), on.ReplyFailed(1, error), on.SpeechEnded(1))
-    (completed,) = driver.said_of(say.ResponseCompleted)
+    (completed,) = driver.said_of(msg.ResponseCompleted)
     assert (completed.finish_reason, completed.error) == (FinishReason.ERROR, error)
     assert driver.is_in(Phase.IDLE)
 
@@ -441,7 +441,7 @@ def test_speech_that_fails_early_does_not_cut_the_text() -> None:
 def test_a_late_report_of_a_cut_turn_is_not_taken_for_the_next_one() -> None:
     driver = MachineDriver()
     driver.let(on.TextEntered("one"), on.TextEntered("two"), on.ReplyWritten(1, "late"))
-    assert driver.said_of(say.ResponseDelta) == []
+    assert driver.said_of(msg.ResponseDelta) == []
 
 
 def test_actions_are_kept_with_the_conversation() -> None:
@@ -454,7 +454,7 @@ def test_actions_are_kept_with_the_conversation() -> None:
         on.ReplyEnded(1, FinishReason.STOP),
         on.SpeechEnded(1),
     )
-    assert driver.said_of(say.ActionRequested) == [say.ActionRequested(1, action)]
+    assert driver.said_of(msg.ActionRequested) == [msg.ActionRequested(1, action)]
     _, asked, _, answer = driver.machine.history.items
     assert isinstance(asked, AssistantMessage) and asked.tool_calls[0].call_id == "call-1"
     assert answer == AssistantMessage("Done.")

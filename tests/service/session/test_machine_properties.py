@@ -14,7 +14,7 @@ from cedar_voice_service.audio.formats import AudioFormat, Encoding
 from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.answer_parts import Action, FinishReason, SpokenChunk
 from cedar_voice_service.session.config import (
     OutputAudio,
@@ -88,8 +88,8 @@ class Conversation(RuleBasedStateMachine):
     def wait(self, ms: int) -> None:
         self.driver.wait(ms)
         if ms >= LONGEST_HOLD_MS:
-            holds = self.driver.said_of(say.PlaybackHeld)
-            cuts = [cut.response_id for cut in self.driver.said_of(say.Interrupted)]
+            holds = self.driver.said_of(msg.PlaybackHold)
+            cuts = [cut.response_id for cut in self.driver.said_of(msg.Interruption)]
             assert not holds or not holds[-1].held or holds[-1].response_id in cuts
 
     @rule(
@@ -111,7 +111,7 @@ class Conversation(RuleBasedStateMachine):
                 on.PlaybackReported(2, 100),
                 on.InputEnded(),
                 on.StreamOpened(),
-                on.InputLost(EngineError(Stage.AUDIO_INPUT, "died")),
+                on.AudioLost(EngineError(Stage.AUDIO_INPUT, "died")),
             ]
         )
     )
@@ -178,7 +178,7 @@ class Conversation(RuleBasedStateMachine):
         driver, state, since_ms = self.driver, (Phase.IDLE, 0), self.driver.now_ms
         longest_ms = 2 * STAGE_TIMEOUT_MS + LONGEST_HOLD_MS + MAX_LATENESS_MS + self.audio_ms
         while not driver.is_in(Phase.IDLE) and not self.is_pressed:
-            responses = driver.said_of(say.ResponseStarted)
+            responses = driver.said_of(msg.ResponseStarted)
             response_id = responses[-1].response_id if responses else 0
             if state != (state := (driver.machine.phase, response_id)):
                 since_ms = driver.now_ms
@@ -194,7 +194,7 @@ class Conversation(RuleBasedStateMachine):
                 assert send.turn_id >= newest
                 newest = send.turn_id
         for number, send in enumerate(sends := list(self.driver.sends())):
-            if isinstance(send.message, say.TurnMetrics):
+            if isinstance(send.message, msg.TurnMetrics):
                 assert all(later.turn_id != send.turn_id for later in sends[number + 1 :])
 
     @invariant()
@@ -205,9 +205,9 @@ class Conversation(RuleBasedStateMachine):
                 case do.CancelWork(work_id):
                     cancelled.add(words_of(work_id).strip())
                 case do.Send(
-                    say.Transcription(text=text)
-                    | say.ResponseDelta(text=text)
-                    | say.Speech(text=text)
+                    msg.Transcription(text=text)
+                    | msg.ResponseDelta(text=text)
+                    | msg.OutputAudio(text=text)
                 ):
                     assert not cancelled & set(re.findall(r"word\d+", text))
                 case _:
@@ -218,7 +218,7 @@ class Conversation(RuleBasedStateMachine):
         begun = [command.work_id for command in self.driver.asked_for(do.StartTranscribing)]
         cancelled = {command.work_id for command in self.driver.asked_for(do.CancelWork)}
         assert len(begun) == len(set(begun))
-        finals = sum(1 for said in self.driver.said_of(say.Transcription) if said.is_final)
+        finals = sum(1 for said in self.driver.said_of(msg.Transcription) if said.is_final)
         finished = len(self.driver.asked_for(do.FinishTranscribing))
         assert len(set(begun) - cancelled) <= 1 + finished + finals
 
@@ -227,16 +227,16 @@ class Conversation(RuleBasedStateMachine):
         responses: dict[int, list[str]] = {}
         for message in self.driver.said:
             match message:
-                case say.ResponseStarted(response_id):
+                case msg.ResponseStarted(response_id):
                     assert response_id == len(responses) + 1
                     responses[response_id] = ["started"]
-                case say.ResponseCompleted(response_id):
+                case msg.ResponseCompleted(response_id):
                     responses[response_id].append("completed")
-                case say.Speech(response_id, is_last=is_last):
+                case msg.OutputAudio(response_id, is_last=is_last):
                     assert "last" not in responses[response_id]
                     if is_last:
                         responses[response_id].append("last")
-                case say.ResponseDelta(response_id):
+                case msg.ResponseDelta(response_id):
                     assert response_id == len(responses)
                 case _:
                     pass
@@ -249,9 +249,9 @@ class Conversation(RuleBasedStateMachine):
         finals: Counter[int] = Counter()
         for send in self.driver.sends():
             match send.message:
-                case say.Transcription(is_final=True):
+                case msg.Transcription(is_final=True):
                     finals[send.turn_id] += 1
-                case say.Interrupted(reason=say.InterruptionReason.TURN_REOPENED):
+                case msg.Interruption(reason=msg.InterruptionReason.TURN_REOPENED):
                     finals[send.turn_id] -= 1
                 case _:
                     pass
@@ -264,11 +264,11 @@ class Conversation(RuleBasedStateMachine):
         asked: list[str] = []
         for send in self.driver.sends():
             match send.message:
-                case say.Transcription(is_final=is_final):
+                case msg.Transcription(is_final=is_final):
                     spoken.add(send.turn_id)
                     if is_final:
                         final.add(send.turn_id)
-                case say.ActionRequested(action=action):
+                case msg.ActionRequested(action=action):
                     assert send.turn_id in final or send.turn_id not in spoken
                     asked.append(action.action_id)
                 case _:
@@ -281,7 +281,7 @@ class Conversation(RuleBasedStateMachine):
         records = Counter(
             send.turn_id
             for send in self.driver.sends()
-            if isinstance(send.message, say.TurnMetrics)
+            if isinstance(send.message, msg.TurnMetrics)
         )
         assert all(count == 1 for count in records.values())
         if self.driver.is_in(Phase.IDLE):
@@ -289,7 +289,7 @@ class Conversation(RuleBasedStateMachine):
 
     @invariant()
     def drafts_are_few_and_counted(self) -> None:
-        for metrics in self.driver.said_of(say.TurnMetrics):
+        for metrics in self.driver.said_of(msg.TurnMetrics):
             assert metrics.dropped_drafts <= metrics.drafts <= MAX_DRAFTS
 
     @invariant()
@@ -297,7 +297,7 @@ class Conversation(RuleBasedStateMachine):
         if self.asked_at is not None and self.driver.is_in(Phase.IDLE):
             since = self.driver.commands[self.asked_at :]
             messages = [command.message for command in since if isinstance(command, do.Send)]
-            assert any(isinstance(message, say.ResponseStarted) for message in messages)
+            assert any(isinstance(message, msg.ResponseStarted) for message in messages)
 
     @invariant()
     def every_state_but_idle_and_push_to_talk_has_a_deadline(self) -> None:

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from cedar_voice_service.session.answer_parts import Action
 from cedar_voice_service.session.messages import (
     ActionRequested,
-    Interrupted,
+    Interruption,
     InterruptionReason,
     Message,
+    OutputAudio,
     ResponseDelta,
     ResponseStarted,
-    Speech,
     Transcription,
 )
 from cedar_voice_service.session.resume.outbox import OVERHEAD_BYTES, Numbered, Outbox
@@ -80,9 +80,9 @@ def test_what_is_acknowledged_makes_room() -> None:
 
 def test_purged_audio_leaves_no_gap_in_the_numbers() -> None:
     outbox = Outbox(1 << 20)
-    outbox.put(Speech(1, b"old", 0, 100), turn_id=1)
+    outbox.put(OutputAudio(1, b"old", 0, 100), turn_id=1)
     outbox.put(started(), turn_id=2)
-    outbox.purge_speech(1)
+    outbox.purge_audio(1)
     assert [item.sequence for item in taken(outbox)] == [1]
 
 
@@ -90,27 +90,27 @@ def test_purged_audio_is_not_sent_again_and_makes_room() -> None:
     sound = bytes(1_000)
     outbox = Outbox(4 * (OVERHEAD_BYTES + len(sound)))
     for response_id in (1, 2, 3):
-        outbox.put(Speech(response_id, sound, 0, 100, text="One"), turn_id=1)
+        outbox.put(OutputAudio(response_id, sound, 0, 100, text="One"), turn_id=1)
         outbox.pop()
-    outbox.purge_speech(2)
+    outbox.purge_audio(2)
     replayed, is_complete = outbox.replay(0)
     assert is_complete
     assert [(item.sequence, item.message) for item in replayed] == [
-        (1, Speech(1, b"", 0, 0)),
-        (2, Speech(2, b"", 0, 0)),
-        (3, Speech(3, sound, 0, 100, text="One")),
+        (1, OutputAudio(1, b"", 0, 0)),
+        (2, OutputAudio(2, b"", 0, 0)),
+        (3, OutputAudio(3, sound, 0, 100, text="One")),
     ]
     for _ in range(2):
-        outbox.put(Speech(4, sound, 0, 100), turn_id=1)
+        outbox.put(OutputAudio(4, sound, 0, 100), turn_id=1)
     assert len(outbox.replay(0)[0]) == 3  # nothing had to be forgotten
 
 
 def test_it_holds_no_more_than_its_bound_and_says_when_nobody_reads() -> None:
     outbox = Outbox(10 * (OVERHEAD_BYTES + 100))
     for _ in range(10):
-        outbox.put(Speech(1, bytes(100), 0, 10), turn_id=1)
+        outbox.put(OutputAudio(1, bytes(100), 0, 10), turn_id=1)
     assert not outbox.has_overflowed
-    outbox.put(Speech(1, bytes(100), 0, 10), turn_id=1)
+    outbox.put(OutputAudio(1, bytes(100), 0, 10), turn_id=1)
     assert outbox.has_overflowed
     assert len(taken(outbox)) == 10
 
@@ -120,9 +120,9 @@ def test_it_holds_no_more_than_its_bound_and_says_when_nobody_reads() -> None:
     [
         ResponseStarted(1, "x" * 500),
         Transcription("x" * 500, is_final=True, confidence=None, start_ms=0, end_ms=1),
-        Interrupted(1, InterruptionReason.NEW_INPUT, 0, "x" * 500),
+        Interruption(1, InterruptionReason.NEW_INPUT, 0, "x" * 500),
         ActionRequested(1, Action("a", "t", "x" * 500, "", "", "[]")),
-        Speech(1, b"", 0, 0, text="x" * 500),
+        OutputAudio(1, b"", 0, 0, text="x" * 500),
     ],
 )
 def test_whatever_text_a_message_holds_is_counted(message: Message) -> None:
@@ -134,10 +134,10 @@ def test_whatever_text_a_message_holds_is_counted(message: Message) -> None:
 
 def test_sent_messages_are_forgotten_before_waiting_ones() -> None:
     outbox = Outbox(2 * (OVERHEAD_BYTES + 100))
-    outbox.put(Speech(1, bytes(100), 0, 10), turn_id=1)
+    outbox.put(OutputAudio(1, bytes(100), 0, 10), turn_id=1)
     outbox.pop()
-    outbox.put(Speech(1, bytes(100), 10, 10), turn_id=1)
-    outbox.put(Speech(1, bytes(100), 20, 10), turn_id=1)
+    outbox.put(OutputAudio(1, bytes(100), 10, 10), turn_id=1)
+    outbox.put(OutputAudio(1, bytes(100), 20, 10), turn_id=1)
     assert not outbox.has_overflowed
     assert [item.sequence for item in taken(outbox)] == [2, 3]
 

@@ -7,7 +7,7 @@ import pytest
 from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.answer_parts import FinishReason
 from tests.support.machine_driver import MachineDriver
 from tests.support.spoken_turns import answering, thinking, transcribed
@@ -57,7 +57,7 @@ def test_a_turn_without_an_answer_has_a_record_of_what_it_cost(
     driver = MachineDriver()
     paused(driver)
     end(driver)
-    (record,) = driver.said_of(say.TurnMetrics)
+    (record,) = driver.said_of(msg.TurnMetrics)
     assert driver.said[-1] == record
     assert (record.stt_audio_ms, record.speech_ms) == (900, 600)
     assert (record.drafts, record.dropped_drafts, record.dropped_draft_tokens) == (1, 1, 2)
@@ -74,10 +74,10 @@ def test_the_record_of_an_answer_counts_what_was_no_turn_over_it() -> None:
         driver.pause(600)
         driver.let(on.AudioSent(driver.transcribing, 400))
         driver.let(on.FinalTranscribed(driver.transcribing, text))
-    assert driver.said_of(say.TurnMetrics) == []
+    assert driver.said_of(msg.TurnMetrics) == []
     driver.let(on.ReplyEnded(work_id, FinishReason.STOP), on.SpeechEnded(work_id))
     driver.wait(5_000)
-    (record,) = driver.said_of(say.TurnMetrics)
+    (record,) = driver.said_of(msg.TurnMetrics)
     assert (record.stt_audio_ms, record.speech_ms) == (
         800,
         600,
@@ -93,7 +93,7 @@ def test_all_recognizers_of_a_turn_count() -> None:
     driver.speak(300)
     driver.let(on.AudioSent(driver.transcribing, 300), on.AudioSent(driver.transcribing, 200))
     driver.let(on.TranscriptionFailed(driver.transcribing, EngineError(Stage.STT, "no")))
-    (record,) = driver.said_of(say.TurnMetrics)
+    (record,) = driver.said_of(msg.TurnMetrics)
     assert record.stt_audio_ms == 1_200
 
 
@@ -107,7 +107,7 @@ def test_what_was_said_while_the_turn_was_transcribed_counts() -> None:
     driver.let(on.FinalTranscribed(driver.transcribing, "turn on"))
     driver.hear(800)
     driver.let(on.TranscriptionFailed(driver.transcribing, EngineError(Stage.STT, "no")))
-    (record,) = driver.said_of(say.TurnMetrics)
+    (record,) = driver.said_of(msg.TurnMetrics)
     assert record.speech_ms == 600 + 300 + 300
 
 
@@ -119,5 +119,5 @@ def test_an_answer_that_was_taken_back_counts() -> None:
     driver.pause(800)
     work_id = transcribed(driver, "the light")
     driver.let(on.ReplyEnded(work_id, FinishReason.STOP), on.SpeechEnded(work_id))
-    (record,) = driver.said_of(say.TurnMetrics)
+    (record,) = driver.said_of(msg.TurnMetrics)
     assert record.dropped_draft_tokens == 2

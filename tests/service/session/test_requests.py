@@ -7,7 +7,7 @@ import pytest
 from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.answer_parts import FinishReason
 from cedar_voice_service.session.config import Generation, SessionConfig, TurnDetection
 from cedar_voice_service.session.history import AssistantMessage, UserMessage
@@ -21,7 +21,7 @@ SILENT = SessionConfig(turn_detection=TurnDetection(create_response=False))
 
 def recited(driver: MachineDriver, text: str) -> None:
     """The engines speak the text that was asked for last."""
-    work_id = driver.asked_for(do.StartReciting)[-1].work_id
+    work_id = driver.asked_for(do.StartSaying)[-1].work_id
     driver.let(
         on.ReplyWritten(work_id, text),
         on.ReplyEnded(work_id, FinishReason.STOP),
@@ -35,7 +35,7 @@ def test_a_text_is_spoken_as_it_is_and_kept() -> None:
     assert driver.asked_for(do.StartReplying) == []
     recited(driver, "Good morning.")
     assert driver.machine.history.items == (AssistantMessage("Good morning."),)
-    (metrics,) = driver.said_of(say.TurnMetrics)
+    (metrics,) = driver.said_of(msg.TurnMetrics)
     assert metrics.llm_total_ms is None  # no model wrote it
     assert driver.is_in(Phase.IDLE)
 
@@ -51,20 +51,20 @@ def test_a_text_waits_for_the_user_to_finish_and_for_the_answer() -> None:
     driver = MachineDriver()
     driver.speak(300)
     driver.let(on.SpeechRequested("By the way."))
-    assert driver.asked_for(do.StartReciting) == []
+    assert driver.asked_for(do.StartSaying) == []
     driver.pause(600)
     work_id = transcribed(driver)
     driver.let(on.ReplyEnded(work_id, FinishReason.STOP), on.SpeechEnded(work_id))
-    (asked,) = driver.asked_for(do.StartReciting)
+    (asked,) = driver.asked_for(do.StartSaying)
     assert asked.text == "By the way."
-    assert driver.said_of(say.Interrupted) == []
+    assert driver.said_of(msg.Interruption) == []
 
 
 def test_no_more_texts_wait_than_fit() -> None:
     driver = MachineDriver()
     driver.speak(300)
     driver.let(*[on.SpeechRequested("one of many")] * (MAX_TEXTS + 1))
-    (failed,) = driver.said_of(say.Failed)
+    (failed,) = driver.said_of(msg.Error)
     assert failed.error.code is Code.OVERLOADED
 
 
@@ -75,9 +75,9 @@ def test_what_the_client_wants_replaces_an_answer(event: on.Event) -> None:
     driver = MachineDriver()
     answering(driver)
     driver.let(event)
-    (cut,) = driver.said_of(say.Interrupted)
-    assert cut.reason is say.InterruptionReason.NEW_INPUT
-    assert driver.said_of(say.ResponseStarted)[-1] == say.ResponseStarted(2, "")
+    (cut,) = driver.said_of(msg.Interruption)
+    assert cut.reason is msg.InterruptionReason.NEW_INPUT
+    assert driver.said_of(msg.ResponseStarted)[-1] == msg.ResponseStarted(2, "")
 
 
 def test_an_answer_can_be_asked_for_before_anything_was_said() -> None:
@@ -93,7 +93,7 @@ def test_a_client_may_want_to_be_asked_before_an_answer() -> None:
     driver = MachineDriver(SILENT)
     thinking(driver, "what time is it")
     assert driver.is_in(Phase.IDLE)
-    (metrics,) = driver.said_of(say.TurnMetrics)
+    (metrics,) = driver.said_of(msg.TurnMetrics)
     assert (metrics.endpointing_ms, metrics.response_latency_ms) == (500, None)
     assert driver.asked_for(do.StartReplying) == []
     driver.let(on.ResponseRequested())
@@ -194,7 +194,7 @@ def test_it_is_given_after_silence_in_push_to_talk() -> None:
 def test_an_answer_that_is_asked_for_takes_the_place_of_the_apology() -> None:
     driver = MachineDriver(SessionConfig(generation=Generation(apology="Sorry.")))
     failure(driver)
-    assert driver.asked_for(do.StartReciting) == []
+    assert driver.asked_for(do.StartSaying) == []
 
 
 def test_stopping_the_answer_that_is_waited_for_stops_the_one_that_was_asked_for() -> None:
@@ -217,11 +217,11 @@ def test_an_answer_can_be_stopped_before_it_begins() -> None:
     driver.let(on.InterruptRequested())
     assert do.CancelWork(draft) in driver.asked_for(do.CancelWork)
     transcribed(driver, "what time")
-    assert driver.said_of(say.ResponseStarted) == []
+    assert driver.said_of(msg.ResponseStarted) == []
     assert driver.machine.history.items == (UserMessage("what time"),)
-    assert len(driver.said_of(say.TurnMetrics)) == 1
+    assert len(driver.said_of(msg.TurnMetrics)) == 1
     thinking(driver, "what time is it")
-    assert len(driver.said_of(say.ResponseStarted)) == 1  # the next turn is answered
+    assert len(driver.said_of(msg.ResponseStarted)) == 1  # the next turn is answered
 
 
 def test_silence_is_told_once_and_counted_from_the_end_of_the_answer() -> None:
@@ -229,14 +229,14 @@ def test_silence_is_told_once_and_counted_from_the_end_of_the_answer() -> None:
     driver.let(on.TextEntered("hi"), *spoken(1, speech_ms=2_000))
     driver.let(on.ReplyEnded(1, FinishReason.STOP), on.SpeechEnded(1))
     driver.wait(4_900)
-    assert say.SpeechKind.NO_INPUT not in kinds(driver)
+    assert msg.SpeechKind.NO_INPUT not in kinds(driver)
     driver.wait(20_000)
-    assert kinds(driver).count(say.SpeechKind.NO_INPUT) == 1
+    assert kinds(driver).count(msg.SpeechKind.NO_INPUT) == 1
     driver.speak(600)
     driver.pause(600)
     transcribed(driver, "")
     driver.wait(3_000)
-    assert kinds(driver).count(say.SpeechKind.NO_INPUT) == 2
+    assert kinds(driver).count(msg.SpeechKind.NO_INPUT) == 2
 
 
 def test_speech_after_typed_text_in_the_same_recording_is_heard() -> None:
@@ -250,6 +250,6 @@ def test_speech_after_typed_text_in_the_same_recording_is_heard() -> None:
     assert driver.is_in(Phase.TRANSCRIBING)
 
 
-def kinds(driver: MachineDriver) -> list[say.SpeechKind]:
+def kinds(driver: MachineDriver) -> list[msg.SpeechKind]:
     """The kinds of speech activity told so far."""
-    return [activity.kind for activity in driver.said_of(say.SpeechActivity)]
+    return [activity.kind for activity in driver.said_of(msg.SpeechActivity)]

@@ -7,7 +7,7 @@ import pytest
 from cedar_voice_service.audio.formats import AudioFormat, Encoding
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.answer_parts import FinishReason, SpokenChunk
 from cedar_voice_service.session.config import Limits, SessionConfig
 from cedar_voice_service.session.events import ClientMessage
@@ -68,11 +68,11 @@ def test_audio_pings_and_the_end_are_commands_of_the_shell() -> None:
 def test_audio_is_durable_once_no_turn_can_need_it() -> None:
     session = new_session()
     session.receive(ClientMessage(on.AudioReceived(b"x"), sequence=1), 0)
-    session.report(on.AudioHeard(100), 0)
+    session.report(on.AudioAdvanced(100), 0)
     session.audio_processed(1, 1)
     assert session.sequences.durable == 0
     for end_ms in range(200, 3_000, 100):
-        session.report(on.AudioHeard(end_ms), end_ms)
+        session.report(on.AudioAdvanced(end_ms), end_ms)
     assert session.sequences.durable == 1
 
 
@@ -150,6 +150,6 @@ def test_events_arrive_once_and_in_order_over_streams_that_break(seed: int) -> N
         client.read()
     sequences = [numbered.sequence for numbered in client.received]
     assert sequences == list(range(1, client.session.sequences.outbox.last_sequence + 1))
-    started = [m.message for m in client.received if isinstance(m.message, say.ResponseStarted)]
+    started = [m.message for m in client.received if isinstance(m.message, msg.ResponseStarted)]
     assert [message.user_text for message in started] == client.texts
     assert client.received[-1].durable == len(client.texts)

@@ -5,15 +5,15 @@ from contextlib import aclosing
 
 from cedar_voice_service.audio.formats import AudioBlock
 from cedar_voice_service.providers.protocols import AudioSent, Hypothesis, Transcriber
-from cedar_voice_service.session.load_shedding import Pressure
+from cedar_voice_service.session.load_shedding import LoadMonitor
 
 
 class LoadSheddingTranscriber:
-    """Drops partials under pressure; under more of it also settled ones, on which drafts begin."""
+    """Drops partials under load; under more load also settled ones, on which drafts start."""
 
-    def __init__(self, transcriber: Transcriber, pressure: Pressure) -> None:
+    def __init__(self, transcriber: Transcriber, load_monitor: LoadMonitor) -> None:
         self._transcriber = transcriber
-        self._pressure = pressure
+        self._load_monitor = load_monitor
 
     async def transcribe(
         self, audio: AsyncIterator[AudioBlock], language: str
@@ -28,5 +28,5 @@ class LoadSheddingTranscriber:
         if isinstance(result, AudioSent) or result.is_final:
             return False
         if result.is_settled:
-            return self._pressure.sheds_drafts
-        return self._pressure.sheds_partials
+            return self._load_monitor.sheds_drafts
+        return self._load_monitor.sheds_partials

@@ -1,7 +1,7 @@
 """The answer of one turn: its text, its actions, and its audio on the way to the client.
 
 It processes reports of the engines and returns messages for the client. In every case the messages
-hold exactly one `ResponseStarted`, one `ResponseCompleted` and one last `Speech`.
+hold exactly one `ResponseStarted`, one `ResponseCompleted` and one last `OutputAudio`.
 """
 
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from cedar_voice_service.audio.formats import AudioFormat
 from cedar_voice_service.errors import CedarVoiceError
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.answer_parts import FinishReason, Usage
 from cedar_voice_service.session.config import SessionConfig
 from cedar_voice_service.session.history import AssistantMessage, HistoryItem
@@ -91,7 +91,7 @@ class Response:
         """Hold the audio of a draft back until it is published."""
         self.playout.hold(now_ms, pauses=False)
 
-    def publish(self, now_ms: int) -> list[say.Message]:
+    def publish(self, now_ms: int) -> list[msg.Message]:
         """Release the audio of a draft that became the answer; return the messages due now."""
         self.playout.release(now_ms)
         return self.due(now_ms)
@@ -123,7 +123,7 @@ class Response:
             items.append(AssistantMessage(text, interrupted=self.was_cut))
         return items
 
-    def process(self, event: on.WorkEvent, now_ms: int) -> list[say.Message]:
+    def process(self, event: on.WorkEvent, now_ms: int) -> list[msg.Message]:
         """Process a report of an engine; return the messages that follow."""
         match event:
             case on.ReplyWritten(text=text, token_count=count) if not self._text.is_complete:
@@ -132,15 +132,15 @@ class Response:
                 return self._text_due(now_ms)
             case on.ToolCalled(call_id=call_id, action=action):
                 self._text.call(call_id, action)
-                return [*self._rest_of_text(), say.ActionRequested(self.response_id, action)]
+                return [*self._rest_of_text(), msg.ActionRequested(self.response_id, action)]
             case on.ToolRefused(error=error):
-                return [*self._rest_of_text(), say.Failed(error)]
+                return [*self._rest_of_text(), msg.Error(error)]
             case on.ReplyEnded(finish_reason=reason, usage=usage):
                 return self._complete(reason, now_ms, usage=usage)
             case on.ReplyFailed(error=error):
                 return [
                     *self._rest_of_text(),
-                    say.Failed(error),
+                    msg.Error(error),
                     *self._complete(FinishReason.ERROR, now_ms, error=error),
                 ]
             case on.SynthesisStarted():
@@ -157,7 +157,7 @@ class Response:
                 return self.due(now_ms)
             case on.SpeechFailed(error=error):
                 self._is_synthesized = True
-                return [say.Failed(error), *self.due(now_ms)]
+                return [msg.Error(error), *self.due(now_ms)]
             case _:
                 return []  # from a stage that is over already
 
@@ -167,7 +167,7 @@ class Response:
         ats_ms = (self.playout.next_at_ms, self._text.next_at_ms)
         return min((at_ms for at_ms in ats_ms if at_ms is not None), default=None)
 
-    def due(self, now_ms: int) -> list[say.Message]:
+    def due(self, now_ms: int) -> list[msg.Message]:
         """Return the messages with the text and the audio to be sent now."""
         messages = self._text_due(now_ms)
         due = self.playout.pop_due(now_ms)
@@ -177,7 +177,7 @@ class Response:
             is_first = self.timings.first_sent_at_ms is None
             self.timings.mark_sent(now_ms)
             messages.append(
-                say.Speech(
+                msg.OutputAudio(
                     self.response_id,
                     chunk.data,
                     chunk.offset_ms,
@@ -191,30 +191,30 @@ class Response:
             messages.append(self._close())
         return messages
 
-    def _text_due(self, now_ms: int) -> list[say.Message]:
+    def _text_due(self, now_ms: int) -> list[msg.Message]:
         return self._deltas(self._text.pop_due(now_ms))
 
-    def _rest_of_text(self) -> list[say.Message]:
+    def _rest_of_text(self) -> list[msg.Message]:
         return self._deltas(self._text.pop_rest())
 
-    def _deltas(self, text: str) -> list[say.Message]:
-        return [say.ResponseDelta(self.response_id, text)] if text else []
+    def _deltas(self, text: str) -> list[msg.Message]:
+        return [msg.ResponseDelta(self.response_id, text)] if text else []
 
-    def hold(self, now_ms: int) -> list[say.Message]:
+    def hold(self, now_ms: int) -> list[msg.Message]:
         """Send no more audio until the release; a client that supports it pauses playback."""
         self.playout.hold(now_ms, pauses=self.config.output_audio.supports_hold)
         return self._hold_messages(held=True)
 
-    def release(self, now_ms: int) -> list[say.Message]:
+    def release(self, now_ms: int) -> list[msg.Message]:
         """Resume; nothing happens unless the response is held."""
         if not self.playout.is_held:
             return []
         self.playout.release(now_ms)
         return self._hold_messages(held=False)
 
-    def _hold_messages(self, *, held: bool) -> list[say.Message]:
+    def _hold_messages(self, *, held: bool) -> list[msg.Message]:
         supports_hold = self.config.output_audio.supports_hold
-        return [say.PlaybackHeld(self.response_id, held)] if supports_hold else []
+        return [msg.PlaybackHold(self.response_id, held)] if supports_hold else []
 
     def report_playback(self, played_ms: int, now_ms: int) -> None:
         """Process the client's report of how much audio it has played."""
@@ -223,16 +223,16 @@ class Response:
             self.timings.mark_heard(now_ms - played_ms)
 
     def cut(
-        self, reason: say.InterruptionReason, played_ms: int | None, now_ms: int
-    ) -> list[say.Message]:
+        self, reason: msg.InterruptionReason, played_ms: int | None, now_ms: int
+    ) -> list[msg.Message]:
         """Interrupt the response; `played_ms` is the client's own figure of the audio played."""
         heard_ms, self._kept_text = self._heard(played_ms, now_ms)
         self.was_cut = True
-        by_client = reason is say.InterruptionReason.CLIENT_REQUEST
+        by_client = reason is msg.InterruptionReason.CLIENT_REQUEST
         finish = FinishReason.CANCELLED if by_client else FinishReason.INTERRUPTED
         self._text.pop_rest()  # never sent
         return [
-            say.Interrupted(self.response_id, reason, heard_ms, self._kept_text),
+            msg.Interruption(self.response_id, reason, heard_ms, self._kept_text),
             *self._complete(finish, now_ms),
             *self._abandon_speech(),
         ]
@@ -262,11 +262,11 @@ class Response:
             heard_ms = min(played_ms, self.playout.sent_ms)
         return heard_ms, self.playout.heard_text(heard_ms)
 
-    def fail(self, error: CedarVoiceError, now_ms: int) -> list[say.Message]:
+    def fail(self, error: CedarVoiceError, now_ms: int) -> list[msg.Message]:
         """Fail the response: its engines made no progress."""
         return [
             *self._rest_of_text(),
-            say.Failed(error),
+            msg.Error(error),
             *self._complete(FinishReason.ERROR, now_ms, error=error),
             *self._abandon_speech(),
         ]
@@ -278,26 +278,26 @@ class Response:
         *,
         usage: Usage | None = None,
         error: CedarVoiceError | None = None,
-    ) -> list[say.Message]:
+    ) -> list[msg.Message]:
         if self._text.is_complete:
             return []
         self._text.complete(usage)
         self.timings.mark_written(now_ms)
-        completed = say.ResponseCompleted(self.response_id, self.text, reason, usage, error)
+        completed = msg.ResponseCompleted(self.response_id, self.text, reason, usage, error)
         return [*self._rest_of_text(), completed]
 
-    def _abandon_speech(self) -> list[say.Message]:
+    def _abandon_speech(self) -> list[msg.Message]:
         self._is_synthesized = True  # also while reports of it are still on their way
         self.playout.clear()
         return [] if self._is_closed else [self._close()]
 
-    def _close(self) -> say.Speech:
+    def _close(self) -> msg.OutputAudio:
         self._is_closed = True
-        return say.Speech(self.response_id, b"", self.playout.sent_ms, 0, is_last=True)
+        return msg.OutputAudio(self.response_id, b"", self.playout.sent_ms, 0, is_last=True)
 
     def complete_record(
-        self, record: say.TurnMetrics, timings: InputTimings, now_ms: int
-    ) -> say.TurnMetrics:
+        self, record: msg.TurnMetrics, timings: InputTimings, now_ms: int
+    ) -> msg.TurnMetrics:
         """Add the response, which is over now, to the metrics of its turn."""
         marks, ended = self.timings, timings.ended_at_ms
         asked = None if self.options.is_verbatim else marks.requested_at_ms

@@ -11,12 +11,12 @@ from typing import TypeVar
 
 from cedar_voice_service.session.messages import (
     ActionRequested,
-    Interrupted,
+    Interruption,
     Message,
+    OutputAudio,
     ResponseCompleted,
     ResponseDelta,
     ResponseStarted,
-    Speech,
     Transcription,
 )
 
@@ -113,7 +113,7 @@ class Outbox:
         missing = self._last_sequence - after - len(held)
         return held, missing <= 0
 
-    def purge_speech(self, response_id: int) -> None:
+    def purge_audio(self, response_id: int) -> None:
         """Drop the audio of this response and older ones, but not the mark of its end.
 
         A numbered message keeps its number, without audio.
@@ -135,24 +135,24 @@ class Outbox:
 def silenced(held: _Held, response_id: int) -> _Held:
     """Return the message without audio if it belongs to this response or an older one."""
     match held.message:
-        case Speech(response_id=spoken_id) as speech if spoken_id <= response_id:
+        case OutputAudio(response_id=spoken_id) as speech if spoken_id <= response_id:
             return replace(held, message=replace(speech, data=b"", duration_ms=0, text=""))
         case _:
             return held
 
 
 def _is_void(message: Message) -> bool:
-    return isinstance(message, Speech) and not message.data and not message.is_last
+    return isinstance(message, OutputAudio) and not message.data and not message.is_last
 
 
 def _size(message: Message) -> int:
     """Return the bytes counted for a message; a character takes four bytes at most."""
     match message:
-        case Speech(data=data, text=text):
+        case OutputAudio(data=data, text=text):
             return OVERHEAD_BYTES + len(data) + 4 * len(text)
         case Transcription(text=text) | ResponseDelta(text=text) | ResponseCompleted(text=text):
             return OVERHEAD_BYTES + 4 * len(text)
-        case ResponseStarted(user_text=text) | Interrupted(kept_text=text):
+        case ResponseStarted(user_text=text) | Interruption(kept_text=text):
             return OVERHEAD_BYTES + 4 * len(text)
         case ActionRequested(action=action):
             return OVERHEAD_BYTES + 4 * (len(action.arguments_json) + len(action.args_json))

@@ -85,7 +85,7 @@ class Sequences:
                 case do.Send(message, turn_id):
                     durable = self._durability.durable
                     self.outbox.put(message, turn_id=turn_id, durable=durable)
-                case do.PurgeSpeech(response_id):
-                    self.outbox.purge_speech(response_id)
+                case do.PurgeAudio(response_id):
+                    self.outbox.purge_audio(response_id)
                 case _:
                     pass

@@ -5,7 +5,7 @@ from dataclasses import replace
 from cedar_voice_service.errors import CedarVoiceError, Code, EngineError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.config import SessionConfig
 from cedar_voice_service.session.history import HistoryItem, UserMessage
 from cedar_voice_service.session.response.response import Response, ResponseOptions
@@ -81,10 +81,10 @@ class AgentSide:
         context.emit(do.StartReplying(response.work_id, config, history.items))
         self._start(turn, response, request)
 
-    def recite(self, turn: Turn, event: on.SpeechRequested) -> None:
+    def say(self, turn: Turn, event: on.SpeechRequested) -> None:
         """Speak a text as it is."""
         options = ResponseOptions(True, event.is_interruptible, event.is_kept)
-        self._recite(turn, event.text, self._context.config, options)
+        self._say(turn, event.text, self._context.config, options)
 
     def apologize(self, turn: Turn, stage: Stage) -> None:
         """Apologize for the turn before, which failed: in text only, if speech is what failed."""
@@ -92,7 +92,7 @@ class AgentSide:
         if stage is Stage.TTS:
             config = replace(config, settings=replace(config.settings, use_browser_tts=True))
         options = ResponseOptions(is_verbatim=True, is_kept=False)
-        self._recite(turn, config.generation.apology, config, options)
+        self._say(turn, config.generation.apology, config, options)
 
     def draft(self, turn: SpokenTurn, user_text: str) -> None:
         """Start to answer a turn that may be over, unless that was done often enough."""
@@ -114,11 +114,9 @@ class AgentSide:
         """Drop the draft, if there is one."""
         self._context.emit(*map(do.CancelWork, self._states.drop_draft()))
 
-    def _recite(
-        self, turn: Turn, text: str, config: SessionConfig, options: ResponseOptions
-    ) -> None:
+    def _say(self, turn: Turn, text: str, config: SessionConfig, options: ResponseOptions) -> None:
         response = self._new_response(config, options)
-        self._context.emit(do.StartReciting(response.work_id, config, text))
+        self._context.emit(do.StartSaying(response.work_id, config, text))
         self._start(turn, response, None)
 
     def _new_response(
@@ -132,7 +130,7 @@ class AgentSide:
         self._context.record_response(response.response_id)
         self._states.advance(Step.RESPOND, states.Responding(turn, response, request))
         turn.record_progress(self._context.now_ms)
-        self._send(turn, say.ResponseStarted(response.response_id, turn.user_text))
+        self._send(turn, msg.ResponseStarted(response.response_id, turn.user_text))
 
     @property
     def _reply_config(self) -> SessionConfig:
@@ -210,7 +208,7 @@ class AgentSide:
 
     # -- ending --------------------------------------------------------------------------------
 
-    def interrupt(self, reason: say.InterruptionReason, played_ms: int | None = None) -> None:
+    def interrupt(self, reason: msg.InterruptionReason, played_ms: int | None = None) -> None:
         """Interrupt the response, if there is one; `played_ms` is the client's own figure."""
         state = self._states.state
         if isinstance(state, states.Answering):
@@ -227,7 +225,7 @@ class AgentSide:
 
     def retract(self, state: states.Responding) -> None:
         """Interrupt a response that the user has not heard, as if it had never been given."""
-        self._cut(state, say.InterruptionReason.TURN_REOPENED, None)
+        self._cut(state, msg.InterruptionReason.TURN_REOPENED, None)
         state.answered.counts.add_dropped_tokens(state.response.token_count)
         if state.answered.user_text:
             self._context.history.retract_user_message()
@@ -242,12 +240,12 @@ class AgentSide:
             self._end(state, Step.COMPLETE)
 
     def _cut(
-        self, state: states.Answering, reason: say.InterruptionReason, played_ms: int | None
+        self, state: states.Answering, reason: msg.InterruptionReason, played_ms: int | None
     ) -> None:
         response, now_ms = state.response, self._context.now_ms
         response.release(now_ms)
         self._context.emit(do.CancelWork(response.work_id))
-        self._context.emit(do.PurgeSpeech(response.response_id))
+        self._context.emit(do.PurgeAudio(response.response_id))
         self._send(state.answered, *response.cut(reason, played_ms, now_ms))
 
     def _fail(self, state: states.Answering, error: CedarVoiceError) -> None:
@@ -278,5 +276,5 @@ class AgentSide:
             case states.TranscribingOverHeld() | states.TranscribingOverPlaying():
                 self._states.advance(step, states.Transcribing(state.turn))
 
-    def _send(self, turn: Turn, *messages: say.Message) -> None:
+    def _send(self, turn: Turn, *messages: msg.Message) -> None:
         self._context.send(turn.turn_id, *messages)

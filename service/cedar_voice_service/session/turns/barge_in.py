@@ -8,7 +8,7 @@ from enum import Enum
 
 from cedar_voice_service.errors import CedarVoiceError
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.text import words_of
 from cedar_voice_service.session.turns import states
 from cedar_voice_service.session.turns.agent_side import AgentSide
@@ -159,7 +159,7 @@ class BargeIn:
         return verdict if was_guessed else Verdict.UNDECIDED
 
     def _interrupt(self) -> None:
-        self._agent.interrupt(say.InterruptionReason.USER_SPEECH)
+        self._agent.interrupt(msg.InterruptionReason.USER_SPEECH)
         self.settle()
 
     def _continued(self, state: states.Responding) -> SpokenTurn | None:

@@ -5,7 +5,7 @@ from typing import assert_never
 from cedar_voice_service.errors import CallerError, Code
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.turns import states
 from cedar_voice_service.session.turns.agent_side import AgentSide
 from cedar_voice_service.session.turns.context import SessionContext
@@ -32,7 +32,7 @@ class ClientRequests:
         self._user = user
         self._agent = agent
 
-    def process(self, event: on.WishEvent) -> None:
+    def process(self, event: on.ClientRequest) -> None:
         """Process a request."""
         match event:
             case on.Configured(patch):
@@ -40,17 +40,17 @@ class ClientRequests:
                 self._context.emit(do.ApplyConfig(self._context.config))
             case on.TextEntered(text):
                 self._user.drop()
-                self._agent.interrupt(say.InterruptionReason.NEW_INPUT)
+                self._agent.interrupt(msg.InterruptionReason.NEW_INPUT)
                 self._speech.split_at_turn_end()
                 self._speech.start_period()
                 self._agent.reply(self._new_turn(text))
             case on.InterruptRequested():
                 self._interrupt(event)
             case on.ResponseRequested(instructions):
-                self._agent.interrupt(say.InterruptionReason.NEW_INPUT)
+                self._agent.interrupt(msg.InterruptionReason.NEW_INPUT)
                 self._context.requests.request_answer(instructions)
             case on.SpeechRequested():
-                self._agent.interrupt(say.InterruptionReason.NEW_INPUT)
+                self._agent.interrupt(msg.InterruptionReason.NEW_INPUT)
                 self._queue_text(event)
             case on.PlaybackReported(response_id, played_ms):
                 self._agent.report_playback(response_id, played_ms)
@@ -64,7 +64,7 @@ class ClientRequests:
             self._agent.reply(self._new_turn())
         self._apologize()
         if self._is_idle and requests.has_text:
-            self._agent.recite(self._new_turn(), requests.pop_text())
+            self._agent.say(self._new_turn(), requests.pop_text())
 
     @property
     def _is_idle(self) -> bool:
@@ -88,12 +88,12 @@ class ClientRequests:
         state = self._states.state
         if isinstance(state, states.Answering):
             if event.response_id in (0, state.response.response_id):
-                reason = say.InterruptionReason.CLIENT_REQUEST
+                reason = msg.InterruptionReason.CLIENT_REQUEST
                 self._agent.interrupt(reason, event.played_ms)
             return
         # A client that lags has still to be sent the end of an answer that is over here.
         lagging_id = event.response_id or self._context.last_response_id
-        self._context.emit(do.PurgeSpeech(lagging_id))
+        self._context.emit(do.PurgeAudio(lagging_id))
         self._agent.interrupt_late(event.response_id, event.played_ms)
         if isinstance(state, states.InputEnded) and event.response_id == 0:
             state.turn.cancel_answer()  # the user waits for it

@@ -2,7 +2,7 @@
 
 from cedar_voice_service.errors import CedarVoiceError, Stage
 from cedar_voice_service.session import commands as do
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.config import SessionConfig, TurnDetection, TurnMode
 from cedar_voice_service.session.config_patch import ConfigPatch
 from cedar_voice_service.session.history import History
@@ -81,13 +81,13 @@ class SessionContext:
         """Add commands for the shell."""
         self._commands += commands
 
-    def send(self, turn_id: int, *messages: say.Message) -> None:
+    def send(self, turn_id: int, *messages: msg.Message) -> None:
         """Send messages of a turn to the client; `turn_id` is 0 for none."""
         self._commands += [do.Send(message, turn_id) for message in messages]
 
     def reject(self, error: CedarVoiceError, client_sequence: int = 0) -> None:
         """Send the error of a client message that cannot be processed."""
-        self.send(0, say.Failed(error, client_sequence))
+        self.send(0, msg.Error(error, client_sequence))
 
     def take_commands(self) -> list[do.Command]:
         """Remove and return the commands of the event, in order."""

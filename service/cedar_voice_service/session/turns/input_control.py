@@ -6,7 +6,7 @@ from cedar_voice_service.audio.formats import AudioFormat
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.turns import states
 from cedar_voice_service.session.turns.agent_side import AgentSide
 from cedar_voice_service.session.turns.context import SessionContext
@@ -46,11 +46,11 @@ class InputControl:
                 self._user.expect_audio()
             case on.InputEnded():
                 self._end_input()
-            case on.InputRefused(error, client_sequence):
+            case on.InputRejected(error, client_sequence):
                 if error.stage is Stage.AUDIO_INPUT:
                     self._speech.period.record_audio()  # it arrived, though it cannot be decoded
                 self._context.reject(error, client_sequence)
-            case on.InputLost(error, client_sequence):
+            case on.AudioLost(error, client_sequence):
                 self._lose(error, client_sequence)
             case _:
                 assert_never(event)
@@ -58,7 +58,7 @@ class InputControl:
     def drop_turns(self) -> None:
         """End the turns in progress, if any: the client starts something else."""
         self._user.drop()
-        self._agent.interrupt(say.InterruptionReason.NEW_INPUT)
+        self._agent.interrupt(msg.InterruptionReason.NEW_INPUT)
 
     def _start_listening(self, audio_format: AudioFormat | None) -> None:
         self.drop_turns()

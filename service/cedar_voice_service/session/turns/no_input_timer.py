@@ -1,6 +1,6 @@
 """The wait for a user who says nothing."""
 
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.turns.context import SessionContext
 
 
@@ -31,4 +31,4 @@ class NoInputTimer:
         """Report silence that has lasted; `heard_ms` is the end of the input audio."""
         if self.deadline_ms is not None and self._context.now_ms >= self.deadline_ms:
             self._is_reported = True
-            self._context.send(0, say.SpeechActivity(say.SpeechKind.NO_INPUT, heard_ms))
+            self._context.send(0, msg.SpeechActivity(msg.SpeechKind.NO_INPUT, heard_ms))

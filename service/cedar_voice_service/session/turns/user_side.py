@@ -3,7 +3,7 @@
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, EngineError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
-from cedar_voice_service.session import messages as say
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.turns import states
 from cedar_voice_service.session.turns.context import SessionContext
 from cedar_voice_service.session.turns.speech_input import SpeechInput
@@ -139,9 +139,9 @@ class UserSide:
         turn.admit()
         self._context.record_turn(turn.turn_id)
         start_ms = turn.speech_start_ms or 0
-        self._send(turn, say.SpeechActivity(say.SpeechKind.STARTED, start_ms))
+        self._send(turn, msg.SpeechActivity(msg.SpeechKind.STARTED, start_ms))
         if turn.end_ms is not None:
-            self._send(turn, say.SpeechActivity(say.SpeechKind.TURN_ENDED, turn.end_ms))
+            self._send(turn, msg.SpeechActivity(msg.SpeechKind.TURN_ENDED, turn.end_ms))
         if turn.failure is not None:
             self.fail(turn, turn.failure)
 
@@ -173,28 +173,28 @@ class UserSide:
         if since_ms is not None:
             turn.add_speech(since_ms, self._speech.unassigned_ms)
             self._speech.assign()
-            self._send(turn, say.SpeechActivity(say.SpeechKind.STARTED, since_ms))
+            self._send(turn, msg.SpeechActivity(msg.SpeechKind.STARTED, since_ms))
 
     # -- listening -----------------------------------------------------------------------------
 
-    def process_speech(self, event: on.EarEvent) -> None:
+    def process_speech(self, event: on.SpeechEvent) -> None:
         """Process audio, or a start or stop of speech."""
         state = self._states.state
         turn = state.turn if isinstance(state, states.InputOpen) else None
         match event:
-            case on.AudioHeard(end_ms):
+            case on.AudioAdvanced(end_ms):
                 self._speech.advance(end_ms)
-            case on.SpeechBegan(at_ms):
+            case on.SpeechStarted(at_ms):
                 self._speech.start_speech(at_ms)
                 if turn is not None:
                     if turn.speech_start_ms is not None:
                         self._speech.endpointing.learn(self._speech.pause_ms)
                     self._assign_speech(turn)
-            case on.SpeechPaused(at_ms):
+            case on.SpeechStopped(at_ms):
                 self._speech.stop_speech(at_ms)
                 if turn is not None:
                     turn.counts.add_speech(self._speech.speech_ms)
-                    self._send(turn, say.SpeechActivity(say.SpeechKind.STOPPED, at_ms))
+                    self._send(turn, msg.SpeechActivity(msg.SpeechKind.STOPPED, at_ms))
 
     def check_endpoint(self) -> None:
         """End the turn if enough silence followed, or if it is too long."""
@@ -232,7 +232,7 @@ class UserSide:
         """End the input of the turn, and request its final transcription."""
         self.close_input(turn)
         heard_ms = self._speech.heard_ms
-        self._send(turn, say.SpeechActivity(say.SpeechKind.TURN_ENDED, heard_ms))
+        self._send(turn, msg.SpeechActivity(msg.SpeechKind.TURN_ENDED, heard_ms))
         if turn.speech_start_ms is not None:
             turn.timings.record_endpointing(self._speech.silence_ms)
             self._context.emit(do.FinishTranscribing(turn.work_id))
@@ -264,7 +264,7 @@ class UserSide:
 
     def fail(self, turn: SpokenTurn, error: CedarVoiceError) -> None:
         """Give the turn up: it cannot be transcribed."""
-        self._context.send(0 if turn.is_candidate else turn.turn_id, say.Failed(error))
+        self._context.send(0 if turn.is_candidate else turn.turn_id, msg.Error(error))
         if not turn.is_candidate and error.stage is not None:
             self._context.record_failure(error.stage)
         self.drop()
@@ -309,6 +309,6 @@ class UserSide:
         """Send a transcription, with the text before the user last continued the turn."""
         self._send(turn, turn.transcription(event, self._speech.heard_ms, continues=continues))
 
-    def _send(self, turn: SpokenTurn, message: say.Message) -> None:
+    def _send(self, turn: SpokenTurn, message: msg.Message) -> None:
         if not turn.is_candidate:
             self._context.send(turn.turn_id, message)
