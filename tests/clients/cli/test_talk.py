@@ -146,8 +146,8 @@ async def test_a_session_that_fails_is_one_line(tmp_path: Path, recording: Path)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "say one of"),
-        (("question.wav", "--text", "x"), "say one of"),
+        ((), "exactly one of"),
+        (("question.wav", "--text", "x"), "exactly one of"),
         (("missing.wav",), "missing.wav"),
         (("--text", "x", "--out", "a.txt"), ".wav, .mp3"),
         (("--text", "x", "--out", "nowhere/a.wav"), "nowhere"),
