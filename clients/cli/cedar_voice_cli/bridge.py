@@ -2,9 +2,9 @@
 
 import typer
 
-from cedar_voice_cli.announcement import announce, page_url
 from cedar_voice_cli.flags import Given, load, with_flags
 from cedar_voice_cli.running import run_server
+from cedar_voice_cli.startup import page_url, print_ready
 
 app = typer.Typer()
 
@@ -18,7 +18,7 @@ def bridge(given: Given) -> None:
     from cedar_voice_shared.logs import configure_logs
 
     def ready(address: str) -> None:
-        announce({"page": page_url(address), "service": settings.grpc_address})
+        print_ready({"page": page_url(address), "service": settings.grpc_address})
 
     configure_logs(settings.log_level, settings.log_format)
     run_server(serve(settings, ready=ready), {"--http-address": settings.http_address})

@@ -13,11 +13,11 @@ _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 def fail(message: str) -> NoReturn:
     """Print what is wrong and end the command with exit code 1."""
-    complain(message)
+    print_error(message)
     raise typer.Exit(EXIT_FAILED)
 
 
-def complain(message: str) -> None:
+def print_error(message: str) -> None:
     """Print what is wrong."""
     _err.print("error:", style="bold red", end=" ")
     _err.print(message, markup=False)

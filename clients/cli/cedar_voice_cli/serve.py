@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cedar_voice_cli.announcement import announce, page_url, reachable
 from cedar_voice_cli.flags import Given, load, with_flags
 from cedar_voice_cli.running import run_server
+from cedar_voice_cli.startup import connectable, page_url, print_ready
 
 if TYPE_CHECKING:
     from cedar_voice_bridge.settings import BridgeSettings
@@ -42,7 +42,7 @@ async def _serve(service: "ServiceSettings", bridge: "BridgeSettings") -> None:
     from cedar_voice_service.server import open_server
 
     async with AsyncExitStack() as bridging, open_server(service) as (grpc_address, engines):
-        behind = bridge.model_copy(update={"grpc_address": reachable(grpc_address)})
+        behind = bridge.model_copy(update={"grpc_address": connectable(grpc_address)})
         http_address = await bridging.enter_async_context(open_bridge(behind))
-        announce({"page": page_url(http_address), "gRPC": grpc_address}, describe(engines))
+        print_ready({"page": page_url(http_address), "gRPC": grpc_address}, describe(engines))
         await asyncio.get_running_loop().create_future()

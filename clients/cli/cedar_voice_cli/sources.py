@@ -11,7 +11,7 @@ Source = Callable[[VoiceSession], Awaitable[None]]
 """Says one whole turn into a session."""
 
 
-class CannotSpeak(Exception):
+class SourceError(Exception):
     """The source has nothing to say, or cannot say it; the message is for people."""
 
 
@@ -54,12 +54,12 @@ def duration_s(path: Path) -> float:
     """How long a recording is.
 
     Raises:
-        CannotSpeak: that cannot be told.
+        SourceError: that cannot be told.
     """
     try:
         import av
     except ModuleNotFoundError:
-        raise CannotSpeak(
+        raise SourceError(
             "--realtime needs the extra `service`: pip install 'cedar-voice[service]'"
         ) from None
     try:
@@ -70,23 +70,23 @@ def duration_s(path: Path) -> float:
                 if packet.pts is not None and packet.time_base is not None
             )
     except (av.FFmpegError, IndexError, ValueError) as error:
-        raise CannotSpeak(f"--realtime cannot tell how long {path} is: {error}") from None
+        raise SourceError(f"--realtime cannot tell how long {path} is: {error}") from None
 
 
 def microphone() -> Source:
     """The default microphone, until Enter.
 
     Raises:
-        CannotSpeak: what it needs is not installed.
+        SourceError: what it needs is not installed.
     """
     try:
         import sounddevice
     except ModuleNotFoundError:
-        raise CannotSpeak(
+        raise SourceError(
             "--microphone needs its extra: pip install 'cedar-voice[microphone]'"
         ) from None
     except OSError as error:
-        raise CannotSpeak(f"--microphone needs the system's PortAudio: {error}") from None
+        raise SourceError(f"--microphone needs the system's PortAudio: {error}") from None
 
     async def say(session: VoiceSession) -> None:
         loop = asyncio.get_running_loop()
@@ -112,7 +112,7 @@ def microphone() -> Source:
                 while (block := await blocks.get()) is not None:
                     await session.send_audio(block)
         except sounddevice.PortAudioError as error:
-            raise CannotSpeak(f"the microphone cannot be used: {error}") from None
+            raise SourceError(f"the microphone cannot be used: {error}") from None
         finally:
             loop.remove_reader(sys.stdin)
         await session.stop_listening()

@@ -10,9 +10,9 @@ import typer
 from cedar_voice_cli import sources
 from cedar_voice_cli.answer_file import SUFFIXES, AnswerFile
 from cedar_voice_cli.console import EXIT_FAILED, fail, out
-from cedar_voice_cli.conversation import hold
 from cedar_voice_cli.running import run
 from cedar_voice_cli.screen import screen_on
+from cedar_voice_cli.turn import run_turn
 from cedar_voice_client import (
     AudioFormat,
     OutputAudioConfig,
@@ -103,7 +103,7 @@ def _errors_in_one_line(address: str) -> Iterator[None]:
             f"no Cedar Voice service at {address} ({error}).\n"
             "Start one with `cedar-voice serve`, or name another with --address."
         )
-    except (VoiceClientError, sources.CannotSpeak) as error:
+    except (VoiceClientError, sources.SourceError) as error:
         fail(str(error))
 
 
@@ -112,7 +112,7 @@ async def _talk(
 ) -> bool:
     async with client, client.session(options) as session:
         with screen_on(out) as screen:
-            return await hold(session, source, screen, answer)
+            return await run_turn(session, source, screen, answer)
 
 
 def _source(

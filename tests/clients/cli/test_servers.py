@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from cedar_voice_cli.announcement import page_url, reachable
+from cedar_voice_cli.startup import connectable, page_url
 from cedar_voice_client import VoiceClient
 from tests.support.command import announced, run_command, running_command
 
@@ -126,4 +126,4 @@ def test_where_a_browser_of_this_machine_finds_the_page() -> None:
     assert page_url("127.0.0.1:8080") == "http://127.0.0.1:8080/"
     assert page_url("0.0.0.0:8080") == page_url(":8080") == "http://127.0.0.1:8080/"
     assert page_url("[::]:8080") == "http://127.0.0.1:8080/"
-    assert reachable("[::1]:8080") == "[::1]:8080"
+    assert connectable("[::1]:8080") == "[::1]:8080"

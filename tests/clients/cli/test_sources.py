@@ -140,7 +140,7 @@ async def test_a_microphone_that_fails_says_so(
 
     monkeypatch.setattr(sys.modules["sounddevice"], "RawInputStream", refuse)
     async with listener() as (session, _):
-        with pytest.raises(sources.CannotSpeak, match="no such device"):
+        with pytest.raises(sources.SourceError, match="no such device"):
             await sources.microphone()(session)
 
 
@@ -159,5 +159,5 @@ def test_what_the_microphone_needs(
 
     monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
-    with pytest.raises(sources.CannotSpeak, match=remedy):
+    with pytest.raises(sources.SourceError, match=remedy):
         sources.microphone()

@@ -5,16 +5,18 @@ from contextlib import suppress
 
 from cedar_voice_cli.answer_file import AnswerFile
 from cedar_voice_cli.screen import Screen
-from cedar_voice_cli.sources import CannotSpeak, Source
+from cedar_voice_cli.sources import Source, SourceError
 from cedar_voice_client import VoiceClientError, VoiceSession, events
 
 
-async def hold(session: VoiceSession, source: Source, screen: Screen, answer: AnswerFile) -> bool:
+async def run_turn(
+    session: VoiceSession, source: Source, screen: Screen, answer: AnswerFile
+) -> bool:
     """Take one turn; whether it was answered without an error.
 
     Raises:
         VoiceClientError: the session failed.
-        CannotSpeak: the source failed.
+        SourceError: the source failed.
     """
     failure: Exception | None = None
     is_answered = has_failed = False
@@ -33,7 +35,7 @@ async def hold(session: VoiceSession, source: Source, screen: Screen, answer: An
                     case _:
                         pass
             speaking.cancel()
-    except* (VoiceClientError, CannotSpeak) as failures:
+    except* (VoiceClientError, SourceError) as failures:
         failure = failures.exceptions[0]
     if failure is not None:
         raise failure

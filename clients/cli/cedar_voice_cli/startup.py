@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from cedar_voice_cli.console import out
 
 
-def announce(addresses: Mapping[str, str], engines: Iterable[str] = ()) -> None:
+def print_ready(addresses: Mapping[str, str], engines: Iterable[str] = ()) -> None:
     """Print where it listens and what it runs on; what stands by now is settled for good."""
     width = max(map(len, addresses))
     out.print("Cedar Voice is ready", style="bold green")
@@ -23,10 +23,10 @@ def announce(addresses: Mapping[str, str], engines: Iterable[str] = ()) -> None:
 
 def page_url(http_address: str) -> str:
     """Where a browser of this machine finds the page."""
-    return f"http://{reachable(http_address)}/"
+    return f"http://{connectable(http_address)}/"
 
 
-def reachable(address: str) -> str:
+def connectable(address: str) -> str:
     """The address of this machine to connect to, of a server that listens at `address`."""
     host, _, port = address.rpartition(":")
     return f"127.0.0.1:{port}" if host in ("", "0.0.0.0", "[::]") else address
