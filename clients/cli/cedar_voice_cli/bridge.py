@@ -1,4 +1,4 @@
-"""`cedar-voice bridge`: the browser bridge alone, in front of a service elsewhere."""
+"""`cedar-voice bridge`: the browser bridge alone, for a service at another address."""
 
 import typer
 
@@ -12,7 +12,7 @@ app = typer.Typer()
 @app.command()
 @with_flags("bridge")
 def bridge(given: Given) -> None:
-    """Run the browser bridge alone."""
+    """Run the browser bridge alone, as a client of the service at --grpc-address."""
     settings = load("bridge", given)
     from cedar_voice_bridge.app import serve
     from cedar_voice_shared.logs import configure_logs

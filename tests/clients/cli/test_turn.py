@@ -1,4 +1,4 @@
-"""One turn of `talk`, when one side ends it before the other expects it."""
+"""One turn of `talk` that one side ends before the other expects it."""
 
 import asyncio
 from io import StringIO
@@ -40,7 +40,7 @@ async def endless(session: VoiceSession) -> None:
     await asyncio.Event().wait()
 
 
-async def test_a_server_that_ends_the_session_ends_the_speaking(tmp_path: Path) -> None:
+async def test_a_server_that_ends_the_session_stops_the_source(tmp_path: Path) -> None:
     async def leave(talk: Conversation) -> None:
         await talk.open()
         await talk.hear()
@@ -48,7 +48,7 @@ async def test_a_server_that_ends_the_session_ends_the_speaking(tmp_path: Path) 
     assert not await is_answered(leave, endless, tmp_path)
 
 
-async def test_a_session_that_breaks_ends_the_speaking(tmp_path: Path) -> None:
+async def test_a_session_that_breaks_stops_the_source(tmp_path: Path) -> None:
     async def break_off(talk: Conversation) -> None:
         await talk.open()
         await talk.hear()
@@ -67,7 +67,7 @@ async def test_a_source_that_fails_ends_the_turn(tmp_path: Path) -> None:
         await is_answered(converse, unplugged, tmp_path)
 
 
-async def test_speaking_on_after_the_end_is_no_failure(tmp_path: Path) -> None:
+async def test_sending_after_the_end_is_no_failure(tmp_path: Path) -> None:
     async def answer_at_once(talk: Conversation) -> None:
         await talk.open()
         await answer(talk, 1, "enough")
