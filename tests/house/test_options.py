@@ -47,7 +47,7 @@ GROUPS: dict[str, type] = {
 
 
 def names_in(module: ast.Module) -> set[str]:
-    """Return the options that a module declares, passes on or names in texts, not those it reads."""
+    """Return the options that a module declares, passes on or names in texts, not its reads."""
     found = set()
     for node in ast.walk(module):
         match node:

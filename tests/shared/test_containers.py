@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 
 import cedar_voice.v1 as pb
-from cedar_voice_client.recovery.send_buffer import Unsettled
+from cedar_voice_client.recovery.send_buffer import SendBuffer
 from cedar_voice_service.audio.decoder import RecordingDecoder
 from cedar_voice_service.audio.formats import AudioFormat, Encoding
 from cedar_voice_service.errors import CallerError
@@ -119,12 +119,12 @@ def test_service_and_sdk_keep_the_header_of_the_same_recordings(
 ) -> None:
     data, found = head
     before = recorded("webm").blobs
-    header, unsettled = RecordingHeader(), Unsettled(1 << 20, 60)
+    header, buffer = RecordingHeader(), SendBuffer(1 << 20, 60)
     for piece in (*before, data):
         header.add(piece)
-        unsettled.add(pb.VoiceSessionRequest(audio=pb.InputAudio(data=piece)), 0.0)
+        buffer.add(pb.VoiceSessionRequest(audio=pb.InputAudio(data=piece)), 0.0)
     old = RecordingHeader()
     old.add(b"".join(before))
-    assert unsettled._recording.header.setup == header.setup
-    assert unsettled._recording.first_audio_sequence == 1 + len(before) * found.begins_header
+    assert buffer._recording.header.setup == header.setup
+    assert buffer._recording.first_audio_sequence == 1 + len(before) * found.begins_header
     assert found.begins_header or header.setup == old.setup

@@ -12,8 +12,8 @@ from cedar_voice_bridge.sessions import service_session as sessions
 from cedar_voice_bridge.sessions.service_session import ServiceSession
 from cedar_voice_bridge.sessions.shared_session import SharedSession
 from cedar_voice_client.options import Recovery
-from cedar_voice_client.recovery.conversation_log import Account
-from cedar_voice_client.recovery.send_buffer import Unsettled
+from cedar_voice_client.recovery.conversation_log import ConversationLog
+from cedar_voice_client.recovery.send_buffer import SendBuffer
 from cedar_voice_service import session_stream
 from cedar_voice_service.runtime.delivery import Attachment, Delivery
 from cedar_voice_service.session.resume.durability import Durability
@@ -65,7 +65,7 @@ SAFEGUARDS: Mapping[str, Off] = {
     "a message that comes again is ignored": _replaced(Inbox, "accept", lambda *_: True),
     "events are replayed": _replaced(Outbox, "replay", lambda *_: ([], True)),
     "what was not accepted is sent again": _replaced(
-        Unsettled, "unsent_from", property(lambda kept: kept.sent_sequence)
+        SendBuffer, "resend_after", property(lambda kept: kept.sent_sequence)
     ),
     "audio is kept until it is settled": _replaced(Durability, "settle", _release_everything),
     "a silent service is probed": _replaced(client, "RECOVERY", Recovery(ping_after_s=86_400)),
@@ -74,5 +74,7 @@ SAFEGUARDS: Mapping[str, Off] = {
         Outbox, "purge_speech", lambda *_: None
     ),
     "the newest stream wins": _replaced(Delivery, "attach", _attach_beside),
-    "an answer cut by a loss is ended": _replaced(Account, "give_up_answer", lambda _: []),
+    "an answer cut by a loss is ended": _replaced(
+        ConversationLog, "end_response_in_progress", lambda _: []
+    ),
 }

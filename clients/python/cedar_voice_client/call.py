@@ -1,8 +1,8 @@
-"""One grpc.aio call that loses nothing and tells its end as the server did. Not public.
+"""One grpc.aio call that keeps every message and the status of the server. Not public.
 
-grpc.aio does neither by itself when a write fails because the server has ended the call: it
-overwrites the server's status with an "Internal error from Core" (grpc issue 36066), and `read`
-then gives up what the server has said and is not yet read.
+grpc.aio keeps neither when a write fails because the server has ended the call: it overwrites the
+server's status with an "Internal error from Core" (grpc issue 36066), and `read` then drops the
+messages of the server that are not read yet.
 """
 
 import asyncio
@@ -23,19 +23,19 @@ class Call:
     """One VoiceSession call. One task reads, one writes at a time.
 
     Every operation raises a `VoiceClientError` when the call is over, and `SessionClosed` when the
-    reason is still to be read or there is none.
+    reason has not been read yet or there is none.
     """
 
     def __init__(self, call: GrpcCall) -> None:
         self._call = call
-        self._responses = aiter(call)  # unlike `read`, it goes on after a failed write
+        self._responses = aiter(call)  # unlike `read`, works after a failed write
         self._status: grpc.aio.AioRpcError | None = None
         self._writer: asyncio.Task[Any] | None = None
         self._is_cancelled = False
         call.add_done_callback(self._keep_status)
 
     async def write(self, request: pb.VoiceSessionRequest) -> None:
-        """Hand one message to the transport."""
+        """Pass one message to the transport."""
         self._writer = asyncio.current_task()
         with self._own_errors():
             await self._call.write(request)
@@ -46,7 +46,7 @@ class Call:
             await self._call.done_writing()
 
     async def read(self) -> pb.VoiceSessionResponse | None:
-        """The next message; None after the last, when the server ended the call with OK."""
+        """Return the next message; None after the last, when the server ended the call with OK."""
         with self._own_errors():
             try:
                 return await anext(self._responses, None)
@@ -62,7 +62,7 @@ class Call:
         self._call.cancel()
 
     async def close(self) -> None:
-        """Let go of a cancelled call that nobody uses any more."""
+        """Release a cancelled call that is no longer in use."""
         if isinstance(self._responses, AsyncGenerator):
             await self._responses.aclose()
 
@@ -76,7 +76,7 @@ class Call:
             task = asyncio.current_task()
             if task is not None and task.cancelling() and not self._is_cancelled:
                 raise
-            raise SessionClosed from None  # the call was cancelled, not the one who waits
+            raise SessionClosed from None  # the call was cancelled, not the waiting task
 
     def _failure(self) -> VoiceClientError:
         status = None if self._is_cancelled else self._status
@@ -85,9 +85,9 @@ class Call:
         return error_from_rpc(status)
 
     def _keep_status(self, call: GrpcCall) -> None:
-        """Keep the server's status in the moment it arrives.
+        """Keep the server's status at the moment of its arrival.
 
-        The status that a failing write makes up is told by the task in which it arrives.
+        A failed write makes up a status of its own, which arrives in the writing task.
         """
         if asyncio.current_task() is not self._writer:
             self._status = grpc.aio.AioRpcError(
@@ -99,11 +99,15 @@ class Call:
 
 
 def _at_once(coroutine: Coroutine[Any, Any, _T]) -> _T:
-    """The result of a coroutine that has nothing to wait for."""
+    """Return the result of a coroutine that does not wait.
+
+    Raises:
+        RuntimeError: it waits.
+    """
     try:
         coroutine.send(None)
     except StopIteration as finished:
         result: _T = finished.value
         return result
     coroutine.close()
-    raise RuntimeError("the coroutine has something to wait for")
+    raise RuntimeError("the coroutine waits")

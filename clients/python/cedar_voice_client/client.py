@@ -1,4 +1,4 @@
-"""The client: one channel to a service, and what can be opened on it."""
+"""The client: one channel to a service, with its sessions, streams and single calls."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -26,10 +26,10 @@ DEFAULT_RECOVERY = Recovery()
 
 Metadata = tuple[tuple[str, str], ...]
 
-# A frozen server is noticed within 15 s, which `ping_timeout_ms` decides, not its older
-# name. A server that comes back is found within seconds, not within two minutes. Without the
-# bandwidth probe a stalled stream holds 64 KiB instead of megabytes. With a subchannel pool of its
-# own every client is a connection of its own.
+# A frozen server is detected within 15 s; `ping_timeout_ms` determines that, not the older name of
+# the option. A server that returns is found within seconds, not within two minutes. Without the
+# bandwidth probe a stalled stream holds 64 KiB instead of megabytes. A local subchannel pool gives
+# every client a connection of its own.
 _CHANNEL_OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.keepalive_time_ms", 8_000),
     ("grpc.keepalive_timeout_ms", 5_000),
@@ -49,9 +49,10 @@ class VoiceClient:
 
     Args:
         address: "host:port" of the service, or any gRPC target.
-        token: bearer token sent with every call, or what gives the one that is good then: it is
-            asked before the token of a session expires, which goes on with the next.
-        tls: True for the system's certificate authorities, or credentials of your own.
+        token: bearer token sent with every call, or a function that returns a valid one. The
+            function is called for each call, and again before the token of a session expires, so
+            that the session continues with a fresh one.
+        tls: True for the system's certificate authorities, or custom credentials.
     """
 
     def __init__(
@@ -85,10 +86,10 @@ class VoiceClient:
             await channel.close()
 
     async def service_info(self, timeout_s: float = 5.0) -> ServiceInfo:
-        """What the service offers: engines, encodings and limits.
+        """Return the engines, encodings and limits of the service.
 
         Raises:
-            VoiceClientError: the service cannot be asked; the class says why.
+            VoiceClientError: the call fails; the class gives the reason.
         """
         try:
             answer = await self._stub().GetServiceInfo(
@@ -101,25 +102,27 @@ class VoiceClient:
     def session(
         self, options: SessionOptions | None = None, *, recovery: Recovery | None = DEFAULT_RECOVERY
     ) -> VoiceSession:
-        """A conversation; use it as a context.
+        """Return a conversation; use it as a context.
 
         Entering it raises a `VoiceClientError` when the server cannot be reached or refuses.
 
         Args:
-            options: what it is opened with.
-            recovery: how it outlives its connection; None ends it with that.
+            options: configuration of the session.
+            recovery: how the session survives a broken connection; None ends it with the
+                connection.
         """
         return VoiceSession(self.resuming_stream(recovery=recovery), options or SessionOptions())
 
     def resuming_stream(
         self, *, token: str | None = None, recovery: Recovery | None = DEFAULT_RECOVERY
     ) -> ResumingStream:
-        """A session in the messages of the contract, over as many calls as it takes; use it as a
-        context, and open it.
+        """Return a session in the messages of the contract, over one call after the other; use it
+        as a context, and open it.
 
         Args:
             token: bearer token of this session alone, in place of the client's.
-            recovery: how it outlives its connection; None ends it with that.
+            recovery: how the session survives a broken connection; None ends it with the
+                connection.
         """
         next_token = None if token is not None or isinstance(self._token, str) else self._token
         return ResumingStream(lambda: self.stream(token=token), recovery, next_token=next_token)
@@ -132,17 +135,17 @@ class VoiceClient:
         token: str | None = None,
         timeout_s: float = 5.0,
     ) -> pb.GetSessionResponse:
-        """Read the conversation of a live session of the caller, to rebuild what was lost.
+        """Return the conversation of a live session of the caller, to rebuild a lost view of it.
 
         Args:
             session_id: `Ready.session_id`.
-            resume_token: `Ready.resume_token`; needed where the server knows nobody by a token.
+            resume_token: `Ready.resume_token`; needed where the server authenticates no callers.
             token: bearer token of this call alone, in place of the client's.
             timeout_s: longest wait.
 
         Raises:
-            SessionRefused: there is no such session, or it is somebody else's.
-            VoiceClientError: the service cannot be asked; the class says why.
+            SessionRefused: there is no such session, or it belongs to another caller.
+            VoiceClientError: the call fails; the class gives the reason.
         """
         request = pb.GetSessionRequest(session_id=session_id, resume_token=resume_token)
         try:
@@ -155,7 +158,7 @@ class VoiceClient:
     async def delete_session(
         self, session_id: str, *, resume_token: str = "", timeout_s: float = 5.0
     ) -> None:
-        """End a session of the caller and erase what the server holds of it.
+        """End a session of the caller and erase its data on the server.
 
         Args and errors as of `conversation`.
         """
@@ -166,7 +169,7 @@ class VoiceClient:
             raise error_from_rpc(failure) from None
 
     def stream(self, *, token: str | None = None) -> VoiceStream:
-        """One VoiceSession call in the messages of the contract; use it as a context.
+        """Return one VoiceSession call in the messages of the contract; use it as a context.
 
         Args:
             token: bearer token of this call alone, in place of the client's.
@@ -183,7 +186,7 @@ class VoiceClient:
         return _authorization(self._token if isinstance(self._token, str) else self._token())
 
     def _open_call(self, metadata: Metadata) -> GrpcCall:
-        # No deadline: a conversation lasts as long as it lasts.
+        # No deadline: a conversation may last for hours.
         return self._stub().VoiceSession(metadata=metadata)
 
     def _stub(self) -> "VoiceServiceAsyncStub":

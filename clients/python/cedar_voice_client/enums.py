@@ -1,6 +1,6 @@
 """The enumerations of the contract as Python enums; each value is its number on the wire.
 
-A number this version does not know is read as `UNSPECIFIED`, as the contract asks.
+A number unknown to this version is read as `UNSPECIFIED`, as the contract requires.
 """
 
 from enum import Enum
@@ -17,7 +17,7 @@ class WireEnum(Enum):
 
 
 class AudioEncoding(WireEnum):
-    """Codec and container of audio. As input, `UNSPECIFIED` is recognized from the bytes."""
+    """Codec and container of audio. Of input audio, `UNSPECIFIED` is detected from the bytes."""
 
     UNSPECIFIED = 0
     PCM_S16LE = 1
@@ -39,7 +39,7 @@ class ChunkFraming(WireEnum):
 
 
 class TurnDetectionMode(WireEnum):
-    """Who ends the user's turn: the client (`MANUAL`) or the server, after a silence."""
+    """End of the user's turn: by the client (`MANUAL`), or by the server after a silence."""
 
     UNSPECIFIED = 0
     MANUAL = 1
@@ -47,7 +47,7 @@ class TurnDetectionMode(WireEnum):
 
 
 class FinishReason(WireEnum):
-    """Why a response ended."""
+    """Reason for the end of a response."""
 
     UNSPECIFIED = 0
     STOP = 1
@@ -59,7 +59,7 @@ class FinishReason(WireEnum):
 
 
 class SpeechEvent(WireEnum):
-    """What the server heard the user do, or not do."""
+    """Speech activity of the user in the input audio, or its absence (`NO_INPUT`)."""
 
     UNSPECIFIED = 0
     STARTED = 1
@@ -69,7 +69,7 @@ class SpeechEvent(WireEnum):
 
 
 class InterruptionReason(WireEnum):
-    """Why a response was cut off."""
+    """Reason for the interruption of a response."""
 
     UNSPECIFIED = 0
     USER_SPEECH = 1
@@ -92,7 +92,7 @@ class PipelineStage(WireEnum):
 
 
 class ErrorCode(WireEnum):
-    """What went wrong, for programs."""
+    """Kind of an error, for programs."""
 
     UNSPECIFIED = 0
     INVALID_MESSAGE = 1

@@ -1,13 +1,13 @@
-"""Every error the SDK raises on purpose.
+"""The errors of the SDK.
 
 VoiceClientError
 ├── Unavailable        the server cannot be reached, went away or is shutting down
 ├── Unauthenticated    the token is missing or wrong
-├── InvalidRequest     what was sent breaks a rule of the contract or a limit
-├── SessionRefused     no room, name in use, unknown, taken over, or its events were not read
-│   └── SessionLost    the server has lost the session, and it cannot or shall not be restored
-├── SessionClosed      the session was used after its end
-└── ServerFailed       the server, or an engine of it, failed
+├── InvalidRequest     a message breaks a rule of the contract or a limit
+├── SessionRefused     overload, name in use, unknown, taken over, or events not read in time
+│   └── SessionLost    the server has lost the session, and it is not restored
+├── SessionClosed      the session is used after its end
+└── ServerFailed       the server, or one of its engines, failed
 """
 
 from collections.abc import Mapping
@@ -23,14 +23,14 @@ from cedar_voice_client.enums import ErrorCode, PipelineStage
 
 
 class VoiceClientError(Exception):
-    """Root of the errors raised on purpose.
+    """Base class of the errors of the SDK.
 
     Args:
-        message: for people, in English.
-        code: for programs.
-        retryable: repeating the same thing later may succeed.
-        retry_after_ms: how long to wait before that; 0 leaves it to the caller.
-        stage: where it happened.
+        message: description for people, in English.
+        code: kind of the error, for programs.
+        retryable: whether the same operation may succeed later.
+        retry_after_ms: shortest wait before a retry; 0 leaves it to the caller.
+        stage: stage of the pipeline that failed.
         field: path of the offending field, such as "settings.rate"; empty when none.
     """
 
@@ -62,30 +62,30 @@ class Unauthenticated(VoiceClientError):
 
 
 class InvalidRequest(VoiceClientError):
-    """What was sent breaks a rule of the contract or a limit."""
+    """A message breaks a rule of the contract or a limit."""
 
 
 class SessionRefused(VoiceClientError):
-    """The server does not open this session, or does not go on with it."""
+    """The server does not open this session, or does not continue it."""
 
 
 class SessionLost(SessionRefused):
-    """The server has lost the session, and it cannot or shall not be restored."""
+    """The server has lost the session; restoring it is impossible or switched off."""
 
 
 class SessionClosed(VoiceClientError):
-    """The session or stream was used after its end."""
+    """The session or stream is used after its end."""
 
     def __init__(self, message: str = "the session is over") -> None:
         super().__init__(message, code=ErrorCode.PROTOCOL_VIOLATION)
 
 
 class ServerFailed(VoiceClientError):
-    """The server, or an engine of it, failed."""
+    """The server, or one of its engines, failed."""
 
 
 def error_from_proto(error: pb.Error) -> VoiceClientError:
-    """The exception that says what a contract error says."""
+    """Return the exception of an error of the contract."""
     code = ErrorCode(error.code)
     return _CLASS_OF_CODE.get(code, ServerFailed)(
         error.message,
@@ -98,7 +98,7 @@ def error_from_proto(error: pb.Error) -> VoiceClientError:
 
 
 def error_from_rpc(failure: grpc.aio.AioRpcError) -> VoiceClientError:
-    """The exception that says why a call failed: its rich details, else its status code."""
+    """Return the exception of a failed call, from its rich details or else its status code."""
     rich = _rich_error(failure.trailing_metadata())
     if rich is not None:
         return error_from_proto(rich)
@@ -112,10 +112,10 @@ def error_from_rpc(failure: grpc.aio.AioRpcError) -> VoiceClientError:
 
 
 def _rich_error(metadata: grpc.aio.Metadata | None) -> pb.Error | None:
-    """The contract's Error among the details of a google.rpc.Status, when there is one.
+    """Return the contract's Error from the details of a google.rpc.Status; None without one.
 
-    google.rpc.Status comes with another distribution. Parsed as an empty message its fields
-    arrive as unknown ones, and number 3 is its repeated `Any details`.
+    google.rpc.Status belongs to another distribution. Parsed as an empty message, it has only
+    unknown fields, and number 3 is its repeated `Any details`.
     """
     raw = metadata.get("grpc-status-details-bin") if metadata else None
     if not isinstance(raw, bytes):

@@ -1,8 +1,8 @@
-"""What a caller can hear back from a session.
+"""The events of a session.
 
 The text of a `Transcription` is cumulative, that of a `ResponseDelta` is to be appended. Each
-response has one `ResponseStarted`, one `ResponseCompleted` that ends its text, and one `AudioChunk`
-with `is_last` that ends its audio, whatever happened to it.
+response, interrupted and failed ones too, has one `ResponseStarted`, one `ResponseCompleted` that
+ends its text, and one `AudioChunk` with `is_last` that ends its audio.
 """
 
 import json
@@ -27,9 +27,11 @@ from cedar_voice_client.service_info import Limits, ServerInfo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Any event. `sequence` is its place among the session's events, 0 for those never replayed;
-    `turn_id` is the turn it belongs to, 0 for none. `term` counts the sessions that stood in for
-    each other: the pair of `term` and `sequence` only grows.
+    """Any event.
+
+    `sequence` is its number among the session's events, 0 for an event that is never replayed;
+    `turn_id` is the turn it belongs to, 0 for none. `term` increases by one with each restore of
+    the session: the pair of `term` and `sequence` only grows.
     """
 
     term: int = 0
@@ -39,8 +41,8 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready(Event):
-    """The session is usable, with the values in force; repeated after every accepted patch, and
-    after every break of the connection.
+    """The session is ready, with its effective settings; repeated after every accepted patch and
+    every reconnect.
     """
 
     session_id: str
@@ -58,10 +60,11 @@ class Ready(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRestored(Event):
-    """The server had lost the session; another one stands in for it, and a `Ready` follows.
+    """The server had lost the session; a new one replaces it, and a `Ready` follows.
 
-    It knows `kept_items` of the conversation. What was said and not yet transcribed is sent again.
-    The answer that was in progress was cut off; `answers_again` says that it is given anew.
+    Its history holds `kept_items` of the conversation. Audio that was not transcribed yet is sent
+    again. The response in progress was interrupted; `answers_again` is whether it is generated
+    again.
     """
 
     kept_items: int
@@ -70,19 +73,21 @@ class SessionRestored(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputLost(Event):
-    """So much microphone audio was dropped before the server got it: it was away for too long."""
+    """`audio_bytes` of microphone audio were dropped before the server received them, because the
+    connection was lost for too long.
+    """
 
     audio_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transcription(Event):
-    """What the user is saying, or said when `is_final`: the whole utterance so far.
+    """A transcript of the whole utterance so far, a partial one unless `is_final`.
 
-    Later partials and the final only extend `stable_text`, the beginning of `text`. Another final
-    of the same turn replaces the first: the user went on speaking before the answer was heard.
-    After a final that `continues` the user speaks on beyond the longest turn: the rest is the next
-    turn, and the answer comes then. `confidence` is 0.0 to 1.0, None when the recognizer gives
+    Later partials and the final only extend `stable_text`, the beginning of `text`. A second final
+    of the same turn replaces the first: the user continued to speak before the response was played.
+    After a final with `continues` set, the utterance exceeds the longest turn: the rest is the next
+    turn, which gets the response. `confidence` is 0.0 to 1.0, None when the recognizer gives
     none. The times are milliseconds of the session's input audio.
     """
 
@@ -105,7 +110,7 @@ class ResponseStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseDelta(Event):
-    """More text of a response, to append."""
+    """The next piece of a response's text, to append."""
 
     response_id: int
     text: str
@@ -122,10 +127,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorEvent(Event):
-    """Something went wrong. Unless it is `fatal`, the session goes on.
+    """An error. Unless it is `fatal`, the session continues.
 
-    `client_sequence` is the message that caused it, 0 for none; `field` is the path of the
-    offending field, empty for none.
+    `client_sequence` is the number of the message that caused it, 0 for none; `field` is the path
+    of the offending field, empty for none.
     """
 
     code: ErrorCode
@@ -140,7 +145,7 @@ class ErrorEvent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseCompleted(Event):
-    """The text of a response is over; `text` is all of it, `error` says why it failed."""
+    """The text of a response is complete; `error` is set if the response failed."""
 
     response_id: int
     text: str
@@ -151,10 +156,10 @@ class ResponseCompleted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioChunk(Event):
-    """A piece of the spoken answer, in playing order.
+    """A piece of a response's audio, in playing order.
 
-    `data` may be empty when `is_last`. `format` is set on the first chunk of a response. `text`
-    begins to be spoken in this chunk.
+    `data` may be empty when `is_last`. `format` is set on the first chunk of a response. `text` is
+    the text whose speech begins in this chunk.
     """
 
     response_id: int
@@ -168,7 +173,7 @@ class AudioChunk(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action(Event):
-    """Something the application must do, once per `action_id`."""
+    """An action that the application must carry out, once per `action_id`."""
 
     action_id: str
     state_key: str
@@ -180,20 +185,22 @@ class Action(Event):
 
     @property
     def args(self) -> list[Any]:
-        """Positional arguments of the setter."""
+        """Positional arguments of the state setter."""
         args: list[Any] = json.loads(self.args_json or "[]")
         return args
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """Arguments by name, as the language model gave them."""
+        """Arguments by name, as the language model generated them."""
         arguments: dict[str, Any] = json.loads(self.arguments_json or "{}")
         return arguments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechActivity(Event):
-    """The user began to speak, paused, ended the turn, or said nothing, as heard by the server."""
+    """The server detected that the user started or stopped speaking, ended the turn, or gave no
+    input for `no_input_timeout_ms`.
+    """
 
     event: SpeechEvent
     audio_offset_ms: int
@@ -201,9 +208,9 @@ class SpeechActivity(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaybackHold(Event):
-    """Pause the playback of a response and keep what is queued, or go on when not `held`.
+    """Pause the playback of a response and keep its queued audio, or resume it when not `held`.
 
-    The user speaks over it, and the server finds out whether that interrupts it.
+    The user speaks over the response, and the server determines whether that interrupts it.
     """
 
     response_id: int
@@ -212,9 +219,9 @@ class PlaybackHold(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interruption(Event):
-    """A response was cut off: stop playing it, and drop audio of it still to come.
+    """A response was interrupted: stop its playback, and drop any more audio of it.
 
-    `heard_ms` of its audio and `kept_text` of its text are believed to have been heard.
+    `heard_ms` of its audio and `kept_text` of its text are the part that the user probably heard.
     """
 
     response_id: int
@@ -227,8 +234,9 @@ class Interruption(Event):
 class TurnMetrics(Event):
     """Timings and counters of a finished turn.
 
-    Timings are milliseconds, None when the stage did not run. Of the `drafts`, answers begun before
-    the turn was over, `dropped_drafts` were thrown away, with `dropped_draft_tokens` generated.
+    Timings are milliseconds, None when the stage did not run. `drafts` counts the speculative
+    replies begun before the end of the turn; `dropped_drafts` of them were discarded, with
+    `dropped_draft_tokens` generated.
     """
 
     response_latency_ms: int | None
@@ -253,9 +261,9 @@ class TurnMetrics(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoAway(Event):
-    """The server stops: its stream ends after the turn in progress, or when the time is over.
+    """The server shuts down: its stream ends after the turn in progress, or at the end of the time.
 
-    The session is resumed then, wherever the address leads.
+    The session is then resumed at the server to which the address leads.
     """
 
     time_left_ms: int
@@ -263,8 +271,8 @@ class GoAway(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenExpiring(Event):
-    """The token of the stream expires. A client whose token is a function has renewed it already;
-    another one's stream ends then.
+    """The token of the stream expires in `time_left_ms`. A client with a function as its token has
+    renewed it already; the stream of any other client ends then.
     """
 
     time_left_ms: int

@@ -1,4 +1,4 @@
-"""What a service says about itself."""
+"""Description of a service: software, engines, encodings and limits."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from cedar_voice_client.enums import AudioEncoding, PipelineStage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerInfo:
-    """The answering software."""
+    """Name and version of the server software."""
 
     name: str
     version: str
@@ -15,7 +15,7 @@ class ServerInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Limits that a caller must respect; 0 is not stated."""
+    """Limits that a caller must respect; 0 where the service states none."""
 
     max_message_bytes: int
     max_audio_chunk_bytes: int
@@ -31,7 +31,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """An engine of one stage; `description` says for people what it is good for."""
+    """An engine of one stage; `description` is its purpose, for people."""
 
     stage: PipelineStage
     name: str
@@ -41,7 +41,7 @@ class Engine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceInfo:
-    """What a service offers, before a session is opened."""
+    """Engines, encodings and limits of a service, available without a session."""
 
     server_info: ServerInfo
     engines: tuple[Engine, ...]

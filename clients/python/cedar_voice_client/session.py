@@ -1,4 +1,4 @@
-"""One conversation: what the user does goes in, typed events come out."""
+"""One conversation: methods for the actions of the user, and an iterator of typed events."""
 
 import asyncio
 import time
@@ -23,18 +23,18 @@ class VoiceSession(AsyncIterator[Event]):
     """A conversation with the server, open while inside its context.
 
     Iterate it for its events: the iteration ends when the server closes the session, and raises a
-    `VoiceClientError` when it fails. One task iterates; any task may send. A cancelled wait, for an
-    event or in a send, loses nothing.
+    `VoiceClientError` when the session fails. One task iterates; any task may send. A cancelled
+    wait, for an event or in a send, loses nothing.
 
-    A connection that breaks costs a pause: the iteration opens it again, and a `Ready` tells. When
-    the server has lost the session, it is opened again with what is known of the conversation, and
-    a `SessionRestored` tells.
+    A broken connection costs a pause: the iteration opens it again and returns a `Ready`. A session
+    that the server has lost is opened again with the client's copy of the conversation, and the
+    iteration returns a `SessionRestored`.
 
     Leaving the context ends the session for good.
 
     Args:
-        stream: what carries the session.
-        options: what the session is opened with.
+        stream: carries the messages of the session.
+        options: configuration of the session.
         open_timeout_s: longest wait for the server to open it.
         clock_ms: Unix epoch milliseconds, for pings.
     """
@@ -59,7 +59,7 @@ class VoiceSession(AsyncIterator[Event]):
 
     @property
     def ready(self) -> Ready:
-        """What the server last said about the session: its id, limits and effective settings.
+        """The newest `Ready` of the server: the id, limits and effective settings of the session.
 
         Raises:
             SessionClosed: the session was not opened.
@@ -88,17 +88,17 @@ class VoiceSession(AsyncIterator[Event]):
                     while await self._stream.receive() is not None:
                         pass  # the server closes with OK when it has ended the session
 
-    # -- what the user does --------------------------------------------------------------------
+    # -- sending -------------------------------------------------------------------------------
 
     async def send_audio(self, data: bytes) -> None:
-        """Send microphone audio: the next bytes of the recording, cut anywhere, of any size."""
+        """Send microphone audio: the next bytes of the recording, split anywhere, of any size."""
         chunk_bytes = self.ready.limits.max_audio_chunk_bytes or len(data) or 1
         for start in range(0, len(data), chunk_bytes):
             chunk = data[start : start + chunk_bytes]
             await self._stream.send(pb.VoiceSessionRequest(audio=pb.InputAudio(data=chunk)))
 
     async def start_listening(self, audio_format: AudioFormat | None = None) -> None:
-        """Begin a new recording, of another format if one is given.
+        """Begin a new recording, in another format if one is given.
 
         Unfinished input is dropped and a response in progress is interrupted.
         """
@@ -108,46 +108,48 @@ class VoiceSession(AsyncIterator[Event]):
         await self._control(pb.Control(start_listening=command))
 
     async def stop_listening(self, *, discard: bool = False) -> None:
-        """End the recording and with it the user's turn, or throw it away."""
+        """End the recording and with it the user's turn, or discard it."""
         await self._control(pb.Control(stop_listening=pb.StopListening(discard=discard)))
 
     async def send_text(self, text: str) -> None:
-        """Take a typed turn."""
+        """Send a typed turn of the user."""
         await self._stream.send(pb.VoiceSessionRequest(text=pb.TextInput(text=text)))
 
     async def say(
         self, text: str, *, interruptible: bool = True, add_to_history: bool = True
     ) -> None:
-        """Have a text spoken as it is, without the language model.
+        """Request that a text is spoken verbatim, without the language model.
 
         Args:
-            text: what is spoken, as a response that replaces one in progress.
+            text: the text of a response, which replaces one in progress.
             interruptible: whether the user's speech may interrupt it.
-            add_to_history: whether the language model gets to know that it was said.
+            add_to_history: whether the text is added to the language model's history.
         """
         command = pb.Say(text=text, interruptible=interruptible, add_to_history=add_to_history)
         await self._control(pb.Control(say=command))
 
     async def create_response(self, instructions: str = "") -> None:
-        """Ask for a response to the conversation as it stands, with instructions for it alone."""
+        """Request a response to the present conversation, with instructions for it alone."""
         command = pb.CreateResponse(instructions=instructions)
         await self._control(pb.Control(create_response=command))
 
     async def interrupt(self, response_id: int = 0, played_ms: int | None = None) -> None:
-        """Stop a response, 0 for whichever is in progress; safe at any time.
+        """Interrupt a response; safe at any time.
 
-        `played_ms` of its audio were heard; None leaves it to what was reported, or else to the
-        server's estimate.
+        Args:
+            response_id: the response; 0 for the one in progress.
+            played_ms: played duration of its audio; None for the newest playback report, or else
+                the server's estimate.
         """
         command = pb.Interrupt(response_id=response_id, played_ms=played_ms)
         await self._control(pb.Control(interrupt=command))
 
     async def report_playback(self, response_id: int, played_ms: int) -> None:
-        """Tell how much of a response's audio has been played, when that begins, ends, and at times
-        in between.
+        """Report the played duration of a response's audio: when playback begins, when it ends, and
+        at times in between.
 
-        Only the newest position counts: while a report is on its way, the next one waits, is
-        replaced by any later one, and follows without a wait of its caller.
+        Only the newest position counts. A report waits while another is being sent, is replaced by
+        any later one, and is then sent without a wait of its caller.
         """
         self._played = pb.PlaybackReport(response_id=response_id, played_ms=played_ms)
         if self._is_reporting:
@@ -161,23 +163,23 @@ class VoiceSession(AsyncIterator[Event]):
             self._is_reporting = False
 
     async def configure(self, patch: SessionOptions) -> None:
-        """Change what the patch sets, from the next turn on; a `Ready` event confirms it."""
+        """Change the options set in the patch, from the next turn on; confirmed by a `Ready`."""
         await self._stream.send(pb.VoiceSessionRequest(config=config_from_options(patch)))
 
     async def ping(self) -> None:
-        """Ask for a `Pong` event."""
+        """Request a `Pong` event."""
         ping = pb.Ping(sent_at_ms=self._clock_ms())
         await self._stream.send(pb.VoiceSessionRequest(ping=ping))
 
     async def done_sending(self) -> None:
-        """Say that no more input comes: the server finishes the turn and closes the stream."""
+        """Announce the end of the input: the server finishes the turn and closes the stream."""
         await self._stream.done_sending()
 
     async def end(self) -> None:
-        """End the session for good; the iteration ends when the server has done so."""
+        """End the session for good; the iteration ends once the server has ended it."""
         await self._control(pb.Control(end_session=pb.EndSession()))
 
-    # -- what comes back -----------------------------------------------------------------------
+    # -- receiving -----------------------------------------------------------------------------
 
     def __aiter__(self) -> Self:
         return self
@@ -190,12 +192,12 @@ class VoiceSession(AsyncIterator[Event]):
             event = event_from_proto(response)
             if isinstance(event, Ready):
                 self._ready = event
-                self._tell_what_was_lost(event)
+                self._report_losses(event)
             if event is not None:
                 self._waiting.append(event)
         return self._waiting.popleft()
 
-    def _tell_what_was_lost(self, ready: Ready) -> None:
+    def _report_losses(self, ready: Ready) -> None:
         restored = self._stream.restored
         if ready.restored:
             self._waiting.append(
@@ -207,8 +209,6 @@ class VoiceSession(AsyncIterator[Event]):
             )
         if ready.resumed | ready.restored and restored.lost_audio_bytes:
             self._waiting.append(InputLost(term=ready.term, audio_bytes=restored.lost_audio_bytes))
-
-    # -- how it travels ------------------------------------------------------------------------
 
     async def _open(self) -> Ready:
         opening = await self._stream.open(

@@ -1,7 +1,7 @@
-"""One VoiceSession call as send and receive. Knows the wire, not the conversation.
+"""One VoiceSession call as send and receive, without knowledge of the conversation.
 
-grpc.aio ends a whole call when a read or a write of it is cancelled, so both run in tasks of their
-own here: a timeout around `receive` or `send` costs nothing but the wait.
+grpc.aio ends a whole call when a read or a write of it is cancelled. Here both run in tasks of
+their own, so a timeout around `receive` or `send` costs nothing but the wait.
 """
 
 import asyncio
@@ -21,9 +21,9 @@ MAX_RECEIVE_BYTES = 4 << 20
 
 
 class VoiceStream:
-    """One call, open while inside the context; leaving it cancels what is left of the call.
+    """One call, open while inside the context; leaving it cancels the rest of the call.
 
-    One task may receive while others send; sends go out one after the other.
+    One task may receive while others send; messages are sent one at a time.
     """
 
     def __init__(self, open_call: Callable[[], GrpcCall]) -> None:
@@ -47,24 +47,24 @@ class VoiceStream:
         call.cancel()
         pending = [task for task in (self._reading, self._writing) if task is not None]
         for task in pending:
-            task.cancel()  # a write that waits for the connection does not see the call's end
+            task.cancel()  # a write that waits for the connection does not notice the call's end
         await asyncio.gather(*pending, return_exceptions=True)
         await call.close()
 
     @property
     def is_sending(self) -> bool:
-        """Whether a send is on its way."""
+        """Whether a send is in progress."""
         return self._may_write.locked()
 
     async def send(self, request: pb.VoiceSessionRequest) -> None:
-        """Send one message; returns when the transport has taken it.
+        """Send one message; return when the transport has accepted it.
 
-        A cancelled send is still sent.
+        The message of a cancelled send is still sent.
 
         Raises:
-            InvalidRequest: the message is larger than `MAX_SEND_BYTES`; the stream goes on.
-            SessionClosed: the stream is over, and receiving tells why.
-            VoiceClientError: the stream is over; the class says why.
+            InvalidRequest: the message is larger than `MAX_SEND_BYTES`; the stream continues.
+            SessionClosed: the stream is over; `receive` raises the reason.
+            VoiceClientError: the stream is over; the class gives the reason.
         """
         size_bytes = request.ByteSize()
         if size_bytes > MAX_SEND_BYTES:
@@ -75,20 +75,20 @@ class VoiceStream:
         await self._write(lambda call: call.write(request))
 
     async def done_sending(self) -> None:
-        """Tell the server that no more input comes; receiving goes on.
+        """Announce the end of the input to the server; receiving continues.
 
         Raises:
-            VoiceClientError: the stream broke; the class says why.
+            VoiceClientError: the stream is broken; the class gives the reason.
         """
         await self._write(lambda call: call.done_writing())
 
     async def receive(self) -> pb.VoiceSessionResponse | None:
-        """The next message; None when the server closed the stream with OK.
+        """Return the next message; None when the server closed the stream with OK.
 
-        A cancelled receive loses nothing: the next one returns what it waited for.
+        A cancelled receive loses nothing: the next one returns its message.
 
         Raises:
-            VoiceClientError: the stream is over; the class says why.
+            VoiceClientError: the stream is over; the class gives the reason.
         """
         if self._reading is None:
             self._reading = asyncio.create_task(self._opened().read())
@@ -110,11 +110,11 @@ class VoiceStream:
 
 
 async def _outcome_of(task: "asyncio.Task[_T]") -> _T:
-    """Wait for a task, which goes on when the one who waits is cancelled."""
+    """Return the result of a task, which continues when the waiting task is cancelled."""
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         waiting = asyncio.current_task()
         if waiting is not None and waiting.cancelling():
             raise
-        raise SessionClosed from None  # the stream was left before the task had begun
+        raise SessionClosed from None  # the stream was closed before the task began

@@ -1,4 +1,4 @@
-"""The one order of events that real gRPC plays too rarely to be waited for.
+"""An order of events that real gRPC produces too rarely for a test.
 
 Everything else of a call is proved over real gRPC in `test_stream.py`.
 """

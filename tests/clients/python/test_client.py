@@ -1,4 +1,4 @@
-"""The client: what it sends with every call, and what it asks without a session."""
+"""The client: metadata of every call, and calls outside of sessions."""
 
 import grpc
 import pytest

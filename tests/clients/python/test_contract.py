@@ -22,7 +22,7 @@ SERVICE = voice_service_pb2.DESCRIPTOR.services_by_name["VoiceService"]
 
 
 class Echo(VoiceServiceServicer):
-    """Answers every configuration with what it says."""
+    """Returns every configuration to its sender."""
 
     def VoiceSession(
         self, request_iterator: Any, context: Any

@@ -70,7 +70,7 @@ def test_the_error_among_the_rich_details_wins(details: tuple[Message, ...]) -> 
     [b"", b"\xff\xff\xff", b"\x18\x01", b"\x1a\x02\xff\xff", status_with(pb.Ping()), "text"],
     ids=["empty", "garbage", "number", "no any", "stranger", "not bytes"],
 )
-def test_details_that_say_nothing_leave_the_status(rich: object) -> None:
+def test_details_without_an_error_leave_the_status(rich: object) -> None:
     error = error_from_rpc(rpc_error(grpc.StatusCode.UNAVAILABLE, "gone", rich))
     assert type(error) is Unavailable
     assert (str(error), error.code, error.retryable) == ("gone", ErrorCode.UNAVAILABLE, True)

@@ -1,4 +1,4 @@
-"""A session over streams that break, in virtual time."""
+"""A session over broken streams, in virtual time."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -16,8 +16,9 @@ from cedar_voice_client import (
     Unavailable,
     VoiceClientError,
 )
-from cedar_voice_client.recovery.resuming_stream import MAX_RESTORES, UNDER_WAY, ResumingStream
-from cedar_voice_client.recovery.session_state import HEARTBEAT_AT_MS
+from cedar_voice_client.recovery.outage import MAX_RESTORES
+from cedar_voice_client.recovery.recovery_state import HEARTBEAT_AT_MS
+from cedar_voice_client.recovery.resuming_stream import RESERVED_SEQUENCES, ResumingStream
 from tests.support.virtual_time import run_virtually
 
 RECOVERY = Recovery(give_up_after_s=60, first_wait_s=0.5, max_wait_s=8, ping_after_s=5)
@@ -26,7 +27,7 @@ UNKNOWN = SessionRefused("no such session", code=ErrorCode.SESSION_NOT_FOUND)
 
 
 class FakeStream:
-    """A stream whose other end is the test."""
+    """A stream with the test as its server."""
 
     is_sending = False
 
@@ -55,7 +56,7 @@ class FakeStream:
         self.sent.append(sent)
         if len(self.sent) == 1 and self._refusal is None:
             ready = pb.SessionReady(session_id="mine", resume_token="secret", **self._ready)
-            self.tell(ready=ready, ack=self._ack)
+            self.deliver(ready=ready, ack=self._ack)
             if self.breaks_at_once:
                 self.fail(GONE)
 
@@ -65,12 +66,12 @@ class FakeStream:
     async def receive(self) -> pb.VoiceSessionResponse:
         if self._refusal is not None:
             raise self._refusal
-        said = await self._down.get()
-        if isinstance(said, VoiceClientError):
-            raise said
-        return said
+        received = await self._down.get()
+        if isinstance(received, VoiceClientError):
+            raise received
+        return received
 
-    def tell(self, **message: Any) -> None:
+    def deliver(self, **message: Any) -> None:
         self._down.put_nowait(pb.VoiceSessionResponse(term=self._term, **message))
 
     def fail(self, failure: VoiceClientError) -> None:
@@ -87,7 +88,7 @@ Story = Callable[[ResumingStream], Coroutine[Any, Any, None]]
 def over(
     *streams: FakeStream, recovery: Recovery | None = RECOVERY, **options: Any
 ) -> Callable[[Story], None]:
-    """Tell a story of a session over these streams, in this order."""
+    """Return a function that runs a story of a session over these streams, in this order."""
 
     def run(story: Story) -> None:
         async def scenario() -> None:
@@ -120,21 +121,21 @@ def now_s() -> float:
     return asyncio.get_running_loop().time()
 
 
-def test_what_was_not_received_is_sent_again_and_what_was_is_not() -> None:
+def test_only_messages_that_were_not_received_are_sent_again() -> None:
     first, second = FakeStream(), FakeStream(resumed=True, ack=2)
 
     async def story(session: ResumingStream) -> None:
         for _ in range(3):
             await session.send(audio())
-        first.tell(sequence=1, ack=1, transcription=pb.Transcription(text="a"))
+        first.deliver(sequence=1, ack=1, transcription=pb.Transcription(text="a"))
         assert (await session.receive()).sequence == 1  # type: ignore[union-attr]
         first.fail(GONE)
         receiving = asyncio.create_task(session.receive())
         await session.send(audio())
         ready = await receiving
         assert ready is not None and ready.ready.resumed
-        second.tell(sequence=1, transcription=pb.Transcription(text="a"))
-        second.tell(sequence=2, transcription=pb.Transcription(text="ab"))
+        second.deliver(sequence=1, transcription=pb.Transcription(text="a"))
+        second.deliver(sequence=2, transcription=pb.Transcription(text="ab"))
         assert (await session.receive()).sequence == 2  # type: ignore[union-attr]
 
     over(first, second)(story)
@@ -145,12 +146,12 @@ def test_what_was_not_received_is_sent_again_and_what_was_is_not() -> None:
     assert (resume.resume_token, resume.last_received_sequence, resume.term) == ("secret", 1, 1)
 
 
-def test_what_others_may_still_need_is_not_acknowledged() -> None:
+def test_events_that_other_readers_still_need_are_not_acknowledged() -> None:
     first, second = FakeStream(), FakeStream(resumed=True, ack=2)
 
     async def story(session: ResumingStream) -> None:
         for sequence in range(1, 4):
-            first.tell(sequence=sequence, transcription=pb.Transcription(text="a"))
+            first.deliver(sequence=sequence, transcription=pb.Transcription(text="a"))
             await session.receive()
         await session.send(audio())
         first.fail(GONE)
@@ -163,23 +164,23 @@ def test_what_others_may_still_need_is_not_acknowledged() -> None:
     assert second.sent[0].config.resume.last_received_sequence == 3
 
 
-def test_who_goes_on_with_a_session_leaves_numbers_to_who_held_it() -> None:
+def test_a_resumed_session_leaves_sequence_numbers_to_its_previous_client() -> None:
     stream = FakeStream(resumed=True, ack=7)
 
     async def story(session: ResumingStream) -> None:
         await session.send(audio())
 
     over(stream)(story)
-    assert stream.numbers == [7 + UNDER_WAY + 1]
+    assert stream.numbers == [7 + RESERVED_SEQUENCES + 1]
 
 
-def test_who_is_refused_before_a_word_is_taken_hears_why() -> None:
+def test_a_refusal_before_the_first_message_is_accepted_raises_its_reason() -> None:
     class Refused(FakeStream):
         async def send(self, request: pb.VoiceSessionRequest) -> None:
             raise SessionClosed
 
     refused = Refused()
-    refused.tell(error=pb.Error(code=pb.ERROR_CODE_RATE_LIMITED, message="too many"))
+    refused.deliver(error=pb.Error(code=pb.ERROR_CODE_RATE_LIMITED, message="too many"))
 
     async def story(session: ResumingStream) -> None:
         raise AssertionError("the session was opened")
@@ -188,14 +189,14 @@ def test_who_is_refused_before_a_word_is_taken_hears_why() -> None:
         over(refused)(story)
 
 
-def test_a_session_that_is_lost_is_opened_again_with_all_that_is_not_durable() -> None:
+def test_a_lost_session_is_restored_with_every_message_that_is_not_durable() -> None:
     first, refused = FakeStream(), FakeStream(UNKNOWN)
     second = FakeStream(restored=True, term=2)
 
     async def story(session: ResumingStream) -> None:
         for _ in range(3):
             await session.send(audio())
-        first.tell(sequence=1, ack=3, durable=1, turn_id=1, speech=pb.SpeechActivity())
+        first.deliver(sequence=1, ack=3, durable=1, turn_id=1, speech=pb.SpeechActivity())
         await session.receive()
         first.fail(GONE)
         ready = await session.receive()
@@ -212,7 +213,7 @@ def test_a_session_that_is_lost_is_opened_again_with_all_that_is_not_durable() -
     assert second.sent[0].config.resume.restore and second.sent[0].config.session_id == "mine"
 
 
-def test_a_session_is_not_restored_where_that_is_not_wanted() -> None:
+def test_a_session_is_not_restored_when_that_is_switched_off() -> None:
     async def story(session: ResumingStream) -> None:
         first.fail(GONE)
         with pytest.raises(SessionLost):
@@ -243,7 +244,7 @@ def test_a_session_that_breaks_each_service_is_given_up() -> None:
     assert sum(bool(stream.sent) for stream in later) == MAX_RESTORES
 
 
-def test_a_session_in_which_nobody_speaks_outlives_any_number_of_services() -> None:
+def test_a_quiet_session_survives_any_number_of_services() -> None:
     first = FakeStream()
     later = [FakeStream(restored=True, term=term) for term in range(2, MAX_RESTORES + 4)]
     streams = [first]
@@ -255,7 +256,7 @@ def test_a_session_in_which_nobody_speaks_outlives_any_number_of_services() -> N
         for stream in later:
             ready = await session.receive()
             assert ready is not None and ready.ready.restored
-            stream.tell(pong=pb.Pong(ping_sent_at_ms=HEARTBEAT_AT_MS))
+            stream.deliver(pong=pb.Pong(ping_sent_at_ms=HEARTBEAT_AT_MS))
             stream.fail(GONE)
             if stream is later[-1]:
                 return
@@ -264,7 +265,7 @@ def test_a_session_in_which_nobody_speaks_outlives_any_number_of_services() -> N
     assert all(stream.sent for stream in later)
 
 
-def test_a_silent_stream_is_probed_and_left() -> None:
+def test_a_silent_stream_is_probed_and_replaced() -> None:
     first, second = FakeStream(), FakeStream(resumed=True)
 
     async def story(session: ResumingStream) -> None:
@@ -284,16 +285,16 @@ def test_a_quiet_stream_that_answers_is_kept() -> None:
         receiving = asyncio.create_task(session.receive())
         for _ in range(10):
             await asyncio.sleep(6)
-            first.tell(pong=pb.Pong(ping_sent_at_ms=first.sent[-1].ping.sent_at_ms))
+            first.deliver(pong=pb.Pong(ping_sent_at_ms=first.sent[-1].ping.sent_at_ms))
         await asyncio.sleep(1)
-        assert not receiving.done()  # the answers are for nobody else
+        assert not receiving.done()  # the answers to probes are not delivered
         receiving.cancel()
 
     over(first)(story)
     assert not [request for request in first.sent[1:] if not request.HasField("ping")]
 
 
-def test_waits_double_up_to_a_bound_and_heed_the_server() -> None:
+def test_waits_double_up_to_a_bound_and_respect_the_hint_of_the_server() -> None:
     busy = Unavailable("later", code=ErrorCode.UNAVAILABLE, retryable=True, retry_after_ms=20_000)
     streams = [FakeStream(), *(FakeStream(GONE) for _ in range(5)), FakeStream(busy)]
     opened_at_s: list[float] = []
@@ -313,7 +314,7 @@ def test_waits_double_up_to_a_bound_and_heed_the_server() -> None:
     assert opened_at_s == [0.5 + 1 + 2 + 4 + 8 + 8 + 20]
 
 
-def test_a_service_that_stays_away_is_given_up_with_what_was_wrong() -> None:
+def test_an_absent_service_is_given_up_with_the_last_error() -> None:
     first = FakeStream()
 
     async def story(session: ResumingStream) -> None:
@@ -325,7 +326,7 @@ def test_a_service_that_stays_away_is_given_up_with_what_was_wrong() -> None:
     over(first, *(FakeStream(GONE) for _ in range(50)))(story)
 
 
-def test_a_session_that_another_stream_has_taken_over_is_left_to_it() -> None:
+def test_a_session_that_another_stream_has_taken_over_is_not_resumed() -> None:
     first = FakeStream()
     taken = SessionRefused("moved", code=ErrorCode.SESSION_TAKEN_OVER)
 
@@ -348,21 +349,21 @@ def test_without_recovery_the_first_break_is_the_end() -> None:
     over(first, recovery=None)(story)
 
 
-def test_events_that_are_missing_break_the_stream_unless_that_was_told() -> None:
+def test_missing_events_break_the_stream_unless_the_replay_was_truncated() -> None:
     first = FakeStream()
     second = FakeStream(resumed=True, replay_truncated=True)
 
     async def story(session: ResumingStream) -> None:
-        first.tell(sequence=3, transcription=pb.Transcription(text="c"))
+        first.deliver(sequence=3, transcription=pb.Transcription(text="c"))
         ready = await session.receive()
         assert ready is not None and ready.ready.replay_truncated
-        second.tell(sequence=3, transcription=pb.Transcription(text="c"))
+        second.deliver(sequence=3, transcription=pb.Transcription(text="c"))
         assert (await session.receive()).sequence == 3  # type: ignore[union-attr]
 
     over(first, second)(story)
 
 
-def test_what_waits_longer_than_is_kept_is_told() -> None:
+def test_audio_dropped_from_the_buffer_is_reported() -> None:
     first, second = FakeStream(), FakeStream(resumed=True)
 
     async def story(session: ResumingStream) -> None:
@@ -394,15 +395,15 @@ def test_a_receive_that_is_cancelled_while_the_service_is_away_loses_nothing() -
     over(first, second)(story)
 
 
-def test_a_ping_that_a_break_swallowed_is_asked_again() -> None:
+def test_a_ping_lost_with_its_stream_is_sent_again() -> None:
     first, second = FakeStream(), FakeStream(resumed=True)
 
     async def story(session: ResumingStream) -> None:
         await session.send(pb.VoiceSessionRequest(ping=pb.Ping(sent_at_ms=7)))
-        first.tell(pong=pb.Pong(ping_sent_at_ms=HEARTBEAT_AT_MS))
+        first.deliver(pong=pb.Pong(ping_sent_at_ms=HEARTBEAT_AT_MS))
         first.fail(GONE)
         await session.receive()
-        second.tell(pong=pb.Pong(ping_sent_at_ms=7))
+        second.deliver(pong=pb.Pong(ping_sent_at_ms=7))
         pong = await session.receive()
         assert pong is not None and pong.pong.ping_sent_at_ms == 7
 
@@ -410,31 +411,31 @@ def test_a_ping_that_a_break_swallowed_is_asked_again() -> None:
     assert second.sent[-1].ping.sent_at_ms == 7
 
 
-def test_a_break_before_a_session_knows_what_it_has_to_is_made_up_for() -> None:
+def test_the_preamble_is_sent_again_until_a_restored_session_has_received_it() -> None:
     first, refused = FakeStream(), FakeStream(UNKNOWN)
     second, third = FakeStream(restored=True, term=2), FakeStream(resumed=True, term=2)
     fourth = FakeStream(resumed=True, term=2)
 
     async def story(session: ResumingStream) -> None:
         started = pb.ResponseEvent(response_id=1, started=pb.ResponseStarted(user_text="and you?"))
-        first.tell(sequence=1, turn_id=1, response=started)
+        first.deliver(sequence=1, turn_id=1, response=started)
         await session.receive()
         first.fail(GONE)
         second.breaks_at_once = True
-        while (said := await session.receive()) is not None and not said.ready.resumed:
+        while (event := await session.receive()) is not None and not event.ready.resumed:
             pass
         again = pb.ResponseEvent(response_id=2, started=pb.ResponseStarted())
-        third.tell(sequence=2, turn_id=1, response=again)
+        third.deliver(sequence=2, turn_id=1, response=again)
         await session.receive()
         third.fail(GONE)
         await session.receive()
 
     over(first, refused, second, third, fourth)(story)
-    asked = [
+    requested = [
         [request.control.HasField("create_response") for request in stream.sent[1:]]
         for stream in (second, third, fourth)
     ]
-    assert asked == [[True], [True], []]
+    assert requested == [[True], [True], []]
 
 
 def test_a_receive_that_is_cancelled_as_the_stream_breaks_loses_nothing() -> None:

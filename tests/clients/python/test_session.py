@@ -23,7 +23,7 @@ from cedar_voice_client import (
     events,
 )
 from cedar_voice_client.enums import FinishReason, InterruptionReason, PipelineStage
-from cedar_voice_client.recovery.resuming_stream import ACKNOWLEDGE_EVERY
+from cedar_voice_client.recovery.link import ACKNOWLEDGE_EVERY
 from tests.support.scripted_service import (
     ANSWER_AUDIO,
     LIMITS,
@@ -46,7 +46,7 @@ async def session_with(
 
 
 async def turn(session: VoiceSession) -> list[events.Event]:
-    """The events up to the end of a turn."""
+    """Return the events up to the end of a turn."""
     heard = []
     async for event in session:
         heard.append(event)
@@ -95,7 +95,7 @@ async def test_a_spoken_turn() -> None:
     assert [chunk.is_last for chunk in chunks] == [False, True]
 
 
-async def test_what_the_client_says_is_numbered_and_audio_is_cut_to_the_limit() -> None:
+async def test_messages_are_numbered_and_audio_is_split_at_the_limit() -> None:
     service = ScriptedService()
     async with session_with(service) as session:
         await session.send_audio(b"a" * 1_000 + b"b" * 1_000 + b"c")
@@ -252,7 +252,7 @@ async def test_a_cancelled_wait_for_an_event_loses_nothing() -> None:
         assert started.user_text == "still there"
 
 
-async def test_events_this_version_does_not_know_are_passed_over() -> None:
+async def test_events_unknown_to_this_version_are_skipped() -> None:
     async def from_the_future(talk: Conversation) -> None:
         await talk.open()
         await talk.say()
@@ -358,7 +358,7 @@ async def test_an_absent_server_raises_on_entry() -> None:
                 pytest.fail("entered a session without a server")
 
 
-async def test_options_that_cannot_be_said_raise_before_anything_is_sent() -> None:
+async def test_options_without_a_wire_form_raise_before_anything_is_sent() -> None:
     service = ScriptedService()
     async with serving(service) as address, VoiceClient(address) as client:
         with pytest.raises(TypeError):

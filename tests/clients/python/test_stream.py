@@ -1,4 +1,4 @@
-"""One call over real gRPC: cancellation, order, and how it ends."""
+"""One call over real gRPC: cancellation, order and end."""
 
 import asyncio
 import gc
@@ -94,7 +94,7 @@ async def test_a_cancelled_send_is_still_sent() -> None:
         sequence = 0
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
-                while True:  # until the transport takes no more
+                while True:  # until the transport accepts no more
                     sequence += 1
                     await stream.send(
                         pb.VoiceSessionRequest(
@@ -124,7 +124,7 @@ async def test_sends_from_many_tasks_arrive_in_order() -> None:
     assert heard == list(range(1, 51))
 
 
-async def test_a_failed_write_tells_what_the_server_said() -> None:
+async def test_a_failed_write_raises_the_error_of_the_server() -> None:
     """grpc.aio itself reports most of these as an internal error."""
 
     async def script(talk: Conversation) -> None:
@@ -143,7 +143,7 @@ async def test_a_failed_write_tells_what_the_server_said() -> None:
 
 
 @pytest.mark.parametrize("status", [grpc.StatusCode.OK, grpc.StatusCode.INVALID_ARGUMENT])
-async def test_what_the_server_said_last_arrives_though_writes_fail(
+async def test_the_last_messages_of_the_server_arrive_though_writes_fail(
     status: grpc.StatusCode,
 ) -> None:
     async def script(talk: Conversation) -> None:
@@ -177,7 +177,7 @@ async def test_what_the_server_said_last_arrives_though_writes_fail(
                 await listen(stream)
 
 
-async def test_a_message_too_large_is_refused_and_the_stream_goes_on() -> None:
+async def test_a_message_too_large_is_refused_and_the_stream_continues() -> None:
     async def script(talk: Conversation) -> None:
         await talk.open()
         await talk.hear()
@@ -254,7 +254,7 @@ async def test_leaving_an_idle_call_cancels_it() -> None:
     async with serving(service) as address, grpc.aio.insecure_channel(address) as channel:
         stub = VoiceServiceStub(channel)
 
-        def open_call() -> GrpcCall:  # keeps the call, so that nothing but the stream ends it
+        def open_call() -> GrpcCall:  # keeps the call, so that only the stream ends it
             calls.append(stub.VoiceSession())
             return calls[-1]
 
@@ -281,7 +281,7 @@ async def test_leaving_closes_the_generator_of_responses() -> None:
         assert not left_open
 
 
-async def test_a_peer_that_never_answers_does_not_hold_us() -> None:
+async def test_leaving_does_not_wait_for_a_peer_that_never_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         host, port = listening.getsockname()
         async with (
@@ -294,7 +294,7 @@ async def test_a_peer_that_never_answers_does_not_hold_us() -> None:
                     await stream.send(CONFIG)
 
 
-async def test_a_reader_in_another_task_is_told_when_the_stream_is_left() -> None:
+async def test_a_receive_in_another_task_ends_when_the_stream_is_left() -> None:
     async def script(talk: Conversation) -> None:
         await talk.open()
         await talk.hear()
@@ -323,10 +323,10 @@ async def test_use_outside_the_context_is_refused(enter_client: bool) -> None:
             await stream.send(CONFIG)
 
 
-async def test_a_send_that_had_not_begun_when_the_stream_was_left_says_so() -> None:
+async def test_a_send_that_had_not_begun_when_the_stream_was_left_raises() -> None:
     async with serving(ScriptedService()) as address, VoiceClient(address) as client:
         async with client.stream() as stream:
             sending = asyncio.create_task(stream.send(pb.VoiceSessionRequest(ping=pb.Ping())))
-            await asyncio.sleep(0)  # it has asked for the write, which has not begun
+            await asyncio.sleep(0)  # the write is requested and has not begun
         with pytest.raises(SessionClosed):
             await sending

@@ -1,4 +1,4 @@
-"""Every field of the contract has its place in the SDK, and values survive the way."""
+"""Every field of the contract has its place in the SDK, and values are converted unchanged."""
 
 from dataclasses import fields
 from typing import Any
@@ -91,7 +91,7 @@ def test_every_event_of_the_contract_is_known() -> None:
     )
 
 
-def test_every_option_of_the_contract_can_be_asked_for() -> None:
+def test_every_option_of_the_contract_can_be_set() -> None:
     config = set(descriptor("SessionConfig").fields_by_name)
     settings = set(descriptor("VoiceSettings").fields_by_name)
     pipeline = set(descriptor("PipelineConfig").fields_by_name)
@@ -102,7 +102,7 @@ def test_every_option_of_the_contract_can_be_asked_for() -> None:
 
 
 def filled(message: Message) -> Any:
-    """The message with every field set to something that is not its default."""
+    """Return the message with every field set to a value that is not its default."""
     for field in message.DESCRIPTOR.fields:
         if field.message_type is not None:
             part = getattr(message, field.name)
@@ -125,7 +125,7 @@ def _value(field: Any) -> object:
 
 
 def assert_same(ours: Any, theirs: Any) -> None:
-    """A value of ours says the same as one of the contract's."""
+    """Assert that a value of the SDK equals one of the contract."""
     if isinstance(theirs, Message):
         for field in theirs.DESCRIPTOR.fields:
             assert_same(getattr(ours, field.name), getattr(theirs, field.name))
@@ -157,7 +157,7 @@ def test_every_value_of_a_response_event_arrives(name: str) -> None:
     assert_same(event, getattr(message.response, name))
 
 
-def test_what_is_not_set_is_none() -> None:
+def test_absent_fields_are_none() -> None:
     completed = pb.ResponseEvent(completed=pb.ResponseCompleted(text="x"))
     event = event_from_proto(pb.VoiceSessionResponse(response=completed))
     assert isinstance(event, events.ResponseCompleted)
@@ -252,7 +252,9 @@ def test_options_become_a_configuration() -> None:
     ],
     ids=["nothing", "no tools", "no context", "the usual output"],
 )
-def test_a_patch_says_only_what_is_set(options: SessionOptions, config: pb.SessionConfig) -> None:
+def test_a_patch_holds_only_the_options_that_are_set(
+    options: SessionOptions, config: pb.SessionConfig
+) -> None:
     assert config_from_options(options) == config
 
 
@@ -266,7 +268,7 @@ def test_a_patch_says_only_what_is_set(options: SessionOptions, config: pb.Sessi
     ],
     ids=["not JSON", "not a number", "wrong type", "out of range"],
 )
-def test_options_that_cannot_be_said(options: SessionOptions, error: type[Exception]) -> None:
+def test_options_without_a_wire_form(options: SessionOptions, error: type[Exception]) -> None:
     with pytest.raises(error):
         config_from_options(options)
 

@@ -1,17 +1,16 @@
-"""One session over as many calls as it takes, in the messages of the contract.
+"""One session over a sequence of streams, in the messages of the contract.
 
-A stream that breaks, or falls silent, is opened again and resumed: what was not received is sent
-again, what was received already is ignored on both sides. A session that the service has lost is
-opened again with what the client knows of it, and that is told.
+A stream that breaks, or is silent, is replaced and the session is resumed: messages that the
+service has not received are sent again, and each side ignores those that it has received before. A
+session that the service has lost is opened again from the client's copy of its state, and the
+application is notified.
 """
 
-import asyncio
 import random
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -19,48 +18,38 @@ import cedar_voice.v1 as pb
 from cedar_voice_client.enums import ErrorCode
 from cedar_voice_client.errors import (
     InvalidRequest,
-    ServerFailed,
     SessionClosed,
-    SessionLost,
-    SessionRefused,
-    Unavailable,
     VoiceClientError,
     error_from_proto,
 )
 from cedar_voice_client.options import Recovery
-from cedar_voice_client.recovery.backoff import wait_s
+from cedar_voice_client.recovery.link import Link, connection_failure, open_link
+from cedar_voice_client.recovery.reconnector import Reconnector, Restored
+from cedar_voice_client.recovery.recovery_state import HEARTBEAT_AT_MS, RecoveryState
 from cedar_voice_client.recovery.send_buffer import NUMBERED
-from cedar_voice_client.recovery.session_state import HEARTBEAT_AT_MS, Memory
+from cedar_voice_client.recovery.sender import Sender
 from cedar_voice_client.stream import MAX_SEND_BYTES, VoiceStream
 
-ACKNOWLEDGE_EVERY = 32
-
-STEADY_S = 10.0
-"""How long a stream lasts that has ended an outage: a service may take a stream and break it."""
-
-UNDER_WAY = 1_000
-"""Messages at most that a client before us may have sent and the service has not taken yet; their
-numbers are left to them."""
-
-MAX_RESTORES = 3
-"""Times in a row a session is restored that says nothing, and answers no ping: it may break the
-service."""
+RESERVED_SEQUENCES = 1_000
+"""Sequence numbers that a resumed session leaves to its previous client, whose last messages the
+service may not have received yet."""
 
 
 class ResumingStream:
     """A session of the service, open while inside the context.
 
-    One task receives, any may send. What is sent while the stream is broken waits; receiving mends
-    it.
+    One task receives, any task may send. Messages sent while the stream is broken wait; receiving
+    replaces the stream.
 
     Args:
         open_stream: opens a call.
-        recovery: None leaves the session to its first stream.
-        next_token: gives the token with which a stream goes on whose own expires.
-        done_with: number of the event up to which nothing is needed again by anybody, when that is
-            not what was received: others read on behalf of whom this client receives.
+        recovery: times and bounds; None ends the session with its first stream.
+        next_token: returns a fresh token before the present one expires.
+        done_with: returns the sequence number up to which events may be acknowledged; by default
+            that of the newest event received. A client that receives on behalf of others gives the
+            number up to which all of them have received.
         clock_s: a clock that never goes back.
-        draw: a random number of 0.0 to 1.0.
+        draw: returns a random number of 0.0 to 1.0.
     """
 
     def __init__(
@@ -73,19 +62,25 @@ class ResumingStream:
         clock_s: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
     ) -> None:
-        self._open_stream = open_stream
-        self._recovery = recovery
+        bounds = recovery or Recovery()
+        self._can_recover = recovery is not None
+        self._open_timeout_s = bounds.open_timeout_s
         self._next_token = next_token
         self._clock_s = clock_s
-        self._draw = draw
-        self._memory = Memory(self._bounds.max_audio_bytes, self._bounds.max_audio_s, done_with)
-        self._link: _Link | None = None
-        self._told: deque[pb.VoiceSessionResponse] = deque()
-        self._may_write = asyncio.Lock()
-        self._outage = _Outage()
+        self._state = RecoveryState(bounds.max_audio_bytes, bounds.max_audio_s, done_with)
+        self._open_link = partial(open_link, open_stream, self._state, bounds, clock_s)
+        self._received: deque[pb.VoiceSessionResponse] = deque()
+        self._sender = Sender(can_recover=self._can_recover)
+        self._reconnector = Reconnector(
+            self._open_link,
+            self._state,
+            self._sender,
+            bounds,
+            self._received.append,
+            clock_s=clock_s,
+            draw=draw,
+        )
         self._end: VoiceClientError | None = None
-        self.restored = Restored()
-        """What became of the session when it was last lost."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -96,59 +91,58 @@ class ResumingStream:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if (mending := self._outage.mending) is not None:
-            mending.cancel()
-            await asyncio.gather(mending, return_exceptions=True)
-        if self._link is not None:
-            await self._link.close()
+        await self._reconnector.close()
+        if self._sender.link is not None:
+            await self._sender.link.close()
 
     async def open(
         self, config: pb.SessionConfig, *, timeout_s: float | None = None
     ) -> pb.VoiceSessionResponse:
-        """Open the session, or resume one; gives the server's `ready`.
+        """Open the session, or resume one; return the server's `ready`.
 
         Raises:
-            VoiceClientError: the server cannot be reached or refuses; it is not tried again.
+            VoiceClientError: the server cannot be reached or refuses; there is no second attempt.
         """
-        self._memory.begin(config)
-        timeout_s = timeout_s or self._bounds.open_timeout_s
-        link, opening = await self._connect(config, timeout_s)
-        self._memory.opened(opening)
-        sent = opening.ack + UNDER_WAY if opening.ready.resumed else 0
-        self._memory.unsettled.sent_sequence = link.written = sent
-        self._memory.unsettled.note(opening.ack, opening.ack)
-        self._link = link
+        self._state.begin(config)
+        link, opening = await self._open_link(config, timeout_s or self._open_timeout_s)
+        self._state.record_ready(opening)
+        if opening.ready.resumed:
+            self._state.send_buffer.skip_to(opening.ack + RESERVED_SEQUENCES)
+        self._state.send_buffer.acknowledge(opening.ack, opening.ack)
+        self._sender.attach(link)
         return opening
 
     def recall(self, known: pb.GetSessionResponse, ready: pb.SessionReady) -> None:
-        """Learn what was said before this client came, should the session have to be restored.
+        """Learn the conversation before this client joined, so that the session can be restored.
 
         Args:
-            known: the conversation, as `VoiceClient.conversation` tells it.
-            ready: what the session was resumed with; what was replayed has been received.
+            known: the conversation, as `VoiceClient.conversation` returns it.
+            ready: the `ready` that resumed the session; replayed events have been received.
         """
-        self._memory.recall(known, ready)
+        self._state.recall(known, ready)
 
     @property
-    def _bounds(self) -> Recovery:
-        return self._recovery or Recovery()
+    def restored(self) -> Restored:
+        """Outcome of the newest reconnect."""
+        return self._reconnector.restored
 
     @property
     def sent_sequence(self) -> int:
-        """Number of the newest message."""
-        return self._memory.unsettled.sent_sequence
+        """Sequence number of the newest message sent."""
+        return self._state.send_buffer.sent_sequence
 
     # -- sending -------------------------------------------------------------------------------
 
     async def send(self, request: pb.VoiceSessionRequest) -> None:
-        """Send a message; numbered, and sent again where needed, if it has to be heard once.
+        """Send a message.
 
-        A `sequence` of its own is kept if it is above all before it.
+        Messages that must arrive exactly once get a sequence number, and are sent again where
+        needed. A `sequence` that the message has already is kept if it is above all before it.
 
         Raises:
-            InvalidRequest: it is larger than `MAX_SEND_BYTES`; the session goes on.
-            Unavailable: too many messages wait for the server to come back.
-            VoiceClientError: the session is over; the class says why.
+            InvalidRequest: it is larger than `MAX_SEND_BYTES`; the session continues.
+            Unavailable: too many messages wait for the server to return.
+            VoiceClientError: the session is over; the class gives the reason.
         """
         if request.ByteSize() > MAX_SEND_BYTES:
             raise InvalidRequest(
@@ -158,309 +152,73 @@ class ResumingStream:
         if self._end is not None:
             raise self._end
         if request.WhichOneof("payload") in NUMBERED:
-            self._memory.say(request, self._clock_s())
-            await self._flush()
+            self._state.buffer_message(request, self._clock_s())
+            await self._sender.send_buffered()
             return
         if request.HasField("ping"):
-            self._memory.pings.append(request)
-        await self._write(request)
+            self._state.pings.append(request)
+        await self._sender.send(request)
 
     async def done_sending(self) -> None:
-        """Say that no more input comes; receiving goes on."""
-        self._memory.has_finished = True
-        await self._flush()
-        if (link := self._link) is not None:
-            with self._left_to_receiving():
-                await link.stream.done_sending()
+        """Announce the end of the input; receiving continues."""
+        self._state.has_done_sending = True
+        await self._sender.done_sending()
 
     # -- receiving -----------------------------------------------------------------------------
 
     async def receive(self) -> pb.VoiceSessionResponse | None:
-        """The next message, each once and in order; None when the server closed with OK.
+        """Return the next message, each once and in order; None when the server closed with OK.
 
-        After a break comes a `ready` that says whether the session was resumed or restored; after a
-        loss, before it, what ends the answer that was in progress. A cancelled receive loses
-        nothing.
+        After a reconnect there is a `ready`, with `resumed` or `restored` set. Before one with
+        `restored`, there are the messages that end the response in progress. A cancelled receive
+        loses nothing.
 
         Raises:
             SessionLost: the server has lost the session, and it is not restored.
-            VoiceClientError: the session is over; the class says why.
+            VoiceClientError: the session is over; the class gives the reason.
         """
         try:
-            while not self._told:
-                if self._link is None:
-                    await self._mend()
-                elif not await self._receive(self._link):
+            while not self._received:
+                if (link := self._sender.link) is None:
+                    await self._reconnector.wait()
+                elif not await self._receive_from(link):
                     self._end = SessionClosed()
                     return None
         except VoiceClientError as failure:
             self._end = failure
             raise
-        return self._told.popleft()
+        return self._received.popleft()
 
-    async def _receive(self, link: "_Link") -> bool:
-        """Take one message; False after the last."""
+    async def _receive_from(self, link: Link) -> bool:
+        """Process the next message of a stream, or begin to replace it; return False at its end."""
         try:
-            response = await self._next(link)
+            response = await (link.receive_or_probe() if self._can_recover else link.receive())
         except VoiceClientError as failure:
-            if not self._may_mend(failure):
+            if not self._is_recoverable(failure):
                 raise
-            self._break(failure)
+            self._reconnector.replace(link, failure)
             return True
         if response is not None:
-            await self._take(response)
+            await self._process(link, response)
         return response is not None
 
-    async def _take(self, response: pb.VoiceSessionResponse) -> None:
+    async def _process(self, link: Link, response: pb.VoiceSessionResponse) -> None:
         if response.error.fatal:
             failure = error_from_proto(response.error)
-            if self._may_mend(failure):
-                return self._break(failure)
-        if self._memory.is_beyond(response) and self._recovery is not None:
-            return self._break(_unavailable("an event is missing"))
-        if not self._memory.take(response):
+            if self._is_recoverable(failure):
+                return self._reconnector.replace(link, failure)
+        if self._can_recover and self._state.is_after_gap(response):
+            return self._reconnector.replace(link, connection_failure("an event is missing"))
+        if not self._state.receive(response):
             return None
         if response.sequence or response.HasField("pong"):
-            self._outage.restores = 0
+            self._reconnector.confirm_session()
         if response.pong.ping_sent_at_ms != HEARTBEAT_AT_MS:
-            self._told.append(response)
+            self._received.append(response)
         if response.HasField("token_expiring") and self._next_token is not None:
             renewal = pb.TokenRenewal(token=self._next_token())
-            return await self._say_aside(pb.VoiceSessionRequest(token_renewal=renewal))
-        return await self._acknowledge_sometimes()
+            return await link.send_best_effort(pb.VoiceSessionRequest(token_renewal=renewal))
+        return await link.acknowledge_if_due()
 
-    async def _next(self, link: "_Link") -> pb.VoiceSessionResponse | None:
-        """The next message of a stream; a silent one is probed, and given up."""
-        while self._recovery is not None:
-            is_probed = link.probed_at_s is not None
-            since_s = link.heard_at_s if link.probed_at_s is None else link.probed_at_s
-            wait_s = self._bounds.pong_within_s if is_probed else self._bounds.ping_after_s
-            try:
-                async with asyncio.timeout(max(0.0, since_s + wait_s - self._clock_s())):
-                    response = await link.stream.receive()
-            except TimeoutError:
-                if is_probed:
-                    raise _unavailable("the service is silent") from None
-                link.probed_at_s = self._clock_s()
-                ping = pb.Ping(sent_at_ms=HEARTBEAT_AT_MS)
-                await self._say_aside(pb.VoiceSessionRequest(ping=ping))
-                continue
-            link.heard_at_s, link.probed_at_s = self._clock_s(), None
-            return response
-        return await link.stream.receive()
-
-    async def _say_aside(self, request: pb.VoiceSessionRequest) -> None:
-        """Say something of this stream alone, while receiving; if it is not taken, it is lost."""
-        if self._link is None:
-            return
-        with suppress(VoiceClientError, TimeoutError):
-            async with asyncio.timeout(self._bounds.pong_within_s):
-                await self._put(self._link, request)
-
-    async def _acknowledge_sometimes(self) -> None:
-        """Let the server forget what was received, when nothing else has told it for a while."""
-        link = self._link
-        if link is None:
-            return
-        if self._memory.done_with() - link.acknowledged < ACKNOWLEDGE_EVERY:
-            return
-        if not link.stream.is_sending:  # else the next message of the sender carries it
-            await self._say_aside(pb.VoiceSessionRequest())
-
-    # -- writing -------------------------------------------------------------------------------
-
-    async def _flush(self) -> None:
-        """Write every kept message that the present stream was not given yet."""
-        async with self._may_write:
-            link = self._link
-            if link is None:
-                return
-            with self._left_to_receiving():
-                await self._write_kept(link)
-
-    async def _write_kept(self, link: "_Link") -> None:
-        for request in self._memory.unsettled.after(link.written):
-            link.written = request.sequence
-            await self._put(link, request)
-
-    async def _write(self, request: pb.VoiceSessionRequest) -> None:
-        if (link := self._link) is not None:
-            with self._left_to_receiving():
-                await self._put(link, request)
-
-    async def _put(self, link: "_Link", request: pb.VoiceSessionRequest) -> None:
-        request.ack = link.acknowledged = self._memory.done_with()
-        await link.stream.send(request)
-
-    def _left_to_receiving(self) -> suppress:
-        """Whoever receives learns what became of a stream, and mends it."""
-        return suppress() if self._recovery is None else suppress(VoiceClientError)  # noqa: B022
-
-    # -- mending -------------------------------------------------------------------------------
-
-    def _may_mend(self, failure: VoiceClientError) -> bool:
-        return failure.retryable and self._recovery is not None
-
-    def _break(self, failure: VoiceClientError) -> None:
-        """Leave the stream to be replaced, which goes on whoever stops waiting for it."""
-        now_s, outage = self._clock_s(), self._outage
-        link, self._link = self._link, None
-        if link is not None and now_s - link.opened_at_s > STEADY_S:
-            outage.began_at_s, outage.attempts = None, 0
-        if outage.began_at_s is None:
-            outage.began_at_s = now_s
-        outage.mending = asyncio.create_task(self._replace(link, failure))
-
-    async def _mend(self) -> None:
-        """Wait for the stream to be whole again; cancelled, the work goes on."""
-        if self._outage.mending is None:
-            raise SessionClosed
-        await asyncio.shield(self._outage.mending)
-        self._outage.mending = None
-
-    async def _replace(self, link: "_Link | None", failure: VoiceClientError) -> None:
-        if link is not None:
-            await link.close()
-        outage = self._outage
-        give_up_at_s = (outage.began_at_s or 0.0) + self._bounds.give_up_after_s
-        while self._clock_s() < give_up_at_s:
-            await asyncio.sleep(
-                wait_s(
-                    outage.attempts,
-                    first_s=self._bounds.first_wait_s,
-                    max_s=self._bounds.max_wait_s,
-                    retry_after_ms=failure.retry_after_ms,
-                    draw=self._draw,
-                )
-            )
-            outage.attempts += 1
-            try:
-                return await self._come_back()
-            except VoiceClientError as again:
-                if not self._may_mend(again):
-                    raise
-                failure = again
-        raise failure
-
-    async def _come_back(self) -> None:
-        """Open a stream and say again what the service does not have."""
-        timeout_s = self._bounds.open_timeout_s
-        try:
-            link, opening = await self._connect(self._memory.resuming(), timeout_s)
-        except SessionRefused as refusal:
-            if refusal.code is not ErrorCode.SESSION_NOT_FOUND:
-                raise
-            if not self._bounds.restore or self._outage.restores >= MAX_RESTORES:
-                raise SessionLost(
-                    "the service has lost the session", code=ErrorCode.SESSION_NOT_FOUND
-                ) from None
-            link, opening = await self._restore()
-            self._outage.restores += 1
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._greet(link, opening)
-        except TimeoutError:
-            await link.close()
-            raise _unavailable("the service takes no more") from None
-        except BaseException:
-            await link.close()
-            raise
-
-    async def _restore(self) -> tuple["_Link", pb.VoiceSessionResponse]:
-        try:
-            return await self._connect(self._memory.restoring(), self._bounds.open_timeout_s)
-        except (InvalidRequest, SessionRefused) as refusal:
-            if refusal.retryable:
-                raise
-            raise SessionLost(
-                f"the session is lost and was not restored: {refusal.message}", code=refusal.code
-            ) from None
-
-    async def _greet(self, link: "_Link", opening: pb.VoiceSessionResponse) -> None:
-        memory = self._memory
-        if opening.ready.restored:
-            self._told.extend(memory.lose_session())
-        memory.opened(opening)
-        memory.unsettled.note(opening.ack, 0)
-        self.restored = Restored(
-            len(memory.account.items), memory.unsettled.take_lost_bytes(), memory.owes_answer
-        )
-        self._told.append(opening)
-        async with self._may_write:
-            link.written = memory.unsettled.unsent_from
-            for request in memory.prelude():
-                await self._put(link, request)
-            await self._write_kept(link)
-            for ping in memory.pings:
-                await self._put(link, ping)
-            if self._memory.has_finished:
-                await link.stream.done_sending()
-            self._link = link
-
-    async def _connect(
-        self, config: pb.SessionConfig, timeout_s: float
-    ) -> tuple["_Link", pb.VoiceSessionResponse]:
-        async with AsyncExitStack() as resources:
-            stream = await resources.enter_async_context(self._open_stream())
-            try:
-                async with asyncio.timeout(timeout_s):
-                    with suppress(SessionClosed):  # refused by now: receiving tells why
-                        await stream.send(pb.VoiceSessionRequest(config=config))
-                    opening = await stream.receive()
-            except TimeoutError:
-                raise _unavailable(
-                    f"the server did not open the session within {timeout_s:g} s"
-                ) from None
-            if opening is None:
-                raise _unavailable("the service ended the session")
-            if opening.HasField("error"):
-                raise error_from_proto(opening.error)
-            if not opening.HasField("ready"):
-                raise ServerFailed(
-                    "the server's first message is not `ready`", code=ErrorCode.PROTOCOL_VIOLATION
-                )
-            return _Link(stream, resources.pop_all(), self._clock_s()), opening
-        raise AssertionError  # the stack suppresses nothing
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """What a stream that was mended goes on with: items of the conversation that a session in place
-    of a lost one was given; microphone audio that the service never got, because too much waited;
-    whether the answer that was in progress is given again.
-    """
-
-    kept_items: int = 0
-    lost_audio_bytes: int = 0
-    answers_again: bool = False
-
-
-@dataclass(slots=True)
-class _Outage:
-    """The service is away, or takes no stream that lasts; `mending` is what ends that."""
-
-    began_at_s: float | None = None
-    attempts: int = 0
-    restores: int = 0
-    mending: asyncio.Task[None] | None = None
-
-
-class _Link:
-    """The present stream, and how far it is used."""
-
-    def __init__(self, stream: VoiceStream, resources: AsyncExitStack, now_s: float) -> None:
-        self.stream = stream
-        self.written = 0
-        """Number of the newest kept message that it was given."""
-        self.acknowledged = 0
-        self.opened_at_s = self.heard_at_s = now_s
-        self.probed_at_s: float | None = None
-        self._resources = resources
-
-    async def close(self) -> None:
-        """Cancel what is left of the call."""
-        await self._resources.aclose()
-
-
-def _unavailable(message: str) -> Unavailable:
-    return Unavailable(message, code=ErrorCode.UNAVAILABLE, retryable=True)
+    def _is_recoverable(self, failure: VoiceClientError) -> bool:
+        return failure.retryable and self._can_recover

@@ -1,4 +1,4 @@
-"""What a client has said and may have to say again: numbered, bounded, in order. Pure."""
+"""Buffer of the messages that a client may have to send again. Pure."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -9,15 +9,16 @@ from cedar_voice_client.errors import Unavailable
 from cedar_voice_shared.containers import RecordingHeader, recognize
 
 MAX_MESSAGES = 1_000
-"""Messages beside audio that may wait for the server."""
+"""Longest buffer, audio not counted."""
 
 NUMBERED = frozenset({"config", "audio", "control", "text"})
-"""What is said once: a ping, a playback report or an acknowledgement is of the moment."""
+"""Payloads that the session must receive exactly once. A ping, a playback report or an
+acknowledgement is out of date after a reconnect, and is not sent again."""
 
 
 @dataclass(slots=True)
-class _Recording:
-    """A listening period: how it began, and the header of its container."""
+class _RecordingHead:
+    """Beginning of a recording: its `StartListening` command and the header of its container."""
 
     start: pb.VoiceSessionRequest | None = None
     first_audio_sequence: int = 0
@@ -25,73 +26,81 @@ class _Recording:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _BufferedMessage:
     request: pb.VoiceSessionRequest
     at_s: float
-    recording: _Recording
+    recording: _RecordingHead
     audio_bytes: int
 
 
-class Unsettled:
-    """The messages that the server has not received, or not done with.
+class SendBuffer:
+    """The messages that the server has not received, or has received and may lose, oldest first.
 
     Args:
-        max_audio_bytes: audio kept; the oldest is dropped.
-        max_audio_s: the same, by when it was said.
+        max_audio_bytes: most bytes of audio buffered; the oldest is dropped.
+        max_audio_s: greatest age of buffered audio.
     """
 
     def __init__(self, max_audio_bytes: int, max_audio_s: float) -> None:
         self.sent_sequence = 0
-        """The newest number given to a message."""
+        """Sequence number of the newest message."""
         self.accepted = 0
-        """The newest number that the server has received in the present session."""
+        """Sequence number up to which the present session has received the messages."""
         self.durable = 0
-        """The newest number that is not needed again."""
+        """Sequence number up to which not even a restored session needs the messages."""
         self._max_audio_bytes = max_audio_bytes
         self._max_audio_s = max_audio_s
-        self._kept: deque[_Kept] = deque()
+        self._kept: deque[_BufferedMessage] = deque()
         self._audio_bytes = self._audio_count = 0
-        self._recording = _Recording()
+        self._recording = _RecordingHead()
         self._dropped: deque[tuple[int, int]] = deque(maxlen=MAX_MESSAGES)
 
     def add(self, request: pb.VoiceSessionRequest, now_s: float) -> None:
-        """Number a message, unless it has a number above all before it, and keep it.
+        """Number a message and buffer it; keep a number that is above all before it.
 
         Raises:
-            Unavailable: too many wait.
+            Unavailable: `MAX_MESSAGES` are buffered.
         """
         if len(self._kept) - self._audio_count >= MAX_MESSAGES:
             raise Unavailable(
-                "too much waits to be sent", code=ErrorCode.UNAVAILABLE, retryable=True
+                "too many messages wait to be sent", code=ErrorCode.UNAVAILABLE, retryable=True
             )
         self.sent_sequence = max(self.sent_sequence + 1, request.sequence)
         request.sequence = self.sent_sequence
-        self._follow(request)
+        self._track_recording(request)
         size = len(request.audio.data)
-        self._kept.append(_Kept(request, now_s, self._recording, size))
+        self._kept.append(_BufferedMessage(request, now_s, self._recording, size))
         self._audio_bytes += size
         self._audio_count += size > 0
         if request.control.HasField("stop_listening"):
-            self._recording = _Recording()
+            self._recording = _RecordingHead()
         self._drop_surplus(now_s)
 
-    def note(self, ack: int, durable: int) -> None:
-        """The server has received a message, and is done with another and all before it."""
+    def acknowledge(self, ack: int, durable: int) -> None:
+        """Record that the server has received the messages up to `ack`, and remove those up to
+        `durable`, which it no longer needs.
+        """
         self.accepted = max(self.accepted, ack)
         self.durable = max(self.durable, durable)
         while self._kept and self._kept[0].request.sequence <= self.durable:
-            self._forget(0)
+            self._remove(0)
         while self._dropped and self._dropped[0][0] <= self.durable:
             self._dropped.popleft()
 
-    def begin_anew(self) -> None:
-        """Another session stands in for the one before: it has received nothing."""
+    def skip_to(self, sequence: int) -> None:
+        """Number the next message above this number, and above all before it."""
+        self.sent_sequence = max(self.sent_sequence, sequence)
+
+    def reset_accepted(self) -> None:
+        """Record that a restored session has received nothing yet."""
         self.accepted = 0
 
     def after(self, sequence: int) -> list[pb.VoiceSessionRequest]:
-        """The kept messages above a number, oldest first."""
+        """Return the buffered messages above a sequence number, oldest first."""
         newer: list[pb.VoiceSessionRequest] = []
-        for kept in reversed(self._kept):  # of minutes of audio, only the newest is asked for
+        for kept in reversed(
+            self._kept
+        ):  # minutes of audio are buffered, and only the newest is new
             if kept.request.sequence <= sequence:
                 break
             newer.append(kept.request)
@@ -99,44 +108,47 @@ class Unsettled:
         return newer
 
     @property
-    def unsent_from(self) -> int:
-        """What a session needs is above this number."""
+    def resend_after(self) -> int:
+        """Sequence number above which the messages are sent again on a new stream."""
         return max(self.accepted, self.durable)
 
     @property
-    def has_input(self) -> bool:
-        """Whether a turn of the user is among what is kept, beside audio."""
-        return any(_is_turn(kept.request) for kept in self._kept)
+    def has_user_turn(self) -> bool:
+        """Whether a message that leads to a response is buffered; audio is not counted."""
+        return any(_is_user_turn(kept.request) for kept in self._kept)
 
-    def take_lost_bytes(self) -> int:
-        """How much audio was dropped that the server has not received; told once."""
+    def pop_lost_bytes(self) -> int:
+        """Return the bytes of audio that were dropped before the server received them, and reset
+        the count.
+        """
         lost = sum(size for sequence, size in self._dropped if sequence > self.accepted)
         self._dropped.clear()
         return lost
 
-    def prelude(self) -> list[pb.VoiceSessionRequest]:
-        """What makes the kept audio, and what follows it, understood by a session without its past.
+    def replay_preamble(self) -> list[pb.VoiceSessionRequest]:
+        """Return the messages without which a restored session cannot decode the buffered audio:
+        the beginning of its recording, where that is no longer buffered.
 
-        Not numbered: it was said before.
+        They have no sequence number, as repetitions of messages that had one.
         """
         first = next((kept for kept in self._kept if kept.audio_bytes), None)
         recording = first.recording if first else self._recording
         since = self._kept[0].request.sequence if self._kept else self.sent_sequence + 1
-        said: list[pb.VoiceSessionRequest] = []
+        preamble: list[pb.VoiceSessionRequest] = []
         if recording.start is not None and recording.start.sequence < since:
-            said.append(pb.VoiceSessionRequest(control=recording.start.control))
+            preamble.append(pb.VoiceSessionRequest(control=recording.start.control))
         if recording.header.setup and recording.first_audio_sequence < since:
             audio = pb.InputAudio(data=recording.header.setup)
-            said.append(pb.VoiceSessionRequest(audio=audio))
-        return said
+            preamble.append(pb.VoiceSessionRequest(audio=audio))
+        return preamble
 
-    def _follow(self, request: pb.VoiceSessionRequest) -> None:
-        """Keep track of which recording audio belongs to."""
+    def _track_recording(self, request: pb.VoiceSessionRequest) -> None:
+        """Record the beginning of the recording that a message belongs to."""
         data = request.audio.data
         if request.control.HasField("start_listening"):
-            self._recording = _Recording(request)
+            self._recording = _RecordingHead(request)
         elif self._recording.first_audio_sequence and recognize(data).begins_header:
-            self._recording = _Recording(self._recording.start)
+            self._recording = _RecordingHead(self._recording.start)
         if data:
             if not self._recording.first_audio_sequence:
                 self._recording.first_audio_sequence = request.sequence
@@ -144,27 +156,27 @@ class Unsettled:
 
     def _drop_surplus(self, now_s: float) -> None:
         index = 0
-        while index < len(self._kept) and self._is_too_much(now_s):
+        while index < len(self._kept) and self._has_surplus_audio(now_s):
             kept = self._kept[index]
             if not kept.audio_bytes:
                 index += 1
                 continue
             self._dropped.append((kept.request.sequence, kept.audio_bytes))
-            self._forget(index)
+            self._remove(index)
 
-    def _is_too_much(self, now_s: float) -> bool:
+    def _has_surplus_audio(self, now_s: float) -> bool:
         if self._audio_bytes > self._max_audio_bytes:
             return True
         oldest = next((kept for kept in self._kept if kept.audio_bytes), None)
         return oldest is not None and now_s - oldest.at_s > self._max_audio_s
 
-    def _forget(self, index: int) -> None:
+    def _remove(self, index: int) -> None:
         kept = self._kept[index]
         del self._kept[index]
         self._audio_bytes -= kept.audio_bytes
         self._audio_count -= kept.audio_bytes > 0
 
 
-def _is_turn(request: pb.VoiceSessionRequest) -> bool:
+def _is_user_turn(request: pb.VoiceSessionRequest) -> bool:
     command = request.control.WhichOneof("command")
     return request.HasField("text") or command in ("say", "create_response")
