@@ -1,4 +1,4 @@
-"""Fuzzes for as long as it is told: `python -m tests.fuzz decoder --seconds 600`.
+"""Fuzzes targets for a given time: `python -m tests.fuzz decoder --seconds 600`.
 
 The first input that breaks a promise ends it; put that into `tests/fuzz/corpus/TARGET`.
 """
@@ -14,7 +14,7 @@ from tests.fuzz.seeds import seeds
 from tests.fuzz.targets import TARGETS, Target
 
 STALL_S = 0.5
-"""Processor time in which any input has to be read."""
+"""Longest processor time for reading one input."""
 
 
 class Stalled(Exception):
@@ -22,7 +22,7 @@ class Stalled(Exception):
 
 
 def timed(target: Target) -> Target:
-    """The target, that fails when it takes too long."""
+    """Return a target that raises `Stalled` if the given one is slow."""
 
     def run(data: bytes) -> None:
         began_s = time.thread_time()

@@ -1,8 +1,8 @@
-"""Fuzzes with atheris, which looks for input that reaches other code.
+"""Fuzzes with atheris, which searches for input that reaches new code.
 
-`pip install atheris`, then `python -m tests.fuzz.by_coverage decoder 600`. It keeps what reaches
-other code in `.venv/fuzz/TARGET`, and ends at the first input that breaks a promise or takes ten
-seconds, which it keeps there too; put that into `tests/fuzz/corpus/TARGET`.
+`pip install atheris`, then `python -m tests.fuzz.by_coverage decoder 600`. Input that reaches
+new code is kept in `.venv/fuzz/TARGET`. The first input that breaks a promise or takes ten seconds
+ends the run and is kept there too; put that into `tests/fuzz/corpus/TARGET`.
 """
 
 import sys

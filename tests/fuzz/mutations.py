@@ -1,4 +1,4 @@
-"""Inputs that are almost right: valid ones with some bytes changed, cut out, doubled or put in."""
+"""Almost valid inputs: valid ones with bytes changed, removed, doubled or inserted."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ MAX_BYTES = 64 << 10
 
 @st.composite
 def mutated(draw: st.DrawFn, seeds: Sequence[bytes]) -> bytes:
-    """A seed with one to eight mutations, mostly near its front, where headers are."""
+    """Draw a seed with one to eight mutations, mostly near its start, where headers are."""
     data = bytearray(draw(st.sampled_from(seeds)))
     reach = draw(st.sampled_from([60, 1_000, max(1, len(data))]))
     for _ in range(draw(st.integers(1, 8))):

@@ -1,7 +1,7 @@
-"""Where fuzzing begins: what each target is meant for, and the corpus of what was interesting.
+"""The seeds of fuzzing: valid input of each target, and the corpus of earlier findings.
 
-The corpus lies in `corpus/TARGET/`: inputs that broke a promise once, and small ones that reach
-code which valid input does not.
+The corpus is in `corpus/TARGET/`: inputs that broke a promise once, and small ones that reach
+code beyond the reach of valid input.
 """
 
 import json
@@ -21,12 +21,12 @@ _SENTENCE = "close_the_window"
 
 @cache
 def seeds(target: str) -> tuple[bytes, ...]:
-    """The inputs that a target's fuzzing begins with."""
+    """Return the inputs that the fuzzing of a target begins with."""
     return (*_SEEDS[target](), *(path.read_bytes() for path in sorted(kept(target))))
 
 
 def kept(target: str) -> list[Path]:
-    """The corpus of a target."""
+    """Return the files of a target's corpus."""
     return [path for path in (CORPUS / target).glob("*") if path.is_file()]
 
 
@@ -46,7 +46,7 @@ def _of(encoding: Encoding, *others: Form) -> Callable[[], list[bytes]]:
 
 
 def _announced() -> list[bytes]:
-    """Recordings as the decoder's target takes them: announced, recognized and mistaken."""
+    """Return recordings for the target `decoder`, with encodings declared or to be detected."""
     encodings = list(Encoding)
     recordings = _recordings()
     own = [bytes((encodings.index(kind), 40)) + data for kind, data in recordings.items()]
@@ -55,7 +55,7 @@ def _announced() -> list[bytes]:
 
 
 def _broken_off() -> list[bytes]:
-    """Recordings as the target takes them that goes on in their middle."""
+    """Return recordings for the target `going_on`, which resumes them in their middle."""
     return [bytes((place,)) + data for data in _recordings().values() for place in (20, 128)]
 
 
@@ -64,7 +64,7 @@ def _starts() -> list[bytes]:
 
 
 def _golden(key: str) -> Callable[[], list[bytes]]:
-    """What browsers send in the recorded conversations."""
+    """Return a function that reads one side's frames from the recorded conversations."""
 
     def frames() -> list[bytes]:
         texts = [path.read_text() for path in sorted(GOLDEN.rglob("*.jsonl"))]

@@ -1,6 +1,6 @@
-"""What is fuzzed: functions of bytes that raise when a promise about input is broken.
+"""The targets of fuzzing: functions of bytes that raise if a promise about input is broken.
 
-Bytes come from anywhere: hypothesis, a fuzzer that looks at coverage, the corpus.
+The bytes are those of hypothesis, of a fuzzer guided by coverage, or of the corpus.
 """
 
 import json
@@ -50,7 +50,7 @@ def _pieces(data: bytes, piece_bytes: int) -> Iterable[bytes]:
 
 
 def decode_recording(data: bytes) -> None:
-    """The first byte names the encoding, the second the size of the pieces that arrive."""
+    """Decode a recording: byte 0 selects its encoding, byte 1 the size of the pieces."""
     if len(data) < 2:
         return
     encoding, piece_bytes = _ENCODINGS[data[0] % len(_ENCODINGS)], 1 + data[1] ** 2
@@ -67,7 +67,7 @@ def decode_recording(data: bytes) -> None:
 
 
 def go_on_in_the_middle(data: bytes) -> None:
-    """What comes after a place, which the first byte names, is decoded by the header before it."""
+    """Decode the rest of a recording after its header, from a place that the first byte selects."""
     place = data[0] * len(data) // 256 if data else 0
     header = RecordingHeader()
     for piece in _pieces(data[1:place], 100):
@@ -88,7 +88,7 @@ def _check_refusal(error: CallerError) -> None:
 
 
 def _reading(open_reader: Callable[[], Reader], *, growth: int = 1) -> Target:
-    """Whatever the bytes, a reader gives out no more than them, times `growth`."""
+    """Check that a reader returns at most as many bytes as it received, times `growth`."""
 
     def read(data: bytes) -> None:
         for piece_bytes in (1 + len(data), 7):
@@ -100,7 +100,7 @@ def _reading(open_reader: Callable[[], Reader], *, growth: int = 1) -> Target:
 
 
 def _reading_alike(open_reader: Callable[[], Reader]) -> Target:
-    """It also finds the same however damaged bytes are cut."""
+    """Check also that a reader returns the same parts for every division into pieces."""
     read = _reading(open_reader)
 
     def compare(data: bytes) -> None:
@@ -113,7 +113,7 @@ def _reading_alike(open_reader: Callable[[], Reader]) -> Target:
 
 
 def _parts(reader: Reader, pieces: Iterable[bytes]) -> list[Part] | None:
-    """What a reader finds, a track's samples as one; None for bytes that it refuses."""
+    """Return the parts that a reader finds, WAVE samples joined; None if it refuses the bytes."""
     found: list[Part] = []
     try:
         for part in _all_parts(reader, pieces):
@@ -136,7 +136,7 @@ def _all_parts(reader: Reader, pieces: Iterable[bytes]) -> Iterator[Part]:
 
 
 def cut_mp3(data: bytes) -> None:
-    """Frames are cut out of the file, or decoded."""
+    """Cut a file into MP3 frames; the cutter may refuse it, but not fail."""
     cutter = Mp3Cutter(24_000)
     with suppress(CallerError):
         for piece in _pieces(data, 500):
@@ -145,7 +145,7 @@ def cut_mp3(data: bytes) -> None:
 
 
 def recognize_encoding(data: bytes) -> None:
-    """Twelve bytes decide, and more bytes change nothing."""
+    """Check that twelve bytes decide on the container, and that further bytes change nothing."""
     heads = [recognize(data[:length]) for length in range(min(len(data), 40) + 1)]
     decided = [head for head in heads if head.begins is not None]
     assert len(set(decided)) <= 1
@@ -156,7 +156,7 @@ def recognize_encoding(data: bytes) -> None:
 
 
 def _framing(open_dialect: Callable[[], CedarWebSocketTranslator | StreamingTranslator]) -> Target:
-    """A frame is understood or refused, and the service can take what it asks for."""
+    """Check that a frame is read or refused, and that the service can decode its requests."""
 
     def read(data: bytes) -> None:
         dialect, frame = open_dialect(), data.decode(errors="replace")
@@ -173,7 +173,7 @@ def _framing(open_dialect: Callable[[], CedarWebSocketTranslator | StreamingTran
 
 
 def read_form(data: bytes) -> None:
-    """The fields of a form: settings, a zero byte, context."""
+    """Read the fields of a form: settings, a zero byte, context."""
     settings, _, context = data.decode(errors="replace").partition("\0")
     with suppress(DialectError):
         _check_requests(cedar_os.requests_of(b"sound", settings, context, "stream"))
@@ -185,7 +185,7 @@ def _check_requests(requests: list[pb.VoiceSessionRequest]) -> None:
 
 
 def _check_frames(frames: list[str]) -> None:
-    """Frames travel as lines of an event stream."""
+    """Check that each frame is one line of JSON, as an event stream requires."""
     for frame in frames:
         assert "\n" not in frame and "\r" not in frame
         assert isinstance(json.loads(frame), dict)
@@ -193,7 +193,7 @@ def _check_frames(frames: list[str]) -> None:
 
 
 def read_headers(data: bytes) -> None:
-    """Headers and queries, split at zero bytes."""
+    """Read headers and queries, separated by zero bytes."""
     text = data.decode(errors="surrogateescape")
     first, _, second = text.partition("\0")
     assert preferred_form(first) in AnswerForm
@@ -209,7 +209,7 @@ def read_headers(data: bytes) -> None:
 
 
 def write_frames(data: bytes) -> None:
-    """Whatever the service says, each dialect tells it in whole lines of JSON."""
+    """Check that each dialect encodes any response in whole lines of JSON."""
     response = _parsed(pb.VoiceSessionResponse(), data)
     if response is None or not _has_json_in_actions(response):
         return
@@ -218,7 +218,7 @@ def write_frames(data: bytes) -> None:
 
 
 def _has_json_in_actions(response: pb.VoiceSessionResponse) -> bool:
-    """What the contract says of actions; the service enforces it."""
+    """Whether the arguments of an action are JSON, as the contract requires of the service."""
     action = response.action
     try:
         args = json.loads(action.args_json or "[]")
@@ -232,7 +232,7 @@ def _has_json_in_actions(response: pb.VoiceSessionResponse) -> bool:
 
 
 def decode_request(data: bytes) -> None:
-    """A message of the contract is taken or refused."""
+    """Check that a message of the contract is decoded or refused."""
     request = _parsed(pb.VoiceSessionRequest(), data)
     if request is not None:
         _decode(request)

@@ -1,4 +1,4 @@
-"""Whatever bytes come, each reader of input keeps its promises.
+"""Each reader of input keeps its promises for any bytes.
 
 A long run: `python -m tests.fuzz`.
 """

@@ -12,14 +12,14 @@ NAMES_THAT_SAY_NOTHING = {"base", "common", "core", "helpers", "manager", "misc"
 
 
 def nodes() -> Iterator[tuple[str, ast.AST]]:
-    """Everything that is written in the modules, with the module's name."""
+    """Yield every node of every module's syntax tree, with the name of the module."""
     for name, path in sources().items():
         for node in ast.walk(ast.parse(path.read_text())):
             yield name, node
 
 
 def attributes(node: ast.ClassDef) -> set[str]:
-    """The attributes that the methods of a class assign."""
+    """Return the attributes that the methods of a class assign."""
     return {
         target.attr
         for target in ast.walk(node)

@@ -1,4 +1,4 @@
-"""The wall clock may jump: only what is about the time of day reads it."""
+"""The wall clock may jump: only code that needs the time of day reads it."""
 
 import ast
 
@@ -7,8 +7,8 @@ from tests.support.checkout import sources
 WALL_CLOCKS = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.today"}
 MAY_ASK = {
     "cedar_voice_shared.credentials",  # when a token expires
-    "cedar_voice_service.session_stream",  # the time in a pong, for people
-    "cedar_voice_client.session",  # what a ping says, for people
+    "cedar_voice_service.session_stream",  # the time in a pong, for display
+    "cedar_voice_client.session",  # the time in a ping, for display
     "cedar_voice_service.providers.scripted.engine",  # "what time is it?"
 }
 

@@ -1,4 +1,4 @@
-"""scripts/check_contract.sh holds the contract to what main promised, in every kind of checkout."""
+"""scripts/check_contract.sh compares the contract with that of main, in every kind of checkout."""
 
 import shutil
 import subprocess
@@ -26,7 +26,7 @@ class Checkout:
     root: Path
 
     def git(self, *command: str) -> None:
-        """Run git as somebody."""
+        """Run git with a fixed author."""
         who = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.com")
         subprocess.run(("git", *who, *command), cwd=self.root, check=True, capture_output=True)
 
@@ -41,7 +41,7 @@ class Checkout:
         self.git("commit", "--message", message)
 
     def clone(self, folder: Path, *options: str) -> "Checkout":
-        """A clone of this checkout in a new folder."""
+        """Clone this checkout into a new folder."""
         self.git("clone", *options, self.root.as_uri(), str(folder))
         (folder / ".venv").symlink_to(ROOT / ".venv")
         return Checkout(folder)
@@ -54,7 +54,7 @@ class Checkout:
 
 @pytest.fixture
 def main(tmp_path: Path) -> Checkout:
-    """A checkout of main whose first commit brings the contract."""
+    """Return a checkout of main whose first commit adds the contract."""
     root = tmp_path / "main"
     (root / "protos").mkdir(parents=True)
     (root / ".venv").symlink_to(ROOT / ".venv")

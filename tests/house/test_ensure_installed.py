@@ -1,4 +1,4 @@
-"""scripts/ensure_installed.sh installs what is missing where it may, and else says what it is."""
+"""scripts/ensure_installed.sh installs missing packages if it may, and otherwise names them."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from tests.support.checkout import ROOT
 
 @pytest.fixture
 def commands(tmp_path: Path) -> Path:
-    """A folder with all the commands there are: a bare machine where nothing may be installed."""
+    """Return a folder with the only commands on the path: a bare machine without root."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in ("bash", "env", "ln"):
@@ -25,14 +25,14 @@ def commands(tmp_path: Path) -> Path:
 
 
 def command(folder: Path, name: str, body: str) -> None:
-    """Put a command there that does what `body` says."""
+    """Write a command with the shell script `body` into the folder."""
     path = folder / name
     path.write_text(f"#!/usr/bin/env bash\n{body}\n")
     path.chmod(0o755)
 
 
 def ensure(folder: Path, *packages: str) -> subprocess.CompletedProcess[str]:
-    """Run the script with nothing but the commands of the folder."""
+    """Run the script with the commands of the folder only."""
     return subprocess.run(
         (ROOT / "scripts" / "ensure_installed.sh", *packages),
         env={**os.environ, "PATH": str(folder), "PYTHON": "python3"},

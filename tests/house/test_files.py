@@ -19,13 +19,13 @@ MACHINE_FOLDERS = (str(ROOT), str(Path.home()), tempfile.gettempdir())
 
 
 def texts() -> dict[str, str]:
-    """The text files by their path in the checkout; the licence is the one that is not ours."""
+    """Return the text files by their path in the checkout, without the licence, a foreign text."""
     named = {str(path.relative_to(ROOT)): path for path in files() if path.suffix in TEXT}
     return {name: path.read_text() for name, path in named.items() if name != "LICENSE"}
 
 
 def is_known(host: str) -> bool:
-    """Whether the host is this machine, or one that is set aside for examples."""
+    """Whether the host is this machine, or is reserved for examples."""
     return host in KNOWN_HOSTS or host.endswith((".example", ".example.com", ".test", ".invalid"))
 
 

@@ -1,4 +1,4 @@
-"""The committed Python of the contract says what its .proto files say."""
+"""The committed Python of the contract matches its .proto files."""
 
 import importlib
 from pathlib import Path
@@ -16,7 +16,7 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.proto"))
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FileDescriptorProto]:
-    """The descriptors of the .proto files as they lie here, by file stem."""
+    """Return the descriptors of the .proto files in the checkout, by file stem."""
     out = tmp_path_factory.mktemp("descriptors") / "set.binpb"
     sources = [str(path) for path in FOLDER.glob("*.proto")]
     assert protoc.main(["", f"-I{ROOT / 'protos'}", f"--descriptor_set_out={out}", *sources]) == 0
@@ -25,7 +25,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FileDescript
 
 
 def without_json_names(file: FileDescriptorProto) -> FileDescriptorProto:
-    """The compiler writes the JSON names out; generated code leaves them to be derived."""
+    """Remove the JSON names, which the compiler states and generated code derives."""
     for message in file.message_type:
         for field in message.field:
             field.ClearField("json_name")

@@ -1,4 +1,4 @@
-"""Each module imports alone; the SDK brings nothing of the server's along."""
+"""Each module can be imported alone; importing the SDK loads no package of the server."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ SERVER_SIDE = {
     "pydantic",
     "structlog",
 }
-# Loads what is not written by us once, then each module in a child of its own.
+# Loads the libraries once, then each module in a child process of its own.
 IMPORT_EACH = """
 import os, sys, traceback
 import cedar_voice.v1.voice_service_pb2_grpc
@@ -37,7 +37,7 @@ for module in sys.argv[1:]:
 
 
 def run(program: str, *arguments: str, cwd: Path) -> str:
-    """What a program prints in a fresh interpreter where every warning is an error."""
+    """Run a program in a fresh interpreter with warnings as errors; return its output."""
     command = (sys.executable, "-W", "error", "-c", program, *arguments)
     return subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, check=True, text=True).stdout
 

@@ -1,4 +1,4 @@
-"""The locked requirements: hashed, free of addresses, and what pyproject.toml asks for."""
+"""The locked requirements: hashed, free of addresses, and within the ranges of pyproject.toml."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.support.checkout import LOCKS, ROOT, project
 
 
 def locked(lock: Path) -> dict[str, list[Requirement]]:
-    """The requirements of a lock by package; one that depends on the platform has several."""
+    """Return the requirements of a lock by package; a package has several if platforms differ."""
     found: dict[str, list[Requirement]] = {}
     for line in lock.read_text().splitlines():
         if line and not line.startswith((" ", "#")):
@@ -21,7 +21,7 @@ def locked(lock: Path) -> dict[str, list[Requirement]]:
 
 
 def asked(extras: tuple[str, ...], groups: tuple[str, ...]) -> list[Requirement]:
-    """What pyproject.toml asks for by itself and by the named extras and groups."""
+    """Return the requirements of pyproject.toml, with those of these extras and groups."""
     metadata = project()
     lines: list[str] = list(metadata["project"]["dependencies"])
     for extra in extras:

@@ -1,8 +1,8 @@
-"""An option of turn detection is written thrice: in the contract, with its default, in the SDK.
+"""An option of turn detection is written by hand three times: in the contract, shared, in the SDK.
 
 Everything else follows by reflection: the service's configuration, its checks and its `ready`, the
-bridge's frames and documents. What is written for people, types for JavaScript and a page of the
-documentation, is held to the same names.
+bridge's frames and documents. Types for JavaScript and a page of the documentation are written for
+readers; they must have the same names.
 """
 
 import ast
@@ -37,7 +37,7 @@ NAMES = set(DETECTION.fields_by_name)
 WANTED = options.TurnDetection(
     options.TurnMode.MANUAL, 0.25, 1, 101, 2, 1_001, 3, False, False, 4, False
 )
-"""Every option as it is not by default."""
+"""Each option with a value other than its default."""
 
 GROUPS: dict[str, type] = {
     "settings": options.VoiceSettings,
@@ -47,7 +47,7 @@ GROUPS: dict[str, type] = {
 
 
 def names_in(module: ast.Module) -> set[str]:
-    """The options that a module declares, passes on or names in texts; not those that it uses."""
+    """Return the options that a module declares, passes on or names in texts, not its reads."""
     found = set()
     for node in ast.walk(module):
         match node:
@@ -166,7 +166,7 @@ def test_the_contract_has_every_member_by_its_name(kind: type[Enum], enum: Any) 
 
 
 def in_contract(detection: options.TurnDetection) -> pb.TurnDetection:
-    """The message of these options."""
+    """Return the message of these options."""
     message = pb.TurnDetection()
     mirror.write(detection, message)
     return message

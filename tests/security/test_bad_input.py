@@ -1,7 +1,7 @@
-"""Bad input on every surface: each gets its documented answer, and the next good request is served.
+"""Bad input on every surface gets its documented answer, and the next good request is served.
 
-The tables are lists of (what, input, answer). All inputs of a surface go to one server, one after
-the other, so that bad ones that cost anybody anything fail the good one behind them.
+The tables are lists of (name, input, answer). All inputs of a surface go to one server, one after
+the other, so that a bad one with a lasting effect fails the good one after it.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ Config: TypeAlias = pb.SessionConfig
 Control: TypeAlias = pb.Control
 NAN, INFINITY = float("nan"), float("inf")
 GOOD_EVERY = 6
-"""After so many bad ones comes a good one."""
+"""Number of bad requests before each good one."""
 
 DEEP = "[" * 50_000
 ELSEWHERE = "http://127.0.0.1/schema.json"
@@ -38,27 +38,27 @@ WAV = speech_path().read_bytes()
 
 
 def settings_with(**fields: Any) -> Config:
-    """A configuration with these settings."""
+    """Return a configuration with these settings."""
     return Config(settings=pb.VoiceSettings(**fields))
 
 
 def tool(**fields: Any) -> Config:
-    """A configuration with this tool."""
+    """Return a configuration with this tool."""
     return Config(tools=pb.ToolSet(tools=[pb.ToolDefinition(**fields)]))
 
 
 def tools(*names: str) -> Config:
-    """A configuration with tools of these names."""
+    """Return a configuration with tools of these names."""
     return Config(tools=pb.ToolSet(tools=[pb.ToolDefinition(name=name) for name in names]))
 
 
 def pcm(**fields: int) -> pb.AudioFormat:
-    """A format of raw samples."""
+    """Return a format of raw samples."""
     return pb.AudioFormat(encoding=pb.AUDIO_ENCODING_PCM_S16LE, **fields)
 
 
 def history(**fields: Any) -> Config:
-    """A configuration with a past of one item."""
+    """Return a configuration with a history of one item."""
     return Config(history=[pb.ConversationItem(**fields)])
 
 
@@ -392,7 +392,7 @@ TOKENS: list[tuple[str, str]] = [
 
 @asynccontextmanager
 async def serving(**values: Any) -> AsyncIterator[str]:
-    """The address of a service."""
+    """Serve, and yield the address."""
     async with (
         OpenAIStandin(answers=(Answer("Yes."),), latencies=INSTANT) as standin,
         open_server(settings_of(standin, **values)) as (address, _),
@@ -402,7 +402,7 @@ async def serving(**values: Any) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def bridged(**values: Any) -> AsyncIterator[Bridge]:
-    """A bridge to a service."""
+    """Serve, and yield a bridge to the service."""
     async with serving() as address, bridging(address, **values) as bridge:
         yield bridge
 
@@ -425,14 +425,14 @@ def test_there_are_many() -> None:
 
 
 async def refusal_of(stream: VoiceStream, request: Request) -> str:
-    """The code of the error that a message is answered with."""
+    """Send a message, and return the code of the error that answers it."""
     with suppress(SessionClosed):
         await stream.send(request)
     return await told(stream)
 
 
 async def told(stream: VoiceStream) -> str:
-    """The code of the next error."""
+    """Return the code of the next error; "nothing" if the stream ends without one."""
     async with asyncio.timeout(PATIENCE_S):
         try:
             while (response := await stream.receive()) is not None:
@@ -444,7 +444,7 @@ async def told(stream: VoiceStream) -> str:
 
 
 async def converse(stream: VoiceStream) -> None:
-    """A good turn on an open session."""
+    """Complete a good turn on an open session."""
     await stream.send(Request(text=pb.TextInput(text="hello")))
     async with asyncio.timeout(PATIENCE_S):
         while (response := await stream.receive()) is not None:
@@ -562,7 +562,7 @@ async def test_binary_frames_and_huge_ones() -> None:
 
 
 async def answered(socket: Socket) -> None:
-    """A good turn."""
+    """Start a good turn, and check that it is answered without an error."""
     heard = len(socket.heard)
     await socket.say(type="text", text="hello")
     await socket.hear_until("response_start")
@@ -584,7 +584,7 @@ async def test_forms() -> None:
 
 
 async def status_of(bridge: Bridge, path: str, body: Any) -> int:
-    """The status of the answer to a body; a refusal says why in JSON."""
+    """Post a body and return the status; a refusal must have an error in JSON."""
     headers = {}
     if isinstance(body, dict):
         headers, body = {"Content-Type": body["type"]}, body["body"]

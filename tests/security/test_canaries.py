@@ -1,4 +1,4 @@
-"""What is secret or said is in no output of any process, at the most talkative level."""
+"""No secret and no text of a conversation is in the output of a process, at level `debug`."""
 
 import asyncio
 import base64
@@ -67,7 +67,7 @@ async def test_no_output_holds_what_is_secret_or_said(tmp_path: Path) -> None:
 
 
 async def conversation(secrets: dict[str, str], environment: dict[str, str], folder: Path) -> str:
-    """A whole conversation through both processes; all that they wrote."""
+    """Hold a conversation through both processes, and return all their output."""
     service_flags = ("service", "--grpc-address", "127.0.0.1:0")
     async with running_command(*service_flags, cwd=folder, environment=environment) as service:
         grpc_address, said = await address_of(service, "gRPC")
@@ -82,7 +82,7 @@ async def conversation(secrets: dict[str, str], environment: dict[str, str], fol
 
 
 async def talk(secrets: dict[str, str], bridge: Bridge) -> None:
-    """What browsers do, rightly and wrongly."""
+    """Send valid and invalid requests of browsers."""
     secrets["jwt"] = signed(key=secrets["signing key"])
     headers = {"Authorization": f"Bearer {secrets['jwt']}"}
     async with bridge.http.post(f"{bridge.url}{VOICE}/tickets", headers=headers) as answer:
@@ -118,7 +118,7 @@ async def talk(secrets: dict[str, str], bridge: Bridge) -> None:
 
 
 async def break_http(bridge: Bridge, token: str) -> None:
-    """Requests that are no HTTP, each with a token in the piece that is wrong."""
+    """Send requests that are not HTTP, each with a token in its invalid part."""
     host, _, port = bridge.address.rpartition(":")
     for request in (
         f"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\0\r\n\r\n",
@@ -134,7 +134,7 @@ async def break_http(bridge: Bridge, token: str) -> None:
 
 
 async def talk_over_grpc(secrets: dict[str, str], address: str) -> None:
-    """What programs do, rightly and wrongly."""
+    """Send valid and invalid requests of gRPC clients."""
     async with VoiceClient(address, token=secrets["listed token"]) as client:
         async with client.stream() as stream:
             await stream.send(pb.VoiceSessionRequest(config=pb.SessionConfig()))
@@ -166,7 +166,7 @@ async def talk_over_grpc(secrets: dict[str, str], address: str) -> None:
 
 
 async def address_of(process: asyncio.subprocess.Process, name: str) -> tuple[str, str]:
-    """Where a command says that it listens, and all that it has said so far."""
+    """Return the address that a command prints under this name, and all its output so far."""
     assert process.stdout is not None
     said = ""
     async with asyncio.timeout(40):
@@ -180,7 +180,7 @@ async def address_of(process: asyncio.subprocess.Process, name: str) -> tuple[st
 
 
 async def output_of(process: asyncio.subprocess.Process) -> str:
-    """All that a command still has to say."""
+    """Stop a command and return the rest of its output."""
     process.send_signal(signal.SIGTERM)
     async with asyncio.timeout(20):
         out, err = await process.communicate()

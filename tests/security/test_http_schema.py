@@ -1,9 +1,9 @@
-"""The bridge does over HTTP what its own OpenAPI document says, whatever is sent to it.
+"""The bridge answers any HTTP request as its own OpenAPI document describes.
 
-schemathesis reads the document from the bridge and makes requests of it: valid ones, almost valid
-ones, and methods and headers that it does not name. It reports every status that is not in the
-document, every 5xx, every body, header and event that does not fit, every valid request that is
-refused, and every request that is let in without a token.
+schemathesis reads the document from the bridge and derives requests from it: valid ones, almost
+valid ones, and methods and headers that it does not name. It reports every status that is not in
+the document, every 5xx, every body, header and event that does not match, every valid request that
+is refused, and every request that is accepted without a token.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What one user may ask for, over real streams: refused by name, and nobody else's loss."""
+"""Limits of one user, over real streams: refusals name the limit, and affect no other user."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -37,7 +37,7 @@ PCM = pb.AudioFormat(encoding=pb.AUDIO_ENCODING_PCM_S16LE, sample_rate_hz=16_000
 
 @asynccontextmanager
 async def serving(**limits: int) -> AsyncIterator[str]:
-    """A service with these limits."""
+    """Serve with these limits, and yield the address."""
     async with (
         OpenAIStandin(latencies=INSTANT) as standin,
         open_server(settings_of(standin, **TOKENS, **limits)) as (address, _),
@@ -46,8 +46,8 @@ async def serving(**limits: int) -> AsyncIterator[str]:
 
 
 async def opened(stream: VoiceStream, **config: Any) -> pb.VoiceSessionResponse:
-    """The first answer to a first message."""
-    with suppress(SessionClosed):  # receiving tells why
+    """Open a session and return the first response; raise if it is an error."""
+    with suppress(SessionClosed):  # receiving raises the cause
         await stream.send(pb.VoiceSessionRequest(config=pb.SessionConfig(**config)))
     opening = await stream.receive()
     assert opening is not None
@@ -57,7 +57,7 @@ async def opened(stream: VoiceStream, **config: Any) -> pb.VoiceSessionResponse:
 
 
 async def refusal_on(stream: VoiceStream) -> pb.Error:
-    """The next error that is told."""
+    """Return the next error."""
     async with asyncio.timeout(PATIENCE_S):
         while (response := await stream.receive()) is not None:
             if response.HasField("error"):
@@ -159,7 +159,7 @@ async def test_attempts_of_strangers() -> None:
 
 
 async def bought(bridge: Bridge, token: str, **headers: str) -> tuple[int, Any, Any]:
-    """Status, headers and JSON of the answer to who asks for a ticket."""
+    """Request a ticket; return status, headers and JSON of the response."""
     shown = {"Authorization": f"Bearer {token}", **headers}
     async with bridge.http.post(f"{bridge.url}{VOICE}/tickets", headers=shown) as answer:
         return answer.status, answer.headers, await answer.json()
@@ -185,13 +185,13 @@ async def test_answers() -> None:
 
 
 async def answer(stream: VoiceStream) -> pb.VoiceSessionResponse:
-    """An error, or the end of the answer to a text."""
+    """Send a text; return an error, or the end of its answer."""
     await stream.send(pb.VoiceSessionRequest(text=pb.TextInput(text="and now?")))
     return await settled(stream)
 
 
 async def settled(stream: VoiceStream) -> pb.VoiceSessionResponse:
-    """An error, or the end of an answer."""
+    """Return the next error or end of an answer."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
             response = await received(stream)
@@ -200,7 +200,7 @@ async def settled(stream: VoiceStream) -> pb.VoiceSessionResponse:
 
 
 async def received(stream: VoiceStream) -> pb.VoiceSessionResponse:
-    """What comes next."""
+    """Return the next response."""
     response = await stream.receive()
     assert response is not None
     return response
@@ -242,7 +242,7 @@ async def test_messages_end_the_stream_and_not_the_session() -> None:
 
 
 async def send_all(stream: VoiceStream, request: pb.VoiceSessionRequest, count: int) -> None:
-    """Send the same many times, as far as it is taken."""
+    """Send a request `count` times, unless the stream ends first."""
     for _ in range(count):
         await stream.send(request)
 

@@ -1,7 +1,7 @@
-"""A session belongs to its user: every way in, for everybody who has no business there.
+"""A session belongs to its user: every entry point refuses every other caller.
 
-Each way in is tried with the name of somebody's session and with a name that nobody has; the two
-answers are the same, so that nobody learns even that a session exists.
+Each entry point is tried with the name of an existing session and with an unused name; the two
+answers are the same, so that they do not reveal the existence of a session.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ TAKEN, FREE = "of-ann", "of-nobody"
 
 @dataclass
 class World:
-    """A service and a bridge, and Ann's session on each."""
+    """A service and a bridge, with a session of the user Ann on each."""
 
     address: str
     client: VoiceClient
@@ -46,14 +46,14 @@ class World:
 
 @dataclass(frozen=True)
 class Visitor:
-    """Somebody who is not Ann."""
+    """A caller with other credentials than Ann."""
 
     token: str | None
     origin: str | None = None
 
     @property
     def headers(self) -> dict[str, str]:
-        """What is sent over HTTP."""
+        """Headers of a request over HTTP."""
         authorization = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         return authorization | ({"Origin": self.origin} if self.origin else {})
 
@@ -69,7 +69,7 @@ VISITORS = {
 
 @asynccontextmanager
 async def living() -> AsyncIterator[World]:
-    """The world."""
+    """Yield a service and a bridge, with the sessions of Ann open."""
     async with (
         OpenAIStandin(answers=(Answer("Yes."),), latencies=INSTANT) as standin,
         open_server(settings_of(standin, **TRUST)) as (address, _),
@@ -84,8 +84,8 @@ async def living() -> AsyncIterator[World]:
 
 
 async def opened(stream: VoiceStream, config: pb.SessionConfig) -> pb.VoiceSessionResponse:
-    """The first answer to a first message."""
-    with suppress(SessionClosed):  # receiving tells why
+    """Open a session and return the first response; raise if it is an error."""
+    with suppress(SessionClosed):  # receiving raises the cause
         await stream.send(pb.VoiceSessionRequest(config=config))
     opening = await stream.receive()
     assert opening is not None
@@ -94,21 +94,21 @@ async def opened(stream: VoiceStream, config: pb.SessionConfig) -> pb.VoiceSessi
     return opening
 
 
-# -- ways in ---------------------------------------------------------------------------------------
+# -- entry points ----------------------------------------------------------------------------------
 
 
 async def cedar_socket(world: World, visitor: Visitor, name: str) -> str:
-    """The socket of voice slices."""
+    """Connect to the socket of voice slices."""
     return await socket(world, visitor, name, f"{VOICE}/ws", "ready")
 
 
 async def streaming_socket(world: World, visitor: Visitor, name: str) -> str:
-    """The socket of streaming clients."""
+    """Connect to the socket of streaming clients."""
     return await socket(world, visitor, name, "/", "response_start")
 
 
 async def socket(world: World, visitor: Visitor, name: str, path: str, kind: str) -> str:
-    """A WebSocket: how it is closed, or whether it goes on with what was."""
+    """Connect to a WebSocket; return its close code, or whether it resumed a session."""
     try:
         async with world.bridge.connect(
             f"?sessionId={name}", path=path, headers=visitor.headers
@@ -125,14 +125,14 @@ async def socket(world: World, visitor: Visitor, name: str, path: str, kind: str
 
 
 async def events(world: World, visitor: Visitor, name: str) -> str:
-    """The event stream."""
+    """Request the event stream."""
     url = f"{world.bridge.url}{VOICE}/stream-response?sessionId={name}"
     async with world.bridge.http.get(url, headers=visitor.headers) as answer:
         return f"status {answer.status}"
 
 
 async def posted(world: World, visitor: Visitor, path: str, data: FormData | None) -> str:
-    """A request with a form."""
+    """Post a form and return the status."""
     url = f"{world.bridge.url}{VOICE}{path}"
     async with world.bridge.http.post(url, data=data, headers=visitor.headers) as answer:
         await answer.read()
@@ -140,28 +140,28 @@ async def posted(world: World, visitor: Visitor, path: str, data: FormData | Non
 
 
 async def upload(world: World, visitor: Visitor, name: str) -> str:
-    """A chunk of a recording."""
+    """Post a chunk of a recording."""
     return await posted(world, visitor, "/stream", form(audioChunk=WEBM, sessionId=name))
 
 
 async def whole(world: World, visitor: Visitor, name: str) -> str:
-    """A recording, for one answer."""
+    """Post a recording, for an answer as a whole."""
     return await posted(world, visitor, "", form(audio=speech_path().read_bytes(), sessionId=name))
 
 
 async def streamed(world: World, visitor: Visitor, name: str) -> str:
-    """A recording, for an answer as events."""
+    """Post a recording, for an answer as events."""
     data = form(audio=speech_path().read_bytes(), sessionId=name)
     return await posted(world, visitor, "/stream", data)
 
 
 async def ticket(world: World, visitor: Visitor, name: str) -> str:
-    """A ticket."""
+    """Request a ticket."""
     return await posted(world, visitor, "/tickets", None)
 
 
 async def grpc_open(world: World, visitor: Visitor, name: str) -> str:
-    """A session of this name."""
+    """Open a session of this name."""
     async with world.client.stream(token=visitor.token) as stream:
         try:
             opening = await opened(stream, pb.SessionConfig(session_id=name))
@@ -171,7 +171,7 @@ async def grpc_open(world: World, visitor: Visitor, name: str) -> str:
 
 
 async def grpc_resume(world: World, visitor: Visitor, name: str) -> str:
-    """A session by its secret."""
+    """Resume a session by its resume token."""
     secret = world.resume_token if name == TAKEN else "unknown"
     resume = pb.ResumeRequest(resume_token=secret)
     async with world.client.stream(token=visitor.token) as stream:
@@ -183,7 +183,7 @@ async def grpc_resume(world: World, visitor: Visitor, name: str) -> str:
 
 
 async def grpc_resume_by_name(world: World, visitor: Visitor, name: str) -> str:
-    """A session of the bridge, by the secret that is made of its name."""
+    """Resume a session of the bridge, by the resume token that is derived from its name."""
     resume = pb.ResumeRequest(resume_token=secret_of(name))
     async with world.client.stream(token=visitor.token) as stream:
         try:
@@ -194,12 +194,12 @@ async def grpc_resume_by_name(world: World, visitor: Visitor, name: str) -> str:
 
 
 async def grpc_read(world: World, visitor: Visitor, name: str) -> str:
-    """The conversation of a session."""
+    """Read the conversation of a session."""
     return await unary(world, visitor, lambda client, secret: client.conversation(name), name)
 
 
 async def grpc_read_by_secret(world: World, visitor: Visitor, name: str) -> str:
-    """The conversation of a session, with its secret."""
+    """Read the conversation of a session, with its resume token."""
     return await unary(
         world,
         visitor,
@@ -209,7 +209,7 @@ async def grpc_read_by_secret(world: World, visitor: Visitor, name: str) -> str:
 
 
 async def grpc_delete(world: World, visitor: Visitor, name: str) -> str:
-    """The end of a session."""
+    """Delete a session."""
     return await unary(
         world,
         visitor,
@@ -224,7 +224,7 @@ async def unary(
     call: Callable[[VoiceClient, str], Awaitable[object]],
     name: str,
 ) -> str:
-    """A call of its own client."""
+    """Call the service with a client of its own."""
     secret = world.resume_token if name == TAKEN else "unknown"
     async with VoiceClient(world.address, token=visitor.token) as client:
         try:
@@ -276,7 +276,7 @@ async def test_nobody_gets_at_a_session(
 
 
 async def nothing_happened(world: World) -> None:
-    """Ann's sessions go on and have heard of nobody."""
+    """Check that Ann's sessions are open and have received no message of a visitor."""
     heard = len(world.socket.heard)
     await world.socket.say(type="ping", sentAt=1)
     await world.socket.hear_until("pong")
@@ -289,7 +289,7 @@ async def nothing_happened(world: World) -> None:
 
 
 async def test_the_owner_gets_in() -> None:
-    """Else every refusal above would mean nothing."""
+    """Without this, a service that refuses every request would pass the tests above."""
     async with living() as world:
         ann = Visitor(signed("ann"))
         assert await grpc_read(world, ann, TAKEN) == "served"

@@ -1,4 +1,4 @@
-"""What browsers are told about the page, and about every other answer."""
+"""The security headers of the page, and of every other response."""
 
 import pytest
 

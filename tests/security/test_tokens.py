@@ -1,4 +1,4 @@
-"""Tokens and tickets over real sockets: what they open, and for how long."""
+"""Tokens and tickets over real sockets: their effect and their expiry."""
 
 import asyncio
 import time
@@ -26,15 +26,15 @@ BRIDGE = {**TRUST, "allowed_origins": (PAGE, "https://other.example")}
 
 @pytest.fixture
 async def standin() -> AsyncIterator[OpenAIStandin]:
-    """The engines."""
+    """Run a local server in place of OpenAI."""
     async with OpenAIStandin() as running:
         yield running
 
 
 @pytest.fixture
 async def service(standin: OpenAIStandin) -> AsyncIterator[str]:
-    """The address of a service that wants a token."""
-    # A fast machine pings more often than one user may.
+    """Serve with tokens required, and yield the address."""
+    # The tests ping as fast as the machine can, which exceeds the limit of one user.
     settings = settings_of(standin, principal_messages_per_s=0, **TRUST)
     async with open_server(settings) as (address, _):
         yield address
@@ -42,23 +42,23 @@ async def service(standin: OpenAIStandin) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def bridge(service: str) -> AsyncIterator[Bridge]:
-    """A bridge that wants a token."""
+    """Yield a bridge that requires a token."""
     async with bridging(service, **BRIDGE) as running:
         yield running
 
 
 def soon() -> int:
-    """An expiry that a test can wait for."""
+    """Return an expiry two seconds from now, in Unix seconds."""
     return int(claims()["iat"]) + 2
 
 
 def bearer(token: str, **more: str) -> dict[str, str]:
-    """The headers of a request with a token."""
+    """Return the headers of a request with a token."""
     return {"Authorization": f"Bearer {token}", **more}
 
 
 async def ticket_of(bridge: Bridge, token: str, **headers: str) -> str:
-    """A fresh ticket."""
+    """Request a ticket and return it."""
     url = f"{bridge.url}{VOICE}/tickets"
     async with bridge.http.post(url, headers=bearer(token, **headers)) as answer:
         assert answer.status == 200
@@ -109,12 +109,12 @@ async def test_a_stream_is_told_before_and_goes_on_with_a_fresh_token(service: s
 
 
 def renewal(token: str) -> pb.VoiceSessionRequest:
-    """The message that brings a token."""
+    """Return the message that renews a token."""
     return pb.VoiceSessionRequest(token_renewal=pb.TokenRenewal(token=token))
 
 
 async def heard(stream: VoiceStream, payload: str) -> pb.VoiceSessionResponse:
-    """The next message of a kind."""
+    """Return the next response with this payload."""
     async with asyncio.timeout(PATIENCE_S):
         while (response := await stream.receive()) is not None:
             if response.HasField(payload):  # type: ignore[arg-type] # any of them

@@ -17,7 +17,7 @@ from tests.support.service import settings, settings_of
 
 
 class Papers:
-    """A certificate authority, and files of what it signed."""
+    """A certificate authority, and the files of the certificates it signed."""
 
     def __init__(self, folder: Path) -> None:
         self.authority = trustme.CA()
@@ -27,7 +27,7 @@ class Papers:
         self.client_certificate, self.client_key = self._pair("client@voice.example")
 
     def read(self, *paths: str) -> list[bytes]:
-        """What is in files."""
+        """Return the contents of files."""
         return [Path(path).read_bytes() for path in paths]
 
     def _pair(self, *names: str) -> tuple[str, str]:
@@ -45,12 +45,12 @@ class Papers:
 
 @pytest.fixture
 def papers(tmp_path: Path) -> Papers:
-    """Certificates of this test."""
+    """Return certificates for this test."""
     return Papers(tmp_path)
 
 
 def served_with(papers: Papers, standin: OpenAIStandin, **more: Any) -> Any:
-    """A service with TLS."""
+    """Serve with TLS, as `open_server` does."""
     tls = {"grpc_tls_certificate": papers.certificate, "grpc_tls_key": papers.key}
     return open_server(settings_of(standin, **tls, **more))
 

@@ -1,7 +1,7 @@
 """Simulates many seeds, on every core: `python -m tests.simulation --seeds 10000`.
 
-The seeds that fail are printed with what was broken; add them to `tests/simulation/regressions.py`.
-With `--without NAME` a safeguard is switched off, and the first seed that notices is printed.
+Each failed seed is printed with its broken promise; add it to `tests/simulation/regressions.py`.
+With `--without NAME` a safeguard is switched off, and the first seed that detects it is printed.
 """
 
 import argparse
@@ -17,7 +17,7 @@ SEEDS_AT_ONCE = 50
 
 
 def failures(seeds: range, without: str | None, *, has_bridges: bool) -> list[str]:
-    """What was broken in which seed."""
+    """Return each failed seed with its failure."""
     if without is not None:
         with SAFEGUARDS[without]():
             return list(_failures(seeds, has_bridges))
@@ -28,15 +28,15 @@ def _failures(seeds: range, has_bridges: bool) -> Iterator[str]:
     for seed in seeds:
         try:
             simulate(seed, has_bridges=has_bridges)
-        except Exception as failure:  # noqa: BLE001 # whatever it is, it belongs to its seed
+        except Exception as failure:  # noqa: BLE001 # any failure is reported with its seed
             yield f"seed {seed}: {failure!r}"
 
 
 def main() -> int:
-    """See the module."""
+    """Run the command; see the module."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=1_000, help="how many")
-    parser.add_argument("--first", type=int, default=0, help="where they begin")
+    parser.add_argument("--seeds", type=int, default=1_000, help="number of seeds")
+    parser.add_argument("--first", type=int, default=0, help="first seed")
     parser.add_argument("--without", choices=SAFEGUARDS, help="a safeguard to switch off")
     parser.add_argument("--bridges", action="store_true", help="pages behind bridges that die")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""A user of the SDK who notices every promise that is broken."""
+"""A user of the SDK that detects every broken promise."""
 
 import asyncio
 from collections import Counter
@@ -19,11 +19,10 @@ from tests.simulation.network import Network
 PATIENCE_S = 120.0
 """Longest wait for an answer, or for its failure."""
 
-
 RECOVERY = Recovery()
 
 PAUSE_S = 0.5
-"""How long the user waits before opening a session that could not be opened."""
+"""Wait before another attempt to open a session."""
 
 
 class Broken(AssertionError):
@@ -31,7 +30,7 @@ class Broken(AssertionError):
 
 
 def sdk_stream(network: Network, chance: Random) -> ResumingStream:
-    """The stream of a program."""
+    """Return the stream of a program."""
     clock_s = asyncio.get_running_loop().time
     return ResumingStream(
         lambda: cast(VoiceStream, network.connect()),
@@ -42,7 +41,7 @@ def sdk_stream(network: Network, chance: Random) -> ResumingStream:
 
 
 class Client:
-    """One user of a stream. `session` must run beside what the user does."""
+    """One user of a stream. `session` must run in a task beside the user's actions."""
 
     def __init__(self, stream: ResumingStream | BridgedStream, chance: Random) -> None:
         self._chance = chance
@@ -55,13 +54,13 @@ class Client:
         self._cut = 0
         self._sounding = 0
         self._interrupts: list[tuple[int, int]] = []
-        """Of each: its sequence, and the response meant."""
+        """Sequence number and response of each interrupt."""
         self._resume_token = ""
         self.is_taken_over = asyncio.Event()
         self.restores = 0
         self.is_lost = False
         self.asked: Counter[str] = Counter()
-        """Inputs that are being answered, by what was said."""
+        """Number of responses started, by the text of the input."""
         self.finals: list[str] = []
         self.failed_turns: set[int] = set()
         self.started: list[int] = []
@@ -70,49 +69,50 @@ class Client:
         self.actions: Counter[str] = Counter()
         self.resumes = 0
 
-    # -- what the user does --------------------------------------------------------------------
+    # -- the user's actions --------------------------------------------------------------------
 
     async def type(self, text: str) -> None:
-        """Type, and wait for the answer to begin."""
-        await self._say(pb.VoiceSessionRequest(text=pb.TextInput(text=text)))
+        """Send a text, and wait for the start of the response."""
+        await self._send(pb.VoiceSessionRequest(text=pb.TextInput(text=text)))
         await self._until(lambda: self.asked[text] > 0, f"{text!r} is not answered")
 
     async def speak(self, numbers: range) -> None:
-        """Say numbers, and wait until they are understood or the recognizer has failed."""
+        """Speak numbers, and wait until they are transcribed or the recognizer has failed."""
         known = len(self.finals) + len(self.failed_turns)
         await self._control(start_listening=pb.StartListening())
         for number in numbers:
             audio = pb.InputAudio(data=sound_of(number))
-            await self._say(pb.VoiceSessionRequest(audio=audio))
+            await self._send(pb.VoiceSessionRequest(audio=audio))
             await asyncio.sleep(CHUNK_MS / 1000)
         await self._control(stop_listening=pb.StopListening())
         await self._until(
-            lambda: len(self.finals) + len(self.failed_turns) > known, f"{numbers} is not heard"
+            lambda: len(self.finals) + len(self.failed_turns) > known,
+            f"{numbers} is not transcribed",
         )
 
-    async def have_said(self, text: str) -> None:
-        """Have a text spoken as it is, and wait until that begins."""
+    async def request_say(self, text: str) -> None:
+        """Request a text verbatim with `Say`, and wait for the start of the response."""
         known = len(self.started)
         await self._control(say=pb.Say(text=text))
-        await self._until(lambda: len(self.started) > known, f"{text!r} is not said")
+        await self._until(lambda: len(self.started) > known, f"{text!r} is not spoken")
 
     async def interrupt(self) -> None:
-        """Cut off whatever is said."""
+        """Interrupt the response in progress."""
         await self._control(interrupt=pb.Interrupt())
         self._interrupts.append((self._stream.sent_sequence, self._sounding))
 
     async def interrupt_in_mid_answer(self, text: str) -> None:
-        """Type, and cut the answer off as soon as it sounds; it may be over before."""
+        """Send a text, and interrupt the response once its audio begins; it may be over before."""
         await self.type(text)
         response_id = max(self.started)
         await self._until(
             lambda: self._sounding >= response_id or self.sounded_out[response_id] > 0,
-            f"the answer to {text!r} does not sound",
+            f"the answer to {text!r} has no audio",
         )
         await self.interrupt()
 
     async def until_silence(self) -> None:
-        """Wait for the end of every answer."""
+        """Wait for the end of every response."""
         await self._until(
             lambda: all(self.completed[r] and self.sounded_out[r] for r in self.started),
             "an answer does not end",
@@ -124,74 +124,74 @@ class Client:
         await self._control(end_session=pb.EndSession())
 
     async def _control(self, **command: Any) -> None:
-        await self._say(pb.VoiceSessionRequest(control=pb.Control(**command)))
+        await self._send(pb.VoiceSessionRequest(control=pb.Control(**command)))
 
-    async def _say(self, request: pb.VoiceSessionRequest) -> None:
+    async def _send(self, request: pb.VoiceSessionRequest) -> None:
         await self._is_open.wait()
         await self._stream.send(request)
 
-    async def _until(self, is_so: Callable[[], bool], complaint: str) -> None:
+    async def _until(self, is_met: Callable[[], bool], complaint: str) -> None:
         try:
             async with asyncio.timeout(PATIENCE_S), self._changed:
-                await self._changed.wait_for(is_so)
+                await self._changed.wait_for(is_met)
         except TimeoutError:
             raise Broken(complaint) from None
 
-    # -- what it hears -------------------------------------------------------------------------
+    # -- receiving -----------------------------------------------------------------------------
 
     async def session(self) -> None:
-        """Listen until the session has ended.
+        """Receive until the session has ended.
 
         Raises:
-            Broken: by the service, or by the SDK.
+            Broken: the service or the SDK has broken a promise.
         """
         async with self._stream:
             await self._open()
             self._is_open.set()
             try:
-                await self._listen()
-            except VoiceClientError as told:
-                if told.code is not ErrorCode.SESSION_TAKEN_OVER:
+                await self._receive()
+            except VoiceClientError as failure:
+                if failure.code is not ErrorCode.SESSION_TAKEN_OVER:
                     raise
                 self.is_taken_over.set()
         if not self._is_ending and not self.is_taken_over.is_set():
             raise Broken("the session ended")
 
     @property
-    def place(self) -> pb.ResumeRequest:
-        """Where another stream goes on with the session."""
+    def position(self) -> pb.ResumeRequest:
+        """Position at which another stream resumes the session."""
         return pb.ResumeRequest(
             resume_token=self._resume_token, last_received_sequence=self._received
         )
 
-    def go_on_with(self, heard: list[pb.VoiceSessionResponse]) -> None:
-        """Take what another stream heard that went on with the session."""
-        for response in heard:
+    def add_received(self, responses: list[pb.VoiceSessionResponse]) -> None:
+        """Process the messages received by another stream that has resumed the session."""
+        for response in responses:
             if response.sequence > self._received:
-                self._take(response)
+                self._process(response)
 
-    async def _listen(self) -> None:
+    async def _receive(self) -> None:
         while (response := await self._stream.receive()) is not None:
             async with self._changed:
-                self._take(response)
+                self._process(response)
                 self._changed.notify_all()
             if self._slowness_s:
                 await asyncio.sleep(self._slowness_s * self._chance.random())
 
     async def _open(self) -> None:
-        """Open a session; the SDK leaves it to its user to try again."""
+        """Open a session; repeated attempts are left to the user of the SDK."""
         while True:
             try:
-                self._take(await self._stream.open(OPENING))
+                self._process(await self._stream.open(OPENING))
             except Unavailable:
                 await asyncio.sleep(PAUSE_S)
             else:
                 return
 
-    def _take(self, response: pb.VoiceSessionResponse) -> None:
+    def _process(self, response: pb.VoiceSessionResponse) -> None:
         if response.HasField("ready"):
-            self._meet(response.ready)
-        if response.sequence:  # what the SDK says by itself has none
+            self._process_ready(response.ready)
+        if response.sequence:  # messages made by the SDK have none
             if response.sequence != self._received + 1:
                 raise Broken(f"event {response.sequence} after {self._received}")
             self._received = response.sequence
@@ -201,9 +201,9 @@ class Client:
             case "error":
                 self.failed_turns.add(response.turn_id)
             case "response":
-                self._read(response.response)
+                self._process_response(response.response)
             case "audio":
-                self._hear(response.audio, response.ack)
+                self._process_audio(response.audio, response.ack)
             case "action":
                 self.actions[response.action.action_id] += 1
             case "interruption":
@@ -211,15 +211,15 @@ class Client:
             case _:
                 pass
 
-    def _meet(self, ready: pb.SessionReady) -> None:
-        """A stream was opened in place of a broken one."""
+    def _process_ready(self, ready: pb.SessionReady) -> None:
+        """Record a new stream in place of a broken one."""
         if ready.replay_truncated:
             raise Broken("events are no longer kept")
         self._resume_token = ready.resume_token
         self.resumes += ready.resumed
         self.restores += ready.restored
 
-    def _read(self, event: pb.ResponseEvent) -> None:
+    def _process_response(self, event: pb.ResponseEvent) -> None:
         match event.WhichOneof("event"):
             case "started":
                 if event.response_id <= max(self.started, default=0):
@@ -231,7 +231,7 @@ class Client:
             case _:
                 pass
 
-    def _hear(self, audio: pb.OutputAudio, accepted: int) -> None:
+    def _process_audio(self, audio: pb.OutputAudio, accepted: int) -> None:
         if audio.is_last:
             self.sounded_out[audio.response_id] += 1
         if not audio.data:
@@ -261,7 +261,7 @@ OPENING = pb.SessionConfig(
 
 
 def first_of(error: BaseException) -> BaseException:
-    """What went wrong first, of a group of tasks."""
+    """Return the first error of a group of tasks."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error

@@ -1,7 +1,7 @@
-"""Engines whose delays and failures come out of a seed, and that tell what they were given.
+"""Engines with delays and failures from a seed, and with transcripts that show their input.
 
-Spoken words are numbers: a chunk of sound whose samples all have one value is heard as that value.
-So a transcript tells which chunks came, in which order, and how often.
+Spoken words are numbers: a chunk of audio whose samples all have one value is transcribed as that
+value. So a transcript shows which chunks arrived, in which order, and how often.
 """
 
 import asyncio
@@ -29,12 +29,12 @@ ACTION = "mark"
 
 
 def sound_of(number: int) -> bytes:
-    """The chunk that is heard as this number."""
+    """Return the chunk that is transcribed as this number."""
     return array("h", [number] * CHUNK_SAMPLES).tobytes()
 
 
 def seeded_engines(chance: Random) -> Engines:
-    """Engines of one seed; some fail now and then, in some seeds."""
+    """Return the engines of one seed; in some seeds they fail occasionally."""
     failing = chance.choice((0.0, 0.0, 0.15))
     return Engines(
         _Transcriber(chance, failing),
@@ -45,25 +45,25 @@ def seeded_engines(chance: Random) -> Engines:
 
 
 class LevelDetector:
-    """Speech is whatever is not silence. See `SpeechDetector`."""
+    """Detects every sample that is not zero as speech. See `SpeechDetector`."""
 
     def __init__(self, threshold: float, min_speech_ms: int) -> None:
         self.is_in_speech = False
-        self._heard_ms = 0
+        self._fed_ms = 0
 
     def tune(self, threshold: float, min_speech_ms: int) -> None:
-        """There is nothing to tune."""
+        """Do nothing: there is no threshold."""
 
     def feed(self, pcm: Pcm) -> list[SpeechEdge]:
-        """The edge at the front of a block, if there is one."""
-        at_ms, self._heard_ms = self._heard_ms, self._heard_ms + round(pcm.duration_ms)
-        return self._turn(any(pcm.data), at_ms)
+        """Return the edge at the front of a block, if there is one."""
+        at_ms, self._fed_ms = self._fed_ms, self._fed_ms + round(pcm.duration_ms)
+        return self._edge(any(pcm.data), at_ms)
 
     def flush(self) -> list[SpeechEdge]:
-        """Speech ends with the recording."""
-        return self._turn(False, self._heard_ms)
+        """Return the end of speech at the end of the recording."""
+        return self._edge(False, self._fed_ms)
 
-    def _turn(self, is_speech: bool, at_ms: int) -> list[SpeechEdge]:
+    def _edge(self, is_speech: bool, at_ms: int) -> list[SpeechEdge]:
         if is_speech is self.is_in_speech:
             return []
         self.is_in_speech = is_speech
@@ -71,15 +71,15 @@ class LevelDetector:
 
 
 class _Engine:
-    """What the engines share: they take their time, and fail."""
+    """Base of the engines: delays and failures from the seed."""
 
     def __init__(self, chance: Random, failing: float) -> None:
         self._chance = chance
         self._failing = failing
 
-    async def _take_time(self, stage: Stage) -> None:
+    async def _delay_or_fail(self, stage: Stage) -> None:
         if self._chance.random() < self._failing:
-            raise EngineError(stage, "as the seed wants it")
+            raise EngineError(stage, "chosen by the seed")
         await asyncio.sleep(self._chance.choice((0.0, 0.02, 0.4)) * self._chance.random())
 
 
@@ -93,7 +93,7 @@ class _Transcriber(_Engine):
                 if not numbers or numbers[-1] != sample:
                     numbers.append(sample)
                     yield Hypothesis(_text(numbers), is_final=False)
-        await self._take_time(Stage.STT)
+        await self._delay_or_fail(Stage.STT)
         yield Hypothesis(_text(numbers), is_final=True)
 
 
@@ -108,17 +108,17 @@ class _Responder(_Engine):
 
     async def respond(self, request: ReplyRequest) -> AsyncGenerator[ReplyPart, None]:
         for number in range(self._chance.randint(1, 6)):
-            await self._take_time(Stage.LLM)
+            await self._delay_or_fail(Stage.LLM)
             yield ReplyText(f"This is sentence {number}. ")
         if request.tools and self._chance.random() < 0.5:
             self._calls += 1
             yield ToolCall(f"call-{self._calls}", ACTION, "{}")
-        await self._take_time(Stage.LLM)
+        await self._delay_or_fail(Stage.LLM)
         yield ReplyEnd()
 
 
 class _Synthesizer(_Engine):
     async def synthesize(self, request: SpeechRequest) -> AsyncGenerator[Pcm, None]:
         for _ in range(self._chance.randint(1, 8)):
-            await self._take_time(Stage.TTS)
+            await self._delay_or_fail(Stage.TTS)
             yield Pcm(bytes(3_200), 16_000)

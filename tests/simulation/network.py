@@ -1,8 +1,7 @@
-"""Calls that never leave the process: delays, losses and silence come out of a seed.
+"""Calls inside the process, with delays, losses and silence from a seed.
 
-A `Call` is what the servicer sees of a call of gRPC, and what the SDK sees of it. As over
-HTTP/2, each direction keeps its order and holds a bounded number of messages; whoever writes more
-waits.
+A `Call` has both ends of a gRPC call: that of the servicer and that of the SDK. As over HTTP/2,
+each direction keeps its order and holds a bounded number of messages; a further write waits.
 """
 
 import asyncio
@@ -21,16 +20,16 @@ from cedar_voice_service.wire.responses import encode_error
 from tests.support.virtual_time import VirtualTimeLoop
 
 WINDOWS = (1, 4, 32)
-"""Messages on their way in one direction, at most: of a slow link fewer."""
+"""Most messages in transit in one direction; fewer on a slow link."""
 
 PAUSE_S = (0.1, 8.0)
-"""How long everything may stand still: less than a session waits for its client."""
+"""Shortest and longest pause of the whole process: less than a session waits for its client."""
 
 KEEPALIVE_S = (0.0, 40.0)
-"""When the server's end of a call that has gone silent finds out."""
+"""Earliest and latest detection of a silent call at the server's end."""
 
 EOF_BEFORE_CANCELLATION_S = 0.02
-"""How long a client that is gone looks like one that has half-closed, at most."""
+"""Longest time in which a disconnected client looks like one that has half-closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +43,11 @@ T = TypeVar("T")
 
 
 Handler = Callable[[Any, Any], Awaitable[None]]
-"""What takes a call: gRPC's first argument, which is not used, and the call."""
+"""Handler of a call: gRPC's first argument, which is not used, and the call."""
 
 
 class Direction(Generic[T]):
-    """Messages one way, each as late as the one before it or later."""
+    """Messages in one direction, each delivered no earlier than the one before it."""
 
     def __init__(self, chance: Random, slowest_s: float) -> None:
         self._chance = chance
@@ -58,13 +57,13 @@ class Direction(Generic[T]):
         self.is_silent = False
 
     async def put(self, message: T) -> None:
-        """Send; what is sent into silence is gone."""
+        """Send; a message sent into silence is lost."""
         if not self.is_silent:
             arrives_s = _now_s() + self._chance.uniform(0.0, self._slowest_s)
             await self._queue.put((max(arrives_s, self.stalled_until_s), message))
 
     async def get(self) -> T:
-        """Receive."""
+        """Return the next message, when it arrives."""
         while True:
             arrives_s, message = await self._queue.get()
             await asyncio.sleep(max(0.0, arrives_s - _now_s()))
@@ -85,7 +84,7 @@ class Call:
         self.handler: asyncio.Task[None] | None = None
         self._receiving: asyncio.Task[pb.VoiceSessionResponse | Ended] | None = None
 
-    # -- the client's end: what the SDK uses of its `VoiceStream` --------------------------------
+    # -- the client's end: the part of `VoiceStream` that the SDK uses --------------------------
 
     is_sending = False
 
@@ -99,19 +98,21 @@ class Call:
         self._group.create_task(self._lose_server(0.0))
 
     async def send(self, request: pb.VoiceSessionRequest) -> None:
-        """Raises:
-        Unavailable: the call broke.
+        """Send a message.
+
+        Raises:
+            Unavailable: the call is broken.
         """
         copy = pb.VoiceSessionRequest.FromString(request.SerializeToString())
         await self._or_lost(self._up.put(copy))
 
     async def receive(self) -> pb.VoiceSessionResponse | None:
-        """The next message; None when the server has ended the call with OK. Cancelled, it loses
-        nothing.
+        """Return the next message; None when the server has ended the call with OK. A cancelled
+        receive loses nothing.
 
         Raises:
-            Unavailable: the call broke.
-            VoiceClientError: the server ended it.
+            Unavailable: the call is broken.
+            VoiceClientError: the server ended the call with an error.
         """
         if self._receiving is None:
             self._receiving = asyncio.create_task(self._or_lost(self._down.get()))
@@ -135,14 +136,14 @@ class Call:
             working.cancel()
             losing.cancel()
 
-    # -- the server's end: what the servicer uses of `grpc.aio.ServicerContext` ----------------
+    # -- the server's end: the part of `grpc.aio.ServicerContext` that the servicer uses -------
 
     def invocation_metadata(self) -> grpc.aio.Metadata:
-        """Nobody in particular calls."""
+        """Return no metadata: the caller is anonymous."""
         return grpc.aio.Metadata()
 
     async def read(self) -> object:
-        """The next message; EOF when the client is gone."""
+        """Return the next message; EOF when the client is disconnected."""
         reading = asyncio.create_task(self._up.get())
         losing = asyncio.create_task(self._lost_to_server.wait())
         try:
@@ -163,17 +164,19 @@ class Call:
     # -- faults --------------------------------------------------------------------------------
 
     def stall(self, seconds: float) -> None:
-        """Nothing arrives for a while; nothing is lost."""
+        """Delay every message for a time; none is lost."""
         for direction in (self._up, self._down):
             direction.stalled_until_s = _now_s() + seconds
 
-    async def break_off(self, *, is_told: bool) -> None:
-        """The connection is cut. Both ends are told at once, or the client has to find out."""
+    async def break_off(self, *, is_detected: bool) -> None:
+        """Cut the connection. Both ends detect it at once, or the server after its keepalive time
+        and the client by a probe.
+        """
         self._up.is_silent = self._down.is_silent = True
-        server_s = 0.0 if is_told else self._chance.uniform(*KEEPALIVE_S)
+        server_s = 0.0 if is_detected else self._chance.uniform(*KEEPALIVE_S)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._lose_server(server_s))
-            if is_told:
+            if is_detected:
                 self._lost_to_client.set()
 
     async def _lose_server(self, after_s: float) -> None:
@@ -185,10 +188,10 @@ class Call:
 
 
 class Network:
-    """Makes calls of one service, and breaks them. Use as a context.
+    """Opens calls to one service, and breaks them. Use as a context.
 
     Args:
-        faults: how many calls are broken or stalled, at most.
+        faults: most calls that are broken or stalled.
     """
 
     def __init__(
@@ -212,11 +215,11 @@ class Network:
         await self._group.__aexit__(None, None, None)  # every call ends by itself
 
     def connect(self, *, is_harmed: bool = True) -> Call:
-        """A call that has just begun; one that is not harmed lasts as long as the service."""
+        """Return a new call; without faults, it lasts as long as the service."""
         call = Call(self._chance, self._group)
         self._calls.add(call)
         if self._serve is None:
-            self._group.create_task(call.break_off(is_told=True))
+            self._group.create_task(call.break_off(is_detected=True))
             return call
         call.handler = self._group.create_task(self._handle(call, self._serve))
         if self._faults_left and is_harmed:
@@ -225,16 +228,16 @@ class Network:
         return call
 
     def serve(self, handler: Handler) -> None:
-        """From here on calls are taken."""
+        """Accept calls from now on."""
         self._serve = handler
 
     async def kill(self) -> None:
-        """The service is gone, and with it every call."""
+        """Kill the service, and with it every call."""
         self._serve = None
         self.kills += 1
         async with asyncio.TaskGroup() as group:
             for call in self._calls:
-                group.create_task(call.break_off(is_told=True))
+                group.create_task(call.break_off(is_detected=True))
         self._calls.clear()
 
     async def _handle(self, call: Call, serve: Handler) -> None:
@@ -251,15 +254,15 @@ class Network:
             case 0:
                 call.stall(self._chance.uniform(0.1, 5.0))
             case 4:
-                _stand_still(self._chance.uniform(*PAUSE_S))
+                _pause_process(self._chance.uniform(*PAUSE_S))
             case 1:
-                await call.break_off(is_told=False)
+                await call.break_off(is_detected=False)
             case _:
-                await call.break_off(is_told=True)
+                await call.break_off(is_detected=True)
 
 
-def _stand_still(duration_s: float) -> None:
-    """The machine is asleep, or busy with something else: nothing runs, and the clock jumps."""
+def _pause_process(duration_s: float) -> None:
+    """Pause the process, as a suspended or overloaded machine does: the clock jumps."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualTimeLoop)
     loop.hold(duration_s)

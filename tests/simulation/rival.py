@@ -1,4 +1,4 @@
-"""A second stream of the client's session, opened elsewhere: the newest wins, the other is told."""
+"""A second stream of the client's session: the newest wins, the other is notified."""
 
 import asyncio
 
@@ -10,21 +10,23 @@ from tests.simulation.network import Call, Network
 
 
 async def contest(client: Client, network: Network) -> None:
-    """Open the session elsewhere, and end it from where it goes on.
+    """Open the session on a second stream, and end it on the stream that keeps it.
 
     Raises:
-        Broken: it goes on in two places, or in none.
+        Broken: both streams keep the session, or neither.
     """
-    heard: list[pb.VoiceSessionResponse] = []
+    received: list[pb.VoiceSessionResponse] = []
     async with network.connect(is_harmed=False) as elsewhere, asyncio.TaskGroup() as group:
-        await elsewhere.send(pb.VoiceSessionRequest(config=pb.SessionConfig(resume=client.place)))
-        listening = group.create_task(_listen(elsewhere, heard))
+        await elsewhere.send(
+            pb.VoiceSessionRequest(config=pb.SessionConfig(resume=client.position))
+        )
+        listening = group.create_task(_receive(elsewhere, received))
         losing = group.create_task(client.is_taken_over.wait())
         done, _ = await asyncio.wait(
             (listening, losing), timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED
         )
         if len(done) != 1:
-            raise Broken(f"a session goes on in {2 - len(done)} places")
+            raise Broken(f"a session continues on {2 - len(done)} streams")
         losing.cancel()
         if listening in done:
             await client.end()
@@ -32,14 +34,14 @@ async def contest(client: Client, network: Network) -> None:
         control = pb.Control(end_session=pb.EndSession())
         await elsewhere.send(pb.VoiceSessionRequest(control=control))
         await listening
-    client.go_on_with(heard)
+    client.add_received(received)
 
 
-async def _listen(call: Call, heard: list[pb.VoiceSessionResponse]) -> None:
-    """Listen until the session ends, or goes on elsewhere."""
+async def _receive(call: Call, received: list[pb.VoiceSessionResponse]) -> None:
+    """Receive until the session ends, or is taken over."""
     try:
         while (response := await call.receive()) is not None:
-            heard.append(response)
-    except VoiceClientError as told:
-        if told.code is not ErrorCode.SESSION_TAKEN_OVER:
+            received.append(response)
+    except VoiceClientError as failure:
+        if failure.code is not ErrorCode.SESSION_TAKEN_OVER:
             raise

@@ -1,4 +1,4 @@
-"""What keeps the promises, each to be switched off: the simulation must notice."""
+"""Safeguards that keep the promises; the simulation must detect each one that is switched off."""
 
 import secrets
 from collections.abc import Callable, Mapping
@@ -49,32 +49,34 @@ async def _nothing(_: ServiceSession) -> list[pb.VoiceSessionResponse]:
 
 
 BRIDGE_SAFEGUARDS: Mapping[str, Off] = {
-    "what readers have not heard is not acknowledged": _replaced(
+    "events that readers have not received are not acknowledged": _replaced(
         SharedSession, "_released_sequence", _newest
     ),
-    "who names a place goes on there": _replaced(SharedSession, "last_number_at", lambda *_: None),
-    "a bridge knows again what was said before": _replaced(ServiceSession, "replayed", _nothing),
+    "a page resumes at the position that it sends": _replaced(
+        SharedSession, "last_number_at", lambda *_: None
+    ),
+    "a bridge recognizes replayed messages": _replaced(ServiceSession, "replayed", _nothing),
     "the secret of a session is the same in every bridge": _replaced(
         sessions, "secret_of", lambda _: secrets.token_hex(32)
     ),
-    "a message that comes again is ignored": _replaced(Inbox, "accept", lambda *_: True),
+    "a repeated message is ignored": _replaced(Inbox, "accept", lambda *_: True),
 }
-"""The same behind bridges that are killed."""
+"""The safeguards behind bridges that are killed."""
 
 SAFEGUARDS: Mapping[str, Off] = {
-    "a message that comes again is ignored": _replaced(Inbox, "accept", lambda *_: True),
+    "a repeated message is ignored": _replaced(Inbox, "accept", lambda *_: True),
     "events are replayed": _replaced(Outbox, "replay", lambda *_: ([], True)),
-    "what was not accepted is sent again": _replaced(
+    "messages that were not accepted are sent again": _replaced(
         SendBuffer, "resend_after", property(lambda kept: kept.sent_sequence)
     ),
-    "audio is kept until it is settled": _replaced(Durability, "settle", _release_everything),
+    "audio is buffered until it is durable": _replaced(Durability, "settle", _release_everything),
     "a silent service is probed": _replaced(client, "RECOVERY", Recovery(ping_after_s=86_400)),
-    "a client that is gone has not finished": _replaced(session_stream, "HALF_CLOSE_GRACE_S", 0.0),
-    "audio that waits is dropped by an interruption": _replaced(
-        Outbox, "purge_audio", lambda *_: None
+    "a disconnected client has not half-closed": _replaced(
+        session_stream, "HALF_CLOSE_GRACE_S", 0.0
     ),
+    "queued audio is dropped by an interruption": _replaced(Outbox, "purge_audio", lambda *_: None),
     "the newest stream wins": _replaced(Delivery, "attach", _attach_beside),
-    "an answer cut by a loss is ended": _replaced(
+    "a response interrupted by a loss is ended": _replaced(
         ConversationLog, "end_response_in_progress", lambda _: []
     ),
 }

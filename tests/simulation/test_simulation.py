@@ -1,8 +1,7 @@
-"""Conversations over a network that loses, stalls and falls silent, with a service that dies, or
-with bridges that do.
+"""Conversations over a network that breaks, stalls and falls silent, with services that are killed.
 
-The real SDK, the real servicer, sessions and delivery; the engines, the network and the clock come
-out of a seed. More seeds: `python -m tests.simulation --seeds 10000`.
+SDK, servicer, sessions and delivery are the real ones; engines, network and clock are driven by a
+seed. More seeds: `python -m tests.simulation --seeds 10000`.
 """
 
 import pytest
@@ -15,7 +14,7 @@ SEEDS_AT_ONCE = 30
 SEEDS = range(0, 300, SEEDS_AT_ONCE)
 SEEDS_OF_BRIDGES = range(0, 300, SEEDS_AT_ONCE)
 SEEDS_WITHOUT = 300
-"""In so many seeds a safeguard that is missing must be noticed."""
+"""Number of seeds in which a missing safeguard must be detected."""
 
 
 @pytest.mark.parametrize("first", SEEDS)
@@ -42,7 +41,7 @@ def test_a_missing_safeguard_of_bridges_is_noticed(name: str) -> None:
 
 
 @pytest.mark.parametrize("seed", REGRESSIONS)
-def test_what_was_found_stays_mended(seed: int) -> None:
+def test_a_seed_that_failed_once_passes(seed: int) -> None:
     simulate(seed)
 
 

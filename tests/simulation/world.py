@@ -1,4 +1,4 @@
-"""One seed: a service, a client, what the user does, what goes wrong, and what must hold."""
+"""One seed: a service, a client, the user's actions, the faults, and the invariants."""
 
 import asyncio
 from collections import Counter
@@ -28,15 +28,15 @@ LIMITS = Limits()
 UNLIMITED = Quotas(Rates())
 STAGE_TIMEOUT_MS = 5_000
 RIVALS = 0.3
-"""In how many seeds in which the service lives the session is opened elsewhere as well."""
+"""Share of the seeds without kills in which a second stream opens the session."""
 
 CLOSING_S = 60.0
-"""How long a session that is to end may take."""
+"""Longest time for a session to end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What happened in a seed in which nothing was broken."""
+    """Counts of a seed without a broken promise."""
 
     inputs: int
     resumes: int
@@ -46,8 +46,8 @@ class Outcome:
 
 
 @dataclass(slots=True)
-class _Said:
-    """What the user has said."""
+class _Input:
+    """Typed and spoken input of the user."""
 
     typed: list[str]
     spoken: list[str]
@@ -57,10 +57,10 @@ def simulate(seed: int, *, has_bridges: bool = False) -> Outcome:
     """Run one seed.
 
     Args:
-        has_bridges: the client is a page behind bridges, which are killed in the service's place.
+        has_bridges: the client is a page behind bridges, which are killed instead of the service.
 
     Raises:
-        Broken: a promise; anything else that is raised is a defect as well.
+        Broken: a promise is broken; any other error is a defect as well.
     """
     detector = patch("cedar_voice_service.audio.speech_tracker.SpeechDetector", LevelDetector)
     with detector, structlog.testing.capture_logs() as logs:
@@ -73,30 +73,30 @@ def simulate(seed: int, *, has_bridges: bool = False) -> Outcome:
 async def _live(chance: Random, *, has_bridges: bool) -> Outcome:
     network = Network(chance, faults=chance.randint(0, 10))
     stream = (BridgedStream if has_bridges else sdk_stream)(network, chance)
-    client, said = Client(stream, chance), _Said([], [])
+    client, inputs = Client(stream, chance), _Input([], [])
     kills = 0 if has_bridges else chance.choice((0, 0, 0, 1, 2))
     has_rival = not kills and not has_bridges and chance.random() < RIVALS
     try:
         async with network, asyncio.TaskGroup() as group:
             serving = group.create_task(_serve(network, chance, kills))
             session = group.create_task(client.session())
-            await _use(client, chance, said)
+            await _use(client, chance, inputs)
             await (contest(client, network) if has_rival else client.end())
             async with asyncio.timeout(CLOSING_S):
                 await session
-            _check(client, said)
+            _check(client, inputs)
             await asyncio.sleep(LIMITS.resume_window_ms / 1000 + CLOSING_S)
             serving.cancel()
     except BaseExceptionGroup as failures:
         failure = first_of(failures)
         if not (isinstance(failure, SessionLost) and (network.kills or has_bridges)):
             raise failure from None
-        client.is_lost = True  # it died more often than one comes back, and the user is told
+        client.is_lost = True  # killed more often than it is restored, and the user is notified
     left = asyncio.all_tasks() - {asyncio.current_task()}
     if left:
         raise Broken(f"tasks are left: {left}")
     return Outcome(
-        len(said.typed) + len(said.spoken),
+        len(inputs.typed) + len(inputs.spoken),
         client.resumes,
         client.restores,
         client.is_lost,
@@ -105,7 +105,7 @@ async def _live(chance: Random, *, has_bridges: bool) -> Outcome:
 
 
 async def _serve(network: Network, chance: Random, kills: int) -> None:
-    """Run the service; it is killed and started again so often."""
+    """Run the service, and kill and restart it `kills` times."""
     for _ in range(kills):
         async with _registry(chance) as registry:
             network.serve(_handler(registry))
@@ -137,24 +137,24 @@ def _registry(chance: Random) -> Registry:
     )
 
 
-async def _use(client: Client, chance: Random, said: _Said) -> None:
-    """What the user does: types, speaks, interrupts and waits, at last for silence."""
+async def _use(client: Client, chance: Random, inputs: _Input) -> None:
+    """Type, speak, interrupt and wait as the seed chooses; wait for the end of every response."""
     number = 1
     for step in range(chance.randint(1, 8)):
         match chance.randrange(7):
             case 0 | 1:
-                said.typed.append(f"question {step}")
-                await client.type(said.typed[-1])
+                inputs.typed.append(f"question {step}")
+                await client.type(inputs.typed[-1])
             case 2 | 3:
                 numbers = range(number, number + chance.randint(2, 6))
                 number = numbers.stop
-                said.spoken.append(" ".join(map(str, numbers)))
+                inputs.spoken.append(" ".join(map(str, numbers)))
                 await client.speak(numbers)
             case 4:
-                said.typed.append(f"question {step}")
-                await client.interrupt_in_mid_answer(said.typed[-1])
+                inputs.typed.append(f"question {step}")
+                await client.interrupt_in_mid_answer(inputs.typed[-1])
             case 5:
-                await client.have_said(f"Notice {step}. It is long enough to be cut.")
+                await client.request_say(f"Notice {step}. It is long enough to be cut.")
             case _:
                 await client.interrupt()
         if chance.random() < 0.5:
@@ -164,16 +164,22 @@ async def _use(client: Client, chance: Random, said: _Said) -> None:
     await client.until_silence()
 
 
-def _check(client: Client, said: _Said) -> None:
-    """What must hold when all is over."""
-    typed = {text: client.asked[text] for text in said.typed}
+def _check(client: Client, inputs: _Input) -> None:
+    """Check the invariants of an ended session.
+
+    Raises:
+        Broken: one does not hold.
+    """
+    typed = {text: client.asked[text] for text in inputs.typed}
     if any(count != 1 for count in typed.values()):
-        raise Broken(f"what was typed is not answered once: {typed}")
-    heard, failures = Counter(client.finals), len(client.failed_turns)
-    if any(count > 1 for count in heard.values()) or not heard.keys() <= set(said.spoken):
-        raise Broken(f"{said.spoken} was said, {client.finals} was heard")
-    if len(said.spoken) - len(heard) > failures:
-        raise Broken(f"of {said.spoken} only {client.finals} was heard")
+        raise Broken(f"a typed text is not answered once: {typed}")
+    transcribed, failures = Counter(client.finals), len(client.failed_turns)
+    if any(count > 1 for count in transcribed.values()) or not transcribed.keys() <= set(
+        inputs.spoken
+    ):
+        raise Broken(f"{inputs.spoken} were spoken, {client.finals} were transcribed")
+    if len(inputs.spoken) - len(transcribed) > failures:
+        raise Broken(f"of {inputs.spoken} only {client.finals} were transcribed")
     for counts in (client.completed, client.sounded_out):
         if set(counts) != set(client.started) or any(count != 1 for count in counts.values()):
             raise Broken(f"responses {client.started} ended {dict(counts)}")

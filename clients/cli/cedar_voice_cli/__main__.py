@@ -1,4 +1,4 @@
-"""The entry of the command: finds the asked command's module and runs it."""
+"""The entry point of `cedar-voice`: imports the module of the given command and runs it."""
 
 import os
 from importlib import import_module
@@ -11,7 +11,7 @@ _COMMANDS = ("serve", "service", "bridge", "talk", "doctor", "settings")
 
 
 class _Commands(TyperGroup):
-    """Loads the module of a command when it is asked for: each has needs of its own."""
+    """Imports a command's module only when it is used: each needs an extra of its own."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(_COMMANDS)
@@ -32,12 +32,12 @@ app = typer.Typer(
 
 @app.callback()
 def cedar_voice() -> None:
-    """Cedar Voice, the voice backend for copilots."""
+    """Run or try Cedar Voice, the voice backend for copilots."""
 
 
 def main() -> None:
     """Run the command line of this process."""
-    # What gRPC's core has to say reaches people as our own errors.
+    # Errors of gRPC's core are printed once, as errors of the command.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     app()
 

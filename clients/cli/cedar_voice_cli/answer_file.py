@@ -1,4 +1,4 @@
-"""The file that the spoken answer goes to."""
+"""The file of the spoken answer."""
 
 import wave
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ SUFFIXES = tuple(_FORMATS)
 
 
 class AnswerFile:
-    """Collects answer audio and writes it in the format that the file's name asks for."""
+    """Collects answer audio and writes it in the format that the file's suffix selects."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -28,21 +28,21 @@ class AnswerFile:
 
     @property
     def format(self) -> AudioFormat:
-        """What to ask the server for."""
+        """Audio format to request from the server."""
         return self._format
 
     def add(self, chunk: AudioChunk) -> None:
-        """Take the next chunk."""
+        """Append the next chunk."""
         self._audio += chunk.data
         self.duration_ms += chunk.duration_ms
         if chunk.format is not None and chunk.format.sample_rate_hz:
             self._rate_hz = chunk.format.sample_rate_hz
 
     def write(self) -> bool:
-        """Write the file, if there is any audio; whether there was.
+        """Write the file if there is audio; return whether it was written.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
         if not self._audio:
             return False

@@ -1,4 +1,4 @@
-"""Where the commands print, and how they fail: one clear line."""
+"""The output of the commands, and their failure: one clear line on standard error."""
 
 from typing import NoReturn
 
@@ -12,12 +12,12 @@ _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def fail(message: str) -> NoReturn:
-    """Print what is wrong and end the command with exit code 1."""
-    complain(message)
+    """Print an error and end the command with exit code 1."""
+    print_error(message)
     raise typer.Exit(EXIT_FAILED)
 
 
-def complain(message: str) -> None:
-    """Print what is wrong."""
+def print_error(message: str) -> None:
+    """Print an error on standard error."""
     _err.print("error:", style="bold red", end=" ")
     _err.print(message, markup=False)

@@ -1,4 +1,4 @@
-"""How a command runs its coroutine: on uvloop where it exists, and ended by a signal in peace."""
+"""Runs a command's coroutine on uvloop where it is installed; a signal ends it in order."""
 
 import asyncio
 import signal
@@ -16,7 +16,7 @@ _EXIT_INTERRUPTED = 130
 
 
 def run(coroutine: Coroutine[Any, Any, _T]) -> _T:
-    """Run to the end; Ctrl-C ends the command with exit code 130."""
+    """Run a coroutine and return its result; Ctrl-C ends the command with exit code 130."""
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(coroutine)
@@ -29,10 +29,10 @@ def run_server(
     addresses: Mapping[str, str],
     refusals: tuple[type[Exception], ...] = (),
 ) -> None:
-    """Run until SIGINT or SIGTERM asks for the end, which is no failure.
+    """Run a server until SIGINT or SIGTERM, after which the command succeeds.
 
-    What fails the command in one line: an address that cannot be listened on, where `addresses`
-    maps flags to addresses, and the errors named as `refusals`.
+    Two kinds of errors fail the command with one line: an address of `addresses`, which maps flags
+    to addresses, that is not free, and the errors of the types in `refusals`.
     """
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:

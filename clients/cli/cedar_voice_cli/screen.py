@@ -1,4 +1,4 @@
-"""How a conversation is shown: a live line on a terminal, plain lines elsewhere."""
+"""The display of a conversation: a live line on a terminal, plain lines elsewhere."""
 
 from types import TracebackType
 from typing import Protocol, Self
@@ -13,7 +13,7 @@ from cedar_voice_client.enums import InterruptionReason
 
 
 class Screen(Protocol):
-    """Shows events as they come, while inside its context."""
+    """Shows the events of a session as they arrive, within its context."""
 
     def __enter__(self) -> Self: ...
 
@@ -25,17 +25,17 @@ class Screen(Protocol):
     ) -> None: ...
 
     def show(self, event: events.Event) -> None:
-        """Show what an event says, if it says anything to people."""
+        """Show an event, unless it has nothing for the user."""
         ...
 
 
 def screen_on(console: Console) -> Screen:
-    """The screen that fits where the console prints."""
+    """Return the live screen for a terminal, the plain one for anything else."""
     return LiveScreen(console) if console.is_terminal else PlainScreen(console)
 
 
 class PlainScreen:
-    """Lines only: for files, pipes and logs."""
+    """Plain lines, for files, pipes and logs."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -54,11 +54,11 @@ class PlainScreen:
         self._end_answer()
 
     def show(self, event: events.Event) -> None:
-        """Print a line, or more of the answer's line."""
+        """Print an event as a line, or continue the line of the answer."""
         match event:
             case events.Transcription(is_final=False):
                 stable, unstable = _parts_of(event)
-                self._print(Text(f"hearing: {stable}" + (f"[{unstable}]" if unstable else "")))
+                self._print(Text(f"partial: {stable}" + (f"[{unstable}]" if unstable else "")))
             case events.ResponseDelta(text=text):
                 if not self._is_in_answer:
                     self._console.print("answer: ", end="")
@@ -82,7 +82,7 @@ class PlainScreen:
 
 
 class LiveScreen:
-    """What is final scrolls up; below it a line lives while it changes."""
+    """Final lines scroll up; below them, one line is redrawn while its text changes."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -106,7 +106,7 @@ class LiveScreen:
         self._live.stop()
 
     def show(self, event: events.Event) -> None:
-        """Redraw what is not final and print what is."""
+        """Redraw the live line, and print the event if it is final."""
         self._redraw(event)
         for line in lines_of(event):
             self._console.print(line)
@@ -115,8 +115,8 @@ class LiveScreen:
         match event:
             case events.Transcription(is_final=False):
                 stable, unstable = _parts_of(event)
-                said = Text.assemble(("hearing: ", "dim"), stable, (unstable, "dim italic"))
-                self._wait("listening", said)
+                partial = Text.assemble(("partial: ", "dim"), stable, (unstable, "dim italic"))
+                self._wait("listening", partial)
             case events.Transcription() | events.ResponseStarted():
                 self._answer, self._answer_ms = "", 0
                 self._wait("thinking", Text())
@@ -144,10 +144,10 @@ class LiveScreen:
 
 
 def lines_of(event: events.Event) -> list[Text]:
-    """What an event says for good."""
+    """Return the final lines of an event; none for an event that is not final."""
     match event:
         case events.Transcription(text=text, is_final=True):
-            return [_labelled("you", text or "(nothing was understood)", "bold cyan")]
+            return [_labelled("you", text or "(no speech recognized)", "bold cyan")]
         case events.ResponseCompleted(text=text, error=None):
             return [_labelled("answer", text, "bold green")]
         case events.ResponseCompleted(error=events.ErrorEvent() as error):
@@ -155,9 +155,11 @@ def lines_of(event: events.Event) -> list[Text]:
         case events.Action():
             return [_labelled("action", _call_of(event), "bold magenta")]
         case events.Interruption(reason=InterruptionReason.TURN_REOPENED):
-            return [_labelled("taken back", "the turn goes on", "yellow")]
+            return [_labelled("reopened", "the turn continues, its answer is dropped", "yellow")]
         case events.Interruption(heard_ms=heard_ms):
-            return [_labelled("interrupted", f"after {heard_ms / 1_000:.1f} s", "yellow")]
+            return [
+                _labelled("interrupted", f"after {heard_ms / 1_000:.1f} s of the answer", "yellow")
+            ]
         case events.ErrorEvent(message=message, stage=stage, code=code):
             name = code.name.lower()
             return [_labelled("error", f"{message} ({stage.name.lower()}, {name})", "bold red")]
@@ -169,8 +171,9 @@ def lines_of(event: events.Event) -> list[Text]:
 
 
 def _parts_of(partial: events.Transcription) -> tuple[str, str]:
-    """What stays of a partial and what may still change; a recognizer that does not tell means
-    all of it to stay.
+    """Return the stable text of a partial, and the rest, which may still change.
+
+    Recognizers that report no stable text are shown as if all of it were stable.
     """
     stable = partial.stable_text or partial.text
     return stable, partial.text.removeprefix(stable)
@@ -188,30 +191,30 @@ def _call_of(action: events.Action) -> str:
 
 def _latencies_of(metrics: events.TurnMetrics) -> str:
     stages = {
-        "to first audio": metrics.response_latency_ms,
+        "first audio": metrics.response_latency_ms,
         "transcript": metrics.stt_final_ms,
         "first token": metrics.llm_first_token_ms,
         "first phrase": metrics.first_phrase_ms,
-        "first speech": metrics.tts_first_audio_ms,
-        "first heard": metrics.first_heard_ms,
+        "first synthesized audio": metrics.tts_first_audio_ms,
+        "first playback": metrics.first_heard_ms,
         "whole turn": metrics.turn_total_ms,
     }
     return ", ".join(f"{name} {ms} ms" for name, ms in stages.items() if ms is not None)
 
 
 def _record_of(metrics: events.TurnMetrics) -> str:
-    """What the turn was made of; what there was nothing of is left out."""
+    """Return the durations and counts of a turn, without those that are zero."""
     lengths_ms = {
-        "of input": metrics.input_audio_ms,
+        "received": metrics.input_audio_ms,
         "of speech": metrics.speech_ms,
-        "recognized": metrics.stt_audio_ms,
-        "answered": metrics.output_audio_ms,
+        "transcribed": metrics.stt_audio_ms,
+        "of answer": metrics.output_audio_ms,
     }
     counts = {
         "tokens": metrics.usage.total_tokens if metrics.usage else 0,
         "drafts": metrics.drafts,
-        "dropped": metrics.dropped_drafts,
-        "their tokens": metrics.dropped_draft_tokens,
+        "dropped drafts": metrics.dropped_drafts,
+        "tokens of dropped drafts": metrics.dropped_draft_tokens,
     }
     return ", ".join(
         [f"{ms / 1_000:.1f} s {name}" for name, ms in lengths_ms.items() if ms]

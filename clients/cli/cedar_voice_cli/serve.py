@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cedar_voice_cli.announcement import announce, page_url, reachable
 from cedar_voice_cli.flags import Given, load, with_flags
 from cedar_voice_cli.running import run_server
+from cedar_voice_cli.startup import connectable, page_url, print_ready
 
 if TYPE_CHECKING:
     from cedar_voice_bridge.settings import BridgeSettings
@@ -20,7 +20,7 @@ app = typer.Typer()
 @app.command()
 @with_flags("service", "bridge")
 def serve(given: Given) -> None:
-    """Run everything: the gRPC service, and the bridge with the voice page in front of it."""
+    """Run everything in one process: the gRPC service, the browser bridge and the voice page."""
     service, bridge = load("service", given), load("bridge", given)
     from cedar_voice_service.errors import EngineError
     from cedar_voice_service.providers.registry import EngineMissing
@@ -32,18 +32,18 @@ def serve(given: Given) -> None:
 
 
 async def _serve(service: "ServiceSettings", bridge: "BridgeSettings") -> None:
-    """The service, and the bridge as a client of it, until cancelled.
+    """Run the service, and the bridge as its client, until cancelled.
 
-    The bridge opens last and closes last: the service lets turns in progress end, and they end in
-    browsers.
+    The bridge opens last and closes last: the service completes turns in progress, and their
+    answers reach browsers through the bridge.
     """
     from cedar_voice_bridge.app import open_bridge
     from cedar_voice_service.providers.catalog import describe
     from cedar_voice_service.server import open_server
 
-    async with AsyncExitStack() as bridging, open_server(service) as (grpc_address, engines):
-        grpc = bridge.grpc.model_copy(update={"address": reachable(grpc_address)})
-        behind = bridge.model_copy(update={"grpc": grpc})
-        http_address = await bridging.enter_async_context(open_bridge(behind))
-        announce({"page": page_url(http_address), "gRPC": grpc_address}, describe(engines))
+    async with AsyncExitStack() as bridge_stack, open_server(service) as (grpc_address, engines):
+        grpc = bridge.grpc.model_copy(update={"address": connectable(grpc_address)})
+        connected = bridge.model_copy(update={"grpc": grpc})
+        http_address = await bridge_stack.enter_async_context(open_bridge(connected))
+        print_ready({"page": page_url(http_address), "gRPC": grpc_address}, describe(engines))
         await asyncio.get_running_loop().create_future()

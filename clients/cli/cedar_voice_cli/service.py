@@ -2,9 +2,9 @@
 
 import typer
 
-from cedar_voice_cli.announcement import announce
 from cedar_voice_cli.flags import Given, load, with_flags
 from cedar_voice_cli.running import run_server
+from cedar_voice_cli.startup import print_ready
 
 app = typer.Typer()
 
@@ -22,7 +22,7 @@ def service(given: Given) -> None:
     from cedar_voice_shared.logs import configure_logs
 
     def ready(address: str, engines: Engines) -> None:
-        announce({"gRPC": address}, describe(engines))
+        print_ready({"gRPC": address}, describe(engines))
 
     configure_logs(settings.log_level, settings.log_format)
     addresses = {"--grpc-address": settings.grpc.address}

@@ -1,4 +1,4 @@
-"""What the user says in `talk`: a recording, a typed line, or the microphone."""
+"""The input of `talk`: a recording, a text, or the microphone."""
 
 import asyncio
 import sys
@@ -8,58 +8,61 @@ from pathlib import Path
 from cedar_voice_client import AudioEncoding, AudioFormat, VoiceSession
 
 Source = Callable[[VoiceSession], Awaitable[None]]
-"""Says one whole turn into a session."""
+"""Sends one complete turn to a session."""
 
 
-class CannotSpeak(Exception):
-    """The source has nothing to say, or cannot say it; the message is for people."""
+class SourceError(Exception):
+    """A source cannot be opened or read; the message is printed to the user."""
 
 
 _READ_BYTES = 32_768
 _REALTIME_STEP_S = 0.1
 _MICROPHONE = AudioFormat(AudioEncoding.PCM_S16LE, 16_000)
 MICROPHONE_BLOCKS = 600
-"""Blocks of 100 ms that may wait to be sent; a minute of them ends the recording."""
+"""Blocks of 100 ms that may wait to be sent: one minute. A full queue ends the recording."""
 
 
 def typed(text: str) -> Source:
-    """A typed turn."""
+    """Return a source that sends a text."""
 
-    async def say(session: VoiceSession) -> None:
+    async def send(session: VoiceSession) -> None:
         await session.send_text(text)
 
-    return say
+    return send
 
 
 def recording(path: Path, duration_s: float | None) -> Source:
-    """The bytes of a file as they are; over `duration_s`, or as fast as they are taken."""
+    """Return a source that sends the bytes of a file unchanged.
+
+    They are sent in `duration_s` seconds, or as fast as the session accepts them.
+    """
     size_bytes = path.stat().st_size
     step_bytes = _READ_BYTES
     if duration_s:
         step_bytes = max(1, round(size_bytes * _REALTIME_STEP_S / duration_s))
 
-    async def say(session: VoiceSession) -> None:
+    async def send(session: VoiceSession) -> None:
         await session.start_listening()
         with await asyncio.to_thread(path.open, "rb") as file:
             while data := await asyncio.to_thread(file.read, step_bytes):
                 await session.send_audio(data)
                 if duration_s:
-                    await asyncio.sleep(_REALTIME_STEP_S)  # as a microphone would
+                    await asyncio.sleep(_REALTIME_STEP_S)  # the pace of a microphone
         await session.stop_listening()
 
-    return say
+    return send
 
 
 def duration_s(path: Path) -> float:
-    """How long a recording is.
+    """Return the duration of a recording in seconds.
 
     Raises:
-        CannotSpeak: that cannot be told.
+        SourceError: the recording cannot be read, or PyAV is not installed.
     """
     try:
         import av
     except ModuleNotFoundError:
-        raise CannotSpeak(
+        raise SourceError(
             "--realtime needs the extra `service`: pip install 'cedar-voice[service]'"
         ) from None
     try:
@@ -70,58 +73,61 @@ def duration_s(path: Path) -> float:
                 if packet.pts is not None and packet.time_base is not None
             )
     except (av.FFmpegError, IndexError, ValueError) as error:
-        raise CannotSpeak(f"--realtime cannot tell how long {path} is: {error}") from None
+        raise SourceError(f"--realtime cannot read the duration of {path}: {error}") from None
 
 
 def microphone() -> Source:
-    """The default microphone, until Enter.
+    """Return a source that sends the default microphone's audio until Enter is pressed.
 
     Raises:
-        CannotSpeak: what it needs is not installed.
+        SourceError: the package `sounddevice` or PortAudio is not installed.
     """
     try:
         import sounddevice
     except ModuleNotFoundError:
-        raise CannotSpeak(
-            "--microphone needs its extra: pip install 'cedar-voice[microphone]'"
+        raise SourceError(
+            "--microphone needs the extra `microphone`: pip install 'cedar-voice[microphone]'"
         ) from None
     except OSError as error:
-        raise CannotSpeak(f"--microphone needs the system's PortAudio: {error}") from None
+        raise SourceError(f"--microphone needs the system library PortAudio: {error}") from None
 
-    async def say(session: VoiceSession) -> None:
+    async def send(session: VoiceSession) -> None:
         loop = asyncio.get_running_loop()
         blocks: asyncio.Queue[bytes | None] = asyncio.Queue(MICROPHONE_BLOCKS)
 
-        def heard(block: object, *_: object) -> None:
+        def on_block(block: object, *_: object) -> None:
             loop.call_soon_threadsafe(put, blocks, bytes(block))  # type: ignore[call-overload]
 
-        def entered() -> None:
+        def on_enter() -> None:
             sys.stdin.readline()
             put(blocks, None)
 
         await session.start_listening(_MICROPHONE)
-        loop.add_reader(sys.stdin, entered)
+        loop.add_reader(sys.stdin, on_enter)
         try:
             with sounddevice.RawInputStream(
                 samplerate=_MICROPHONE.sample_rate_hz,
                 blocksize=_MICROPHONE.sample_rate_hz // 10,
                 channels=1,
                 dtype="int16",
-                callback=heard,
+                callback=on_block,
             ):
                 while (block := await blocks.get()) is not None:
                     await session.send_audio(block)
         except sounddevice.PortAudioError as error:
-            raise CannotSpeak(f"the microphone cannot be used: {error}") from None
+            raise SourceError(f"the microphone cannot be used: {error}") from None
         finally:
             loop.remove_reader(sys.stdin)
         await session.stop_listening()
 
-    return say
+    return send
 
 
 def put(blocks: asyncio.Queue[bytes | None], block: bytes | None) -> None:
-    """Queue a block; None, also for the one that fills the queue, ends the recording."""
+    """Queue a block, or None, which ends the recording; the block that fills the queue ends it too.
+
+    After that, blocks are dropped.
+    """
     if not blocks.full():
         is_last = blocks.qsize() == MICROPHONE_BLOCKS - 1
         blocks.put_nowait(None if is_last else block)

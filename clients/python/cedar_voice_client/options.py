@@ -1,4 +1,4 @@
-"""What a caller can ask of a session. `None` leaves a value to the server, or as it is."""
+"""Options of a session. `None` leaves a value to the server; in a patch, it leaves it unchanged."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ class AudioFormat:
 class OutputAudioConfig:
     """Format and pacing of the answer audio.
 
-    `max_lead_ms` is how far the server sends ahead of playback; 0 is for clients that play every
-    chunk the moment it arrives. `supports_hold` says that the client heeds `PlaybackHold`.
+    `max_lead_ms` is the most audio that the server sends ahead of playback; 0 is for clients that
+    play every chunk on arrival. `supports_hold` is set by a client that obeys `PlaybackHold`.
     """
 
     format: AudioFormat | None = None
@@ -35,13 +35,14 @@ class OutputAudioConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
-    """How a session outlives its connection.
+    """How a session survives a broken connection.
 
-    A broken stream is opened again for `give_up_after_s`, with waits of up to `max_wait_s`, drawn
-    at random. A stream on which nothing comes for `ping_after_s`, and nothing within
-    `pong_within_s` of a ping, is taken for broken. A session that the service has lost is opened
-    again with what the client knows of it, unless `restore` is off. What was said and not yet
-    settled is kept to be said again: audio of `max_audio_s` and `max_audio_bytes` at most.
+    The client tries for `give_up_after_s` to replace a broken stream, with random waits: the first
+    of up to `first_wait_s`, the longest of up to `max_wait_s`. A stream without a message for
+    `ping_after_s`, and without an answer within `pong_within_s` of a ping, counts as broken. A
+    session that the service has lost is opened again from the client's copy of its state, unless
+    `restore` is off. Messages that the service may still need are buffered to be sent again: audio
+    of at most `max_audio_s` and `max_audio_bytes`.
     """
 
     give_up_after_s: float = 60.0
@@ -57,13 +58,13 @@ class Recovery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnDetection:
-    """How the server finds the start and the end of the user's turn.
+    """Detection of the start and the end of the user's turn.
 
-    `threshold` is a speech probability, 0.0 to 1.0; `silence_duration_ms` of silence ends the turn,
-    up to twice as much for a speaker who pauses long when `adaptive` is on; speech of
-    `min_interruption_ms` holds the answer, and words interrupt it, when `interrupt_response` is on.
-    After `no_input_timeout_ms` without a word there is a `SpeechActivity` that says so, never when
-    it is 0. With `create_response` off, a turn is answered only when asked for.
+    `threshold` is a speech probability, 0.0 to 1.0. `silence_duration_ms` of silence ends the turn,
+    up to twice as much after long pauses of the speaker when `adaptive` is on. When
+    `interrupt_response` is on, speech of `min_interruption_ms` holds the answer, and words
+    interrupt it. After `no_input_timeout_ms` without a word there is a `SpeechActivity` with
+    `NO_INPUT`; 0 switches it off. With `create_response` off, a turn is answered only on request.
     """
 
     mode: TurnDetectionMode | None = None
@@ -94,7 +95,7 @@ class StateSetter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """A tool the language model may call; a call arrives as an `Action`.
+    """A tool that the language model may call; a call arrives as an `Action`.
 
     `parameters` is the JSON Schema of its arguments, an object; None declares no arguments.
     """
@@ -109,8 +110,8 @@ class Tool:
 class VoiceSettings:
     """Voice and language.
 
-    `language` is a BCP-47 tag. `pitch` and `rate` are multipliers from 0.5 to 2.0, `volume` goes
-    from 0.0 to 1.0. With `use_browser_tts` the server synthesizes nothing; with `stream` off it
+    `language` is a BCP-47 tag. `pitch` and `rate` are multipliers from 0.5 to 2.0, `volume` is from
+    0.0 to 1.0. With `use_browser_tts` the server synthesizes nothing; with `stream` off it
     sends no partial transcriptions and no deltas.
     """
 
@@ -126,12 +127,12 @@ class VoiceSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOptions(VoiceSettings):
-    """Everything that configures a session; as a patch, what is None stays as it is.
+    """Configuration of a session; in a patch, options that are None stay unchanged.
 
-    `session_id` is the wanted name of a new session. `context` is application context for the
-    language model: any JSON value, {} for none. With `draft_replies` the answer is begun when the
-    user pauses, and kept only if nothing more is said. `tools` replaces the whole set, () removes
-    it.
+    `session_id` is the name of a new session. `context` is application context for the language
+    model: any JSON value, {} for none. With `draft_replies` the answer is begun when the user
+    pauses, and kept only if the user does not continue to speak. `tools` replaces the whole set,
+    () removes it.
     """
 
     session_id: str | None = None

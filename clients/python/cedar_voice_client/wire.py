@@ -1,4 +1,4 @@
-"""Events and options of this package read from, and written to, the contract's messages. Pure.
+"""Conversion between the contract's messages and the events and options of this package. Pure.
 
 Each dataclass mirrors a message: see `cedar_voice_shared.mirror`.
 """
@@ -34,7 +34,7 @@ EVENT_OF_RESPONSE: Mapping[str, type[events.Event]] = {
 
 
 def event_from_proto(response: pb.VoiceSessionResponse) -> events.Event | None:
-    """Return the event in a message of the server; None if this version does not know it."""
+    """Return the event in a message of the server; None if it is unknown to this version."""
     payload = response.WhichOneof("payload")
     place = {
         "term": response.term,
@@ -58,7 +58,7 @@ def config_from_options(options: SessionOptions) -> pb.SessionConfig:
     """Return the options as a configuration message.
 
     Raises:
-        TypeError: a value has the wrong type, or is not JSON where JSON is needed.
+        TypeError: a value has the wrong type, or is not JSON where JSON is required.
         ValueError: a number does not fit its field.
     """
     config = pb.SessionConfig()

@@ -1,4 +1,4 @@
-"""The file that the spoken answer goes to."""
+"""The file of the spoken answer."""
 
 import wave
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What people see of a conversation."""
+"""The display of a conversation, on a terminal and elsewhere."""
 
 from dataclasses import replace
 from io import StringIO
@@ -80,31 +80,31 @@ def test_an_answer_without_deltas_is_written_whole() -> None:
     assert shown(completed("One [bold]two[/bold].")) == "answer: One [bold]two[/bold].\n"
 
 
-def test_failures_and_interruptions_are_told() -> None:
+def test_failures_and_interruptions_are_shown() -> None:
     assert shown(delta("On"), completed("On", ERROR)) == (
         "answer: On\nerror: the model is away (llm, llm_failed)\n"
     )
-    assert shown(INTERRUPTION) == "interrupted: after 1.2 s\n"
-    assert shown(transcription("", is_final=True)) == "you: (nothing was understood)\n"
+    assert shown(INTERRUPTION) == "interrupted: after 1.2 s of the answer\n"
+    assert shown(transcription("", is_final=True)) == "you: (no speech recognized)\n"
 
 
-def test_what_may_still_change_is_marked_in_what_is_heard() -> None:
+def test_unstable_text_of_a_partial_is_marked() -> None:
     assert shown(
         transcription("what is the thyme", is_final=False, stable_text="what is "),
         transcription("what is the", is_final=False, stable_text="what is the"),
         transcription("what is", is_final=False),
-    ) == ("hearing: what is [the thyme]\nhearing: what is the\nhearing: what is\n")
+    ) == ("partial: what is [the thyme]\npartial: what is the\npartial: what is\n")
     partial = transcription("what is the thyme", is_final=False, stable_text="what is ")
     styled = shown(partial, is_terminal=True)
     assert "what is \x1b[2;3mthe thyme\x1b[0m" in styled
 
 
-def test_a_turn_that_goes_on_takes_its_answer_back() -> None:
+def test_a_reopened_turn_drops_its_answer() -> None:
     reopened = replace(INTERRUPTION, reason=InterruptionReason.TURN_REOPENED, heard_ms=0)
-    assert shown(reopened) == "taken back: the turn goes on\n"
+    assert shown(reopened) == "reopened: the turn continues, its answer is dropped\n"
 
 
-def test_the_record_of_a_turn_names_what_there_was() -> None:
+def test_the_metrics_of_a_turn_leave_out_zeros() -> None:
     record = events.TurnMetrics(
         response_latency_ms=321,
         endpointing_ms=None,
@@ -126,14 +126,14 @@ def test_the_record_of_a_turn_names_what_there_was() -> None:
         dropped_draft_tokens=14,
     )
     assert shown(record) == (
-        "latency: to first audio 321 ms, transcript 12 ms, first phrase 200 ms, "
-        "first speech 40 ms, first heard 350 ms\n"
-        "turn: 2.1 s of input, 1.8 s of speech, 3.0 s answered, tokens 42, drafts 2, dropped 1, "
-        "their tokens 14\n"
+        "latency: first audio 321 ms, transcript 12 ms, first phrase 200 ms, "
+        "first synthesized audio 40 ms, first playback 350 ms\n"
+        "turn: 2.1 s received, 1.8 s of speech, 3.0 s of answer, tokens 42, drafts 2, "
+        "dropped drafts 1, tokens of dropped drafts 14\n"
     )
 
 
-def test_the_place_decides_the_screen() -> None:
+def test_a_terminal_gets_the_live_screen() -> None:
     assert isinstance(screen_on(Console(file=StringIO())), PlainScreen)
     assert isinstance(screen_on(Console(file=StringIO(), force_terminal=True)), LiveScreen)
 

@@ -1,4 +1,4 @@
-"""`serve`, `service` and `bridge` as people run them: processes that listen, and end in peace."""
+"""`serve`, `service` and `bridge` as users run them: processes that listen, and end in order."""
 
 import asyncio
 import signal
@@ -10,18 +10,18 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from cedar_voice_cli.announcement import page_url, reachable
+from cedar_voice_cli.startup import connectable, page_url
 from cedar_voice_client import VoiceClient
 from tests.support.command import announced, run_command, running_command
 
 ANY_PORT = "127.0.0.1:0"
-NO_EMBEDDED_ENGINES = {"OPENAI_API_KEY": "of nobody"}
-"""Nothing is asked of the engines here, and those of OpenAI start nothing."""
+NO_EMBEDDED_ENGINES = {"OPENAI_API_KEY": "unused"}
+"""Selects the engines of OpenAI, which start no process; no test here sends them a request."""
 
 
 @pytest.fixture
 def taken() -> Iterator[str]:
-    """An address that another program listens at."""
+    """Return an address that another socket listens on."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"127.0.0.1:{server.getsockname()[1]}"
 
@@ -56,7 +56,7 @@ async def test_serve_runs_both_in_one_process(tmp_path: Path, ended_by: signal.S
         await stopped_by(process, ended_by)
 
 
-async def test_service_runs_alone_and_says_what_it_runs_on(tmp_path: Path) -> None:
+async def test_service_runs_alone_and_lists_its_engines(tmp_path: Path) -> None:
     async with running_command(
         *("service", "--grpc-address", ANY_PORT, "--llm-model", "some-model"),
         cwd=tmp_path,
@@ -122,8 +122,8 @@ async def test_an_engine_that_is_not_installed_is_one_line_with_the_remedy(
     assert len(done.err.splitlines()) == 1
 
 
-def test_where_a_browser_of_this_machine_finds_the_page() -> None:
+def test_url_of_the_page_for_this_machine() -> None:
     assert page_url("127.0.0.1:8080") == "http://127.0.0.1:8080/"
     assert page_url("0.0.0.0:8080") == page_url(":8080") == "http://127.0.0.1:8080/"
     assert page_url("[::]:8080") == "http://127.0.0.1:8080/"
-    assert reachable("[::1]:8080") == "[::1]:8080"
+    assert connectable("[::1]:8080") == "[::1]:8080"

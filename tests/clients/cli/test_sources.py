@@ -1,4 +1,4 @@
-"""What the user says in `talk`."""
+"""The input of `talk`: a recording and the microphone."""
 
 import asyncio
 import os
@@ -47,7 +47,7 @@ async def heard_from(source: sources.Source) -> list[pb.VoiceSessionRequest]:
         return service.conversations[0].requests[1:]
 
 
-def test_how_long_a_recording_is() -> None:
+def test_duration_of_a_recording() -> None:
     with wave.open(str(SPEECH)) as file:
         seconds = file.getnframes() / file.getframerate()
     assert sources.duration_s(SPEECH) == pytest.approx(seconds, abs=0.05)
@@ -62,12 +62,12 @@ async def test_in_real_time_a_tenth_of_a_second_is_sent_at_a_time(tmp_path: Path
 
 
 class PortAudioError(Exception):
-    """As sounddevice raises it."""
+    """Stands in for the exception of the package `sounddevice`."""
 
 
 @pytest.fixture
 def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """What is typed into this file descriptor arrives on stdin."""
+    """Return a file descriptor; bytes written to it arrive on stdin."""
     read_end, write_end = os.pipe()
     with os.fdopen(read_end) as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)
@@ -76,7 +76,7 @@ def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 
 def sound_device(monkeypatch: pytest.MonkeyPatch, record: Callable[[Any], None]) -> None:
-    """Put a sounddevice in place whose thread runs `record` with the callback."""
+    """Install a `sounddevice` whose thread calls `record` with the callback."""
 
     class RawInputStream:
         def __init__(self, *, callback: Callable[..., None], **settings: object) -> None:
@@ -130,7 +130,7 @@ async def test_a_minute_that_cannot_be_sent_ends_the_recording() -> None:
     assert taken == [b"x"] * (sources.MICROPHONE_BLOCKS - 1) + [None]
 
 
-async def test_a_microphone_that_fails_says_so(
+async def test_a_microphone_that_fails_raises_the_reason(
     monkeypatch: pytest.MonkeyPatch, keyboard: int
 ) -> None:
     sound_device(monkeypatch, lambda callback: None)
@@ -140,7 +140,7 @@ async def test_a_microphone_that_fails_says_so(
 
     monkeypatch.setattr(sys.modules["sounddevice"], "RawInputStream", refuse)
     async with listener() as (session, _):
-        with pytest.raises(sources.CannotSpeak, match="no such device"):
+        with pytest.raises(sources.SourceError, match="no such device"):
             await sources.microphone()(session)
 
 
@@ -149,7 +149,7 @@ async def test_a_microphone_that_fails_says_so(
     [(ModuleNotFoundError("gone"), "cedar-voice\\[microphone\\]"), (OSError("gone"), "PortAudio")],
     ids=["no package", "no library"],
 )
-def test_what_the_microphone_needs(
+def test_the_microphone_names_missing_packages(
     monkeypatch: pytest.MonkeyPatch, failure: Exception, remedy: str
 ) -> None:
     class Broken:
@@ -159,5 +159,5 @@ def test_what_the_microphone_needs(
 
     monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
-    with pytest.raises(sources.CannotSpeak, match=remedy):
+    with pytest.raises(sources.SourceError, match=remedy):
         sources.microphone()

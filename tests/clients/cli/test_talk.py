@@ -1,4 +1,4 @@
-"""`cedar-voice talk` as people run it, against a scripted service."""
+"""`cedar-voice talk` as users run it, against a scripted service."""
 
 import wave
 from pathlib import Path
@@ -17,7 +17,7 @@ RATE_HZ = 24_000
 
 
 async def one_turn(talk: Conversation) -> None:
-    """Answer in a second of silence, as PCM, once the client has said all."""
+    """Answer with a second of silence, as PCM, after the client ends its input."""
     config = await talk.hear()
     assert config is not None
     await talk.say(is_numbered=False, ready=ready(config.config))
@@ -51,7 +51,7 @@ def recording(tmp_path: Path) -> Path:
     return path
 
 
-async def test_a_recording_is_said_as_it_is_and_the_answer_kept(
+async def test_a_recording_is_sent_unchanged_and_the_answer_written(
     tmp_path: Path, recording: Path
 ) -> None:
     service = ScriptedService(one_turn)
@@ -61,11 +61,11 @@ async def test_a_recording_is_said_as_it_is_and_the_answer_kept(
         )
     assert done.err == ""
     assert done.out.splitlines() == [
-        "hearing: what is",
+        "partial: what is",
         "you: what is the time",
         "answer: Ten past [two].",
         'action: clock.show("now",1)',
-        "latency: to first audio 321 ms, transcript 12 ms",
+        "latency: first audio 321 ms, transcript 12 ms",
         "answer.wav: 1.0 s of speech",
     ]
     assert done.exit_code == 0
@@ -146,8 +146,8 @@ async def test_a_session_that_fails_is_one_line(tmp_path: Path, recording: Path)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "say one of"),
-        (("question.wav", "--text", "x"), "say one of"),
+        ((), "exactly one of"),
+        (("question.wav", "--text", "x"), "exactly one of"),
         (("missing.wav",), "missing.wav"),
         (("--text", "x", "--out", "a.txt"), ".wav, .mp3"),
         (("--text", "x", "--out", "nowhere/a.wav"), "nowhere"),
@@ -163,7 +163,7 @@ def test_usage_errors(
     assert message in done.output
 
 
-def test_realtime_needs_a_recording_whose_length_can_be_told(recording: Path) -> None:
+def test_realtime_needs_a_recording_of_known_duration(recording: Path) -> None:
     done = CliRunner().invoke(app, ["talk", str(recording), "--realtime"])
     assert done.exit_code == 1
-    assert "--realtime cannot tell how long" in done.output
+    assert "--realtime cannot read the duration" in done.output

@@ -10,8 +10,7 @@ MAX_TEXT_BYTES = 128 << 10
 """Most text of a conversation in UTF-8; the oldest turns are dropped."""
 
 SENT_JSON = '{"status": "sent to the application"}'
-"""Outcome of each action in the history for the language model: the client cannot know more, as the
-application carries it out."""
+"""Outcome of each action in the history: the application carries it out, and reports no result."""
 
 
 @dataclass(slots=True)
@@ -99,7 +98,7 @@ class ConversationLog:
 
         A response to the user without an action is removed from the log, because the restored
         session generates it again. Any other stays: an action has been carried out, and a response
-        without a turn of the user may have been played.
+        that no input of the user caused may have been played.
         """
         turn_id, turn = self._newest()
         if turn is None or turn.answer is None:

@@ -50,6 +50,7 @@ class RecoveryState:
         self._patches: OrderedDict[int, pb.SessionConfig] = OrderedDict()
         self._resume_token = ""
         self._allows_gap = False
+        """Whether the next event may follow a gap, which the server has announced."""
 
     def begin(self, config: pb.SessionConfig) -> None:
         """Record the configuration that the session is opened or resumed with."""
@@ -86,7 +87,7 @@ class RecoveryState:
         log = self.log
         if response.term < log.term:
             return False
-        # A service without terms does not restore: each message it has received is durable.
+        # A service without terms sends no `durable`: each message it has received counts as such.
         durable = response.durable if response.term else response.ack
         self.send_buffer.acknowledge(response.ack, durable)
         if response.HasField("error"):
@@ -131,12 +132,10 @@ class RecoveryState:
             return []
         preamble = self.send_buffer.replay_preamble()
         if self.answers_again:  # after the start of a recording, which would interrupt it
-            answer = pb.Control(create_response=pb.CreateResponse())
-            preamble.append(pb.VoiceSessionRequest(control=answer))
-        if (
-            durable := self.send_buffer.durable
-        ):  # from which a later client of the session continues
-            preamble.append(pb.VoiceSessionRequest(sequence=durable))
+            request = pb.Control(create_response=pb.CreateResponse())
+            preamble.append(pb.VoiceSessionRequest(control=request))
+        if self.send_buffer.durable:  # a later client of the session numbers on from here
+            preamble.append(pb.VoiceSessionRequest(sequence=self.send_buffer.durable))
         return preamble
 
     def resume_config(self) -> pb.SessionConfig:

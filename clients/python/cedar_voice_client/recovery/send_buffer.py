@@ -50,7 +50,7 @@ class SendBuffer:
         """Sequence number up to which not even a restored session needs the messages."""
         self._max_audio_bytes = max_audio_bytes
         self._max_audio_s = max_audio_s
-        self._kept: deque[_BufferedMessage] = deque()
+        self._buffered: deque[_BufferedMessage] = deque()
         self._audio_bytes = self._audio_count = 0
         self._recording = _RecordingHead()
         self._dropped: deque[tuple[int, int]] = deque(maxlen=MAX_MESSAGES)
@@ -61,7 +61,7 @@ class SendBuffer:
         Raises:
             Unavailable: `MAX_MESSAGES` are buffered.
         """
-        if len(self._kept) - self._audio_count >= MAX_MESSAGES:
+        if len(self._buffered) - self._audio_count >= MAX_MESSAGES:
             raise Unavailable(
                 "too many messages wait to be sent", code=ErrorCode.UNAVAILABLE, retryable=True
             )
@@ -69,7 +69,7 @@ class SendBuffer:
         request.sequence = self.sent_sequence
         self._track_recording(request)
         size = len(request.audio.data)
-        self._kept.append(_BufferedMessage(request, now_s, self._recording, size))
+        self._buffered.append(_BufferedMessage(request, now_s, self._recording, size))
         self._audio_bytes += size
         self._audio_count += size > 0
         if request.control.HasField("stop_listening"):
@@ -82,13 +82,13 @@ class SendBuffer:
         """
         self.accepted = max(self.accepted, ack)
         self.durable = max(self.durable, durable)
-        while self._kept and self._kept[0].request.sequence <= self.durable:
+        while self._buffered and self._buffered[0].request.sequence <= self.durable:
             self._remove(0)
         while self._dropped and self._dropped[0][0] <= self.durable:
             self._dropped.popleft()
 
     def skip_to(self, sequence: int) -> None:
-        """Number the next message above this number, and above all before it."""
+        """Number the next message above this number."""
         self.sent_sequence = max(self.sent_sequence, sequence)
 
     def reset_accepted(self) -> None:
@@ -98,12 +98,11 @@ class SendBuffer:
     def after(self, sequence: int) -> list[pb.VoiceSessionRequest]:
         """Return the buffered messages above a sequence number, oldest first."""
         newer: list[pb.VoiceSessionRequest] = []
-        for kept in reversed(
-            self._kept
-        ):  # minutes of audio are buffered, and only the newest is new
-            if kept.request.sequence <= sequence:
+        # From the newest: minutes of audio may be buffered, and few messages are above the number.
+        for message in reversed(self._buffered):
+            if message.request.sequence <= sequence:
                 break
-            newer.append(kept.request)
+            newer.append(message.request)
         newer.reverse()
         return newer
 
@@ -115,7 +114,7 @@ class SendBuffer:
     @property
     def has_user_turn(self) -> bool:
         """Whether a message that leads to a response is buffered; audio is not counted."""
-        return any(_is_user_turn(kept.request) for kept in self._kept)
+        return any(_is_user_turn(message.request) for message in self._buffered)
 
     def pop_lost_bytes(self) -> int:
         """Return the bytes of audio that were dropped before the server received them, and reset
@@ -131,9 +130,9 @@ class SendBuffer:
 
         They have no sequence number, as repetitions of messages that had one.
         """
-        first = next((kept for kept in self._kept if kept.audio_bytes), None)
+        first = next((message for message in self._buffered if message.audio_bytes), None)
         recording = first.recording if first else self._recording
-        since = self._kept[0].request.sequence if self._kept else self.sent_sequence + 1
+        since = self._buffered[0].request.sequence if self._buffered else self.sent_sequence + 1
         preamble: list[pb.VoiceSessionRequest] = []
         if recording.start is not None and recording.start.sequence < since:
             preamble.append(pb.VoiceSessionRequest(control=recording.start.control))
@@ -156,25 +155,25 @@ class SendBuffer:
 
     def _drop_surplus(self, now_s: float) -> None:
         index = 0
-        while index < len(self._kept) and self._has_surplus_audio(now_s):
-            kept = self._kept[index]
-            if not kept.audio_bytes:
+        while index < len(self._buffered) and self._has_surplus_audio(now_s):
+            message = self._buffered[index]
+            if not message.audio_bytes:
                 index += 1
                 continue
-            self._dropped.append((kept.request.sequence, kept.audio_bytes))
+            self._dropped.append((message.request.sequence, message.audio_bytes))
             self._remove(index)
 
     def _has_surplus_audio(self, now_s: float) -> bool:
         if self._audio_bytes > self._max_audio_bytes:
             return True
-        oldest = next((kept for kept in self._kept if kept.audio_bytes), None)
+        oldest = next((message for message in self._buffered if message.audio_bytes), None)
         return oldest is not None and now_s - oldest.at_s > self._max_audio_s
 
     def _remove(self, index: int) -> None:
-        kept = self._kept[index]
-        del self._kept[index]
-        self._audio_bytes -= kept.audio_bytes
-        self._audio_count -= kept.audio_bytes > 0
+        message = self._buffered[index]
+        del self._buffered[index]
+        self._audio_bytes -= message.audio_bytes
+        self._audio_count -= message.audio_bytes > 0
 
 
 def _is_user_turn(request: pb.VoiceSessionRequest) -> bool:
