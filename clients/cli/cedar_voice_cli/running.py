@@ -1,15 +1,13 @@
 """Runs a command's coroutine on uvloop where it is installed; a signal ends it in order."""
 
-import asyncio
-import signal
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
 import typer
 
 from cedar_voice_cli.console import fail
 from cedar_voice_cli.inventory import obstacle_at
+from cedar_voice_shared.process import open_runner, run_until_signal
 
 _T = TypeVar("_T")
 _EXIT_INTERRUPTED = 130
@@ -18,7 +16,7 @@ _EXIT_INTERRUPTED = 130
 def run(coroutine: Coroutine[Any, Any, _T]) -> _T:
     """Run a coroutine and return its result; Ctrl-C ends the command with exit code 130."""
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with open_runner() as runner:
             return runner.run(coroutine)
     except KeyboardInterrupt:
         raise typer.Exit(_EXIT_INTERRUPTED) from None
@@ -35,8 +33,7 @@ def run_server(
     to addresses, that is not free, and the errors of the types in `refusals`.
     """
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_until_signal(coroutine))
+        run_until_signal(coroutine)
     except OSError as error:
         for flag, address in addresses.items():
             if obstacle := obstacle_at(address):
@@ -44,20 +41,3 @@ def run_server(
         fail(error.strerror or str(error))
     except refusals as error:
         fail(str(error))
-
-
-async def _until_signal(coroutine: Coroutine[Any, Any, None]) -> None:
-    task = asyncio.current_task()
-    assert task is not None
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    with suppress(asyncio.CancelledError):
-        await coroutine
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ModuleNotFoundError:
-        return None
-    return uvloop.new_event_loop

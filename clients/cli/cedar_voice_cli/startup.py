@@ -1,9 +1,9 @@
 """The message that a server prints once it is ready, with its addresses and engines."""
 
-import gc
 from collections.abc import Iterable, Mapping
 
 from cedar_voice_cli.console import out
+from cedar_voice_shared.process import freeze_objects
 
 
 def print_ready(addresses: Mapping[str, str], engines: Iterable[str] = ()) -> None:
@@ -15,10 +15,7 @@ def print_ready(addresses: Mapping[str, str], engines: Iterable[str] = ()) -> No
     for engine in engines:
         out.print(f"  {engine}", markup=False)
     out.print("Ctrl-C stops it.", style="dim")
-    # A collection that visits every imported object blocks the event loop for 90 ms.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000)  # objects of a turn are freed without the collector
+    freeze_objects()
 
 
 def page_url(http_address: str) -> str:
