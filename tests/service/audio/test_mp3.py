@@ -178,14 +178,26 @@ def test_long_phrases_are_cut_where_a_file_can_begin() -> None:
     assert len(passed) == 2
 
 
+def uncuttable_frames() -> tuple[bytes, ...]:
+    """Frames of which none but the first can begin a file."""
+    first, *rest = frames_of(write(MP3, LONG))
+    return (first, *(frame for frame in rest if not begins_afresh(frame)))
+
+
 def test_long_phrases_that_cannot_be_cut_are_encoded() -> None:
-    frames = frames_of(write(MP3, LONG))
-    if places := [at for at, frame in enumerate(frames) if begins_afresh(frame)]:
-        frames = tuple(frame for at, frame in enumerate(frames) if at == 0 or at not in places)
+    frames = uncuttable_frames()
     chunks = say([pieces(b"".join(frames))], Framing.SELF_CONTAINED)
     assert all(chunk.duration_ms <= MAX_PIECE_MS for chunk in chunks)
     assert all(begins_afresh(frame) for chunk in chunks for frame in frames_of(chunk.data))
     assert abs(end_ms(chunks) - len(frames) * FRAME_MS) <= 72
+
+
+def test_a_phrase_that_its_last_frame_makes_too_long_is_encoded() -> None:
+    """The last frame is cut off, so that only the end of the phrase completes it."""
+    frames = uncuttable_frames()[: MAX_PIECE_MS // FRAME_MS + 1]
+    chunks = say([pieces(b"".join(frames)[:-20])] * 2, Framing.SELF_CONTAINED)
+    assert all(chunk.duration_ms <= MAX_PIECE_MS for chunk in chunks)
+    assert abs(end_ms(chunks) - 2 * len(frames) * FRAME_MS) <= 2 * 72
 
 
 def test_what_is_no_mp3_is_refused() -> None:

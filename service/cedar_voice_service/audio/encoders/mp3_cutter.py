@@ -73,3 +73,13 @@ class Mp3Cutter:
         is_whole = self._has_begun or begins_afresh(frames[0])
         self._has_begun = True
         return is_whole and all(is_mono_at(frame, self._sample_rate_hz) for frame in frames)
+
+
+def decode_whole(frames: Sequence[bytes], sample_rate_hz: int) -> bytes:
+    """Decode the frames of a whole file to samples of a rate.
+
+    Raises:
+        CallerError: they cannot be decoded.
+    """
+    decoder = TrackDecoder(Track("mp3float"), sample_rate_hz)
+    return b"".join((*map(decoder.decode, frames), decoder.flush()))

@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Sequence
 
-from cedar_voice_service.audio.encoders.mp3_cutter import Mp3Cutter
+from cedar_voice_service.audio.encoders.mp3_cutter import Mp3Cutter, decode_whole
 from cedar_voice_service.audio.encoders.mp3_frames import Mp3Frames
 from cedar_voice_service.audio.formats import Mp3, Sound
 from cedar_voice_service.audio.resampler import Resampler, frame_of
@@ -54,7 +54,8 @@ class OutputResampler:
         Raises:
             CallerError: they cannot be decoded.
         """
-        assert self._mp3 is not None  # they came from it
+        if self._mp3 is None:  # they are the end of the phrase
+            return decode_whole(frames, self._sample_rate_hz)
         return self._mp3.decode(frames)
 
 
