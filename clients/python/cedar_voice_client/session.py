@@ -13,7 +13,7 @@ from cedar_voice_client.errors import SessionClosed, VoiceClientError
 from cedar_voice_client.events import Event, InputLost, Ready, SessionRestored
 from cedar_voice_client.options import AudioFormat, SessionOptions
 from cedar_voice_client.recovery.resuming_stream import ResumingStream
-from cedar_voice_client.wire import config_from_options, event_from_proto
+from cedar_voice_client.wire import config_from_options, event_from_proto, ready_from_proto
 from cedar_voice_shared.mirror import write
 
 _CLOSE_TIMEOUT_S = 2.0
@@ -214,9 +214,7 @@ class VoiceSession(AsyncIterator[Event]):
         opening = await self._stream.open(
             config_from_options(self._options), timeout_s=self._open_timeout_s
         )
-        event = event_from_proto(opening)
-        assert isinstance(event, Ready)
-        return event
+        return ready_from_proto(opening)
 
     async def _control(self, control: pb.Control) -> None:
         await self._stream.send(pb.VoiceSessionRequest(control=control))

@@ -36,11 +36,7 @@ EVENT_OF_RESPONSE: Mapping[str, type[events.Event]] = {
 def event_from_proto(response: pb.VoiceSessionResponse) -> events.Event | None:
     """Return the event in a message of the server; None if it is unknown to this version."""
     payload = response.WhichOneof("payload")
-    place = {
-        "term": response.term,
-        "sequence": response.sequence,
-        "turn_id": response.turn_id,
-    }
+    place = _place_of(response)
     if payload == "response":
         kind = response.response.WhichOneof("event")
         if kind is None:
@@ -52,6 +48,15 @@ def event_from_proto(response: pb.VoiceSessionResponse) -> events.Event | None:
     if payload is None:
         return None
     return read(EVENT_OF_PAYLOAD[payload], getattr(response, payload), **place)
+
+
+def ready_from_proto(response: pb.VoiceSessionResponse) -> events.Ready:
+    """Return the event in a message of the server whose payload is `ready`."""
+    return read(events.Ready, response.ready, **_place_of(response))
+
+
+def _place_of(response: pb.VoiceSessionResponse) -> dict[str, int]:
+    return {"term": response.term, "sequence": response.sequence, "turn_id": response.turn_id}
 
 
 def config_from_options(options: SessionOptions) -> pb.SessionConfig:

@@ -108,7 +108,7 @@ def open_encoder(
         case Framing.SELF_CONTAINED:
             encoder = PhraseEncoder(effective, resampler.decode)
         case Framing.WHOLE:
-            encoder = WholeEncoder(effective)
+            encoder = WholeEncoder(effective, resampler.decode)
     return SpeechEncoder(effective, resampler, encoder)
 
 

@@ -51,5 +51,5 @@ class PitchShifter:
                 frame = self._graph.pull()
             except (av.BlockingIOError, av.EOFError):
                 return
-            assert isinstance(frame, AudioFrame)
-            yield Pcm(samples_of(frame), self._sample_rate_hz)
+            if isinstance(frame, AudioFrame):  # the graph has no video
+                yield Pcm(samples_of(frame), self._sample_rate_hz)

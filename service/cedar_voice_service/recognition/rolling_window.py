@@ -70,8 +70,8 @@ class RollingWindow:
     def end(self) -> None:
         """End the utterance. The newest reading may cover all of it."""
         self._has_ended = True
-        if self._is_read:
-            self._close(self._sound.end_ms, overlaps=False)
+        if (reading := self._whole_reading) is not None:
+            self._close(reading, self._sound.end_ms, overlaps=False)
 
     # -- requests ------------------------------------------------------------------------------
 
@@ -156,12 +156,12 @@ class RollingWindow:
             return None
         self._reading = reading
         if self._has_ended:
-            self._close(self._sound.end_ms, overlaps=False)
+            self._close(reading, self._sound.end_ms, overlaps=False)
             return None
         is_at_pause = self._gap_after(reading.until_ms) is not None
         partial = self._transcript.update(reading, is_at_pause=is_at_pause)
         if request.purpose is Purpose.CUT:
-            self._close(reading.until_ms - OVERLAP_MS, overlaps=True)
+            self._close(reading, reading.until_ms - OVERLAP_MS, overlaps=True)
             return partial
         return self._conclude() or partial
 
@@ -196,7 +196,7 @@ class RollingWindow:
             return None
         is_closing = closes(gap, self._start_ms)
         if is_closing:
-            self._close(min(reading.until_ms, gap.start_ms + TAIL_MS), overlaps=False)
+            self._close(reading, min(reading.until_ms, gap.start_ms + TAIL_MS), overlaps=False)
         settles = gap.is_open and self._settled_at_ms != gap.start_ms
         if not (is_closing or settles):
             return None
@@ -220,13 +220,13 @@ class RollingWindow:
 
     def _close_at_last_pause(self) -> None:
         """Close the window at the pause up to which it was read: only later speech costs then."""
-        gap = self._gap_after(self._reading.until_ms) if self._reading else None
-        if self._reading is not None and gap is not None:
-            self._close(min(self._reading.until_ms, gap.start_ms + TAIL_MS), overlaps=False)
+        reading = self._reading
+        gap = self._gap_after(reading.until_ms) if reading else None
+        if reading is not None and gap is not None:
+            self._close(reading, min(reading.until_ms, gap.start_ms + TAIL_MS), overlaps=False)
 
-    def _close(self, cut_ms: int, *, overlaps: bool) -> None:
-        assert self._reading is not None
-        self._transcript.close(self._reading, overlaps=overlaps)
+    def _close(self, reading: Reading, cut_ms: int, *, overlaps: bool) -> None:
+        self._transcript.close(reading, overlaps=overlaps)
         self._speech.forget(cut_ms)
         self._sound.forget(cut_ms)
         self._budget.start_window()
@@ -268,14 +268,17 @@ class RollingWindow:
         return self._speech.is_known and self._speech.start_ms is None
 
     @property
-    def _is_read(self) -> bool:
-        return self._reading is not None and self._covers_speech(self._reading.until_ms)
+    def _whole_reading(self) -> Reading | None:
+        """The newest reading, if it covers all speech of the open window."""
+        reading = self._reading
+        return reading if reading and self._covers_speech(reading.until_ms) else None
 
     @property
     def _is_served(self) -> bool:
         """Whether a reading or the open request covers all speech of the open window."""
-        is_open = self._open is not None and self._covers_speech(self._open.until_ms)
-        return is_open or (self._open is None and self._is_read) or self._is_nothing_left
+        if self._open is None:
+            return self._whole_reading is not None or self._is_nothing_left
+        return self._covers_speech(self._open.until_ms) or self._is_nothing_left
 
     def _covers_speech(self, until_ms: int) -> bool:
         if not self._speech.is_known or self._speech.is_speaking:

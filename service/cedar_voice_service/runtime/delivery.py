@@ -90,8 +90,8 @@ class Attachment:
 
     async def failure(self) -> CedarVoiceError:
         """Wait for the error that the stream has to end with."""
-        await self._failed.wait()
-        assert self._error is not None
+        while self._error is None:
+            await self._failed.wait()
         return self._error
 
     async def next(self) -> Notice | Numbered | None:

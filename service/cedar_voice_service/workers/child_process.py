@@ -8,6 +8,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from cedar_voice_service.errors import Code, EngineError, Stage
 from cedar_voice_service.workers.frames import FrameReader, frame_of
@@ -22,13 +23,12 @@ class ChildProcess:
     def __init__(self, module: str, stage: Stage, arguments: Sequence[str] = ()) -> None:
         self._command = (sys.executable, "-P", "-m", module, *arguments)
         self._stage = stage
-        self._pipes: _Pipes | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: _Child | None = None
 
     @property
     def is_usable(self) -> bool:
         """Whether the child is running and owes no reply."""
-        return self._pipes is not None and self._pipes.is_idle
+        return self._child is not None and self._child.pipes.is_idle
 
     async def launch(self) -> None:
         """Start the child without waiting until it is ready; `ready` must follow.
@@ -38,16 +38,19 @@ class ChildProcess:
         """
         try:
             await self.stop()
-            self._process = _spawn(self._command)
+            process = _spawn(self._command)
         except OSError:
             raise EngineError(self._stage, "the process of the stage does not start") from None
-        pipes = _Pipes(self._stage)
-        await pipes.connect(self._process)
-        self._pipes = pipes
+        self._child = _Child(process, _Pipes(self._stage))
+        await self._child.pipes.connect(process)
 
     async def ready(self) -> None:
-        """Wait until the launched child answers."""
-        await self._reply(_START_TIMEOUT_S)
+        """Wait until the launched child answers.
+
+        Raises:
+            EngineError: as `ask`.
+        """
+        await self._reply(self._running(), _START_TIMEOUT_S)
 
     async def ask(self, kind: bytes, body: bytes = b"", *, timeout_ms: int) -> bytes:
         """Send one request and wait for its reply.
@@ -56,37 +59,39 @@ class ChildProcess:
         would pass for that of the next request.
 
         Raises:
-            EngineError: the child died, or did not answer in time (code STAGE_TIMEOUT).
+            EngineError: the child was stopped or died, or did not answer in time (code
+                STAGE_TIMEOUT).
         """
-        assert self._pipes is not None
-        self._pipes.send(frame_of(kind, body))
-        return await self._reply(timeout_ms / 1000)
+        child = self._running()
+        child.pipes.send(frame_of(kind, body))
+        return await self._reply(child, timeout_ms / 1000)
 
     async def stop(self) -> None:
         """Kill the child, if it runs, and wait until all of it is gone."""
-        if self._process is None:
+        if self._child is None:
             return
-        self._process.kill()
-        if self._pipes is not None:
-            async with asyncio.timeout(_STOP_TIMEOUT_S):
-                await self._pipes.close()
-            self._pipes = None
-        self._process.wait()  # returns at once: the child has closed its output
-        self._process = None
+        self._child.process.kill()
+        async with asyncio.timeout(_STOP_TIMEOUT_S):
+            await self._child.pipes.close()
+        self._child.process.wait()  # returns at once: the child has closed its output
+        self._child = None
 
-    async def _reply(self, timeout_s: float) -> bytes:
-        assert self._pipes is not None
-        assert self._process is not None
+    def _running(self) -> "_Child":
+        if self._child is None:
+            raise EngineError(self._stage, "the process of the stage is stopped")
+        return self._child
+
+    async def _reply(self, child: "_Child", timeout_s: float) -> bytes:
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._pipes.reply
+                return await child.pipes.reply
         except TimeoutError:
             raise EngineError(
                 self._stage, "the process of the stage did not answer", code=Code.STAGE_TIMEOUT
             ) from None
         finally:
-            if not self._pipes.is_idle:
-                self._process.kill()
+            if not child.pipes.is_idle:
+                child.process.kill()
 
 
 def _spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
@@ -132,9 +137,9 @@ class _Pipes(asyncio.Protocol):
             self._input.write(frame)
 
     async def close(self) -> None:
-        """Wait until the killed child is gone."""
-        await self._closed.wait()
+        """Wait until the killed child is gone, if its pipes are connected."""
         if self._input is not None:
+            await self._closed.wait()
             self._input.close()
 
     def data_received(self, data: bytes) -> None:
@@ -157,3 +162,11 @@ class _Pipes(asyncio.Protocol):
             self.reply.set_exception(EngineError(self._stage, "the process of the stage died"))
             # The death of an idle child shows at its next use.
             self.reply.exception()
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A child that was started, and its pipes."""
+
+    process: subprocess.Popen[bytes]
+    pipes: _Pipes

@@ -189,6 +189,18 @@ class _DecoderHere:
         pass
 
 
+@dataclass(frozen=True, slots=True)
+class _OpenDecoder:
+    """A decoder that is open in a worker, by its number there."""
+
+    worker: DecodingWorker
+    number: int
+
+    def ask(self, kind: bytes, body: bytes = b"") -> asyncio.Future[bytes]:
+        """See `DecodingWorker.ask`."""
+        return self.worker.ask(kind, self.number, body)
+
+
 class _DecoderThere:
     """See `LiveDecoder`. Decodes in a worker, and in another one after its death."""
 
@@ -196,40 +208,36 @@ class _DecoderThere:
         self._format = audio_format
         self._workers = workers
         self._header = RecordingHeader()
-        self._worker: DecodingWorker | None = None
-        self._number = 0
+        self._decoder: _OpenDecoder | None = None
 
     async def feed(self, data: bytes) -> bytes:
-        if self._worker is None:
-            await self._open()
+        decoder = self._decoder or await self._open()
         self._header.add(data)
-        return await self._ask(DATA, data)
+        return await self._ask(decoder, DATA, data)
 
     async def flush(self) -> bytes:
-        samples = b"" if self._worker is None else await self._ask(END)
-        self._worker = None
+        samples = b"" if self._decoder is None else await self._ask(self._decoder, END)
+        self._decoder = None
         return samples
 
     def close(self) -> None:
-        if self._worker is not None:
-            self._worker.ask(
-                END, self._number
-            ).cancel()  # it is sent nevertheless, and its reply dropped
-            self._worker = None
+        if self._decoder is not None:
+            self._decoder.ask(END).cancel()  # it is sent nevertheless, and its reply dropped
+            self._decoder = None
 
-    async def _open(self) -> None:
-        self._worker = min(self._workers, key=lambda worker: worker.load)
-        self._number = self._worker.next_number()
-        await self._ask(BEGIN, msgspec.msgpack.encode(self._format))
+    async def _open(self) -> _OpenDecoder:
+        worker = min(self._workers, key=lambda worker: worker.load)
+        decoder = self._decoder = _OpenDecoder(worker, worker.next_number())
+        await self._ask(decoder, BEGIN, msgspec.msgpack.encode(self._format))
         if self._header.setup:
-            await self._ask(DATA, self._header.setup)
+            await self._ask(decoder, DATA, self._header.setup)
+        return decoder
 
-    async def _ask(self, kind: bytes, body: bytes = b"") -> bytes:
-        assert self._worker is not None
+    async def _ask(self, decoder: _OpenDecoder, kind: bytes, body: bytes = b"") -> bytes:
         try:
-            return _samples_in(await self._worker.ask(kind, self._number, body))
+            return _samples_in(await decoder.ask(kind, body))
         except EngineError:
-            self._worker = None
+            self._decoder = None
             raise
 
 

@@ -1,5 +1,7 @@
 """A response as one file that is sent once it is complete."""
 
+from collections.abc import Callable, Sequence
+
 from cedar_voice_service.audio.encoders.files import open_file
 from cedar_voice_service.audio.encoders.mp3_frames import Mp3Frames
 from cedar_voice_service.audio.formats import AudioFormat, EncodedChunk, duration_ms_of
@@ -9,10 +11,18 @@ MAX_WHOLE_MS = 60_000
 
 
 class WholeEncoder:
-    """One file for the whole response. See `PartEncoder`."""
+    """One file for the whole response. See `PartEncoder`.
 
-    def __init__(self, audio_format: AudioFormat) -> None:
+    Args:
+        audio_format: the format of the file.
+        decode: decodes MP3 frames to samples; may raise a `CallerError`.
+    """
+
+    def __init__(
+        self, audio_format: AudioFormat, decode: Callable[[Sequence[bytes]], bytes]
+    ) -> None:
         self._format = audio_format
+        self._decode = decode
         self._file = open_file(audio_format)
         self._encoded = bytearray()
         self._offset_ms = 0
@@ -33,8 +43,8 @@ class WholeEncoder:
 
     def _write(self, parts: list[bytes | Mp3Frames]) -> None:
         for part in parts:
-            assert isinstance(part, bytes)  # nothing is passed on
-            self._encoded += self._file.write(part)
+            samples = self._decode(part.frames) if isinstance(part, Mp3Frames) else part
+            self._encoded += self._file.write(samples)
 
     @property
     def _file_ms(self) -> int:

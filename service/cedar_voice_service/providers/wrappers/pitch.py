@@ -21,12 +21,16 @@ class PitchShiftingSynthesizer:
             return self._synthesizer.synthesize(request)
         return self._shifted(request)
 
-    async def _shifted(self, request: SpeechRequest) -> AsyncGenerator[Sound, None]:
+    async def _shifted(
+        self, request: SpeechRequest
+    ) -> AsyncGenerator[Sound | SpeechRestarted, None]:
         shifter: PitchShifter | None = None
         level = replace(request, pitch=1.0, takes_mp3=False)
         async with aclosing(self._synthesizer.synthesize(level)) as blocks:
             async for block in blocks:
-                assert isinstance(block, Pcm)  # the request accepts nothing else
+                if not isinstance(block, Pcm):  # the request accepts no MP3
+                    yield block
+                    continue
                 shifter = shifter or PitchShifter(request.pitch, block.sample_rate_hz)
                 for shifted in shifter.feed(block):
                     yield shifted

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
 from cedar_voice_service.audio.formats import AudioBlock
@@ -61,6 +62,14 @@ class StreamAdapter:
             await work.cancel()
 
 
+@dataclass(frozen=True, slots=True)
+class _OpenRequest:
+    """A request that is under way, by its number in the rolling window."""
+
+    number: int
+    answer: asyncio.Task[Recognized]
+
+
 class _Work:
     """One utterance, and its request that is under way."""
 
@@ -77,7 +86,7 @@ class _Work:
         self._language = language
         self._has_partials = has_partials
         self._utterance = RollingWindow()
-        self._answer: asyncio.Task[Recognized] | None = None
+        self._open: _OpenRequest | None = None
 
     async def receive(
         self, audio: AsyncIterator[AudioBlock]
@@ -88,13 +97,13 @@ class _Work:
             while True:
                 if (sent := await self._request_due()) is not None:
                     yield sent
-                if arriving is None and self._answer is None:  # the usual case, which needs no task
+                if arriving is None and self._open is None:  # the usual case, which needs no task
                     block = await anext(audio, None)
                 else:
                     arriving = arriving or asyncio.ensure_future(anext(audio, None))
                     awaited: set[asyncio.Future[Any]] = {arriving}
-                    if self._answer is not None:
-                        awaited.add(self._answer)
+                    if self._open is not None:
+                        awaited.add(self._open.answer)
                     await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
                     if (answered := self._partial(self._try_to_receive())) is not None:
                         yield answered
@@ -120,18 +129,19 @@ class _Work:
         while not self._utterance.is_over:
             if (sent := await self._request_due()) is not None:
                 yield sent
-            assert self._answer is not None
-            await asyncio.wait({self._answer})
-            self._receive_answer()
+            if self._open is None:  # nothing is due either, so the text is complete
+                break
+            await asyncio.wait({self._open.answer})
+            self._receive_answer(self._open)
         text, confidence = self._utterance.text, self._utterance.confidence
         yield Hypothesis(text, is_final=True, confidence=confidence)
 
     async def cancel(self) -> None:
         """Cancel the request that is under way, if any."""
-        answer, self._answer = self._answer, None
-        if answer is not None:
-            answer.cancel()
-            await asyncio.gather(answer, return_exceptions=True)
+        request, self._open = self._open, None
+        if request is not None:
+            request.answer.cancel()
+            await asyncio.gather(request.answer, return_exceptions=True)
 
     async def _request_due(self) -> AudioSent | None:
         """Make the request that is due, and cancel the one whose answer is not needed any more."""
@@ -140,26 +150,26 @@ class _Work:
             await self.cancel()
         if request is None:
             return None
-        self._answer = asyncio.ensure_future(self._recognize(request))
+        answer = asyncio.ensure_future(self._recognize(request))
+        self._open = _OpenRequest(request.number, answer)
         return AudioSent(round(request.pcm.duration_ms))
 
     def _try_to_receive(self) -> PartialTranscript | None:
-        if self._answer is None or not self._answer.done():
+        if self._open is None or not self._open.answer.done():
             return None
         try:
-            return self._receive_answer()
+            return self._receive_answer(self._open)
         except EngineError:
             return None  # the last request covers the audio of this one
 
-    def _receive_answer(self) -> PartialTranscript | None:
-        number, task, self._answer = self._utterance.awaited, self._answer, None
-        assert number is not None and task is not None
+    def _receive_answer(self, request: _OpenRequest) -> PartialTranscript | None:
+        self._open = None
         try:
-            answer = task.result()
+            answer = request.answer.result()
         except EngineError as error:
-            self._utterance.fail(number, error.retry_after_ms)
+            self._utterance.fail(request.number, error.retry_after_ms)
             raise
-        return self._utterance.receive(number, answer.text, answer.confidence)
+        return self._utterance.receive(request.number, answer.text, answer.confidence)
 
     async def _recognize(self, request: WindowRequest) -> Recognized:
         loop = asyncio.get_running_loop()
