@@ -111,7 +111,7 @@ class RecordingHeader:
 
     @property
     def setup(self) -> bytes:
-        """Bytes before the sound; empty until complete, and if the sound needs none."""
+        """Header bytes before the sound; empty until they are complete, or if there are none."""
         return self._header or b""
 
     def add(self, data: bytes) -> None:

@@ -116,7 +116,7 @@ class KeySet:
         self._is_asking = asyncio.Lock()
 
     async def key(self, key_id: str) -> jwt.PyJWK | None:
-        """Return the key of an id; None if no trusted key has it."""
+        """Return the key of an id; None if no trusted key has it, or the keys are out of date."""
         if self._is_due(key_id):
             async with self._is_asking:
                 if self._is_due(key_id):

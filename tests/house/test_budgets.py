@@ -8,6 +8,13 @@ from tests.support.checkout import sources
 
 LINES_OF_NINE_FUNCTIONS_IN_TEN = 25
 ATTRIBUTES_OF_A_CLASS = 12
+AS_WIDE_AS_THE_CONTRACT = {
+    "cedar_voice_service.session.messages.TurnMetrics",
+    "cedar_voice_client.events.TurnMetrics",
+    "cedar_voice_bridge.dialects.cedar_websocket.frames.Metrics",
+}
+"""Mirrors of `cedar_voice.v1.TurnMetrics`."""
+
 NAMES_THAT_SAY_NOTHING = {"base", "common", "core", "helpers", "manager", "misc", "utils"}
 
 
@@ -19,8 +26,13 @@ def nodes() -> Iterator[tuple[str, ast.AST]]:
 
 
 def attributes(node: ast.ClassDef) -> set[str]:
-    """Return the attributes that the methods of a class assign."""
-    return {
+    """Return the attributes that the methods of a class assign, and the fields that it declares."""
+    fields = {
+        statement.target.id
+        for statement in node.body
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
+    }
+    assigned = {
         target.attr
         for target in ast.walk(node)
         if isinstance(target, ast.Attribute)
@@ -28,6 +40,7 @@ def attributes(node: ast.ClassDef) -> set[str]:
         and isinstance(target.value, ast.Name)
         and target.value.id == "self"
     }
+    return fields | assigned
 
 
 def test_functions_are_short() -> None:
@@ -41,11 +54,11 @@ def test_functions_are_short() -> None:
 
 def test_classes_hold_little_state() -> None:
     wide = {
-        f"{name}.{node.name}": len(attributes(node))
+        f"{name}.{node.name}"
         for name, node in nodes()
         if isinstance(node, ast.ClassDef) and len(attributes(node)) > ATTRIBUTES_OF_A_CLASS
     }
-    assert not wide
+    assert wide == AS_WIDE_AS_THE_CONTRACT
 
 
 def test_modules_have_names_that_say_something() -> None:

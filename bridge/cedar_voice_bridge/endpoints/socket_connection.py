@@ -64,7 +64,7 @@ class SocketConnection:
         self._readers = readers
 
     async def run(self, request: web.Request) -> SocketClose:
-        """Authenticate the browser, find its session, copy; return how to close the socket."""
+        """Authenticate the browser, join its session; return the code to close the socket with."""
         name = request.query.get("sessionId", "")
         session_id = session_id_of(name) if name else str(uuid4())
         try:

@@ -14,7 +14,7 @@ TAKEN_OVER_CLOSE_CODE = 4409
 
 @dataclass(frozen=True, slots=True)
 class SocketClose:
-    """How to close a socket. `reason` has at most 123 bytes, as the protocol requires."""
+    """Close code and reason of a socket. `reason` has at most 123 bytes: the protocol's bound."""
 
     close_code: int
     reason: str = ""

@@ -61,7 +61,7 @@ class ConfigWriter:
     def with_profile(
         self, requests: Iterable[pb.VoiceSessionRequest]
     ) -> list[pb.VoiceSessionRequest]:
-        """Return the requests, with the writer's profile before input if another one is in force.
+        """Return the requests; the writer's profile precedes input if another one is in force.
 
         A configuration among the requests changes the writer's profile.
         """

@@ -142,7 +142,7 @@ class Upstream:
                 await self._write(request)
             await self._wait_accepted()
             for refusal in self._refusals:
-                # A refusal without a number comes from the turn machine, and only uploads cause it.
+                # A refusal without a number comes from the session core; only uploads cause it.
                 if refusal.client_sequence == 0 or refusal.client_sequence >= first:
                     raise error_from_proto(refusal)
             return self.last_turn_id

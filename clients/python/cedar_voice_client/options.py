@@ -35,7 +35,7 @@ class OutputAudioConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
-    """How a session survives a broken connection.
+    """The recovery of a session from a broken connection.
 
     The client tries for `give_up_after_s` to replace a broken stream, with random waits: the first
     of up to `first_wait_s`, the longest of up to `max_wait_s`. A stream without a message for

@@ -69,7 +69,7 @@ class SessionConfig:
     tools: tuple[Tool, ...] = ()
 
     def patched(self, patch: ConfigPatch) -> "SessionConfig":
-        """The configuration after `patch`."""
+        """Return the configuration after `patch`."""
         return replace(
             self,
             settings=replace(self.settings, **patch.settings),

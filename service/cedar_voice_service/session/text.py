@@ -7,7 +7,7 @@ from itertools import accumulate
 from cedar_voice_shared.text import UNSPACED
 
 CHAR_MS = 65
-"""How long a voice takes for a character, spaces included: about 160 words of English a minute."""
+"""Time of a voice for a character, spaces included: about 160 words of English a minute."""
 
 UNSPACED_CHAR_MS = 200
 """The same in a script without spaces: most of its characters are a syllable."""
@@ -16,7 +16,7 @@ _UNSPACED = re.compile(rf"[{UNSPACED}]")
 
 
 def words_of(text: str) -> tuple[str, ...]:
-    """The words of a text in comparable form; those of punctuation alone are left out."""
+    """Return the words of a text in comparable form, without those of punctuation alone."""
     folded = unicodedata.normalize("NFKC", text).casefold().split()
     bare = ("".join(char for char in word if char.isalnum()) for word in folded)
     return tuple(word for word in bare if word)

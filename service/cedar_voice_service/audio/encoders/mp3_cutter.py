@@ -41,7 +41,7 @@ class Mp3Cutter:
         """End the file; return its last frames or samples.
 
         Raises:
-            CallerError: as `feed`.
+            CallerError: for the same reasons as `feed`.
         """
         parts = self._cut(self._reader.flush())
         return [*parts, self._decoder.flush()] if self._decoder is not None else parts

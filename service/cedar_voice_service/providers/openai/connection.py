@@ -23,7 +23,7 @@ from cedar_voice_service.providers.deadlines import STAGE_NAMES, too_slow
 from cedar_voice_service.providers.openai.endpoint import Endpoint
 
 KEEP_ALIVE_S = 300
-"""How long an unused connection is held, so that a turn after a pause needs no new handshake."""
+"""Time for which an unused connection is kept: a turn after a pause needs no new handshake."""
 
 _LIMITS = httpx2.Limits(max_connections=1_000, keepalive_expiry=KEEP_ALIVE_S)
 _NO_KEY = "none"

@@ -34,7 +34,7 @@ _BACKCHANNELS = frozenset(
     }
 )
 # fmt: on
-"""Words that keep the other talking, also as parts of a few ("I see")."""
+"""Words that keep the other talking, alone or combined ("I see")."""
 
 
 class Verdict(Enum):
@@ -88,10 +88,13 @@ class BargeIn:
             self._agent.hold(state)
             self._user.open_candidate(state, self._context.now_ms + LONGEST_HOLD_MS)
         elif not self._speech.is_speaking:
-            self._speech.assign()  # a cough, or speech over an answer that nothing interrupts
+            self._speech.assign()  # too short, or over an answer that speech does not interrupt
 
     def check_length(self, state: states.Overlapping) -> None:
-        """Interrupt the answer if the speech is too long for a cough; fail it without words."""
+        """Interrupt the answer if the speech is too long for a cough or a backchannel.
+
+        If the recognizer has failed and the user has stopped, no words decide: the candidate fails.
+        """
         if self._speech.speech_ms >= CERTAIN_SPEECH_MS:
             self._interrupt()
         elif state.turn.failure is not None and not self._user.is_speaking:
@@ -117,7 +120,10 @@ class BargeIn:
         self._agent.release()
 
     def admits(self, event: on.PartialTranscribed | on.FinalTranscribed) -> bool:
-        """Decide by the words over an answer; False while, or because, they do not interrupt."""
+        """Decide by a transcript; return whether the turn that it belongs to counts, or counts now.
+
+        It does not while the words over an answer are undecided, or once they are a backchannel.
+        """
         if not isinstance(self._states.state, states.Overlapping):
             return True
         match self._classify(event):
@@ -131,7 +137,7 @@ class BargeIn:
         return False
 
     def settle(self) -> None:
-        """Finish what follows once one of both turns is gone."""
+        """Resume a held answer whose candidate is gone; admit a candidate whose answer is gone."""
         state = self._states.state
         if isinstance(state, states.Responding):
             self._agent.release()
@@ -178,5 +184,5 @@ class BargeIn:
 
     @property
     def _is_long_enough(self) -> bool:
-        """Whether the speech is longer than a cough."""
+        """Whether the speech has the configured length."""
         return self._speech.speech_ms >= self._context.detection.min_interruption_ms

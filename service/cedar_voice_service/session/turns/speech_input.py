@@ -9,7 +9,7 @@ from cedar_voice_service.session.config import TurnDetection, TurnMode
 from cedar_voice_service.session.turns.endpointing import AdaptiveEndpointing
 
 UNDECIDED_MS = 1_000
-"""How late the start of speech may be detected, beside what the configuration adds to that."""
+"""Longest delay of the detection of speech, beside the configured times."""
 
 KEPT_TURNS = 2
 """Audio that is kept for turns that have not started, in turns of the longest duration."""
@@ -59,7 +59,7 @@ class SpeechInput:
         """The silence before the newest speech, since the speech before that."""
         self.endpointing = AdaptiveEndpointing()
         self._split_at_ms = 0
-        """Where a turn ended within speech: the speech before belongs to that turn."""
+        """Point within speech at which a turn ended: the speech before belongs to that turn."""
         self._speech_started_ms = 0
         self._speech_ended_ms: int | None = None
 

@@ -1,7 +1,8 @@
 """The states of turn-taking, and the one table of transitions between them.
 
 A state is a record of all that exists in it. `TurnStates.advance` is the only way from one state to
-another, and refuses a transition that `TRANSITIONS` does not contain.
+another, and refuses a transition that `TRANSITIONS` does not contain. `Session` decides which room
+processes an event; `UserSide`, `AgentSide` and `BargeIn` advance the state.
 
 Speech over an answer starts a turn that is a candidate until it is decided whether it interrupts
 the answer. The answer is held meanwhile; a hold ends after a while, also undecided.
@@ -30,7 +31,7 @@ class Listening:
 
 @dataclass(frozen=True, slots=True)
 class ListeningWithDraft:
-    """The user pauses, and a draft of the answer is being made."""
+    """The user paused, and a draft of the answer is being made."""
 
     turn: SpokenTurn
     draft: Draft
@@ -111,13 +112,13 @@ class Step(Enum):
     END_INPUT = "silence, stop_listening, or too long"
     DRAFT = "settled words at a pause"
     DROP_DRAFT = "other words, or the draft failed"
-    DISCARD = "no answer: no words, failed, or dropped"
-    RESPOND = "final words, text, or a request"
+    DISCARD = "no answer: no words, failed, dropped, or not asked for"
+    RESPOND = "final words, text, a request, or an apology"
     REOPEN = "more speech before the answer is heard"
-    COMPLETE = "everything sent and heard, or failed"
+    COMPLETE = "everything sent and heard, failed, or the input has ended"
     INTERRUPT = "words over the answer, a second of speech, or the client"
     OVERLAP = "speech over the answer"
-    END_HOLD = "held for 2 s"
+    END_HOLD = "held for long enough"
 
 
 TRANSITIONS: Mapping[Step, Mapping[type[State], type[State]]] = {
