@@ -67,6 +67,7 @@ class SessionRunner:
         self._is_idle = asyncio.Event()
         self._is_idle.set()
         self._has_ended = False
+        self._latest = Outcome()
         self._work = EngineWork(
             engines, term=past.term, report=self._events.put, backpressure=self._backpressure
         )
@@ -128,7 +129,7 @@ class SessionRunner:
 
     @property
     def _deadline_ms(self) -> int | None:
-        deadlines = (self._session.deadline_ms, self._input.due_ms)
+        deadlines = (self._latest.deadline_ms, self._input.due_ms)
         return min((at_ms for at_ms in deadlines if at_ms is not None), default=None)
 
     def _report_time(self) -> None:
@@ -156,7 +157,7 @@ class SessionRunner:
 
         During an answer it cannot: words, or the length of speech, interrupt the answer.
         """
-        is_listening = self._session.phase is Phase.LISTENING
+        is_listening = self._latest.phase is Phase.LISTENING
         return is_listening and self._input.can_wait(clock_ms())
 
     async def _process_audio_before(self, message: ClientMessage) -> None:
@@ -204,6 +205,7 @@ class SessionRunner:
     # -- commands ------------------------------------------------------------------------------
 
     def _carry_out(self, outcome: Outcome) -> None:
+        self._latest = outcome
         for command in outcome.commands:
             self._do(command)
         self._input.drop_before(outcome.keep_audio_from_ms)

@@ -8,8 +8,8 @@ Two rules make interruption right by construction. A report carries the number o
 ignored once that work is over. A message carries the turn of the event that caused it.
 """
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
@@ -42,18 +42,17 @@ class Phase(Enum):
     RESPONDING = "responding"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """Everything that the shell does after an event."""
 
-    commands: tuple[do.Command, ...]
+    commands: tuple[do.Command, ...] = ()
     """To be carried out in order."""
-    phase: Phase
-    deadline_ms: int | None
+    phase: Phase = Phase.IDLE
+    deadline_ms: int | None = None
     """Clock time at which to report `TimePassed`; None for never."""
-    backlog_ms: int
+    backlog_ms: int = 0
     """Answer audio that waits to be sent: synthesis that is ahead of playback should wait."""
-    keep_audio_from_ms: int
+    keep_audio_from_ms: int = 0
     """Start of the input audio that may be given to a recognizer later."""
 
 
@@ -132,21 +131,21 @@ class Session:
     def phase(self) -> Phase:
         """The present activity; while an answer is held, that answer."""
         state = self._states.state
+        if isinstance(state, states.Idle):
+            return Phase.IDLE
         if isinstance(state, states.Answering):
             return Phase.RESPONDING
-        if isinstance(state, states.InputOpen):
-            return Phase.LISTENING
-        return Phase.TRANSCRIBING if isinstance(state, states.InputEnded) else Phase.IDLE
+        return Phase.LISTENING if isinstance(state, states.InputOpen) else Phase.TRANSCRIBING
 
     @property
     def deadline_ms(self) -> int | None:
         """Clock time at which to report `TimePassed`; None while nothing waits for time."""
-        deadlines = (
-            self._user.deadline_ms,
-            self._agent.deadline_ms,
-            self._barge_in.deadline_ms,
-            self._no_input.deadline_ms,
-        )
+        state = self._states.state
+        if isinstance(state, states.Idle):
+            return self._no_input.deadline_ms
+        if not isinstance(state, states.Answering):
+            return self._user.deadline_ms
+        deadlines = (self._user.deadline_ms, self._agent.deadline_ms, self._barge_in.deadline_ms)
         return min((at_ms for at_ms in deadlines if at_ms is not None), default=None)
 
     # -- events --------------------------------------------------------------------------------
@@ -157,17 +156,17 @@ class Session:
         The shell decodes audio that came before a message before it passes the message on.
         """
         if not self.sequences.accept(message.sequence, message.ack):
-            return self._outcome([])
+            return self._unchanged([])
         match message.event:
             case None:
-                return self._outcome([])
+                return self._unchanged([])
             case on.Pinged(sent_at_ms):
-                return self._outcome([do.SendPong(sent_at_ms)])
+                return self._unchanged([do.SendPong(sent_at_ms)])
             case on.AudioReceived(data):
-                return self._outcome([do.DecodeAudio(data, message.sequence)])
+                return self._unchanged([do.DecodeAudio(data, message.sequence)])
             case on.SessionEnded():
                 outcome = self._handle(on.InterruptRequested(), now_ms)
-                return self._outcome([*outcome.commands, do.EndSession()])
+                return outcome._replace(commands=(*outcome.commands, do.EndSession()))
             case event:
                 return self._handle(event, now_ms, message.sequence)
 
@@ -183,17 +182,19 @@ class Session:
         self._context.set_clock(now_ms)
         self._process(event)
         self._settle()
-        commands = self._context.take_commands()
-        self.sequences.put(commands, self.needs_audio_from_ms, sequence)
-        return self._outcome(commands)
+        commands, keep_audio_from_ms = self._context.take_commands(), self.keep_audio_from_ms
+        turn = self._user.turn
+        needs_audio_from_ms = keep_audio_from_ms if turn is None else turn.start_ms
+        self.sequences.put(commands, needs_audio_from_ms, sequence)
+        return self._outcome(commands, keep_audio_from_ms)
 
-    def _outcome(self, commands: list[do.Command]) -> Outcome:
+    def _unchanged(self, commands: list[do.Command]) -> Outcome:
+        return self._outcome(commands, self.keep_audio_from_ms)
+
+    def _outcome(self, commands: list[do.Command], keep_audio_from_ms: int) -> Outcome:
+        backlog_ms = self._agent.backlog_ms
         return Outcome(
-            tuple(commands),
-            self.phase,
-            self.deadline_ms,
-            self._agent.backlog_ms,
-            self.keep_audio_from_ms,
+            tuple(commands), self.phase, self.deadline_ms, backlog_ms, keep_audio_from_ms
         )
 
     def _process(self, event: on.Event) -> None:
@@ -283,7 +284,8 @@ class Session:
             self._user.check_endpoint()
         if self._input.has_ended:
             self._agent.end_unheard()
-        self._barge_in.settle()
+        if not isinstance(self._states.state, states.Idle):
+            self._barge_in.settle()
         self._requests.meet_pending()
         is_idle = isinstance(self._states.state, states.Idle)
         self._no_input.update(is_waiting=is_idle and not self._context.is_manual)

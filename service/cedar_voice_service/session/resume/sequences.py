@@ -69,23 +69,24 @@ class Sequences:
                 makes it durable, no earlier one: the end of an interrupted answer comes first, and
                 does not prove that a typed text was processed.
         """
-        ordered = list(commands)
-        sends = [index for index, command in enumerate(ordered) if isinstance(command, do.Send)]
-        last_send = sends[-1] if sends else 0
+        queued = [each for each in commands if isinstance(each, do.Send | do.PurgeAudio)]
+        last = next((each for each in reversed(queued) if isinstance(each, do.Send)), None)
         self._durability.settle(needed_from_ms)
-        self._apply(ordered[:last_send])
+        for command in queued:
+            if command is last:
+                self._handled(sequence, needed_from_ms)
+            self._apply(command)
+        if last is None:
+            self._handled(sequence, needed_from_ms)
+
+    def _handled(self, sequence: int, needed_from_ms: int) -> None:
         if sequence:
             self._durability.handled(sequence)
             self._durability.settle(needed_from_ms)
-        self._apply(ordered[last_send:])
 
-    def _apply(self, commands: Iterable[do.Command]) -> None:
-        for command in commands:
-            match command:
-                case do.Send(message, turn_id):
-                    durable = self._durability.durable
-                    self.outbox.put(message, turn_id=turn_id, durable=durable)
-                case do.PurgeAudio(response_id):
-                    self.outbox.purge_audio(response_id)
-                case _:
-                    pass
+    def _apply(self, command: do.Send | do.PurgeAudio) -> None:
+        if isinstance(command, do.PurgeAudio):
+            self.outbox.purge_audio(command.response_id)
+        else:
+            durable = self._durability.durable
+            self.outbox.put(command.message, turn_id=command.turn_id, durable=durable)

@@ -59,23 +59,18 @@ class ClientRequests:
 
     def meet_pending(self) -> None:
         """Give an answer or an apology, or speak a text, that waits for the session to be idle."""
-        requests = self._context.requests
-        if self._is_idle and requests.answer is not None:
-            self._agent.reply(self._new_turn())
-        self._apologize()
-        if self._is_idle and requests.has_text:
-            self._agent.say(self._new_turn(), requests.pop_text())
-
-    @property
-    def _is_idle(self) -> bool:
-        return isinstance(self._states.state, states.Idle)
-
-    def _apologize(self) -> None:
-        if isinstance(self._states.state, states.Answering):
+        state, requests = self._states.state, self._context.requests
+        if isinstance(state, states.Answering):
             return
-        stage = self._context.pop_failure()
-        if stage is not None and self._is_idle and self._context.config.generation.apology:
-            self._agent.apologize(self._new_turn(), stage)
+        failed_stage = self._context.pop_failure()
+        if not isinstance(state, states.Idle):
+            return
+        if requests.answer is not None:
+            self._agent.reply(self._new_turn())
+        elif failed_stage is not None and self._context.config.generation.apology:
+            self._agent.apologize(self._new_turn(), failed_stage)
+        elif requests.has_text:
+            self._agent.say(self._new_turn(), requests.pop_text())
 
     def _queue_text(self, event: on.SpeechRequested) -> None:
         if self._context.requests.has_room:
