@@ -56,10 +56,10 @@ def find(
     for entry in _entries(selected(options)):
         spec = _load(entry)
         opener = opener_of(spec)
-        if opener is not None:
+        if opener is not None and (spec.may_replace or not options.is_fallback):
             _require_packages(spec, options)
             return spec, opener
-    names = ", ".join(dict.fromkeys((AUTO, *(entry.name for entry in registered()))))
+    names = ", ".join(_choices(options.stage, is_fallback=options.is_fallback))
     raise EngineMissing(
         f"{options.variable}: no engine {options.engine!r} is registered for "
         f"{STAGE_TITLES[options.stage]}; registered are {names}"
@@ -78,7 +78,7 @@ def specification(options: EngineOptions) -> EngineSpec:
 
 def selected(options: EngineOptions) -> str:
     """Return the name of the engine that the options select; `auto` is replaced by a name."""
-    if options.engine != AUTO:
+    if options.engine != AUTO or options.is_fallback:
         return options.engine
     return next(
         entry.name
@@ -96,9 +96,8 @@ def names_by_setting() -> dict[str, tuple[str, ...]]:
     """Return the values that this package gives each setting that selects an engine."""
     values = {}
     for stage in STAGE_TITLES:
-        names = tuple(entry.name for entry, _ in _built_in(stage))
-        values[f"{stage.value}_engine"] = (AUTO, *names)
-        values[f"{stage.value}_fallback_engine"] = (NONE, *names)
+        values[f"{stage.value}_engine"] = _built_in_choices(stage, is_fallback=False)
+        values[f"{stage.value}_fallback_engine"] = _built_in_choices(stage, is_fallback=True)
     return values
 
 
@@ -113,6 +112,17 @@ def _built_in(stage: Stage) -> Iterator[tuple[EntryPoint, EngineSpec]]:
         spec = _load(entry)
         if stage in spec.stages:
             yield entry, spec
+
+
+def _built_in_choices(stage: Stage, *, is_fallback: bool) -> tuple[str, ...]:
+    names = (entry.name for entry, spec in _built_in(stage) if spec.may_replace or not is_fallback)
+    return (NONE if is_fallback else AUTO, *names)
+
+
+def _choices(stage: Stage, *, is_fallback: bool) -> tuple[str, ...]:
+    """Return the values that may select an engine; those of other distributions are not loaded."""
+    others = (entry.name for entry in entry_points(group=GROUP))
+    return tuple(dict.fromkeys((*_built_in_choices(stage, is_fallback=is_fallback), *others)))
 
 
 def _entries(name: str) -> Iterator[EntryPoint]:

@@ -44,6 +44,7 @@ class EngineOptions:
     base_url: str = ""
     api_key: str = field(default="", repr=False)
     voice: str = ""
+    is_fallback: bool = False
 
 
 Opener = Callable[[EngineOptions], AbstractAsyncContextManager[Engine]]
@@ -74,6 +75,7 @@ class EngineSpec:
         extra: the extra of this distribution that installs them.
         is_automatic: whether the value `auto` selects the engine.
         is_remote: whether a request may cost money, so that `doctor` makes none.
+        may_replace: whether the engine may be a fallback engine.
         obstacle: returns the reason for which a request would fail, such as a missing key; ""
             without one.
     """
@@ -87,6 +89,7 @@ class EngineSpec:
     extra: str = ""
     is_automatic: Callable[[EngineOptions], bool] = _never
     is_remote: bool = False
+    may_replace: bool = True
     obstacle: Callable[[EngineOptions], str] = _nothing
 
     @property
@@ -129,6 +132,7 @@ def fallback_options(settings: ServiceSettings, stage: Stage) -> EngineOptions |
         base_url=group.fallback_base_url,
         api_key=group.fallback_api_key.get_secret_value(),
         voice=settings.tts.fallback_voice or settings.tts.voice if stage is Stage.TTS else "",
+        is_fallback=True,
     )
 
 

@@ -69,19 +69,26 @@ async def test_an_engine_is_loaded_when_a_setting_names_it_and_not_before(
 
 
 @pytest.mark.parametrize(
-    ("setting", "variable"),
-    [("llm_engine", "CEDAR_LLM_ENGINE"), ("llm_fallback_engine", "CEDAR_LLM_FALLBACK_ENGINE")],
+    ("setting", "name", "choices"),
+    [
+        ("llm_engine", "brain", "auto, openai, local"),
+        ("llm_engine", "openai-realtime", "auto, openai, local"),
+        ("llm_fallback_engine", "brain", "none, openai, local"),
+        ("stt_engine", "ear", "auto, openai, openai-realtime, local"),
+        ("stt_fallback_engine", "auto", "none, openai, local"),
+        ("stt_fallback_engine", "openai-realtime", "none, openai, local"),
+    ],
 )
-@pytest.mark.parametrize("name", ["brain", "openai-realtime"])
 async def test_an_engine_that_does_not_serve_the_stage_is_an_error_that_lists_the_names(
-    acme: Path, setting: str, variable: str, name: str
+    acme: Path, setting: str, name: str, choices: str
 ) -> None:
     settings = ServiceSettings.model_validate({"local_stt_workers": 1, setting: name})
     with pytest.raises(EngineMissing) as caught:
         async with open_engines(settings):
             pass
+    variable = f"CEDAR_{setting.upper()}"
     assert str(caught.value).startswith(f"{variable}: no engine {name!r} is registered for")
-    assert "auto, openai, openai-realtime, local, acme, acme-spare" in str(caught.value)
+    assert str(caught.value).endswith(f"registered are {choices}, acme, acme-spare, acme-broken")
 
 
 async def test_doctor_lists_them_and_tries_the_selected_ones(acme: Path, tmp_path: Path) -> None:

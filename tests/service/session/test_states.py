@@ -10,6 +10,7 @@ from cedar_voice_service.audio.formats import AudioFormat, Encoding
 from cedar_voice_service.errors import EngineError, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
+from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.answer_parts import FinishReason, SpokenChunk
 from cedar_voice_service.session.config import SessionConfig, TurnDetection, TurnMode
 from cedar_voice_service.session.session import Phase
@@ -23,10 +24,11 @@ from cedar_voice_service.session.turns.states import (
     State,
     Step,
     Transcribing,
+    TranscribingOverHeld,
     TurnStates,
 )
 from cedar_voice_service.session.turns.turn import SpokenTurn
-from tests.support.machine_driver import MachineDriver
+from tests.support.machine_driver import STAGE_TIMEOUT_MS, MachineDriver
 
 SESSIONS = 1_000
 STEPS = 50
@@ -183,3 +185,20 @@ def test_an_answer_plays_on_while_a_long_pause_keeps_the_turn_open() -> None:
     driver.let(on.FinalTranscribed(driver.transcribing, "mm-hm"))
     assert driver.is_in(Phase.RESPONDING)
     assert len(driver.asked_for(do.StartReplying)) == 1
+
+
+def test_an_answer_survives_a_recognizer_that_is_late_together_with_the_hold() -> None:
+    """The process stood still: hold and recognizer are overdue in the same moment."""
+    driver = MachineDriver()
+    driver.let(on.TextEntered("hello"))
+    work_id = driver.asked_for(do.StartReplying)[-1].work_id
+    driver.let(on.ReplyWritten(work_id, "An answer."))
+    driver.hear(500)
+    driver.speak(300)
+    driver.pause(700)
+    assert isinstance(driver.machine.state, TranscribingOverHeld)
+    driver.now_ms += STAGE_TIMEOUT_MS + LONGEST_HOLD_MS
+    driver.let(on.TimePassed())
+    assert driver.is_in(Phase.RESPONDING)
+    assert driver.said_of(msg.ResponseCompleted) == []
+    assert [error.error.stage for error in driver.said_of(msg.Error)] == [Stage.STT]

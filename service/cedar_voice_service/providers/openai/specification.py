@@ -102,5 +102,6 @@ OPENAI_REALTIME = EngineSpec(
     open_transcriber=_open_realtime,
     settings=RealtimeSettings,
     is_remote=True,
+    may_replace=False,  # its settings are those of one engine
     obstacle=_missing_key,
 )

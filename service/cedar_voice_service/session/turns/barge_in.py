@@ -109,8 +109,10 @@ class BargeIn:
             self._user.fail(state.turn, error)
 
     def on_deadline(self) -> None:
-        """Resume an answer that was held for long enough."""
+        """Resume an answer that was held for long enough, or whose candidate is gone."""
         state = self._states.state
+        if isinstance(state, states.Responding):
+            self._agent.release()
         if not isinstance(state, states.OverlapHeld) or self._context.now_ms < state.release_at_ms:
             return
         is_listening = isinstance(state, states.ListeningOverHeld)
