@@ -70,7 +70,9 @@ export class LiveSocket {
   /** @param {any} frame */
   #receive(frame) {
     this.#receivedAtMs = this.#clock.now();
-    this.#listener.onFrame(frame);
+    // The bridge sends actions on state as `setState` to clients whose context is an object.
+    const isSetState = frame.type === "setState";
+    this.#listener.onFrame(isSetState ? { ...frame, type: "action" } : frame);
   }
 
   #watch() {

@@ -19,16 +19,16 @@ pytestmark = [
 PAGE = "surroundings/seeds.html"
 
 
-async def install_slice(page: Page, endpoint: str) -> None:
-    """The slice over the application's store, connected, the microphone allowed."""
+async def install_slice(page: Page, endpoint: str, revision: str = "websocket") -> None:
+    """Install the slice of a revision of the document over the application's store."""
     await page.wait_for_selector("html[data-ready]")
     await page.evaluate(
-        """async (endpoint) => {
-            const { createWebSocketVoiceSlice } = await given('websocket/voice_slice');
+        """async ([endpoint, revision]) => {
+            const { createWebSocketVoiceSlice } = await given(`${revision}/voice_slice`);
             extendStore(createWebSocketVoiceSlice);
             voice.setVoiceEndpoint(endpoint);
         }""",
-        endpoint,
+        [endpoint, revision],
     )
 
 
@@ -63,6 +63,20 @@ async def test_the_component_talks_twice_and_an_action_changes_the_state(
         assert await page.evaluate("voice.partialTranscription")
         assert await clips_played(page) >= 2
         assert await page.evaluate("voice.page") == "report"
+
+
+@pytest.mark.parametrize("revision", ["websocket", "websocket_current"])
+async def test_an_action_changes_the_store_of_both_revisions(
+    bridge: Bridge, frontends: Frontends, revision: str
+) -> None:
+    async with frontends.page(PAGE, saying="show_the_report") as page:
+        await install_slice(page, f"{bridge.url}/api/chat/voice", revision)
+        await page.evaluate("voice.connectWebSocket()")
+        await page.wait_for_function("voice.connectionStatus === 'connected'")
+        await page.evaluate("voice.requestVoicePermission()")
+        await page.evaluate("voice.startListening()")
+        await page.wait_for_function("voice.page === 'report'")
+        assert await page.evaluate("voice.voiceError") is None
 
 
 async def test_the_slice_is_answered_while_its_microphone_stays_open(

@@ -24,6 +24,11 @@ def context_of(text: str) -> str:
     return unwrap_context(text)
 
 
+def is_object(context: msgspec.Raw) -> bool:
+    """Whether a context was sent as a JSON object, not as a string that may hold one."""
+    return bytes(context).lstrip().startswith(b"{")
+
+
 def unwrap_context(context_json: str) -> str:
     """Return the context with an object in place of a string that holds the object's JSON.
 

@@ -1,5 +1,7 @@
 """JSON frames from messages of the contract. Pure."""
 
+from typing import TypeVar
+
 import msgspec
 
 import cedar_voice.v1 as pb
@@ -14,16 +16,20 @@ def encode_frame(frame: msgspec.Struct) -> str:
     return _ENCODER.encode(frame).decode()
 
 
-def action_request(action: pb.Action, **place: int) -> frames.ActionRequest:
+Request = TypeVar("Request", bound=frames.ActionRequest)
+
+
+def action_request(kind: type[Request], action: pb.Action, **place: int) -> Request:
     """Return the frame that requests an action of the application.
 
     Args:
+        kind: class of the frame.
         action: the action of the contract.
         place: turn and sequence number of the event.
     """
     args = msgspec.json.decode(action.args_json or "[]")
     return read(
-        frames.ActionRequest,
+        kind,
         action,
         args=args if isinstance(args, list) else [args],  # clients spread a list, and nothing else
         arguments=msgspec.json.decode(action.arguments_json or "{}"),

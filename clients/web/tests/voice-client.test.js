@@ -397,3 +397,12 @@ test("an interruption has the played length", () => {
     { type: "interrupt", responseId: 3, playedMs: 1200 },
   ]);
 });
+
+test("an action has one name, whichever the bridge sends it under", () => {
+  const { client, sockets } = start({ config: { context: { page: "home" } } });
+  const actions = collect(client, "action");
+  sockets[0].welcome();
+  sockets[0].say({ type: "setState", stateKey: "screen", setterKey: "show", args: ["report"] });
+  assert.equal(actions.length, 1);
+  assert.equal(actions[0].setterKey, "show");
+});

@@ -178,3 +178,48 @@ def test_the_secret_of_the_session_stays_with_the_bridge() -> None:
 
 def test_what_this_version_does_not_know_is_silence() -> None:
     assert CedarWebSocketTranslator().encode(pb.VoiceSessionResponse(sequence=1)) == []
+
+
+ACTION = pb.VoiceSessionResponse(
+    action=pb.Action(action_id="a", state_key="screen", setter_key="show", args_json='["report"]')
+)
+CALL = pb.VoiceSessionResponse(action=pb.Action(action_id="a", tool_name="print", args_json="[]"))
+
+
+def kind_of_action(configs: list[str], response: pb.VoiceSessionResponse = ACTION) -> str:
+    """The type of the frame of an action, after these values of `context` in JSON."""
+    translator = CedarWebSocketTranslator()
+    for context in configs:
+        translator.decode(f'{{"type": "config", "context": {context}}}')
+    (frame,) = translator.encode(response)
+    return str(json.loads(frame)["type"])
+
+
+@pytest.mark.parametrize(
+    ("contexts", "kind"),
+    [
+        ([], "action"),
+        (['"{}"'], "action"),
+        (['"text"'], "action"),
+        (["[]"], "action"),
+        (["null"], "action"),
+        (["{}"], "setState"),
+        ([' \n{"page": "home"}'], "setState"),
+        (["{}", '"{}"'], "action"),
+        (['"{}"', "{}"], "setState"),
+    ],
+)
+def test_the_kind_of_context_names_the_frame_of_an_action(contexts: list[str], kind: str) -> None:
+    assert kind_of_action(contexts) == kind
+
+
+def test_a_configuration_without_context_changes_no_names() -> None:
+    translator = CedarWebSocketTranslator()
+    translator.decode('{"type": "config", "context": {}}')
+    translator.decode('{"type": "config", "settings": {"rate": 1.5}}')
+    (frame,) = translator.encode(ACTION)
+    assert json.loads(frame)["type"] == "setState"
+
+
+def test_a_tool_that_is_no_setter_is_an_action_for_everybody() -> None:
+    assert kind_of_action(["{}"], CALL) == "action"

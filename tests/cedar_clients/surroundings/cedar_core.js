@@ -42,31 +42,34 @@ const createChatSlice = (set, get) => ({
 });
 
 // One registered state with one setter, told to the server as Cedar tells it.
-const createScreenSlice = (set) => ({
+const createScreenSlice = (set, get) => ({
   page: 'home',
   executeCustomSetter: (stateKey, setterKey, ...args) => {
     if (stateKey === 'screen' && setterKey === 'show') set({ page: args[0] });
   },
-  stringifyAdditionalContext: () =>
-    JSON.stringify({
-      screen: { data: { page: 'home' }, source: 'subscription' },
-      stateSetters: {
-        show: {
-          name: 'show',
-          stateKey: 'screen',
-          description: 'Show a page of the application',
-          argsSchema: { type: 'string', enum: ['home', 'report'] },
-        },
+  executeStateSetter: (stateKey, setterKey, args) => {
+    if (stateKey === 'screen' && setterKey === 'show') set({ page: args[0] });
+  },
+  compileAdditionalContext: () => ({
+    screen: { data: { page: 'home' }, source: 'subscription' },
+    stateSetters: {
+      show: {
+        name: 'show',
+        stateKey: 'screen',
+        description: 'Show a page of the application',
+        argsSchema: { type: 'string', enum: ['home', 'report'] },
       },
-      setters: {},
-      schemas: {},
-    }),
+    },
+    setters: {},
+    schemas: {},
+  }),
+  stringifyAdditionalContext: () => JSON.stringify(get().compileAdditionalContext()),
 });
 
 export const cedarStore = create((set, get) => ({
   ...createVoiceSlice(set, get),
   ...createChatSlice(set, get),
-  ...createScreenSlice(set),
+  ...createScreenSlice(set, get),
 }));
 
 export const useCedarStore = (select) => select({ voice: cedarStore() });

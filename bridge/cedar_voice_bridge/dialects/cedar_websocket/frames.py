@@ -144,6 +144,10 @@ class SpokenChunk(Event, tag="audio_chunk"):
     text: str = ""
 
 
+class SetState(ActionRequest, tag="setState"):
+    """An action on the application's state, for clients that configured `context` as an object."""
+
+
 class AudioComplete(Event, tag="audio_complete"):
     """No more audio of the answer follows."""
 
@@ -259,6 +263,7 @@ DownFrame = (
     | SpokenChunk
     | AudioComplete
     | ActionRequest
+    | SetState
     | Failure
     | Ready
     | Speech

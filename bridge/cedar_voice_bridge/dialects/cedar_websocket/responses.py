@@ -8,7 +8,7 @@ from msgspec import UNSET
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.cedar_websocket import frames
 from cedar_voice_bridge.translation.errors import DialectError, code_name
-from cedar_voice_bridge.translation.frames import Event, Output
+from cedar_voice_bridge.translation.frames import ActionRequest, Event, Output
 from cedar_voice_bridge.translation.numbering import number_in
 from cedar_voice_bridge.translation.responses import action_request, encode_frame
 from cedar_voice_shared.mirror import read
@@ -44,8 +44,13 @@ def refusal(error: DialectError) -> str:
     return encode_frame(failure)
 
 
-def frames_of(response: pb.VoiceSessionResponse) -> list[str]:
-    """Return the frames of a response; none for a payload that the dialect does not know."""
+def frames_of(response: pb.VoiceSessionResponse, *, sets_state: bool = False) -> list[str]:
+    """Return the frames of a response; none for a payload that the dialect does not know.
+
+    Args:
+        response: the response.
+        sets_state: whether the client receives actions on its state as `setState`.
+    """
     place = {"turn_id": response.turn_id, "seq": response.sequence}
     match response.WhichOneof("payload"):
         case "transcription":
@@ -55,7 +60,9 @@ def frames_of(response: pb.VoiceSessionResponse) -> list[str]:
         case "audio":
             events = _audio(response.audio, place)
         case "action":
-            events = [action_request(response.action, **place)]
+            is_setter = sets_state and response.action.state_key
+            kind = frames.SetState if is_setter else ActionRequest
+            events = [action_request(kind, response.action, **place)]
         case "error":
             events = [_failure(response.error, place)]
         case "ready":

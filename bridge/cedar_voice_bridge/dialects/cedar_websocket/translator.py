@@ -1,13 +1,16 @@
 """The translator of one socket in the Cedar WebSocket dialect. Pure."""
 
+from msgspec import UNSET
+
 import cedar_voice.v1 as pb
 from cedar_voice_bridge.dialects.cedar_websocket.deduplication import MessageDeduplicator
 from cedar_voice_bridge.dialects.cedar_websocket.frames import AudioComplete
 from cedar_voice_bridge.dialects.cedar_websocket.requests import read, requests_of
 from cedar_voice_bridge.dialects.cedar_websocket.responses import frames_of, greeting, refusal
 from cedar_voice_bridge.translation.configuration import is_chunk_by_chunk
+from cedar_voice_bridge.translation.context import is_object
 from cedar_voice_bridge.translation.errors import DialectError
-from cedar_voice_bridge.translation.frames import Auth, NumberedFrame
+from cedar_voice_bridge.translation.frames import Auth, Config, NumberedFrame
 from cedar_voice_bridge.translation.numbering import sequence_of
 from cedar_voice_bridge.translation.responses import encode_frame
 
@@ -23,6 +26,8 @@ class CedarWebSocketTranslator:
     def __init__(self) -> None:
         self._incomplete_ids: set[int] = set()
         self._deduplicator = MessageDeduplicator()
+        self._sets_state = False
+        """Whether the client configured its context as an object, and so expects `setState`."""
 
     def greet(self, session_id: str) -> list[str]:
         """Return the frame that confirms the connection."""
@@ -36,6 +41,8 @@ class CedarWebSocketTranslator:
         """
         message = read(frame)
         requests = requests_of(message)
+        if isinstance(message, Config) and message.context is not UNSET:
+            self._sets_state = is_object(message.context)
         if isinstance(message, NumberedFrame) and message.seq:
             requests[-1].sequence = sequence_of(message.seq)
         return requests
@@ -59,7 +66,7 @@ class CedarWebSocketTranslator:
                 self._incomplete_ids.add(response.response.response_id)
             case "audio" if response.audio.is_last:
                 self._incomplete_ids.discard(response.audio.response_id)
-        return _frames_of_all(self._deduplicator.filter(response))
+        return self._frames_of_all(self._deduplicator.filter(response))
 
     def refuse(self, error: DialectError) -> list[str]:
         """Return the frame that reports an error in a frame of the browser."""
@@ -74,11 +81,14 @@ class CedarWebSocketTranslator:
         incomplete_ids, self._incomplete_ids = sorted(self._incomplete_ids), set()
         reason = [] if error is None else [pb.VoiceSessionResponse(error=error)]
         return [
-            *_frames_of_all(self._deduplicator.flush()),
+            *self._frames_of_all(self._deduplicator.flush()),
             *(encode_frame(AudioComplete(response_id=each)) for each in incomplete_ids),
-            *_frames_of_all(reason),
+            *self._frames_of_all(reason),
         ]
 
-
-def _frames_of_all(responses: list[pb.VoiceSessionResponse]) -> list[str]:
-    return [frame for response in responses for frame in frames_of(response)]
+    def _frames_of_all(self, responses: list[pb.VoiceSessionResponse]) -> list[str]:
+        return [
+            frame
+            for response in responses
+            for frame in frames_of(response, sets_state=self._sets_state)
+        ]

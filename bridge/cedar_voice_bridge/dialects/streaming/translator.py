@@ -17,7 +17,7 @@ from cedar_voice_bridge.dialects.streaming.frames import (
 )
 from cedar_voice_bridge.dialects.streaming.silence import SILENT_MP3
 from cedar_voice_bridge.translation.errors import DialectError, code_name
-from cedar_voice_bridge.translation.frames import Auth
+from cedar_voice_bridge.translation.frames import ActionRequest, Auth
 from cedar_voice_bridge.translation.requests import audio_of, read_frame, requests_of
 from cedar_voice_bridge.translation.responses import action_request, encode_frame
 from cedar_voice_bridge.translation.transcript_diff import REPLACED_ANSWER_REASONS
@@ -99,7 +99,7 @@ class StreamingTranslator:
             case "audio":
                 return self._spoken(response.audio, turn_id)
             case "action":
-                return [action_request(response.action, turn_id=turn_id)]
+                return [action_request(ActionRequest, response.action, turn_id=turn_id)]
             case "error":
                 return self._failed(response.error, turn_id)
             case "interruption":
