@@ -82,7 +82,8 @@ export class VoiceClient extends EventTarget {
    */
   constructor(url, config = {}, token = null, options = {}) {
     super();
-    this.#config = config;
+    // Named, so that silence ends a turn also after `start_listening`.
+    this.#config = { turnDetection: {}, ...config };
     this.#url = new URL(url);
     const bearer = token || this.#url.searchParams.get("token");
     this.#url.searchParams.delete("token");

@@ -97,12 +97,18 @@ class VoiceSession(AsyncIterator[Event]):
             chunk = data[start : start + chunk_bytes]
             await self._stream.send(pb.VoiceSessionRequest(audio=pb.InputAudio(data=chunk)))
 
-    async def start_listening(self, audio_format: AudioFormat | None = None) -> None:
+    async def start_listening(
+        self, audio_format: AudioFormat | None = None, *, until_stopped: bool = False
+    ) -> None:
         """Begin a new recording, in another format if one is given.
 
         Unfinished input is dropped and a response in progress is interrupted.
+
+        Args:
+            audio_format: of the recording; None keeps the configured one.
+            until_stopped: whether a pause ends no turn before `stop_listening`.
         """
-        command = pb.StartListening()
+        command = pb.StartListening(until_stopped=until_stopped)
         if audio_format is not None:
             write(audio_format, command.format)
         await self._control(pb.Control(start_listening=command))

@@ -29,7 +29,7 @@ test("a socket is configured before anything else", () => {
   assert.deepEqual(
     sockets[0].sent.map((text) => JSON.parse(text)),
     [
-      { type: "config", settings: { rate: 2 } },
+      { type: "config", turnDetection: {}, settings: { rate: 2 } },
       { type: "text", text: "hello" },
     ],
   );
@@ -283,7 +283,12 @@ test("a change of configuration applies to later sockets", () => {
   clock.advance(500);
   sockets[1].welcome();
   const [config] = sockets[1].frames("config");
-  assert.deepEqual(config, { type: "config", context: 1, settings: { rate: 2 } });
+  assert.deepEqual(config, {
+    type: "config",
+    turnDetection: {},
+    context: 1,
+    settings: { rate: 2 },
+  });
 });
 
 for (const [code, status] of [[1008, "refused"], [4409, "replaced"]]) {

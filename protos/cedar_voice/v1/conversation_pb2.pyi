@@ -202,6 +202,12 @@ class StartListening(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     FORMAT_FIELD_NUMBER: _builtins.int
+    UNTIL_STOPPED_FIELD_NUMBER: _builtins.int
+    until_stopped: _builtins.bool
+    """Whether a pause ends no turn of this period, also where the server detects
+    the end of turns by silence. StopListening ends the turn, as does its
+    longest duration, or audio that stops arriving.
+    """
     @_builtins.property
     def format(self) -> _audio_pb2.AudioFormat:
         """Format of the audio of this period; unset keeps SessionConfig.input_audio."""
@@ -210,10 +216,11 @@ class StartListening(_message.Message):
         self,
         *,
         format: _audio_pb2.AudioFormat | None = ...,
+        until_stopped: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["format", b"format"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "until_stopped", b"until_stopped"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

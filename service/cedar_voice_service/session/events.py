@@ -35,6 +35,8 @@ class ListeningStarted:
     """The client begins a listening period; None keeps the configured format."""
 
     format: AudioFormat | None = None
+    until_stopped: bool = False
+    """Whether silence ends no turn of the period."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,9 +53,10 @@ def _control_of(control: pb.Control, limits: Limits) -> on.RequestEvent | None:
     match control.WhichOneof("command"):
         case "start_listening":
             start = control.start_listening
-            if not start.HasField("format"):
-                return on.ListeningStarted()
-            return on.ListeningStarted(input_format_of(start.format, "start_listening.format"))
+            audio_format = None
+            if start.HasField("format"):
+                audio_format = input_format_of(start.format, "start_listening.format")
+            return on.ListeningStarted(audio_format, until_stopped=start.until_stopped)
         case "stop_listening":
             return on.ListeningStopped(discard=control.stop_listening.discard)
         case "interrupt":

@@ -223,3 +223,25 @@ def test_a_configuration_without_context_changes_no_names() -> None:
 
 def test_a_tool_that_is_no_setter_is_an_action_for_everybody() -> None:
     assert kind_of_action(["{}"], CALL) == "action"
+
+
+def is_until_stopped(*frames_before: str) -> bool:
+    """Whether a period lasts until it is stopped, after these frames."""
+    translator = CedarWebSocketTranslator()
+    for frame in frames_before:
+        translator.decode(frame)
+    (request,) = translator.decode('{"type": "start_listening"}')
+    return request.control.start_listening.until_stopped
+
+
+def test_a_period_of_the_documents_clients_lasts_until_it_is_stopped() -> None:
+    assert is_until_stopped()
+    assert is_until_stopped('{"type": "config", "settings": {"rate": 1}, "context": "{}"}')
+
+
+@pytest.mark.parametrize("named", ["{}", '{"mode": "manual"}', '{"silence_duration_ms": 900}'])
+def test_a_client_that_names_turn_detection_gets_what_it_names(named: str) -> None:
+    assert not is_until_stopped(f'{{"type": "config", "turnDetection": {named}}}')
+    assert not is_until_stopped(
+        f'{{"type": "config", "turnDetection": {named}}}', '{"type": "config", "settings": {}}'
+    )

@@ -9,10 +9,16 @@ from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
 from cedar_voice_service.session import messages as msg
 from cedar_voice_service.session.answer_parts import Action, FinishReason, SpokenChunk, Usage
-from cedar_voice_service.session.config import OutputAudio, SessionConfig, VoiceSettings
+from cedar_voice_service.session.config import (
+    OutputAudio,
+    SessionConfig,
+    TurnDetection,
+    VoiceSettings,
+)
 from cedar_voice_service.session.config_patch import ConfigPatch
 from cedar_voice_service.session.history import AssistantMessage, UserMessage
 from cedar_voice_service.session.session import Phase
+from cedar_voice_service.session.turns.user_side import CLIENT_AWAY_MS, INPUT_IDLE_MS
 from tests.support.machine_driver import MANUAL, MachineDriver
 from tests.support.spoken_turns import MP3, answering, transcribed
 
@@ -483,3 +489,69 @@ def test_a_new_configuration_applies_from_the_next_turn() -> None:
 
 def patch_language(language: str) -> ConfigPatch:
     return ConfigPatch(settings={"language": language})
+
+
+def test_a_pause_ends_no_turn_of_a_period_that_lasts_until_it_is_stopped() -> None:
+    """Eleven seconds of speech with pauses of 1.2 s: one turn, by the client's stop."""
+    driver = MachineDriver()
+    driver.let(on.ListeningStarted(until_stopped=True))
+    for _ in range(4):
+        driver.speak(1_600)
+        driver.pause(1_200)
+    assert driver.is_in(Phase.LISTENING)
+    assert len(driver.asked_for(do.StartTranscribing)) == 1
+    driver.let(on.ListeningStopped())
+    driver.let(on.FinalTranscribed(driver.transcribing, "all of it"))
+    assert [said.text for said in driver.said_of(msg.Transcription)] == ["all of it"]
+    assert len(driver.said_of(msg.ResponseStarted)) == 1
+
+
+def test_the_next_period_ends_by_silence_again() -> None:
+    driver = MachineDriver()
+    driver.let(on.ListeningStarted(until_stopped=True), on.ListeningStarted())
+    driver.speak(1_000)
+    driver.pause(600)
+    assert driver.is_in(Phase.TRANSCRIBING)
+
+
+def test_speech_after_a_stop_ends_by_silence() -> None:
+    driver = MachineDriver()
+    driver.let(on.ListeningStarted(until_stopped=True))
+    driver.speak(1_000)
+    driver.pause(100)
+    driver.let(on.ListeningStopped())
+    driver.let(on.FinalTranscribed(driver.transcribing, ""))
+    driver.speak(1_000)
+    driver.pause(600)
+    assert driver.is_in(Phase.TRANSCRIBING)
+
+
+def test_a_period_whose_audio_stops_arriving_keeps_no_recognizer() -> None:
+    driver = MachineDriver()
+    driver.let(on.ListeningStarted(until_stopped=True))
+    driver.speak(1_000)
+    driver.pause(1_000)
+    driver.wait(INPUT_IDLE_MS)
+    assert driver.asked_for(do.FinishTranscribing)
+
+
+def test_a_period_of_a_client_that_is_away_waits_longer() -> None:
+    driver = MachineDriver()
+    driver.let(on.ListeningStarted(until_stopped=True))
+    driver.speak(1_000)
+    driver.is_client_away = True
+    driver.let(on.TimePassed(is_client_away=True))
+    driver.wait(INPUT_IDLE_MS)
+    assert driver.is_in(Phase.LISTENING)
+    driver.wait(CLIENT_AWAY_MS)
+    assert driver.asked_for(do.FinishTranscribing)
+
+
+def test_a_period_that_lasts_too_long_continues_in_another_turn() -> None:
+    detection = TurnDetection(max_utterance_ms=2_000)
+    driver = MachineDriver(SessionConfig(turn_detection=detection))
+    driver.let(on.ListeningStarted(until_stopped=True))
+    driver.speak(2_500)
+    driver.let(on.FinalTranscribed(driver.transcribing, "the first part"))
+    assert driver.said_of(msg.Transcription)[-1].continues
+    assert driver.is_in(Phase.LISTENING)

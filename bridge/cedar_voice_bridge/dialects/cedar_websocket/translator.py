@@ -10,7 +10,7 @@ from cedar_voice_bridge.dialects.cedar_websocket.responses import frames_of, gre
 from cedar_voice_bridge.translation.configuration import is_chunk_by_chunk
 from cedar_voice_bridge.translation.context import is_object
 from cedar_voice_bridge.translation.errors import DialectError
-from cedar_voice_bridge.translation.frames import Auth, Config, NumberedFrame
+from cedar_voice_bridge.translation.frames import Auth, Config, NumberedFrame, StartListening
 from cedar_voice_bridge.translation.numbering import sequence_of
 from cedar_voice_bridge.translation.responses import encode_frame
 
@@ -26,6 +26,8 @@ class CedarWebSocketTranslator:
     def __init__(self) -> None:
         self._incomplete_ids: set[int] = set()
         self._deduplicator = MessageDeduplicator()
+        self._names_turn_detection = False
+        """Whether the client configures how its turns end."""
         self._sets_state = False
         """Whether the client configured its context as an object, and so expects `setState`."""
 
@@ -41,11 +43,23 @@ class CedarWebSocketTranslator:
         """
         message = read(frame)
         requests = requests_of(message)
-        if isinstance(message, Config) and message.context is not UNSET:
-            self._sets_state = is_object(message.context)
+        match message:
+            case Config():
+                self._adapt_to(message)
+            case StartListening() if not self._names_turn_detection:
+                # Clients of the document end a turn by `stop_listening`, however long they pause.
+                requests[-1].control.start_listening.until_stopped = True
+            case _:
+                pass
         if isinstance(message, NumberedFrame) and message.seq:
             requests[-1].sequence = sequence_of(message.seq)
         return requests
+
+    def _adapt_to(self, config: Config) -> None:
+        if config.context is not UNSET:
+            self._sets_state = is_object(config.context)
+        if config.turn_detection is not UNSET:
+            self._names_turn_detection = True
 
     def token_in(self, frame: str) -> str | None:
         """Return the token of an `auth` frame; None for any other frame.

@@ -2,7 +2,6 @@
 
 from typing import assert_never
 
-from cedar_voice_service.audio.formats import AudioFormat
 from cedar_voice_service.errors import CallerError, CedarVoiceError, Code, Stage
 from cedar_voice_service.session import commands as do
 from cedar_voice_service.session import events as on
@@ -37,8 +36,8 @@ class InputControl:
     def process(self, event: on.InputEvent) -> None:
         """Process a control message of the client, or a report of its audio."""
         match event:
-            case on.ListeningStarted(audio_format):
-                self._start_listening(audio_format)
+            case on.ListeningStarted():
+                self._start_listening(event)
             case on.ListeningStopped(discard):
                 self._stop_listening(discard=discard)
             case on.StreamOpened():
@@ -60,11 +59,11 @@ class InputControl:
         self._user.drop()
         self._agent.interrupt(msg.InterruptionReason.NEW_INPUT)
 
-    def _start_listening(self, audio_format: AudioFormat | None) -> None:
+    def _start_listening(self, event: on.ListeningStarted) -> None:
         self.drop_turns()
         self._speech.discard()
-        self._speech.start_period()
-        audio_format = audio_format or self._context.config.input_audio
+        self._speech.start_period(until_stopped=event.until_stopped)
+        audio_format = event.format or self._context.config.input_audio
         self._context.emit(do.BeginRecording(audio_format))
 
     def _stop_listening(self, *, discard: bool) -> None:

@@ -20,6 +20,8 @@ class ListeningPeriod:
     """The input since the client last started or ended a listening period."""
 
     start_ms: int = 0
+    until_stopped: bool = False
+    """Whether silence ends no turn of it."""
     has_audio: bool = False
     has_turn: bool = False
     is_over: bool = False
@@ -87,9 +89,9 @@ class SpeechInput:
         if at_ms <= self._split_at_ms:
             self.assign()  # it did not continue after the split
 
-    def start_period(self) -> None:
-        """Start a listening period here."""
-        self.period = ListeningPeriod(self.heard_ms)
+    def start_period(self, *, until_stopped: bool = False) -> None:
+        """Start a listening period here; see `ListeningPeriod` for `until_stopped`."""
+        self.period = ListeningPeriod(self.heard_ms, until_stopped)
 
     def assign(self) -> None:
         """Make the speech so far part of a turn."""

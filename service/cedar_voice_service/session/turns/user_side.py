@@ -204,8 +204,13 @@ class UserSide:
         turn, detection = state.turn, self._context.detection
         turn.record_progress(self._context.now_ms)
         is_too_long = turn.check_length(self._speech.heard_ms, detection.max_utterance_ms)
-        if is_too_long or (not self._context.is_manual and self._speech.has_ended(detection)):
+        if is_too_long or (self._ends_by_silence and self._speech.has_ended(detection)):
             self.finish(turn)
+
+    @property
+    def _ends_by_silence(self) -> bool:
+        """Whether silence ends the turn, not the client alone."""
+        return not self._context.is_manual and not self._speech.period.until_stopped
 
     def expect_audio(self) -> None:
         """Restart the wait for audio: a client is attached."""
