@@ -1,4 +1,4 @@
-"""Which form of an answer is sent."""
+"""The form of an answer, by the `Accept` header."""
 
 import pytest
 

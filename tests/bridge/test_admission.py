@@ -1,4 +1,4 @@
-"""Which pages may connect to the bridge."""
+"""Origins of pages that may connect to the bridge."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What browsers are told about pages of other origins."""
+"""CORS headers for pages of other origins."""
 
 from typing import Any
 

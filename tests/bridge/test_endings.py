@@ -1,4 +1,4 @@
-"""How a socket ends when its service, or its browser, goes or stalls."""
+"""The end of a socket whose service or browser goes away or stalls."""
 
 import asyncio
 import base64

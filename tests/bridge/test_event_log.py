@@ -1,4 +1,4 @@
-"""What a shared session keeps, and where its readers are."""
+"""Events that a shared session keeps, and the positions of its readers."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""How often each of many may do something."""
+"""Rate limits of many clients."""
 
 from heapq import heappop, heappush
 from random import Random

@@ -22,7 +22,7 @@ def uploaded() -> pb.SessionConfig:
 
 
 def kinds(requests: list[pb.VoiceSessionRequest]) -> list[str | None]:
-    """What the requests are."""
+    """Kinds of the requests."""
     return [request.WhichOneof("payload") for request in requests]
 
 

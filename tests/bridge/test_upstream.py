@@ -1,4 +1,4 @@
-"""What the writers of a shared session know of what it says."""
+"""Events of a shared session that reach the writer of their cause."""
 
 import pytest
 

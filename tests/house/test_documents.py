@@ -1,4 +1,4 @@
-"""What the documents name exists, and what exists is named."""
+"""Links, verbs, tables and diagrams of the documents agree with the code."""
 
 import re
 from pathlib import Path

@@ -45,7 +45,7 @@ class Published:
 
 
 def by_key(**more: Any) -> Verifier:
-    """Who trusts a shared key."""
+    """A verifier with a shared key."""
     return Verifier(settings(jwt_key=KEY, **{"jwt_audience": (AUDIENCE,), **more}))
 
 
@@ -139,7 +139,7 @@ async def test_clocks_may_differ_by_the_leeway() -> None:
 
 
 def trusting(*issuers: Issuer) -> Verifier:
-    """Who trusts the keys that issuers publish."""
+    """A verifier with the published keys of issuers."""
     keys = KeySet("https://id.example/keys", read=Published(*issuers))
     return Verifier(settings(jwt_jwks="unread", jwt_audience=(AUDIENCE,)), keys=keys)
 

@@ -11,7 +11,7 @@ ACTION_REFUSED_JSON = '{"error": "not a declared tool, or arguments its schema r
 
 
 class FinishReason(Enum):
-    """Why a response ended."""
+    """Reason for the end of a response."""
 
     STOP = "stop"
     INTERRUPTED = "interrupted"

@@ -44,7 +44,7 @@ near_misses = st.recursive(
 
 
 def replay(dialect: CedarWebSocketTranslator, line: dict[str, Any]) -> dict[str, Any]:
-    """What the dialect makes of the first half of a line, in the form of its second half."""
+    """Return the output of the dialect for the first half of a line, as its second half has it."""
     match line:
         case {"greet": session_id}:
             return {"frames": dialect.greet(session_id)}

@@ -1,4 +1,4 @@
-"""What clients of every dialect configure: above all, the setters in Cedar's context."""
+"""Configuration by clients of every dialect: above all, the setters in Cedar's context."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What holds of the WebSocket dialect whatever a service says, as far as the contract lets it.
+"""Invariants of the WebSocket dialect for any events of a service, as far as the contract lets it.
 
 The browser is one that adds a message for every final transcription and every whole answer.
 """

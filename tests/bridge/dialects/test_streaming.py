@@ -30,7 +30,7 @@ audio = st.binary(min_size=1, max_size=20)
 
 
 def replay(dialect: StreamingTranslator, line: dict[str, Any]) -> dict[str, Any]:
-    """What the dialect makes of the first half of a line, in the form of its second half."""
+    """Return the output of the dialect for the first half of a line, as its second half has it."""
     match line:
         case {"giveUp": reason}:
             error = pb.Error(code=pb.ERROR_CODE_UNAVAILABLE, message=reason)

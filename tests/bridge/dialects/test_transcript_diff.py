@@ -1,4 +1,4 @@
-"""What a later text of a turn adds to the earlier one."""
+"""Words that a later text of a turn adds to the earlier one."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What is encoded is decoded again and measured: length, level, order, where it may be cut."""
+"""Encoded audio is decoded again and measured: length, level, order, where it may be cut."""
 
 import gc
 from array import array

@@ -1,4 +1,4 @@
-"""Where speech is, in recordings whose speech we placed ourselves."""
+"""Position of speech in recordings whose speech we placed ourselves."""
 
 import random
 from array import array

@@ -1,4 +1,4 @@
-"""When an engine that fails is asked again."""
+"""Time of the next request to an engine that fails."""
 
 from itertools import pairwise
 

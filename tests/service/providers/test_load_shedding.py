@@ -1,4 +1,4 @@
-"""Which hypotheses are left out under load."""
+"""Hypotheses that are left out under load."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 

@@ -1,4 +1,4 @@
-"""What becomes of the items of a realtime transcription, in whatever order they are told."""
+"""Items of a realtime transcription, in any order of arrival."""
 
 from hypothesis import given
 from hypothesis import strategies as st

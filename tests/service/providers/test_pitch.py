@@ -13,7 +13,7 @@ TEXT = "a phrase of some length"
 
 
 async def samples_of(request: SpeechRequest) -> bytes:
-    """What the wrapped engine says."""
+    """Output of the wrapped engine."""
     blocks = [
         block async for block in PitchShiftingSynthesizer(ToneSynthesizer()).synthesize(request)
     ]

@@ -1,4 +1,4 @@
-"""How long a recognizer that fails is left alone."""
+"""Pauses between requests to a recognizer that fails."""
 
 from cedar_voice_service.recognition.audio_budget import AudioBudget
 

@@ -129,7 +129,7 @@ stretches = st.lists(
 
 
 def most_sent_ms(said: list[Stretch]) -> int:
-    """What may be sent of an utterance."""
+    """Audio that may be sent of an utterance."""
     return 4 * sum(speech_ms for speech_ms, _ in said) + 1_000
 
 

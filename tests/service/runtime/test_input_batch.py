@@ -50,7 +50,7 @@ class Noting:
 
     @property
     def byte_count(self) -> int:
-        """How much it has heard."""
+        """Audio processed so far, in bytes."""
         return sum(len(block.pcm.data) for block in self.blocks)
 
     async def until(self, byte_count: int) -> None:

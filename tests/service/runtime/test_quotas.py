@@ -1,4 +1,4 @@
-"""What one user may ask for."""
+"""Limits of one user."""
 
 from heapq import heappop, heappush
 from random import Random

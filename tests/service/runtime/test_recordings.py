@@ -1,4 +1,4 @@
-"""What a session is sent: recordings come, break off, are damaged and come again."""
+"""Recordings of a session: they come, break off, are damaged and come again."""
 
 from collections.abc import Awaitable, Callable
 

@@ -1,4 +1,4 @@
-"""What an engine is asked for, and how its MP3 reaches the client."""
+"""Requests to a synthesizer, and the way of its MP3 to the client."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable

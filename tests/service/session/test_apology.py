@@ -1,4 +1,4 @@
-"""What the user is told in words when a turn fails."""
+"""Apologies to the user for a turn that failed."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What is left out when the process is late."""
+"""Work that is left out while the process lags."""
 
 import pytest
 from hypothesis import given

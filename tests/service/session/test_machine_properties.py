@@ -1,4 +1,4 @@
-"""What holds of the turn machine whatever happens, in whatever order.
+"""Invariants of a session, for any events in any order.
 
 A random caller, ear and engines drive it; the engines also report for work that is over.
 """
@@ -30,11 +30,11 @@ from tests.support.machine_driver import STAGE_TIMEOUT_MS, MachineDriver
 
 MP3 = AudioFormat(Encoding.MP3)
 BACK = st.integers(0, 4)
-"""Which piece of work reports: 0 for the newest of its kind, 1 for the one before."""
+"""The piece of work that reports: 0 for the newest of its kind, 1 for the one before."""
 
 
 def words_of(work_id: int) -> str:
-    """What an engine says in one piece of work, and in no other."""
+    """Text of an engine in one piece of work, and in no other."""
     return f"word{work_id} "
 
 
@@ -55,7 +55,7 @@ class Conversation(RuleBasedStateMachine):
         self.is_speaking = False
         self.calls = 0
         self.asked_at: int | None = None
-        """How many commands there were when an answer was asked for that was not stopped."""
+        """Number of commands when an answer was requested that was not stopped."""
         self.audio_ms = 0
 
     @property

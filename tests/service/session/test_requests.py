@@ -1,4 +1,4 @@
-"""What a client asks for beside speech: an answer, a text to be spoken, to be told of silence."""
+"""Requests of a client beside speech: an answer, a text to be spoken, to be told of silence."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What a client need not say again."""
+"""Durable messages, which a client need not send again."""
 
 from hypothesis import given
 from hypothesis import strategies as st
