@@ -145,6 +145,13 @@ def test_an_unknown_payload_is_ignored() -> None:
     assert decode(pb.VoiceSessionRequest(control=pb.Control()), LIMITS) is None
 
 
+@pytest.mark.parametrize("until_stopped", [False, True])
+def test_a_listening_period_may_last_until_it_is_stopped(until_stopped: bool) -> None:
+    start = pb.Control(start_listening=pb.StartListening(until_stopped=until_stopped))
+    event = decode(pb.VoiceSessionRequest(control=start), LIMITS)
+    assert event == on.ListeningStarted(None, until_stopped)
+
+
 def test_played_ms_of_zero_is_not_the_same_as_none() -> None:
     zero = pb.Control(interrupt=pb.Interrupt(played_ms=0))
     unset = pb.Control(interrupt=pb.Interrupt())

@@ -115,7 +115,7 @@ class Session:
     @property
     def needs_audio_from_ms(self) -> int:
         """Start of the input audio whose transcription the client has not received yet."""
-        return self._user.needs_audio_from_ms
+        return self._user.needs_audio_from_ms(self.keep_audio_from_ms)
 
     @property
     def keep_audio_from_ms(self) -> int:
@@ -183,8 +183,7 @@ class Session:
         self._process(event)
         self._settle()
         commands, keep_audio_from_ms = self._context.take_commands(), self.keep_audio_from_ms
-        turn = self._user.turn
-        needs_audio_from_ms = keep_audio_from_ms if turn is None else turn.start_ms
+        needs_audio_from_ms = self._user.needs_audio_from_ms(keep_audio_from_ms)
         self.sequences.put(commands, needs_audio_from_ms, sequence)
         return self._outcome(commands, keep_audio_from_ms)
 

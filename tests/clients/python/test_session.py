@@ -95,6 +95,22 @@ async def test_a_spoken_turn() -> None:
     assert [chunk.is_last for chunk in chunks] == [False, True]
 
 
+async def test_a_listening_period_may_last_until_it_is_stopped() -> None:
+    service = ScriptedService()
+    async with session_with(service) as session:
+        await session.start_listening(until_stopped=True)
+        await session.start_listening()
+        await session.send_audio(b"a")
+        await session.stop_listening()
+        await turn(session)
+    (talk,) = service.conversations
+    commands = [request.control for request in talk.requests if request.HasField("control")]
+    starts = [
+        command.start_listening for command in commands if command.HasField("start_listening")
+    ]
+    assert [start.until_stopped for start in starts] == [True, False]
+
+
 async def test_messages_are_numbered_and_audio_is_split_at_the_limit() -> None:
     service = ScriptedService()
     async with session_with(service) as session:

@@ -83,11 +83,10 @@ class UserSide:
         length_ms = self._speech.heard_ms - self.unassigned_from_ms
         return self._speech.has_unassigned and length_ms >= self._context.detection.max_utterance_ms
 
-    @property
-    def needs_audio_from_ms(self) -> int:
-        """Start of the input audio whose transcription the client has not received yet."""
+    def needs_audio_from_ms(self, unassigned_from_ms: int) -> int:
+        """Return the start of the audio whose transcription the client has not received yet."""
         turn = self.turn
-        return self.unassigned_from_ms if turn is None else turn.start_ms
+        return unassigned_from_ms if turn is None else turn.start_ms
 
     @property
     def unassigned_from_ms(self) -> int:
